@@ -1,0 +1,1 @@
+"""A3S Code: an embeddable coding-agent harness."""

@@ -1,0 +1,193 @@
+"""
+Every exception A3S Code raises.
+
+    A3SError (RuntimeError)
+    ├── ConfigError            the configuration text, or a value in it, is wrong
+    ├── UsageError             the caller broke the API's contract; a bug in the caller
+    │   ├── InvalidValue       (also ValueError) a value is outside what is accepted
+    │   ├── InvalidType        (also TypeError) a value or a name of the wrong kind
+    │   ├── UnknownModel       no provider of the configuration serves this model
+    │   └── SessionClosed      the session or its agent was closed
+    ├── CapabilityMissing      a safety option was asked for that this build cannot keep
+    ├── ModelError             the provider failed
+    │   ├── ModelRefused       the request will fail again: key, model, quota, shape
+    │   ├── ModelUnavailable   worth another attempt later; ours are used up
+    │   └── ContextOverflow    the request is larger than the model's window
+    ├── RunError               a run ended without an answer
+    │   ├── LimitReached       a limit of the session ended it
+    │   └── RunCancelled       somebody asked it to stop
+    ├── ToolFailed             a direct call such as `session.read_file` failed
+    ├── WorkspaceError         the workspace would not do what was asked
+    │   ├── PathRefused        the path leads out of the workspace, or is protected
+    │   └── ProgramMissing     a program that is needed is not installed
+    └── StoreError             a session could not be read or written
+        └── SessionNotFound    the store holds no session of this id
+
+All of them are `RuntimeError`s, which is what earlier bindings raised. A tool that fails
+while the model drives it raises none of these: it returns an `Observation` with
+`failed=True`, because the model is the reader who can do something about it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class A3SError(RuntimeError):
+    """
+    Base of the tree; catch it to catch everything we raise on purpose.
+
+    Attributes:
+        code: Stable identifier, `area.reason`. Part of the public API.
+        hint: What the reader can do next, as one imperative sentence. May be empty.
+    """
+
+    code: ClassVar[str] = "a3s"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class ConfigError(A3SError):
+    """The configuration is wrong at `file:line:column` (1-based; 0 = the whole file)."""
+
+    code = "config.invalid"
+
+    def __init__(
+        self, message: str, *, file: str = "", line: int = 0, column: int = 0, hint: str = ""
+    ) -> None:
+        where = f"{file}:{line}:{column}: " if line else f"{file}: " if file else ""
+        super().__init__(f"{where}{message}", hint=hint)
+        self.file, self.line, self.column = file, line, column
+
+
+class UsageError(A3SError):
+    code = "usage"
+
+
+class InvalidValue(UsageError, ValueError):
+    code = "usage.value"
+
+
+class InvalidType(UsageError, TypeError):
+    code = "usage.type"
+
+
+class UnknownModel(UsageError):
+    code = "usage.unknown_model"
+
+
+class SessionClosed(UsageError):
+    code = "usage.closed"
+
+
+class CapabilityMissing(A3SError):
+    code = "capability.missing"
+
+
+class ModelError(A3SError):
+    """
+    The provider failed.
+
+    Attributes:
+        kind: What went wrong: `auth`, `permission`, `not_found`, `bad_request`, `too_large`,
+            `quota`, `redirect`, `context_length`, `rate_limit`, `server`, `overloaded`,
+            `timeout`, `transport`, `truncated`, `protocol`, `empty`, `breaker_open`.
+        status: HTTP status of the last attempt, or None when there was no answer.
+        attempts: Requests that were sent for this call.
+        retry_after_s: What the provider asked for, in seconds, when it did.
+    """
+
+    code = "model"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str,
+        status: int | None = None,
+        attempts: int = 1,
+        retry_after_s: float | None = None,
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.kind, self.status = kind, status
+        self.attempts, self.retry_after_s = attempts, retry_after_s
+
+
+class ModelRefused(ModelError):
+    code = "model.refused"
+
+
+class ModelUnavailable(ModelError):
+    code = "model.unavailable"
+
+
+class ContextOverflow(ModelError):
+    code = "model.context_overflow"
+
+
+class RunError(A3SError):
+    """
+    A run ended without an answer.
+
+    Attributes:
+        run_id: The run; `session.run_snapshot(run_id)` holds the rest.
+        partial_text: What the model had said in the last turn.
+    """
+
+    code = "run"
+
+    def __init__(
+        self, message: str, *, run_id: str = "", partial_text: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.run_id, self.partial_text = run_id, partial_text
+
+
+class LimitReached(RunError):
+    code = "run.limit"
+
+
+class RunCancelled(RunError):
+    code = "run.cancelled"
+
+
+class ToolFailed(A3SError):
+    """
+    A direct call failed.
+
+    Attributes:
+        result: The whole `ToolResult`, with output, exit code and metadata.
+    """
+
+    code = "tool.failed"
+
+    def __init__(self, message: str, *, result: Any = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.result = result
+
+
+class WorkspaceError(A3SError):
+    code = "workspace"
+
+
+class PathRefused(WorkspaceError):
+    code = "workspace.path_refused"
+
+
+class ProgramMissing(WorkspaceError):
+    code = "workspace.program_missing"
+
+
+class StoreError(A3SError):
+    code = "store"
+
+
+class SessionNotFound(StoreError):
+    code = "store.session_not_found"

@@ -1,0 +1,204 @@
+"""Conversation values. Immutable, provider-neutral, and safe to persist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from a3s_code.errors import InvalidValue
+
+JsonObject: TypeAlias = dict[str, Any]
+
+IMAGE_TYPES = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+}
+
+
+class Text(msgspec.Struct, frozen=True, tag="text"):
+    text: str
+
+
+class Thinking(msgspec.Struct, frozen=True, tag="thinking"):
+    """
+    What the model reasoned before it spoke.
+
+    Attributes:
+        signature: Opaque proof that Anthropic wants back unchanged; empty elsewhere.
+        redacted: Opaque data of a block that the provider hid from us.
+    """
+
+    text: str
+    signature: str = ""
+    redacted: str = ""
+
+
+class Attachment(msgspec.Struct, frozen=True, tag="image"):
+    """
+    An image for a model that can see.
+
+    Attributes:
+        data: The encoded image file.
+        media_type: `image/jpeg`, `image/png`, `image/gif` or `image/webp`.
+
+    Source:
+        A3S Code README, "Multi-Modal Support (Vision)".
+    """
+
+    data: bytes
+    media_type: str
+
+    def __post_init__(self) -> None:
+        if self.media_type not in IMAGE_TYPES.values():
+            raise InvalidValue(
+                f"{self.media_type!r} cannot be attached.",
+                hint=f"use one of {', '.join(sorted(set(IMAGE_TYPES.values())))}",
+            )
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Attachment:
+        """
+        Read an image file.
+
+        Raises:
+            InvalidValue: the file's suffix is none of jpg, jpeg, png, gif, webp.
+            OSError: the file cannot be read.
+        """
+        suffix = Path(path).suffix.lower()
+        if suffix not in IMAGE_TYPES:
+            raise InvalidValue(
+                f"{path} is not an image that models accept.",
+                hint=f"use a file ending in {', '.join(sorted(IMAGE_TYPES))}",
+            )
+        return cls(Path(path).read_bytes(), IMAGE_TYPES[suffix])
+
+    @classmethod
+    def png(cls, data: bytes) -> Attachment:
+        return cls(data, "image/png")
+
+    @classmethod
+    def jpeg(cls, data: bytes) -> Attachment:
+        return cls(data, "image/jpeg")
+
+
+class ToolCall(msgspec.Struct, frozen=True, tag="tool_use"):
+    """
+    What the model wants done.
+
+    Attributes:
+        malformed: The argument text as it came, when it is not a JSON object. `input` is
+            then empty, and the call must not run.
+    """
+
+    id: str
+    name: str
+    input: JsonObject
+    malformed: str | None = None
+
+
+class ToolResult(msgspec.Struct, frozen=True, tag="tool_result"):
+    tool_use_id: str
+    content: str
+    is_error: bool = False
+    images: tuple[Attachment, ...] = ()
+
+
+Block: TypeAlias = Text | Thinking | Attachment | ToolCall | ToolResult
+
+
+class Message(msgspec.Struct, frozen=True):
+    """
+    One entry of a conversation.
+
+    A `tool` message holds the results of all calls of the assistant message before it,
+    in the order of the calls.
+    """
+
+    role: Literal["user", "assistant", "tool"]
+    blocks: tuple[Block, ...]
+
+    @property
+    def text(self) -> str:
+        return "".join(block.text for block in self.blocks if isinstance(block, Text))
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        return tuple(block for block in self.blocks if isinstance(block, ToolCall))
+
+
+def user(text: str, images: tuple[Attachment, ...] = ()) -> Message:
+    """Make a user message; images stand before the text, where models see them best."""
+    return Message("user", (*images, Text(text)))
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens as the provider counted them. `prompt_tokens` includes the cached ones."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cache_read_tokens + other.cache_read_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+        )
+
+
+class Conversation:
+    """
+    Messages in order, each with its encoded bytes beside it.
+
+    A request is a join of bytes that were made once, so a long conversation costs a
+    memory copy per turn and its prefix is byte-identical for a provider's cache.
+    """
+
+    __slots__ = ("_encoded", "_messages")
+
+    def __init__(self, messages: list[Message] | None = None) -> None:
+        self._messages: list[Message] = messages if messages is not None else []
+        self._encoded: dict[str, list[bytes]] = {}
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        return tuple(self._messages)
+
+    @property
+    def last(self) -> Message | None:
+        return self._messages[-1] if self._messages else None
+
+    def append(self, message: Message) -> None:
+        self._messages.append(message)
+
+    def replace(self, messages: list[Message]) -> None:
+        """Start over with `messages`; used by compaction and `/clear`."""
+        self._messages = messages
+        self._encoded.clear()
+
+    def encoded(self, wire: str, encode: Callable[[Message], bytes]) -> list[bytes]:
+        """
+        Give the bytes of every message, encoding only those that are new.
+
+        Args:
+            wire: Name of the format; one cache is kept for each.
+            encode: A pure function of one message.
+        """
+        cache = self._encoded.setdefault(wire, [])
+        cache.extend(encode(message) for message in self._messages[len(cache) :])
+        return cache

@@ -1,0 +1,308 @@
+"""
+The Protocols that the package plugs into: the doors of the house.
+
+One method where one will do. Implementations do not inherit from these; they are checked
+where they are wired together, in `api/assembly.py`, and by the conformance suites in
+`a3s_code.testing`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from a3s_code.kernel.events import (
+    Event,
+    ReasoningDelta,
+    Record,
+    SessionId,
+    TextDelta,
+    ToolInputDelta,
+)
+from a3s_code.kernel.messages import Conversation, Message, ToolCall, Usage
+from a3s_code.kernel.tool import Effect, Observation, Resolved, Tool, ToolSet
+
+# Model
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """
+    What the harness chose to show the model this time.
+
+    Attributes:
+        conversation: Oldest first. Adapters encode each message once, through
+            `Conversation.encoded`.
+        temperature, thinking_budget, max_output_tokens: None = the model's own default.
+        deadline: `Clock.monotonic()` after which no attempt may go on; None = the
+            adapter's own limit.
+    """
+
+    system: str
+    conversation: Conversation
+    tools: ToolSet
+    session_id: str
+    temperature: float | None = None
+    thinking_budget: int | None = None
+    max_output_tokens: int | None = None
+    deadline: float | None = None
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """
+    A complete answer.
+
+    Attributes:
+        stop: `end`, `tool_calls`, `length`, `refusal` or `content_filter`.
+        meta: Facts of the exchange for the record: provider, request_model, attempts, …
+    """
+
+    message: Message
+    usage: Usage
+    stop: str = "end"
+    meta: dict[str, str | int] = msgspec.field(default_factory=dict[str, "str | int"])
+
+
+ModelDelta: TypeAlias = TextDelta | ReasoningDelta | ToolInputDelta
+
+
+class ReplyListener(Protocol):
+    """Who watches an answer come in."""
+
+    def delta(self, delta: ModelDelta) -> None: ...
+
+    def retry(self, attempt: int, reason: str, delay_s: float) -> None:
+        """Another attempt follows after `delay_s`; what was shown of this one is void."""
+        ...
+
+
+class Model(Protocol):
+    @property
+    def ref(self) -> str:
+        """`provider/model`."""
+        ...
+
+    @property
+    def context_window(self) -> int:
+        """Tokens that fit into one request."""
+        ...
+
+    async def reply(self, request: ModelRequest, listener: ReplyListener) -> Reply:
+        """
+        Ask once, and return only a complete answer. Cancelling closes the connection.
+
+        Raises:
+            ModelRefused: it would fail again; nothing was repeated.
+            ModelUnavailable: all attempts failed, or the deadline passed.
+            ContextOverflow: the conversation does not fit; compact and call again.
+        """
+        ...
+
+
+# The gate
+
+
+class Authority(enum.Enum):
+    """On whose account a call runs."""
+
+    SESSION = "session"
+    """The model's calls, and all that runs inside a container."""
+    HOST = "host"
+    """A direct call of the embedding program, for the named call only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """
+    A call that was found, decoded and resolved, and not yet decided.
+
+    Attributes:
+        args: The decoded struct; what is decided is what runs.
+        subject: The text that permission patterns match.
+    """
+
+    call: ToolCall
+    tool: Tool
+    args: msgspec.Struct
+    subject: str
+    effect: Effect
+    target: Resolved | None
+    authority: Authority
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """`reason` names the rule, the default or the person that allowed it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """`reason` is told to the model, and says how the user could allow it."""
+
+    reason: str
+
+
+Decision: TypeAlias = Allow | Ask | Deny
+
+
+class Gate(Protocol):
+    def decide(self, action: Action) -> Decision:
+        """Decide one action. Pure: the same action gets the same decision."""
+        ...
+
+
+class Approver(Protocol):
+    async def approve(self, action: Action, ask: Ask) -> Allow | Deny:
+        """Settle an `Ask`. Nobody there to ask = Deny, with a reason that says so."""
+        ...
+
+
+class Hooks(Protocol):
+    """
+    Callables of the host around an action. They can only make it stricter.
+
+    A gating hook that raises or is late denies.
+    """
+
+    async def before_tool(self, action: Action) -> Deny | ToolCall | None:
+        """None lets it pass; a `ToolCall` replaces it and is decoded and gated again."""
+        ...
+
+    async def after_tool(self, action: Action, observation: Observation) -> None: ...
+
+
+class Redactor(Protocol):
+    def redact(self, text: str) -> str:
+        """Replace secrets. Linear time, idempotent. Applied once, where a value is recorded."""
+        ...
+
+
+class Dispatcher(Protocol):
+    """Who runs a prepared action, and when: here and now, a lane, a remote worker."""
+
+    async def dispatch(
+        self, action: Action, run: Callable[[], Awaitable[Observation]]
+    ) -> Observation: ...
+
+
+# The record
+
+
+class Store(Protocol):
+    """
+    Where sessions are kept. Users may bring their own.
+
+    `append` hands records over in order and never waits; `barrier` waits until they are
+    durable. A store that failed once stays failed: it never acknowledges later records.
+    """
+
+    def append(self, session: SessionId, record: Record) -> None: ...
+
+    async def barrier(self, session: SessionId) -> None:
+        """
+        Return when everything appended for `session` is durable.
+
+        Raises:
+            StoreError: it cannot be made so. Nothing later will be acknowledged either.
+        """
+        ...
+
+    async def load(self, session: SessionId) -> Sequence[Record]:
+        """
+        Give every whole record, oldest first.
+
+        Raises:
+            SessionNotFound: there is none.
+            StoreError: a record in the middle cannot be read.
+        """
+        ...
+
+    async def sessions(self) -> Sequence[SessionId]: ...
+
+    async def delete(self, session: SessionId) -> None: ...
+
+    def put_blob(self, session: SessionId, sha256: str, data: bytes) -> None:
+        """Keep `data` under its digest; durable at the next barrier."""
+        ...
+
+    async def get_blob(self, session: SessionId, sha256: str) -> bytes | None: ...
+
+    async def close(self) -> None: ...
+
+
+class Sink(Protocol):
+    """The one log, as the loop and the executor see it."""
+
+    def emit(self, event: Event) -> None:
+        """Append to the log and show it to who watches. Never waits."""
+        ...
+
+    async def barrier(self) -> None:
+        """Return when everything emitted so far is durable."""
+        ...
+
+
+# The harness around the loop
+
+
+class Prepare(Protocol):
+    async def __call__(self, conversation: Conversation) -> ModelRequest:
+        """Assemble what the model sees this turn. All context passes through here."""
+        ...
+
+
+class Review(Protocol):
+    async def __call__(self, conversation: Conversation, reply: Reply) -> Message | None:
+        """Say that a text-only answer is the end (None), or what to go on with."""
+        ...
+
+
+class Compact(Protocol):
+    async def __call__(self, conversation: Conversation, usage: Usage) -> None:
+        """Make room when the window fills; does nothing otherwise."""
+        ...
+
+
+class Inbox(Protocol):
+    def take(self) -> Sequence[Message]:
+        """Give the messages that arrived for a run while it was busy, oldest first."""
+        ...
+
+
+class ChildSpec(msgspec.Struct, frozen=True):
+    """
+    Attributes:
+        tools: Names the child may see; None = all of its agent's.
+        max_steps: Tool rounds at most; None = the agent's own limit.
+    """
+
+    agent: str
+    description: str
+    prompt: str
+    tools: tuple[str, ...] | None = None
+    max_steps: int | None = None
+
+
+class Children(Protocol):
+    async def start(self, spec: ChildSpec) -> Observation:
+        """Run a child to its end with at most the parent's authority."""
+        ...
+
+
+class Snapshots(Protocol):
+    async def tree(self) -> str:
+        """Give the id of the workspace's content as it is now."""
+        ...
+
+    async def restore(self, tree: str) -> None: ...

@@ -1,0 +1,404 @@
+"""
+What a tool is.
+
+A tool is a value: a name and a summary for the model, a schema for its arguments, an
+effect and a subject for the gate, and an async function that does the work. There is no
+base class to inherit. Adding one is a struct of arguments and one function:
+
+    class WordsArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+        file_path: Annotated[str, msgspec.Meta(description="File to count, in the workspace.")]
+
+    @tool(WordsArgs, effect=Effect.READ, path="file_path")
+    async def words(args: WordsArgs, context: ToolContext) -> Observation:
+        "Count the words of a text file."
+        data = await context.files.read(context.resolved)
+        return Observation(str(len(data.split())))
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import msgspec
+
+from a3s_code.errors import UsageError
+from a3s_code.kernel.messages import Attachment, JsonObject
+
+
+class Effect(enum.Enum):
+    """The strongest thing a call can do; the gate and the scheduler start from it."""
+
+    READ = "read"
+    WRITE = "write"
+    EXECUTE = "execute"
+    NETWORK = "network"
+    CONTAINER = "container"
+    """Runs other calls, each of which is decided by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """
+    What a tool call showed.
+
+    Attributes:
+        text: What the model reads. The executor bounds it and keeps the whole as an
+            artifact, so a tool hands over all of it.
+        failed: The call did not do what it was asked; `text` says why.
+        exit_code: 0 for success; a command's own status; 1 for any other failure.
+        metadata: Facts for the caller and for UIs; plain JSON. Never sent to the model.
+        error_kind: Machine-readable failure, tagged with `type`: `not_found`,
+            `invalid_argument`, `unsupported`, `timeout`, `version_conflict`, …
+        images: Pictures for a model that can see.
+    """
+
+    text: str
+    failed: bool = False
+    exit_code: int = 0
+    metadata: JsonObject | None = None
+    error_kind: JsonObject | None = None
+    images: tuple[Attachment, ...] = ()
+
+
+def failure(text: str, kind: str = "", *, exit_code: int = 1, **facts: Any) -> Observation:  # noqa: ANN401 - JSON
+    """
+    Make the observation of a call that did not do what it was asked.
+
+    Args:
+        text: What was wrong, where, and what to do; the model reads it.
+        kind: The `type` of `error_kind`; empty for none.
+        facts: More fields of `error_kind`; plain JSON.
+    """
+    tagged: JsonObject | None = {"type": kind, **facts} if kind else None
+    return Observation(text, failed=True, exit_code=exit_code, error_kind=tagged)
+
+
+class Resolved(Protocol):
+    """
+    A path that was resolved once, by the kernel, beneath the workspace root.
+
+    The gate decides on it and the tool uses it, so what was checked is what is touched.
+    """
+
+    @property
+    def path(self) -> str:
+        """The real path relative to the root, with `/`; `.` is the root itself."""
+        ...
+
+    @property
+    def spelled(self) -> str:
+        """The path as the caller wrote it, normalised but with its links unresolved."""
+        ...
+
+    def close(self) -> None:
+        """Give back what is held open. May be called twice."""
+        ...
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """
+    One row of a directory.
+
+    Attributes:
+        kind: `file`, `dir`, `link` or `other`.
+        size: Bytes, of a file.
+        target: Where a link points, as written in it.
+    """
+
+    name: str
+    kind: str
+    size: int = 0
+    target: str = ""
+
+
+class Files(Protocol):
+    """The files of a workspace. Every method takes what `resolve` gave."""
+
+    def resolve(self, path: str) -> Resolved:
+        """
+        Find `path` beneath the root. The last parts of it need not exist yet.
+
+        Raises:
+            PathRefused: it leads outside, or through something that is no directory.
+        """
+        ...
+
+    async def read(self, target: Resolved, *, limit: int | None = None) -> bytes:
+        """
+        Read a regular file, whole or its first `limit` bytes.
+
+        Raises:
+            FileNotFoundError, IsADirectoryError: as they say.
+            PathRefused: it is neither file nor directory (a pipe, a device, a socket).
+        """
+        ...
+
+    async def write(self, target: Resolved, data: bytes) -> None:
+        """
+        Put a file there, atomically, with its mode kept and its parents made.
+
+        Raises:
+            IsADirectoryError: as it says.
+            PathRefused: a link or something that is no regular file stands there.
+        """
+        ...
+
+    async def list(self, target: Resolved) -> list[Entry]:
+        """
+        Give the entries of a directory by name.
+
+        Raises:
+            FileNotFoundError, NotADirectoryError: as they say.
+        """
+        ...
+
+
+class GrepQuery(msgspec.Struct, frozen=True):
+    """
+    Attributes:
+        pattern: A regular expression in the syntax of ripgrep's default engine.
+        glob: Only files that match; empty for all.
+        context: Lines shown before and after each match.
+    """
+
+    pattern: str
+    glob: str = ""
+    ignore_case: bool = False
+    context: int = 0
+
+
+class GrepHits(msgspec.Struct, frozen=True):
+    """
+    Attributes:
+        text: `path:line:text` for a match and `path-line-text` for its context, paths
+            relative to the workspace root.
+        truncated: There are more; the search was stopped.
+    """
+
+    text: str
+    matches: int
+    files: int
+    truncated: bool = False
+
+
+class Search(Protocol):
+    """Finding files and lines. Respects ignore files, skips `.git`, follows no links."""
+
+    async def glob(self, under: Resolved, pattern: str) -> list[str]:
+        """Give paths of files relative to the root, sorted. Nothing found is no error."""
+        ...
+
+    async def grep(self, under: Resolved, query: GrepQuery) -> GrepHits:
+        """
+        Raises:
+            InvalidValue: `query.pattern` or `query.glob` is not valid; says where.
+        """
+        ...
+
+
+class Command(msgspec.Struct, frozen=True):
+    """
+    A program to run.
+
+    Attributes:
+        argv: Program and arguments; no shell is involved.
+        timeout_s: After it the whole process tree is killed. None = the caller's deadline.
+        max_output_bytes: Beyond it the middle of the output is dropped and counted.
+        extra_env: Added to the allow-listed environment.
+        cwd: Below the workspace root; empty for the root.
+        stdin: Given to the program, which otherwise reads the end of a file.
+        separate_stderr: Keep standard error apart instead of in order within the output.
+    """
+
+    argv: tuple[str, ...]
+    timeout_s: float | None = None
+    max_output_bytes: int = 16 * 1024 * 1024
+    extra_env: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+    cwd: str = ""
+    stdin: bytes = b""
+    separate_stderr: bool = False
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """
+    How a program ended.
+
+    Attributes:
+        status: Exit status; 128 + n when signal n ended it; 124 after the timeout.
+        output: Standard output and error in the order they were written.
+        dropped_bytes: Taken out of the middle of `output`.
+        stderr: Only with `separate_stderr`.
+    """
+
+    status: int
+    output: bytes
+    timed_out: bool = False
+    dropped_bytes: int = 0
+    stderr: bytes = b""
+
+
+class Processes(Protocol):
+    """The only place that starts programs."""
+
+    async def run(
+        self, command: Command, on_output: Callable[[bytes], None] | None = None
+    ) -> Exit:
+        """
+        Run to the end. Cancelling kills the process tree before it returns.
+
+        Args:
+            on_output: Called with each piece of output as it comes.
+
+        Raises:
+            ProgramMissing: `argv[0]` is not installed.
+        """
+        ...
+
+
+class CallTool(Protocol):
+    async def __call__(self, name: str, args: JsonObject) -> Observation:
+        """Run another tool through the same executor, with the session's authority."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """
+    What a tool may use. There is no other way to files, processes or other tools.
+
+    Attributes:
+        call_id: Of this call.
+        target: What the tool's `path` argument resolved to; None for tools without one.
+        search, processes: None when the workspace cannot do it; a tool that needs one
+            names it in `needs` and is not offered without it.
+        emit_output: Shows a piece of output to who watches while the tool still runs.
+        call: Runs another tool.
+        timeout_s: What is left for this call, when the session limits it.
+    """
+
+    call_id: str
+    session_id: str
+    root: str
+    files: Files
+    search: Search | None
+    processes: Processes | None
+    target: Resolved | None
+    emit_output: Callable[[str], None]
+    call: CallTool
+    timeout_s: float | None = None
+
+    @property
+    def resolved(self) -> Resolved:
+        """
+        The target of a tool that has a `path`.
+
+        Raises:
+            UsageError: the tool was declared without `path`.
+        """
+        if self.target is None:
+            raise UsageError("This tool has no path.", hint="declare it with @tool(path=...)")
+        return self.target
+
+
+A = TypeVar("A", bound=msgspec.Struct)
+Run: TypeAlias = Callable[[Any, ToolContext], Awaitable[Observation]]
+SubjectOf: TypeAlias = Callable[[Any], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """
+    Attributes:
+        args: The struct that arguments are decoded into.
+        schema: JSON Schema of the arguments, `type: object` on top.
+        effect_of: The effect of one call, where its arguments tell more than `effect`.
+        subject_of: The text that permission patterns match; SPEC 6.1.
+        path: Name of the argument that is resolved beneath the workspace root.
+        needs: Parts of the workspace without which the tool is not offered:
+            `search`, `processes`.
+    """
+
+    name: str
+    summary: str
+    effect: Effect
+    args: type[msgspec.Struct]
+    schema: JsonObject
+    run: Run
+    subject_of: SubjectOf
+    effect_of: Callable[[Any], Effect]
+    path: str | None = None
+    needs: frozenset[str] = frozenset()
+
+
+def tool(  # noqa: PLR0913 - a declaration, read by name
+    args: type[A],
+    *,
+    effect: Effect,
+    path: str | None = None,
+    subject: str | Callable[[A], str] | None = None,
+    effect_of: Callable[[A], Effect] | None = None,
+    needs: frozenset[str] = frozenset(),
+    name: str | None = None,
+) -> Callable[[Callable[[A, ToolContext], Awaitable[Observation]]], Tool]:
+    """
+    Make a `Tool` of an async function and the struct of its arguments.
+
+    The function's name becomes the tool's name (unless `name` is given) and its docstring
+    the summary that the model reads. `subject` is the field, or a function of the
+    arguments, that permission patterns match; `path` by default, else the JSON of all
+    arguments (SPEC 6.1).
+    """
+
+    def build(fn: Callable[[A, ToolContext], Awaitable[Observation]]) -> Tool:
+        return Tool(
+            name=name or fn.__name__.rstrip("_"),
+            summary=" ".join((fn.__doc__ or "").split()),
+            effect=effect,
+            args=args,
+            schema=schema_of(args),
+            run=fn,
+            subject_of=subject if callable(subject) else _subject_field(subject or path),
+            effect_of=effect_of or (lambda _: effect),
+            path=path,
+            needs=needs,
+        )
+
+    return build
+
+
+def _subject_field(field: str | None) -> SubjectOf:
+    if field is None:
+        return lambda args: msgspec.json.encode(args, order="sorted").decode()
+    return lambda args: str(getattr(args, field) or "")
+
+
+def schema_of(args: type[msgspec.Struct]) -> JsonObject:
+    """
+    Give the JSON Schema of `args` with `type: object` on top, which providers demand.
+
+    `msgspec.json.schema` would put a `$ref` there, and a `title` that only costs tokens.
+    """
+    _, components = msgspec.json.schema_components([args], ref_template="#/$defs/{name}")
+    own: JsonObject = components.pop(args.__name__)
+    own.pop("title", None)
+    return own | {"$defs": components} if components else own
+
+
+class ToolSet:
+    """Tools in a stable order, each encoded once per wire. Shared by sessions; immutable."""
+
+    __slots__ = ("_encoded", "by_name", "tools")
+
+    def __init__(self, tools: tuple[Tool, ...]) -> None:
+        self.tools = tools
+        self.by_name: Mapping[str, Tool] = {tool.name: tool for tool in tools}
+        self._encoded: dict[str, bytes] = {}
+
+    def encoded(self, wire: str, encode: Callable[[tuple[Tool, ...]], bytes]) -> bytes:
+        """Give the bytes of the whole tool list for one wire format, made once."""
+        if wire not in self._encoded:
+            self._encoded[wire] = encode(self.tools)
+        return self._encoded[wire]
