@@ -1,0 +1,210 @@
+"""
+Models behind the Messages wire of Anthropic.
+
+Three places are marked for the provider's prompt cache: the last tool, the system prompt
+and the last block of the conversation, so that each turn reads what the one before wrote.
+
+Source:
+    Anthropic API reference, "Messages", "Prompt caching", "Extended thinking".
+"""
+
+from __future__ import annotations
+
+import random as randomness
+import re
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from a3s_code.kernel.clock import Clock
+from a3s_code.kernel.messages import (
+    Attachment,
+    Block,
+    JsonObject,
+    Message,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
+from a3s_code.kernel.ports import ModelRequest, Reply, ReplyListener
+from a3s_code.kernel.tool import Tool
+from a3s_code.llm.anthropic_answer import AnthropicAnswer
+from a3s_code.llm.attempts import Line
+from a3s_code.llm.breaker import Breaker
+from a3s_code.llm.calls import CallIds
+from a3s_code.llm.endpoint import Endpoint
+from a3s_code.llm.http import Http
+from a3s_code.llm.retry import Backoff
+from a3s_code.llm.wire import encode, splice, tool_name
+
+DEFAULT_BASE_URL = "https://api.anthropic.com"
+DEFAULT_MAX_TOKENS = 8192
+_VERSION = "2023-06-01"
+_WIRE = "anthropic"
+_CACHE: JsonObject = {"cache_control": {"type": "ephemeral"}}
+_NOT_IN_IDS = re.compile(r"[^a-zA-Z0-9_-]")
+
+
+class AnthropicModel:
+    """
+    A model behind the Messages wire; see `kernel.ports.Model`.
+
+    With a `thinking_budget` the temperature is left out, since the provider then accepts
+    no other than its own, and the token limit is raised above the budget.
+
+    Args:
+        http: Shared by all models of an agent.
+        breaker: One for each model object.
+        random: Gives numbers in [0, 1), for the jitter of pauses.
+    """
+
+    __slots__ = ("_line",)
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        http: Http,
+        clock: Clock,
+        breaker: Breaker,
+        *,
+        backoff: Backoff | None = None,
+        random: Callable[[], float] = randomness.random,
+    ) -> None:
+        wire = AnthropicWire(endpoint)
+        self._line = Line(wire, http, clock, breaker, backoff=backoff, random=random)
+
+    @property
+    def ref(self) -> str:
+        return self._line.endpoint.ref
+
+    @property
+    def context_window(self) -> int:
+        return self._line.endpoint.context_window
+
+    async def reply(self, request: ModelRequest, listener: ReplyListener) -> Reply:
+        return await self._line.ask(request, listener)
+
+
+class AnthropicWire:
+    """The format; see `wire.Wire`."""
+
+    __slots__ = ("endpoint",)
+
+    path = "messages"
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+
+    def headers(self) -> Mapping[str, str]:
+        headers = {"anthropic-version": _VERSION}
+        key = self.endpoint.api_key
+        return {**headers, "x-api-key": key} if key else headers
+
+    def body(self, request: ModelRequest) -> bytes:
+        settings: JsonObject = {
+            "model": self.endpoint.model,
+            "stream": True,
+            **self._sampling(request),
+        }
+        if request.system:
+            settings["system"] = [{"type": "text", "text": request.system, **_CACHE}]
+        if request.tools.tools:
+            settings["tools"] = msgspec.Raw(request.tools.encoded(_WIRE, encode_tools))
+        items = request.conversation.encoded(_WIRE, encode_message)
+        last = request.conversation.last
+        if last is not None:
+            # The mark moves from turn to turn, so it must not get into the kept bytes.
+            items = [*items[:-1], encode_message(last, marked=True)]
+        return splice(encode(settings)[:-1] + b',"messages":[', items, b"]}")
+
+    def answer(self, request: ModelRequest, listener: ReplyListener) -> AnthropicAnswer:
+        return AnthropicAnswer(listener, CallIds(len(request.conversation)))
+
+    def _sampling(self, request: ModelRequest) -> JsonObject:
+        asked = request.max_output_tokens or self.endpoint.max_output_tokens
+        max_tokens = asked or DEFAULT_MAX_TOKENS
+        budget = request.thinking_budget
+        if budget:
+            if max_tokens <= budget:
+                max_tokens += budget
+            thinking = {"type": "enabled", "budget_tokens": budget}
+            return {"max_tokens": max_tokens, "thinking": thinking}
+        if request.temperature is not None:
+            return {"max_tokens": max_tokens, "temperature": request.temperature}
+        return {"max_tokens": max_tokens}
+
+
+def encode_tools(tools: tuple[Tool, ...]) -> bytes:
+    wire: list[JsonObject] = [
+        {"name": tool.name, "description": tool.summary, "input_schema": tool.schema}
+        for tool in tools
+    ]
+    return encode([*wire[:-1], {**wire[-1], **_CACHE}] if wire else wire)
+
+
+def encode_message(message: Message, *, marked: bool = False) -> bytes:
+    """
+    Encode one message; one without content becomes nothing.
+
+    Args:
+        marked: Mark the last block that can carry a mark for the prompt cache.
+    """
+    content = [wire for block in message.blocks if (wire := _block(block)) is not None]
+    if not content:
+        return b""
+    if marked and "thinking" not in content[-1]["type"]:
+        content[-1] = {**content[-1], **_CACHE}
+    role = "assistant" if message.role == "assistant" else "user"
+    return encode({"role": role, "content": content})
+
+
+def _block(block: Block) -> JsonObject | None:
+    """Encode a block; None for those that the provider would refuse."""
+    if isinstance(block, Text):
+        return {"type": "text", "text": block.text} if block.text.strip() else None
+    if isinstance(block, ToolCall):
+        return {
+            "type": "tool_use",
+            "id": _id(block.id),
+            "name": tool_name(block.name),
+            "input": block.input,
+        }
+    if isinstance(block, ToolResult):
+        return _result(block)
+    if isinstance(block, Attachment):
+        return _image(block)
+    return _thinking(block)
+
+
+def _thinking(block: Thinking) -> JsonObject | None:
+    if block.redacted:
+        return {"type": "redacted_thinking", "data": block.redacted}
+    if not block.signature:
+        return None  # Another provider's reasoning, which this one cannot check.
+    return {"type": "thinking", "thinking": block.text, "signature": block.signature}
+
+
+def _result(result: ToolResult) -> JsonObject:
+    content: str | list[JsonObject] = result.content
+    if result.images:
+        text = [{"type": "text", "text": result.content}] if result.content.strip() else []
+        content = [*text, *(_image(image) for image in result.images)]
+    wire: JsonObject = {
+        "type": "tool_result",
+        "tool_use_id": _id(result.tool_use_id),
+        "content": content,
+    }
+    return {**wire, "is_error": True} if result.is_error else wire
+
+
+def _image(image: Attachment) -> JsonObject:
+    data = b64encode(image.data).decode()
+    source = {"type": "base64", "media_type": image.media_type, "data": data}
+    return {"type": "image", "source": source}
+
+
+def _id(call_id: str) -> str:
+    """Give an id as this provider accepts it; other providers are freer."""
+    return _NOT_IN_IDS.sub("_", call_id)

@@ -1,0 +1,212 @@
+"""
+Models behind the Chat Completions wire: OpenAI and the many servers that speak it.
+
+Only fields of the standard are sent, with one exception: what a server itself called
+`reasoning_content` goes back to it on messages with tool calls, since the models that
+reason between calls refuse the round without it.
+
+Source:
+    OpenAI API reference, "Chat Completions: create, streaming".
+"""
+
+from __future__ import annotations
+
+import random as randomness
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from a3s_code.kernel.clock import Clock
+from a3s_code.kernel.messages import (
+    Attachment,
+    JsonObject,
+    Message,
+    Text,
+    Thinking,
+    ToolResult,
+)
+from a3s_code.kernel.ports import ModelRequest, Reply, ReplyListener
+from a3s_code.kernel.tool import Tool
+from a3s_code.llm.attempts import Line
+from a3s_code.llm.breaker import Breaker
+from a3s_code.llm.calls import CallIds
+from a3s_code.llm.endpoint import Endpoint
+from a3s_code.llm.http import Http
+from a3s_code.llm.openai_answer import OpenAIAnswer
+from a3s_code.llm.retry import Backoff
+from a3s_code.llm.wire import encode, splice, tool_name
+
+DEFAULT_BASE_URL = "https://api.openai.com/v1"
+_WIRE = "openai"
+_OWN_HOST = "api.openai.com"
+
+
+class OpenAIModel:
+    """
+    A model behind the Chat Completions wire; see `kernel.ports.Model`.
+
+    `thinking_budget` has no field on this wire and is not sent.
+
+    Args:
+        http: Shared by all models of an agent.
+        breaker: One for each model object.
+        random: Gives numbers in [0, 1), for the jitter of pauses.
+    """
+
+    __slots__ = ("_line",)
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        http: Http,
+        clock: Clock,
+        breaker: Breaker,
+        *,
+        backoff: Backoff | None = None,
+        random: Callable[[], float] = randomness.random,
+    ) -> None:
+        wire = OpenAIWire(endpoint)
+        self._line = Line(wire, http, clock, breaker, backoff=backoff, random=random)
+
+    @property
+    def ref(self) -> str:
+        return self._line.endpoint.ref
+
+    @property
+    def context_window(self) -> int:
+        return self._line.endpoint.context_window
+
+    async def reply(self, request: ModelRequest, listener: ReplyListener) -> Reply:
+        return await self._line.ask(request, listener)
+
+
+class OpenAIWire:
+    """The format; see `wire.Wire`."""
+
+    __slots__ = ("endpoint",)
+
+    path = "chat/completions"
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+
+    def headers(self) -> Mapping[str, str]:
+        key = self.endpoint.api_key
+        return {"authorization": f"Bearer {key}"} if key else {}
+
+    def body(self, request: ModelRequest) -> bytes:
+        settings: JsonObject = {
+            "model": self.endpoint.model,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if request.temperature is not None:
+            settings["temperature"] = request.temperature
+        if request.max_output_tokens is not None:
+            # OpenAI's own reasoning models refuse the old name, other servers the new one.
+            own = self.endpoint.host == _OWN_HOST
+            name = "max_completion_tokens" if own else "max_tokens"
+            settings[name] = request.max_output_tokens
+        if request.tools.tools:
+            settings["tools"] = msgspec.Raw(request.tools.encoded(_WIRE, encode_tools))
+        items = request.conversation.encoded(_WIRE, encode_message)
+        if request.system:
+            items = [encode({"role": "system", "content": request.system}), *items]
+        return splice(encode(settings)[:-1] + b',"messages":[', items, b"]}")
+
+    def answer(self, request: ModelRequest, listener: ReplyListener) -> OpenAIAnswer:
+        return OpenAIAnswer(listener, CallIds(len(request.conversation)))
+
+
+def encode_tools(tools: tuple[Tool, ...]) -> bytes:
+    return encode(
+        [
+            {
+                "type": "function",
+                "function": {
+                    "name": tool.name,
+                    "description": tool.summary,
+                    "parameters": tool.schema,
+                },
+            }
+            for tool in tools
+        ]
+    )
+
+
+def encode_message(message: Message) -> bytes:
+    """
+    Encode one message, as the one or more that this wire makes of it, joined by commas.
+
+    Images of tool results follow in a user message, since this wire's tool results hold
+    text only. A message without content becomes nothing.
+    """
+    if message.role == "assistant":
+        parts = _assistant(message)
+    elif message.role == "tool":
+        parts = _results(message)
+    else:
+        parts = _user(message)
+    return b",".join(encode(part) for part in parts)
+
+
+def _user(message: Message) -> list[JsonObject]:
+    images = [block for block in message.blocks if isinstance(block, Attachment)]
+    if not images:
+        return [{"role": "user", "content": message.text}]
+    content: list[JsonObject] = []
+    for block in message.blocks:
+        if isinstance(block, Attachment):
+            content.append(_image(block))
+        elif isinstance(block, Text) and block.text:
+            content.append({"type": "text", "text": block.text})
+    return [{"role": "user", "content": content}]
+
+
+def _assistant(message: Message) -> list[JsonObject]:
+    calls = [
+        {
+            "id": call.id,
+            "type": "function",
+            "function": {
+                "name": tool_name(call.name),
+                # Broken arguments go back as an empty object: servers parse this field.
+                "arguments": encode(call.input).decode(),
+            },
+        }
+        for call in message.calls
+    ]
+    if not calls:
+        return [{"role": "assistant", "content": message.text}] if message.text else []
+    wire: dict[str, Any] = {
+        "role": "assistant",
+        "content": message.text or None,
+        "tool_calls": calls,
+    }
+    reasoning = "".join(
+        block.text
+        for block in message.blocks
+        if isinstance(block, Thinking) and not block.signature and not block.redacted
+    )
+    return [{**wire, "reasoning_content": reasoning} if reasoning else wire]
+
+
+def _results(message: Message) -> list[JsonObject]:
+    results = [block for block in message.blocks if isinstance(block, ToolResult)]
+    wire: list[JsonObject] = [
+        {"role": "tool", "tool_call_id": result.tool_use_id, "content": result.content}
+        for result in results
+    ]
+    seen: list[JsonObject] = []
+    for result in results:
+        if result.images:
+            seen.append({"type": "text", "text": f"Images of tool call {result.tool_use_id}:"})
+            seen.extend(_image(image) for image in result.images)
+    return [*wire, {"role": "user", "content": seen}] if seen else wire
+
+
+def _image(image: Attachment) -> JsonObject:
+    data = b64encode(image.data).decode()
+    return {"type": "image_url", "image_url": {"url": f"data:{image.media_type};base64,{data}"}}

@@ -1,0 +1,125 @@
+"""
+What a provider's wire format has to say, and the parts that both of them share.
+
+A `Wire` turns a request into bytes and makes an `Answer`, which takes the events of one
+attempt and becomes a `Reply` when it is complete.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Protocol, cast
+
+import msgspec
+
+from a3s_code.kernel.ports import ModelRequest, Reply, ReplyListener
+from a3s_code.llm.endpoint import Endpoint
+from a3s_code.llm.sse import ServerEvent
+
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
+_MAX_NAME_CHARS = 64
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class Answer(Protocol):
+    """One answer while it comes in."""
+
+    @property
+    def done(self) -> bool:
+        """The provider said that nothing follows."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """The provider said why it stopped, so the message is whole; more facts may follow."""
+        ...
+
+    def feed(self, events: list[ServerEvent]) -> None:
+        """
+        Take events of the stream and show their deltas.
+
+        Raises:
+            Fault: an event says or is an error.
+        """
+        ...
+
+    def whole(self, body: bytes) -> None:
+        """
+        Take a body that is not a stream but the whole answer as one JSON object.
+
+        Raises:
+            Fault: it is not.
+        """
+        ...
+
+    def reply(self, meta: dict[str, str | int]) -> Reply:
+        """
+        Give the complete answer.
+
+        Raises:
+            Fault: kind `truncated` or `empty`; the stream ended before the provider said
+                why it stopped. Nothing of it may run.
+        """
+        ...
+
+
+class Wire(Protocol):
+    """A wire format with the model it is for."""
+
+    @property
+    def endpoint(self) -> Endpoint: ...
+
+    @property
+    def path(self) -> str: ...
+
+    def headers(self) -> Mapping[str, str]:
+        """Credentials and version."""
+        ...
+
+    def body(self, request: ModelRequest) -> bytes: ...
+
+    def answer(self, request: ModelRequest, listener: ReplyListener) -> Answer: ...
+
+
+def encode(value: object) -> bytes:
+    """
+    Encode plain JSON. Halves of surrogate pairs, which UTF-8 cannot carry, become U+FFFD.
+    """
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_without_surrogates(value))
+
+
+def tool_name(name: str) -> str:
+    """
+    Give the name of a past call as providers accept it; they refuse a whole conversation
+    for one name that a model made up.
+    """
+    return _NOT_IN_NAMES.sub("_", name)[:_MAX_NAME_CHARS] or "unnamed"
+
+
+def splice(head: bytes, items: Sequence[bytes], tail: bytes) -> bytes:
+    """
+    Give `head`, the items with commas between them, and `tail`; empty items are left out.
+
+    The items are copied once, so this costs one memory copy of the result.
+    """
+    parts = [item for item in items if item]
+    if not parts:
+        return head + tail
+    parts[0] = head + parts[0]
+    parts[-1] += tail
+    return b",".join(parts)
+
+
+def _without_surrogates(value: object) -> object:
+    if isinstance(value, str):
+        return _SURROGATES.sub("\ufffd", value)
+    if isinstance(value, dict):
+        entries = cast("dict[str, object]", value)
+        return {_without_surrogates(k): _without_surrogates(v) for k, v in entries.items()}
+    if isinstance(value, list | tuple):
+        return [_without_surrogates(item) for item in cast("Sequence[object]", value)]
+    return value
