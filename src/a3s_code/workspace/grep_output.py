@@ -1,0 +1,81 @@
+"""
+Reading what a grep program printed, and showing it.
+
+Read:  `./path NUL number : text` for a match, `-` for context; blocks of one file together.
+Shown: `path:number:text` and `path-number-text`, `--` between blocks that do not touch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from a3s_code.kernel.tool import GrepHits
+
+MAX_LINE_CHARS = 2_000
+"""Source: SPEC 5.0."""
+
+MAX_TEXT_CHARS = 128 * 1024
+"""Of one answer; a model is shown the first 100 KiB of it, the artifact holds all."""
+
+_NUMBERED = re.compile(rb"(\d+)([:-])(.*)", re.DOTALL)
+
+
+def read_lines(output: bytes) -> dict[bytes, list[bytes]]:
+    """
+    Group the lines by their file, in the order they came.
+
+    Left out are a torn last line and what is no line of a file (`--`, remarks on binaries).
+    """
+    rows = output.split(b"\n")
+    rows.pop()  # empty, or torn
+    found: dict[bytes, list[bytes]] = {}
+    for row in rows:
+        path, nul, line = row.partition(b"\0")
+        if nul:
+            found.setdefault(path.removeprefix(b"./"), []).append(line)
+    return found
+
+
+def show(
+    found: dict[bytes, list[bytes]],
+    place: Callable[[str], str | None],
+    *,
+    context: bool,
+    truncated: bool,
+) -> GrepHits:
+    """
+    Show the lines, files in the order of their paths.
+
+    Args:
+        place: Turns the path of a file into the one to show; None leaves the file out.
+        context: Lines around the matches are among them.
+        truncated: There was more.
+    """
+    rows: list[str] = []
+    matches = files = size = 0
+    for name in sorted(found):
+        path = place(name.decode("utf-8", "replace"))
+        if path is None:
+            continue
+        files += 1
+        last = 0
+        for line in found[name]:
+            number, mark, text = _parts(line)
+            if context and rows and number != last + 1:
+                rows.append("--")
+            last = number
+            rows.append(f"{path}{mark}{number}{mark}{text}")
+            matches += mark == ":"
+            size += len(rows[-1]) + 1
+            if size > MAX_TEXT_CHARS:
+                return GrepHits("\n".join(rows), matches, files, truncated=True)
+    return GrepHits("\n".join(rows), matches, files, truncated)
+
+
+def _parts(line: bytes) -> tuple[int, str, str]:
+    """Split into number, `:` or `-`, and as much of the text as is shown."""
+    parts = _NUMBERED.match(line)
+    assert parts is not None, "both programs print numbers"
+    text = parts[3][: 4 * MAX_LINE_CHARS].decode("utf-8", "replace").rstrip("\r")
+    return int(parts[1]), parts[2].decode(), text[:MAX_LINE_CHARS]

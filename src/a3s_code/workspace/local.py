@@ -1,0 +1,288 @@
+"""The files of a workspace on the local disk, and the workspace as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import stat
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from a3s_code.errors import PathRefused, WorkspaceError
+from a3s_code.kernel.tool import Entry, Files, Processes, Resolved, Search
+from a3s_code.workspace.beneath import OpenDirectory, open_beneath
+from a3s_code.workspace.paths import Location, Root, local, readable, shown
+from a3s_code.workspace.processes import LocalProcesses
+from a3s_code.workspace.search import LocalSearch
+
+IN_PLACE_BYTES = 256 * 1024
+"""Files up to this size are read on the event loop: 40 us, where a thread costs 70."""
+
+TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".a3s-", ".tmp"
+"""A write that is killed may leave one file of this pattern, and nothing else."""
+
+SETTLE_S = 10.0
+"""How long a cancelled call waits for a write that already began."""
+
+_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_TEMPORARY_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+_CHUNK_BYTES = 16 * 1024 * 1024
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class LocalFiles:
+    """
+    `Files` on the local disk.
+
+    Beyond what the port says, every method may raise `WorkspaceError` when the system
+    refuses (no permission, no space, too many open files).
+
+    Args:
+        root: The workspace. It need not exist yet; the first use then fails.
+    """
+
+    def __init__(
+        self, root: str | os.PathLike[str], open_directory: OpenDirectory = open_beneath
+    ) -> None:
+        self.root = Root(root, open_directory)
+
+    def resolve(self, path: str) -> Location:
+        """See `Root.find`."""
+        return self.root.find(path)
+
+    async def read(self, target: Resolved, *, limit: int | None = None) -> bytes:
+        location = local(target)
+        data = _read(location, limit, IN_PLACE_BYTES)
+        return data if data is not None else await _apart(location, _read_whole, limit)
+
+    async def write(self, target: Resolved, data: bytes) -> None:
+        """
+        Put a file there as the port says.
+
+        Mode and owner are kept, setuid and setgid are not; extended attributes are not. A
+        file with other hard links is replaced by one of its own, so the others do not change.
+        """
+        await _settled(_apart(local(target), _write, data))
+
+    async def list(self, target: Resolved) -> list[Entry]:
+        return await _apart(local(target), _list)
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """
+    All that a session has of a workspace.
+
+    Attributes:
+        root: Its absolute path, as the host spelled it.
+    """
+
+    root: str
+    files: Files
+    search: Search | None
+    processes: Processes | None
+
+
+def local_workspace(root: str | os.PathLike[str]) -> Workspace:
+    """Give the whole of a local directory: files, search and processes."""
+    files = LocalFiles(root)
+    processes = LocalProcesses(root)
+    return Workspace(files.root.path, files, LocalSearch(files, processes), processes)
+
+
+async def _apart(
+    location: Location,
+    work: Callable[Concatenate[Location, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """Run `work` in a thread on a location of its own, so that closing ours cannot touch it."""
+    own = location.duplicate()
+
+    def job() -> T:
+        try:
+            return work(own, *args, **kwargs)
+        finally:
+            own.close()
+
+    return await asyncio.get_running_loop().run_in_executor(None, job)
+
+
+async def _settled(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work`; when cancelled meanwhile, let it come to its end first."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        done, _ = await asyncio.wait({task}, timeout=SETTLE_S)
+        for finished in done:
+            finished.exception()  # somebody else asked for the end; its failure is no news
+        raise
+
+
+@contextmanager
+def _told(location: Location) -> Generator[None]:
+    """Raise what the port names, with the path as it was spelled and nothing of the host's."""
+    spelled = shown(location.spelled)
+    try:
+        yield
+    except FileNotFoundError as error:
+        if os.fstat(location.fd).st_nlink == 0:
+            raise WorkspaceError(
+                f"The directory of {spelled} was removed after the path was checked.",
+                hint="call again",
+            ) from None
+        raise FileNotFoundError(error.errno, error.strerror, spelled) from None
+    except (IsADirectoryError, NotADirectoryError) as error:
+        raise type(error)(error.errno, error.strerror, spelled) from None
+    except OSError as error:
+        raise WorkspaceError(f"{spelled}: {error.strerror or type(error).__name__}.") from None
+
+
+def _irregular(location: Location, mode: int) -> OSError | PathRefused:
+    if stat.S_ISDIR(mode):
+        return IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    what = "a link that was put there after the check" if stat.S_ISLNK(mode) else "no regular file"
+    return PathRefused(
+        f"{shown(location.spelled)} is {what}.", hint="use the path of a regular file"
+    )
+
+
+def _read_whole(location: Location, limit: int | None) -> bytes:
+    data = _read(location, limit, None)
+    assert data is not None
+    return data
+
+
+def _read(location: Location, limit: int | None, at_most: int | None) -> bytes | None:
+    """Read the file; None, having read nothing, when that is more than `at_most` bytes."""
+    with _told(location):
+        fd = _open_file(location)
+        try:
+            facts = os.fstat(fd)
+            if not stat.S_ISREG(facts.st_mode):
+                raise _irregular(location, facts.st_mode)
+            wanted = facts.st_size if limit is None else min(limit, facts.st_size)
+            if at_most is not None and wanted > at_most:
+                return None
+            if facts.st_size == 0:  # empty, or made on the fly as below /proc
+                return os.read(fd, IN_PLACE_BYTES if limit is None else min(limit, IN_PLACE_BYTES))
+            return _read_bytes(fd, wanted)
+        finally:
+            os.close(fd)
+
+
+def _open_file(location: Location) -> int:
+    if not location.names:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    at = location.fd if len(location.names) == 1 else location.holder()
+    try:
+        return os.open(location.names[-1], _READ_FLAGS, dir_fd=at)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _irregular(location, stat.S_IFLNK) from None
+        if error.errno == errno.ENXIO:
+            raise _irregular(location, stat.S_IFSOCK) from None
+        raise
+    finally:
+        if at != location.fd:
+            os.close(at)
+
+
+def _read_bytes(fd: int, wanted: int) -> bytes:
+    """Read `wanted` bytes, or what there is when the file became shorter."""
+    data = os.read(fd, min(wanted, _CHUNK_BYTES))
+    if len(data) == wanted:
+        return data
+    pieces = [data]
+    missing = wanted - len(data)
+    while missing and pieces[-1]:
+        pieces.append(os.read(fd, min(missing, _CHUNK_BYTES)))
+        missing -= len(pieces[-1])
+    return b"".join(pieces)
+
+
+def _write(location: Location, data: bytes) -> None:
+    with _told(location):
+        if not location.names:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        at = location.holder(make=True)
+        try:
+            _replace(location, at, data)
+        finally:
+            os.close(at)
+
+
+def _replace(location: Location, at: int, data: bytes) -> None:
+    """Write a temporary file beside the target and rename it over it."""
+    name = location.names[-1]
+    old = _standing(location, at, name)
+    temporary = f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}{TEMPORARY_SUFFIX}"
+    fd = os.open(temporary, _TEMPORARY_FLAGS, 0o600 if old else 0o666, dir_fd=at)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+        if old:
+            _dress(fd, old)
+        os.replace(temporary, name, src_dir_fd=at, dst_dir_fd=at)
+    except BaseException:  # whatever stopped it, the temporary file goes
+        with suppress(OSError):
+            os.unlink(temporary, dir_fd=at)
+        raise
+    finally:
+        os.close(fd)
+
+
+def _standing(location: Location, at: int, name: str) -> os.stat_result | None:
+    """Give the facts of the file that will be replaced, if there is one that may be."""
+    try:
+        facts = os.stat(name, dir_fd=at, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(facts.st_mode):
+        raise _irregular(location, facts.st_mode)
+    if not os.access(name, os.W_OK, dir_fd=at, effective_ids=True):
+        raise PathRefused(
+            f"{shown(location.spelled)} is read-only.", hint="make it writable if it should change"
+        )
+    return facts
+
+
+def _dress(fd: int, old: os.stat_result) -> None:
+    """Give the new file the owner and the permissions of the old one."""
+    now = os.fstat(fd)
+    if (now.st_uid, now.st_gid) != (old.st_uid, old.st_gid):
+        with suppress(PermissionError):  # only root may give files away
+            os.fchown(fd, old.st_uid, old.st_gid)
+    os.fchmod(fd, old.st_mode & 0o777)
+
+
+def _list(location: Location) -> list[Entry]:
+    with _told(location):
+        fd = location.open_directory()
+        try:
+            with os.scandir(fd) as rows:
+                entries = [entry for row in rows if (entry := _entry(fd, row))]
+        finally:
+            os.close(fd)
+    entries.sort(key=lambda entry: entry.name)
+    return entries
+
+
+def _entry(fd: int, row: os.DirEntry[str]) -> Entry | None:
+    """Make one row; None when it is gone since the directory was read."""
+    name = readable(row.name)
+    try:
+        if row.is_file(follow_symlinks=False):
+            return Entry(name, "file", row.stat(follow_symlinks=False).st_size)
+        if row.is_symlink():
+            return Entry(name, "link", target=readable(os.readlink(row.name, dir_fd=fd)))
+        return Entry(name, "dir" if row.is_dir(follow_symlinks=False) else "other")
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,348 @@
+"""
+Programs of a workspace: the only place that starts them.
+
+A program gets a session and a process group of its own, no terminal, the environment of
+`environment.py`, and one pipe for standard output and error, so that they keep their order.
+When it has ended, whatever reason it had, all that it started is killed with it: nothing of
+a call outlives the call, also not in the background.
+
+Reading goes on for `DRAIN_S` after the program's end, for children that still write. The
+wait for the end is a descriptor of the process in the event loop's own selector, so there is
+no thread per program, and its id stays reserved until its group was killed.
+
+Source: INVARIANTS 16 to 18 and 21, SPEC 5.8.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import IO
+
+from a3s_code.errors import InvalidValue, PathRefused, ProgramMissing, WorkspaceError
+from a3s_code.kernel.tool import Command, Exit
+from a3s_code.workspace.beneath import OpenDirectory, open_beneath
+from a3s_code.workspace.environment import child_environment
+from a3s_code.workspace.output import HeadAndTail
+from a3s_code.workspace.paths import Location, Root, shown
+from a3s_code.workspace.process_tree import FEW, MARK, ProcessTree, last_id
+
+DRAIN_S = 0.2
+"""For output that children still write after the program ended; then they are killed."""
+
+SETTLE_S = 5.0
+"""At most this long is waited for what was killed to be gone."""
+
+TIMED_OUT = 124
+"""The exit status after the timeout, as timeout(1) has it."""
+
+_PIPE_BYTES = 1024 * 1024
+_READ_BYTES = 256 * 1024
+_SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
+
+OnOutput = Callable[[bytes], None]
+
+
+class LocalProcesses:
+    """
+    `Processes` on this machine.
+
+    Args:
+        root: The workspace; `Command.cwd` is resolved beneath it.
+        pass_env: Variables of the host that programs get besides the usual ones.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        pass_env: Iterable[str] = (),
+        open_directory: OpenDirectory = open_beneath,
+    ) -> None:
+        self._root = Root(root, open_directory)
+        self._pass_env = frozenset(pass_env)
+
+    async def run(self, command: Command, on_output: OnOutput | None = None) -> Exit:
+        """
+        Run to the end, as the port says.
+
+        An exception of `on_output` kills the program and is raised from here.
+
+        Raises:
+            ProgramMissing: `argv[0]` is not installed.
+            InvalidValue: no argument at all, or one that no program can be given.
+            PathRefused: `cwd` is no directory of the workspace.
+            WorkspaceError: the system would not start the program.
+        """
+        if not command.argv:
+            raise InvalidValue("A command needs at least the name of a program.")
+        program = self._start(command, on_output)
+        timed_out = False
+        try:
+            async with asyncio.timeout(command.timeout_s):
+                await program.ended()
+        except TimeoutError:
+            timed_out = True
+        finally:
+            await program.end()
+        if program.fault is not None:
+            raise program.fault
+        return program.exit(timed_out=timed_out)
+
+    def _start(self, command: Command, on_output: OnOutput | None) -> _Program:
+        mark = os.urandom(8).hex()
+        marks = f"{os.environ.get(MARK, '')}:{mark}".lstrip(":")
+        environment = child_environment(os.environ, self._pass_env, command.extra_env)
+        environment[MARK] = marks
+        where = self._root.find(command.cwd)
+        pipes: list[_Pipe] = []
+        try:
+            pipes.append(_Pipe(command.max_output_bytes))
+            if command.separate_stderr:
+                pipes.append(_Pipe(command.max_output_bytes))
+            child = _spawn(command, environment, where, [pipe.write_fd for pipe in pipes])
+        except BaseException:
+            for pipe in pipes:
+                pipe.close()
+            raise
+        finally:
+            where.close()
+        return _Program(child, ProcessTree(child.pid, mark.encode()), pipes, on_output)
+
+
+class _Pipe:
+    """One stream of a program: where it writes, where we read, and what is kept."""
+
+    __slots__ = ("kept", "read_fd", "write_fd")
+
+    def __init__(self, limit: int) -> None:
+        self.kept = HeadAndTail(limit)
+        self.read_fd, self.write_fd = os.pipe()
+        os.set_blocking(self.read_fd, False)
+        if _SET_PIPE_SIZE is not None:
+            with suppress(OSError):  # the user's share of pipe memory is used up
+                fcntl.fcntl(self.read_fd, _SET_PIPE_SIZE, _PIPE_BYTES)
+
+    def close_write(self) -> None:
+        fd, self.write_fd = self.write_fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def close(self) -> None:
+        self.close_write()
+        fd, self.read_fd = self.read_fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+class _Program:
+    """
+    A program that runs.
+
+    Attributes:
+        fault: What `on_output` raised.
+    """
+
+    def __init__(
+        self,
+        child: subprocess.Popen[bytes],
+        tree: ProcessTree,
+        pipes: list[_Pipe],
+        on_output: OnOutput | None,
+    ) -> None:
+        self._child, self._tree, self._pipes = child, tree, pipes
+        self._on_output = on_output
+        self._has_ended = False
+        self.fault: Exception | None = None
+        for pipe in pipes:
+            pipe.close_write()
+        self._pumps = [asyncio.ensure_future(self._pump(pipe)) for pipe in pipes]
+
+    async def ended(self) -> None:
+        """Return when the program has ended and its output was read."""
+        await _until_ended(self._child)
+        self._has_ended = True
+        await self._drained(DRAIN_S)
+
+    async def _drained(self, timeout_s: float) -> None:
+        pending = [pump for pump in self._pumps if not pump.done()]
+        if pending:
+            await asyncio.wait(pending, timeout=timeout_s)
+
+    async def end(self) -> None:
+        """Kill what is left of the tree, reap the program and give everything back."""
+        try:
+            if not self._ended_alone():
+                self._tree.signal_group(signal.SIGSTOP)  # nothing goes on while we look
+                await asyncio.get_running_loop().run_in_executor(None, self._kill)
+            await self._drained(DRAIN_S)
+        finally:
+            for pump in self._pumps:
+                pump.cancel()
+            await self._drained(SETTLE_S)
+            for pipe in self._pipes:
+                pipe.close()
+
+    def _ended_alone(self) -> bool:
+        """Settle the usual case at once: it has ended, and left at most its group behind."""
+        if not self._has_ended or not 0 <= last_id() - self._child.pid <= FEW:
+            return False
+        self._tree.signal_group(signal.SIGKILL)
+        if self._tree.strays():
+            return False
+        self._child.wait(SETTLE_S)
+        return True
+
+    def _kill(self) -> None:
+        self._tree.kill()
+        with suppress(subprocess.TimeoutExpired):  # it hangs inside the kernel
+            self._child.wait(SETTLE_S)
+
+    def exit(self, *, timed_out: bool) -> Exit:
+        code = self._child.returncode
+        status = TIMED_OUT if timed_out or code is None else code if code >= 0 else 128 - code
+        return Exit(
+            status=status,
+            output=self._pipes[0].kept.value(),
+            timed_out=timed_out,
+            dropped_bytes=sum(pipe.kept.dropped for pipe in self._pipes),
+            stderr=self._pipes[1].kept.value() if len(self._pipes) > 1 else b"",
+        )
+
+    async def _pump(self, pipe: _Pipe) -> None:
+        """Read one stream to its end."""
+        while True:
+            await _until_readable(pipe.read_fd)
+            try:
+                piece = os.read(pipe.read_fd, _READ_BYTES)
+            except BlockingIOError:
+                continue
+            if not piece:
+                return
+            pipe.kept.add(piece)
+            if pipe is self._pipes[0]:
+                self._show(piece)
+
+    def _show(self, piece: bytes) -> None:
+        if self._on_output is None or self.fault is not None:
+            return
+        try:
+            self._on_output(piece)
+        except Exception as error:  # noqa: BLE001 - the border to who watches; `run` raises it
+            self.fault = error
+            self._tree.signal_group(signal.SIGKILL)
+
+
+def _spawn(
+    command: Command, environment: dict[str, str], where: Location, outputs: list[int]
+) -> subprocess.Popen[bytes]:
+    cwd = _directory(where)
+    stdin = _input(command.stdin) if command.stdin else None
+    try:
+        return subprocess.Popen(
+            command.argv,
+            stdin=stdin or subprocess.DEVNULL,
+            stdout=outputs[0],
+            stderr=outputs[-1],
+            cwd=cwd,
+            env=environment,
+            start_new_session=True,
+        )
+    except ValueError as error:
+        raise InvalidValue(f"{_named(command)} cannot be started: {error}.") from None
+    except OSError as error:
+        raise _not_started(command, error, cwd) from None
+    finally:
+        if stdin is not None:
+            stdin.close()
+
+
+def _directory(where: Location) -> str:
+    """Give the path by which a child enters exactly the directory that was resolved."""
+    if where.names:
+        raise PathRefused(
+            f"{shown(where.spelled)} is no directory to run a program in.",
+            hint="name a directory of the workspace",
+        )
+    if sys.platform == "linux":
+        return f"/proc/self/fd/{where.fd}"
+    return where.absolute
+
+
+def _input(data: bytes) -> IO[bytes]:
+    """Give standard input as a file, which nobody has to feed while the program runs."""
+    if hasattr(os, "memfd_create"):
+        file: IO[bytes] = os.fdopen(os.memfd_create("stdin"), "w+b")
+    else:
+        import tempfile  # 4 ms, needed on few systems
+
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    file.write(data)
+    file.seek(0)
+    return file
+
+
+def _named(command: Command) -> str:
+    return shown(command.argv[0])
+
+
+def _not_started(command: Command, error: OSError, cwd: str) -> WorkspaceError:
+    if error.filename == cwd:
+        return WorkspaceError(f"{shown(command.cwd) or '.'} cannot be entered: {error.strerror}.")
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return ProgramMissing(
+            f"{_named(command)} is not installed, or not on PATH.",
+            hint="install it, or use another program",
+        )
+    hint = "pass long text through a file" if error.errno == errno.E2BIG else ""
+    return WorkspaceError(f"{_named(command)} cannot be started: {error.strerror}.", hint=hint)
+
+
+async def _until_readable(fd: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+    loop.add_reader(fd, _settle, ready)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(fd)
+
+
+def _settle(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
+
+
+async def _until_ended(child: subprocess.Popen[bytes]) -> None:
+    """Return when the program has ended; where the system allows, without reaping it."""
+    try:
+        fd = os.pidfd_open(child.pid)
+    except (AttributeError, OSError):
+        await _reaped_by_thread(child)
+        return
+    try:
+        await _until_readable(fd)
+    finally:
+        os.close(fd)
+
+
+async def _reaped_by_thread(child: subprocess.Popen[bytes]) -> None:
+    """Wait in a thread of its own, for systems without descriptors of processes."""
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+
+    def wait() -> None:
+        child.wait()
+        with suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(_settle, ended)
+
+    threading.Thread(target=wait, daemon=True, name=f"a3s-wait-{child.pid}").start()
+    await ended

@@ -1,0 +1,70 @@
+"""The service that runs git for a workspace which cannot, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from a3s_code.errors import InvalidValue
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteGitBackendConfig:
+    """
+    Where git questions about a remote workspace are asked, for the option `remote_git`.
+
+    Attributes:
+        base_url: An `http` or `https` address.
+        repo_id: The repository's name there.
+        bearer_token, client_cert_pem, client_key_pem: Who asks; the token and the key are
+            never shown. Certificate and key go together.
+        request_timeout_ms: None = 30,000.
+        max_diff_bytes: Bytes of a diff that are taken; None = 1 MiB.
+        max_log_entries: Commits that one log shows; None = 200.
+
+    Raises:
+        InvalidValue: `base_url` is no such address, `repo_id` is empty, only one of
+            certificate and key is given, or a limit is not positive.
+
+    Source:
+        SPEC 16.1.
+    """
+
+    base_url: str
+    repo_id: str
+    bearer_token: str | None = field(default=None, repr=False)
+    client_cert_pem: str | None = field(default=None, repr=False)
+    client_key_pem: str | None = field(default=None, repr=False)
+    request_timeout_ms: int | None = None
+    max_diff_bytes: int | None = None
+    max_log_entries: int | None = None
+
+    def __post_init__(self) -> None:
+        if not _is_web_address(self.base_url):
+            # The address may carry a password, so the message does not repeat it.
+            raise InvalidValue(
+                "base_url of the remote git is no http address.",
+                hint="write it like https://git.example.com",
+            )
+        if not self.repo_id:
+            raise InvalidValue("repo_id of the remote git is empty.", hint="name the repository")
+        if (self.client_cert_pem is None) != (self.client_key_pem is None):
+            raise InvalidValue(
+                "The remote git was given only one of client_cert_pem and client_key_pem.",
+                hint="give both or neither",
+            )
+        for name in ("request_timeout_ms", "max_diff_bytes", "max_log_entries"):
+            limit: int | None = getattr(self, name)
+            if limit is not None and limit < 1:
+                raise InvalidValue(
+                    f"{name} of the remote git is {limit}.",
+                    hint="give a number above 0, or leave it out",
+                )
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False

@@ -1,0 +1,299 @@
+"""
+Finding files and lines in a local workspace.
+
+Ignore files are respected, `.git` is never entered, links are never followed; other names
+that begin with a dot are searched, since a project's workflows and settings are there.
+
+Files are found by our own walk, which is as fast as ripgrep and cannot be led outside by
+whoever renames directories meanwhile (20,000 files: 16 ms against 15). Lines are found by
+ripgrep, the program; where there is none by `plain_grep`, another program that prints the
+same.
+
+Source: SPEC 5.5, 5.6; LIBRARIES 5.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+
+import msgspec
+
+from a3s_code.errors import InvalidValue
+from a3s_code.kernel.tool import Command, Exit, Files, GrepHits, GrepQuery, Processes, Resolved
+from a3s_code.workspace import plain_grep
+from a3s_code.workspace.beneath import step_by_step
+from a3s_code.workspace.globs import Glob
+from a3s_code.workspace.grep_output import MAX_LINE_CHARS, MAX_TEXT_CHARS, read_lines, show
+from a3s_code.workspace.ignore import Surroundings, surroundings
+from a3s_code.workspace.paths import Location, local, readable, shown
+from a3s_code.workspace.tree_walk import MAX_DEPTH, TreeWalk
+
+MAX_PATHS = 100_000
+"""That `glob` gives; the rest is left out."""
+
+MAX_CONTEXT = 100
+TIMEOUT_S = 60.0
+
+_RAW_BYTES = MAX_TEXT_CHARS + 128 * 1024
+_INVALID = 2
+_MESSAGE_CHARS = 500
+_RIPGREP = (
+    "--no-config",
+    "--no-heading",
+    "--with-filename",
+    "--line-number",
+    "--null",
+    "--color=never",
+    "--no-messages",
+    "--hidden",
+    "--glob=!.git",
+    "--no-ignore-global",
+    f"--max-columns={4 * MAX_LINE_CHARS}",
+    "--max-columns-preview",
+)
+_PLAIN = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1));"
+    " from a3s_code.workspace.plain_grep import main; sys.exit(main(sys.argv[1:]))"
+)
+
+
+class LocalSearch:
+    """
+    `Search` on the local disk.
+
+    Args:
+        files: Where single files are read from.
+        ripgrep: Path of the program; None looks for it at the first use, empty does without.
+    """
+
+    def __init__(self, files: Files, processes: Processes, *, ripgrep: str | None = None) -> None:
+        self._files, self._processes = files, processes
+        self._ripgrep = ripgrep
+
+    async def glob(self, under: Resolved, pattern: str) -> list[str]:
+        """
+        Give at most `MAX_PATHS` paths of files, relative to the root, sorted.
+
+        The pattern is taken from `under`; an absolute one must lead below it. A pattern
+        without `**` looks no deeper than it has segments.
+
+        Raises:
+            FileNotFoundError: `under` does not exist.
+            InvalidValue: the pattern is not closed somewhere, or leads outside.
+        """
+        location = local(under)
+        glob = Glob(self._relative(location, pattern))
+        walk = TreeWalk(max_depth=MAX_DEPTH if glob.depth is None else glob.depth)
+        own = location.duplicate()
+
+        def job() -> list[str]:
+            try:
+                return _glob(own, glob, walk)
+            finally:
+                own.close()
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(None, job)
+        finally:
+            walk.stopped = True
+
+    async def grep(self, under: Resolved, query: GrepQuery) -> GrepHits:
+        """
+        Search one file or all below a directory. The answer is bounded by `MAX_TEXT_CHARS`.
+
+        A glob without `/` is matched against names, one with it against paths below `under`
+        or below the root; `!` in front leaves out what matches.
+
+        Raises:
+            FileNotFoundError: `under` does not exist.
+            InvalidValue: `query.pattern` or `query.glob` is not valid; says where.
+            ProgramMissing: there is neither ripgrep nor a Python to replace it.
+        """
+        location = local(under)
+        chosen = _Chosen(query.glob, location.path)
+        try:
+            os.close(location.open_directory())
+        except NotADirectoryError:
+            return await self._grep_file(location, query)
+        above = surroundings(location.absolute, location.root)
+        scope = () if above.in_repository else ("--no-require-git", "--no-ignore-parent")
+        argv = self._argv(query, location.root, scope, chosen)
+        output, whole = await self._run(Command((*argv, "./"), TIMEOUT_S, cwd=location.path))
+        return show(
+            read_lines(output),
+            lambda name: chosen.place(name, above),
+            context=query.context > 0,
+            truncated=not whole,
+        )
+
+    async def _grep_file(self, location: Location, query: GrepQuery) -> GrepHits:
+        """Search a file that we read ourselves: a path could have become a link by now."""
+        data = await self._files.read(location, limit=plain_grep.MAX_FILE_BYTES)
+        argv = self._argv(query, location.root)
+        output, whole = await self._run(Command((*argv, "-"), TIMEOUT_S, stdin=data))
+        return show(
+            read_lines(output),
+            lambda _: location.path,
+            context=query.context > 0,
+            truncated=not whole,
+        )
+
+    async def _run(self, command: Command) -> tuple[bytes, bool]:
+        """Give what the program printed, and whether that is all of it."""
+        output = bytearray()
+
+        def collect(piece: bytes) -> None:
+            output.extend(piece)
+            if len(output) > _RAW_BYTES:
+                raise _Enough
+
+        command = msgspec.structs.replace(
+            command, separate_stderr=True, max_output_bytes=_RAW_BYTES
+        )
+        try:
+            end = await self._processes.run(command, collect)
+        except _Enough:
+            return bytes(output), False
+        if end.status == _INVALID and end.stderr:
+            raise _invalid(end)
+        return bytes(output), not end.timed_out
+
+    def _argv(
+        self,
+        query: GrepQuery,
+        root: str,
+        scope: tuple[str, ...] = (),
+        chosen: _Chosen | None = None,
+    ) -> tuple[str, ...]:
+        """Give the command without what it searches."""
+        if self._ripgrep is None:
+            self._ripgrep = find_ripgrep(root)
+        names = chosen.names if chosen else ()
+        common = (
+            *(("--ignore-case",) if query.ignore_case else ()),
+            f"--context={min(max(query.context, 0), MAX_CONTEXT)}",
+            f"--regexp={query.pattern}",
+        )
+        if not self._ripgrep:
+            package = str(Path(plain_grep.__file__).parents[2])
+            wanted = (f"--name={name}" for name in names)
+            python = (sys.executable, "-I", "-c", _PLAIN, package)
+            return (*python, f"--root={root}", *wanted, *common)
+        wanted = tuple(f"--type-add=wanted:{name}" for name in names)
+        unwanted = (f"--glob=!{chosen.unwanted}",) if chosen and chosen.unwanted else ()
+        only = ("--type=wanted",) if wanted else ()
+        return (self._ripgrep, *_RIPGREP, *scope, *unwanted, *wanted, *only, *common, "--")
+
+    def _relative(self, location: Location, pattern: str) -> str:
+        """Give `pattern` as seen from `location`."""
+        if ".." in pattern.split("/"):
+            raise InvalidValue(
+                f"The glob pattern {shown(pattern)} holds `..`.",
+                hint="give the directory to search as the path instead",
+            )
+        if not pattern.startswith("/"):
+            return pattern
+        literal = Glob(pattern).literal
+        start = self._files.resolve("/" + "/".join(literal))
+        start.close()
+        below = "" if location.path == "." else f"{location.path}/"
+        if not f"{start.path}/".startswith(below):
+            raise InvalidValue(
+                f"The glob pattern {shown(pattern)} leads out of {shown(location.spelled)}.",
+                hint="leave the path out, or make the pattern relative to it",
+            )
+        inside = "" if start.path == "." else start.path
+        rest = [name for name in pattern.split("/") if name][len(literal) :]
+        return "/".join([*inside[len(below) :].split("/"), *rest])
+
+
+class _Enough(Exception):
+    """Raised while a program prints more than is wanted, which ends it."""
+
+
+class _Chosen:
+    """
+    Which files a search is about.
+
+    Attributes:
+        names: Patterns of their names, one of which holds; empty when any may do.
+        unwanted: A pattern of what is left out.
+    """
+
+    def __init__(self, glob: str, under: str) -> None:
+        self.unwanted = glob[1:] if glob.startswith("!") else ""
+        self._under = "" if under == "." else f"{under}/"
+        self._glob = Glob(glob.removeprefix("!")) if glob else None
+        self._by_name = "/" not in glob
+        self.names: tuple[str, ...] = ()
+        if self._glob and not self.unwanted and "*" not in self._glob.names:
+            self.names = tuple(self._glob.names)
+
+    def place(self, name: str, above: Surroundings) -> str | None:
+        """Give the path from the root of a file below the start; None when it is left out."""
+        path = f"{self._under}{name}"
+        if self._glob and self._matches(name, path) == bool(self.unwanted):
+            return None
+        if not above.in_repository and above.ignores.covers(f"{above.prefix}{name}", above.prefix):
+            return None
+        return path
+
+    def _matches(self, name: str, path: str) -> bool:
+        assert self._glob is not None
+        if self._by_name:
+            return bool(self._glob.matches(name.rpartition("/")[2]))
+        return bool(self._glob.matches(name) or self._glob.matches(path))
+
+
+def find_ripgrep(root: str) -> str:
+    """Find `rg` beside this Python or on PATH, never in the workspace; empty when there is none."""
+    beside = [str(Path(sys.executable).parent), sysconfig.get_path("scripts")]
+    for place in [*beside, None]:
+        found = shutil.which("rg", path=place)
+        if found and not Path(found).resolve().is_relative_to(root):
+            return os.path.abspath(found)  # noqa: PTH100 - keeps links, which `resolve` follows
+    return ""
+
+
+def _invalid(end: Exit) -> InvalidValue:
+    text = end.stderr.decode("utf-8", "replace").removeprefix("rg: ").strip()
+    return InvalidValue(
+        f"The pattern cannot be searched for: {text[:_MESSAGE_CHARS]}",
+        hint="put a backslash before characters that are meant literally",
+    )
+
+
+def _glob(location: Location, glob: Glob, walk: TreeWalk) -> list[str]:
+    fd = location.open_directory()
+    try:
+        start = step_by_step(fd, glob.literal)
+    except OSError:  # nothing of that name, or a link
+        return []
+    finally:
+        os.close(fd)
+    try:
+        return _matching(start, location, glob, walk)
+    finally:
+        os.close(start)
+
+
+def _matching(start: int, location: Location, glob: Glob, walk: TreeWalk) -> list[str]:
+    under = "" if location.path == "." else f"{location.path}/"
+    base = "".join(f"{name}/" for name in glob.literal)
+    above = surroundings("/".join([location.absolute, *glob.literal]), location.root)
+    readable_fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=start)
+    found: list[str] = []
+    try:
+        for directory, names in walk.files(readable_fd, above.prefix, above.ignores):
+            here = base + directory[len(above.prefix) :]
+            found.extend(under + path for name in names if glob.matches(path := here + name))
+            if len(found) >= MAX_PATHS:
+                break
+    finally:
+        os.close(readable_fd)
+    return sorted(map(readable, found))[:MAX_PATHS]

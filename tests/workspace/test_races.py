@@ -1,0 +1,126 @@
+"""A second thread rearranges the workspace as fast as it can while we work in it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from a3s_code.errors import WorkspaceError
+from a3s_code.kernel.tool import GrepQuery
+from a3s_code.workspace.processes import LocalProcesses
+from a3s_code.workspace.search import LocalSearch
+
+from .conftest import MARKER, Place
+
+ROUNDS = 1_000
+
+
+@contextmanager
+def meanwhile(step: Callable[[], None]) -> Iterator[None]:
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            with suppress(OSError):
+                step()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def flip(at: Path, real: Path, link: str) -> Callable[[], None]:
+    """Let `at` be the real directory, and then a link."""
+
+    def step() -> None:
+        real.rename(at)
+        at.rename(real)
+        at.symlink_to(link)
+        at.unlink()
+
+    return step
+
+
+async def test_a_directory_that_becomes_a_link_never_shows_the_outside(place: Place) -> None:
+    (place.ws / "real").mkdir()
+    (place.ws / "real/secret.txt").write_bytes(b"inside\n")
+    seen: set[bytes] = set()
+    with meanwhile(flip(place.ws / "flip", place.ws / "real", "../out")):
+        for _ in range(ROUNDS):
+            with suppress(WorkspaceError, OSError):
+                location = place.files.resolve("flip/secret.txt")
+                try:
+                    seen.add(await place.files.read(location))
+                finally:
+                    location.close()
+    assert all(MARKER not in data for data in seen)
+
+
+async def test_a_file_that_becomes_a_link_never_shows_the_outside(place: Place) -> None:
+    file = place.ws / "file"
+
+    def step() -> None:
+        file.write_bytes(b"inside\n")
+        file.unlink()
+        file.symlink_to("../out/secret.txt")
+        file.unlink()
+
+    seen: set[bytes] = set()
+    with meanwhile(step):
+        for _ in range(ROUNDS):
+            with suppress(WorkspaceError, OSError):
+                location = place.files.resolve("file")
+                try:
+                    seen.add(await place.files.read(location))
+                finally:
+                    location.close()
+    assert all(MARKER not in data for data in seen)
+
+
+async def test_parents_that_become_links_never_lead_a_write_outside(place: Place) -> None:
+    (place.ws / "a").mkdir()
+    (place.ws / "a/real").mkdir()
+    with meanwhile(flip(place.ws / "a/b", place.ws / "a/real", "../../out")):
+        for _ in range(ROUNDS // 2):
+            with suppress(WorkspaceError, OSError):
+                location = place.files.resolve("a/b/c/f.txt")
+                try:
+                    await place.files.write(location, b"x")
+                finally:
+                    location.close()
+    # the fixture finds the outside as it was
+
+
+async def test_a_walk_over_a_directory_that_becomes_a_link_stays_inside(place: Place) -> None:
+    (place.ws / "real").mkdir()
+    (place.ws / "real/inside.txt").touch()
+    search = LocalSearch(place.files, LocalProcesses(place.ws))
+    root = place.files.resolve(".")
+    found: set[str] = set()
+    with meanwhile(flip(place.ws / "flip", place.ws / "real", "../out")):
+        for _ in range(ROUNDS // 2):
+            found.update(await search.glob(root, "**/*"))
+            with suppress(WorkspaceError, OSError):
+                under = place.files.resolve("flip")
+                try:
+                    found.update(await search.glob(under, "*"))
+                finally:
+                    under.close()
+    root.close()
+    assert not {path for path in found if "secret" in path}
+
+
+async def test_a_search_in_one_file_that_becomes_a_link_stays_inside(place: Place) -> None:
+    search = LocalSearch(place.files, LocalProcesses(place.ws))
+    location = place.files.resolve("file")
+    (place.ws / "file").symlink_to("../out/secret.txt")
+    with suppress(WorkspaceError):
+        hits = await search.grep(location, GrepQuery("SECRET"))
+        assert not hits.matches
+    location.close()
