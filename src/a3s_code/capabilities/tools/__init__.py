@@ -1,0 +1,17 @@
+"""The core tools, in the one order in which models are told of them."""
+
+from __future__ import annotations
+
+from a3s_code.capabilities.tools import bash, edit, glob, grep, ls, patch, read, write
+from a3s_code.kernel.tool import Tool
+
+CORE_TOOLS: tuple[Tool, ...] = (
+    read.read,
+    write.write,
+    edit.edit,
+    patch.patch,
+    grep.grep,
+    glob.glob,
+    ls.ls,
+    bash.bash,
+)
