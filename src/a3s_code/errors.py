@@ -30,7 +30,7 @@ while the model drives it raises none of these: it returns an `Observation` with
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 
 class A3SError(RuntimeError):
@@ -168,7 +168,7 @@ class ToolFailed(A3SError):
 
     code = "tool.failed"
 
-    def __init__(self, message: str, *, result: Any = None, hint: str = "") -> None:
+    def __init__(self, message: str, *, result: object = None, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.result = result
 

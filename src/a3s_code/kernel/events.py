@@ -328,7 +328,11 @@ class PeerInvocation(_Event, tag="peer_invocation", frozen=True):
 # In the log only
 
 
-class SessionOpened(_Event, tag="session_opened", frozen=True):
+class LogOnly(_Event, frozen=True):
+    """What the fold needs and no stream shows."""
+
+
+class SessionOpened(LogOnly, tag="session_opened", frozen=True):
     """
     Attributes:
         format: Version of the record format.
@@ -343,29 +347,29 @@ class SessionOpened(_Event, tag="session_opened", frozen=True):
     settings: JsonObject = msgspec.field(default_factory=dict[str, Any])
 
 
-class SessionEnded(_Event, tag="session_ended", frozen=True):
+class SessionEnded(LogOnly, tag="session_ended", frozen=True):
     pass
 
 
-class ModelSwitched(_Event, tag="model_switched", frozen=True):
+class ModelSwitched(LogOnly, tag="model_switched", frozen=True):
     model: str
 
 
-class HistoryAppended(_Event, tag="history_appended", frozen=True):
+class HistoryAppended(LogOnly, tag="history_appended", frozen=True):
     """`isolated` messages belong to a run with a history of its own."""
 
     message: Message
     isolated: bool = False
 
 
-class HistoryReplaced(_Event, tag="history_replaced", frozen=True):
+class HistoryReplaced(LogOnly, tag="history_replaced", frozen=True):
     """The conversation is now these messages: after `/clear` and after a compaction."""
 
     messages: tuple[Message, ...]
     reason: str
 
 
-class HistorySupplied(_Event, tag="history_supplied", frozen=True):
+class HistorySupplied(LogOnly, tag="history_supplied", frozen=True):
     """A run was given a history by the caller; its bytes are known by their digest."""
 
     messages: int
@@ -373,17 +377,17 @@ class HistorySupplied(_Event, tag="history_supplied", frozen=True):
     sha256: str
 
 
-class RunStarted(_Event, tag="run_started", frozen=True):
+class RunStarted(LogOnly, tag="run_started", frozen=True):
     prompt: str
 
 
-class RunStatusChanged(_Event, tag="run_status_changed", frozen=True):
+class RunStatusChanged(LogOnly, tag="run_status_changed", frozen=True):
     status: str
     result_text: str | None = None
     error: str | None = None
 
 
-class EffectIntended(_Event, tag="effect_intended", frozen=True):
+class EffectIntended(LogOnly, tag="effect_intended", frozen=True):
     """
     A call with effects is about to run; written and durable before it does.
 
@@ -400,13 +404,13 @@ class EffectIntended(_Event, tag="effect_intended", frozen=True):
     authority: str
 
 
-class EffectSettled(_Event, tag="effect_settled", frozen=True):
+class EffectSettled(LogOnly, tag="effect_settled", frozen=True):
     call_id: str
     outcome: str
     exit_code: int
 
 
-class ArtifactStored(_Event, tag="artifact_stored", frozen=True):
+class ArtifactStored(LogOnly, tag="artifact_stored", frozen=True):
     uri: str
     tool: str
     sha256: str
@@ -414,11 +418,11 @@ class ArtifactStored(_Event, tag="artifact_stored", frozen=True):
     shown_bytes: int
 
 
-class ArtifactEvicted(_Event, tag="artifact_evicted", frozen=True):
+class ArtifactEvicted(LogOnly, tag="artifact_evicted", frozen=True):
     uri: str
 
 
-class TraceRecorded(_Event, tag="trace_recorded", frozen=True):
+class TraceRecorded(LogOnly, tag="trace_recorded", frozen=True):
     """A row of `trace_events()`; fields of schema `a3s.trace_event.v1`, SPEC 4.2."""
 
     kind: str
@@ -431,7 +435,7 @@ class TraceRecorded(_Event, tag="trace_recorded", frozen=True):
     artifact_uris: tuple[str, ...] = ()
 
 
-class DeltaBatch(_Event, tag="delta_batch", frozen=True):
+class DeltaBatch(LogOnly, tag="delta_batch", frozen=True):
     """
     Consecutive deltas of one block as one record.
 
@@ -533,7 +537,6 @@ class Record(msgspec.Struct, frozen=True):
     event: Event
 
 
-LOG_ONLY: tuple[type[SessionEvent], ...] = get_args(SessionEvent)
 RUN_EVENTS: tuple[type[RunEvent], ...] = get_args(RunEvent)
 
 

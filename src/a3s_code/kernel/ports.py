@@ -248,6 +248,10 @@ class Sink(Protocol):
         """Append to the log and show it to who watches. Never waits."""
         ...
 
+    def put_blob(self, sha256: str, data: bytes) -> None:
+        """Keep `data` beside the log; durable at the next barrier."""
+        ...
+
     async def barrier(self) -> None:
         """Return when everything emitted so far is durable."""
         ...

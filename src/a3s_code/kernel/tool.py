@@ -243,9 +243,7 @@ class Exit(msgspec.Struct, frozen=True):
 class Processes(Protocol):
     """The only place that starts programs."""
 
-    async def run(
-        self, command: Command, on_output: Callable[[bytes], None] | None = None
-    ) -> Exit:
+    async def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Exit:
         """
         Run to the end. Cancelling kills the process tree before it returns.
 
@@ -333,7 +331,7 @@ class Tool:
     needs: frozenset[str] = frozenset()
 
 
-def tool(  # noqa: PLR0913 - a declaration, read by name
+def tool(
     args: type[A],
     *,
     effect: Effect,

@@ -1,0 +1,248 @@
+"""
+Permission rules: how they are written, and what they match.
+
+    rule     Tool | Tool(pattern)      bash, bash(git *), mcp__github, mcp__github__*
+    pattern  *                         everything, when it is the whole pattern
+             prefix:*                  everything that begins with the prefix
+             * ** ?                    any text, any text, one character
+             * ** ?   in a path        within one segment, across segments, one character
+
+A pattern matches the whole subject. Tool names match in any case, and may have `*` and `?`.
+`mcp__server` stands for all tools of that server. In a path `**/` also stands for no
+directory at all, so `**/.env` matches `.env`.
+
+A subject may have holes: stretches that only a run can tell (`shell_words.UNKNOWN`). `matches`
+then holds whatever stands in them, `may_match` if something can stand in them. Both take
+time in proportion to subject times pattern, whatever the pattern.
+
+Source:
+    SPEC 6.1; DESIGN 5 for `*` in a command.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import re
+from dataclasses import dataclass
+
+from a3s_code.errors import InvalidValue
+from a3s_code.harness.shell_words import ANY_HOLE, GLOB, HOLES, UNKNOWN
+
+_TOOL_NAME = re.compile(r"[\w.*?:-]+")
+_HOLE_AND_BLANKS = re.compile(rf" ?{ANY_HOLE.pattern} ?")
+_WHOLE = ("*", "**", ":*")
+
+
+class Kind(enum.Enum):
+    """What a subject is; it decides how far a `*` reaches."""
+
+    COMMAND = "command"
+    PATH = "path"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """
+    One rule, compiled.
+
+    Attributes:
+        source: As the user wrote it.
+        covers_all: It matches every subject of its tools.
+        literal: It has no wildcard, so it names exactly one subject.
+    """
+
+    source: str
+    tool: Pattern
+    server: str
+    text: Pattern
+    path: Pattern
+    covers_all: bool
+    literal: bool
+
+    def names(self, tool: str) -> bool:
+        """Whether the rule is about `tool`."""
+        name = tool.lower()
+        return self.tool.matches(name) or bool(self.server and name.startswith(self.server))
+
+    def matches(self, subject: str, kind: Kind) -> bool:
+        return self.covers_all or self._pattern(kind).matches(subject)
+
+    def may_match(self, subject: str, kind: Kind) -> bool:
+        return self.covers_all or self._pattern(kind).may_match(subject)
+
+    def _pattern(self, kind: Kind) -> Pattern:
+        return self.path if kind is Kind.PATH else self.text
+
+
+@functools.lru_cache(maxsize=1024)
+def parse_rule(source: str) -> Rule:
+    """
+    Compile a rule.
+
+    Raises:
+        InvalidValue: it is no rule; says what is wrong and at which column, counted from 1.
+    """
+    name, opened, rest = source.partition("(")
+    found = _TOOL_NAME.match(name)
+    end = found.end() if found else 0
+    if end < len(name) or not name:
+        raise _invalid(source, end, "a tool name was expected" if not end else "not a tool name")
+    if opened and not rest.endswith(")"):
+        raise _invalid(source, len(name), "this parenthesis is never closed")
+    if opened and rest == ")":
+        raise _invalid(source, len(name), "the pattern is empty")
+    pattern = rest[:-1] if opened else "*"
+    lowered = name.lower()
+    whole_server = lowered.startswith("mcp__") and "__" not in lowered[len("mcp__") :]
+    text = _without_prefix_mark(pattern)
+    path = text.removeprefix("./") or text
+    return Rule(
+        source=source,
+        tool=Pattern(lowered),
+        server=f"{lowered}__" if whole_server and "*" not in lowered else "",
+        text=Pattern(text),
+        path=Pattern(f"{path}*" if text != pattern else path, segments=True),
+        covers_all=pattern in _WHOLE,
+        literal=not any(mark in text for mark in "*?"),
+    )
+
+
+def _without_prefix_mark(pattern: str) -> str:
+    return pattern.removesuffix(":*") + "**" if pattern.endswith(":*") else pattern
+
+
+def _invalid(source: str, at: int, problem: str) -> InvalidValue:
+    return InvalidValue(
+        f"The permission rule {source!r} is wrong at column {at + 1}: {problem}.",
+        hint="write Tool or Tool(pattern), for example bash(git *)",
+    )
+
+
+_ANY, _SEGMENT, _ONE = "any", "segment", "one"
+
+
+class Pattern:
+    """
+    A compiled pattern.
+
+    Matching follows all ways through the pattern at once, one bit for each place in it, so
+    no pattern makes it run away.
+    """
+
+    __slots__ = (
+        "_end",
+        "_literals",
+        "_open_end",
+        "_pieces",
+        "_skip_directory",
+        "_steps",
+        "_within",
+        "source",
+    )
+
+    def __init__(self, source: str, *, segments: bool = False) -> None:
+        self.source = source
+        tokens = _tokens(source, segments=segments)
+        self._end = 1 << len(tokens)
+        # By the character read: the places that it leads on from.
+        self._literals: dict[str, int] = {}
+        one = across = within = directory = 0
+        for at, token in enumerate(tokens):
+            bit = 1 << at
+            if token == _ANY:
+                across |= bit
+                if (
+                    segments
+                    and tokens[at + 1 : at + 2] == ["/"]
+                    and tokens[at - 1 : at] in ([], ["/"])
+                ):
+                    directory |= bit
+            elif token == _SEGMENT:
+                within |= bit
+            elif token == _ONE:
+                one |= bit
+            else:
+                self._literals[token] = self._literals.get(token, 0) | bit
+        self._steps = (one, across, within)
+        self._within = segments
+        self._skip_directory = directory
+        self._open_end = 1 << len(tokens) - 1 if tokens and tokens[-1] == _ANY else 0
+        self._pieces = None if one | within or segments else re.split(r"\*+", source)
+
+    def matches(self, subject: str) -> bool:
+        """Whether every text that `subject` can become matches."""
+        if self._pieces is not None:
+            return _in_order(self._pieces, subject)
+        one, across, within = self._steps
+        places = self._open(1)
+        for char in subject:
+            hole = char in HOLES
+            slash = char == "/" and self._within
+            step = 0 if hole else places & (self._literals.get(char, 0) | (0 if slash else one))
+            stay = places & (across if hole or slash else across | within)
+            if hole and char == GLOB:
+                stay |= places & within
+            places = self._open(step << 1 | stay)
+            if not places or places & self._open_end:
+                break
+        return bool(places & (self._end | self._open_end))
+
+    def may_match(self, subject: str) -> bool:
+        """Whether some text that `subject` can become matches."""
+        if ANY_HOLE.search(subject) is None:
+            return self.matches(subject)
+        # A hole may be empty, and then a blank beside it goes too.
+        joined = _HOLE_AND_BLANKS.sub(UNKNOWN, subject)
+        one, across, within = self._steps
+        places = self._open(1)
+        for char in joined:
+            if char == UNKNOWN:
+                lowest = places & -places
+                places = (self._end << 1) - lowest
+                continue
+            slash = char == "/" and self._within
+            step = places & (self._literals.get(char, 0) | (0 if slash else one))
+            places = self._open(step << 1 | places & (across if slash else across | within))
+            if not places or places & self._open_end:
+                break
+        return bool(places & (self._end | self._open_end))
+
+    def _open(self, places: int) -> int:
+        """Add the places reached by letting a wildcard stand for nothing."""
+        stars = self._steps[1] | self._steps[2]
+        before = -1
+        while before != places:
+            before = places
+            places |= (places & stars) << 1 | (places & self._skip_directory) << 2
+        return places
+
+
+def _in_order(pieces: list[str], subject: str) -> bool:
+    """Whether `subject` is the pieces with any text between them."""
+    first, *middle = pieces
+    if not middle:
+        return subject == first
+    last = middle.pop()
+    at, end = len(first), len(subject) - len(last)
+    if at > end or not subject.startswith(first) or not subject.endswith(last):
+        return False
+    for piece in middle:
+        found = subject.find(piece, at, end)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return True
+
+
+def _tokens(source: str, *, segments: bool) -> list[str]:
+    tokens: list[str] = []
+    for part in re.findall(r"\*+|\?|[^*?]", source):
+        if part == "?":
+            tokens.append(_ONE)
+        elif part[0] == "*":
+            tokens.append(_SEGMENT if segments and len(part) == 1 else _ANY)
+        else:
+            tokens.append(part)
+    return tokens

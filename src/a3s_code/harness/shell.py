@@ -1,0 +1,201 @@
+"""
+What a shell command would run: every simple command, every file it writes.
+
+    analyse("cd src && env A=1 make > log")
+      commands  cd src · env A=1 make · make
+      writes    log
+
+Pipelines, lists, substitutions, here-documents, functions, loops and both branches of a
+condition are all taken as run. A wrapper such as `env` or `sh -c` is listed, and so is what
+it starts. What the text does not tell stays visible: as `UNKNOWN` in a word, as `unknown`
+of one command, or as `unresolved` of the whole.
+
+Nothing here decides and nothing is executed; the result depends on the text alone, so it is
+kept for the most recent commands.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+
+from a3s_code.harness import shell_git, shell_hazards, shell_syntax
+from a3s_code.harness.shell_effects import effect_free_words
+from a3s_code.harness.shell_words import ANY_HOLE, Unreadable, words_of
+from a3s_code.harness.shell_wrappers import Words, program, started_by
+
+MAX_WRAPPERS = 12
+MAX_NESTED_CHARS = 64 * 1024
+MAX_COMMANDS = 2_000
+MAX_SUSPECTS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleCommand:
+    """
+    One program or builtin with its words.
+
+    Attributes:
+        words: After quote removal and brace expansion; `UNKNOWN` and `GLOB` stand for
+            text that only a run can tell.
+        also: Other texts of the same command, for rules that forbid: the program without
+            its directory, git without its options, what a wrapper may start.
+        unknown: What it runs that its words do not show; empty when they show all.
+        beyond: Why an allow rule with a wildcard does not grant it; empty when it does.
+    """
+
+    words: Words
+    also: tuple[str, ...] = ()
+    unknown: str = ""
+    beyond: str = ""
+
+    @property
+    def text(self) -> str:
+        """What permission patterns match: the words joined by one blank."""
+        return " ".join(self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """
+    Attributes:
+        commands: Every simple command that could run, in the order of the text.
+        writes: Files that redirections write; `UNKNOWN` in a name that is not known.
+        reads: Files that redirections read.
+        unresolved: Why the text is not statically known; empty when it is. The other
+            attributes then hold what could be seen.
+        suspects: For a text that is unresolved, stretches that look like commands.
+        plain: Only commands in lists and pipelines; see `shell_syntax.Script`.
+    """
+
+    commands: tuple[SimpleCommand, ...] = ()
+    writes: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    unresolved: str = ""
+    suspects: tuple[str, ...] = ()
+    plain: bool = True
+
+
+@functools.lru_cache(maxsize=256)
+def analyse(command: str) -> Analysis:
+    """
+    Find every simple command that `command` could run under bash.
+
+    Any text is accepted. Longer than `shell_syntax.MAX_BYTES`, nested too deep or not understood
+    means `unresolved`, never an error; the time it takes is bounded by these limits.
+    """
+    script = shell_syntax.parse(command)
+    found = _Found(script.plain)
+    found.add(script, depth=0)
+    unresolved = found.unresolved
+    return Analysis(
+        commands=tuple(found.commands),
+        writes=tuple(found.writes),
+        reads=tuple(found.reads),
+        unresolved=unresolved,
+        suspects=_suspects(command) if unresolved else (),
+        plain=found.plain,
+    )
+
+
+def effect_free(command: str) -> bool:
+    """
+    Whether `command` surely changes nothing, so that it may run beside any other call.
+
+    True only when it is fully known, made of pipelines and lists without redirections,
+    assignments, functions and background jobs, and each command of it is on the closed
+    list of `shell_effects`.
+    """
+    analysis = analyse(command)
+    return (
+        bool(analysis.commands)
+        and analysis.plain
+        and not analysis.unresolved
+        and all(not found.unknown and effect_free_words(found.words) for found in analysis.commands)
+    )
+
+
+class _Found:
+    """What one analysis gathers over a text and the texts that it runs."""
+
+    def __init__(self, plain: bool) -> None:
+        self.commands: list[SimpleCommand] = []
+        self.writes: list[str] = []
+        self.reads: list[str] = []
+        self.unresolved = ""
+        self.plain = plain
+        self._poison = ""
+        self._chars_left = MAX_NESTED_CHARS
+
+    def add(self, script: shell_syntax.Script, depth: int, prefixed: str = "") -> None:
+        self.writes += script.writes
+        self.reads += script.reads
+        self.unresolved = self.unresolved or script.problem
+        self._poison = self._poison or shell_hazards.poisoned(script.assigned)
+        for at, words in enumerate(script.commands):
+            own = shell_hazards.prefixed(script.prefixes.get(at, ()))
+            self._command(words, own or prefixed, depth)
+
+    def _command(self, words: Words, prefixed: str, depth: int) -> None:
+        if depth > MAX_WRAPPERS:
+            self.unresolved = self.unresolved or "its wrappers are nested too deep"
+        elif len(self.commands) >= MAX_COMMANDS:
+            self.unresolved = self.unresolved or f"it has more than {MAX_COMMANDS} commands"
+        elif words:
+            self._list(words, prefixed, depth)
+
+    def _list(self, words: Words, prefixed: str, depth: int) -> None:
+        started = started_by(words)
+        hazard = shell_hazards.hazard_of(words)
+        self.commands.append(
+            SimpleCommand(
+                words,
+                also=tuple(dict.fromkeys((*_spellings(words), *started.maybe))),
+                unknown=started.unknown or hazard.unknown,
+                beyond=prefixed or self._poison or hazard.beyond,
+            )
+        )
+        inner = shell_hazards.prefixed(started.assigned) or prefixed
+        for command in started.commands:
+            self._command(command, inner, depth + 1)
+        for text in started.scripts:
+            self._chars_left -= len(text)
+            if self._chars_left < 0:
+                self.unresolved = self.unresolved or "it hands on too much text to shells"
+                break
+            nested = shell_syntax.parse(text)
+            self.plain = self.plain and nested.plain
+            self.add(nested, depth + 1, inner)
+
+
+def _spellings(words: Words) -> list[str]:
+    """Other ways to write the command that a rule against it may mean."""
+    name = program(words[0])
+    found = [] if name == words[0] else [" ".join((name, *words[1:]))]
+    if name == "git" and words[1:2] and words[1].startswith("-"):
+        found.append(" ".join((name, *shell_git.subcommand(words[1:]))))
+    return found
+
+
+def _suspects(command: str) -> tuple[str, ...]:
+    """Stretches of a text that could not be read which look like a denied command might."""
+    found: dict[str, None] = {}
+    head = command[: shell_syntax.MAX_BYTES]
+    for pieces in (re.split(r"[;&|()\n`<>]", head), re.split(r"[;&|(){}\n`<>]", head)):
+        for piece in pieces[:MAX_SUSPECTS]:
+            words = _crude_words(piece)
+            if words:
+                found.update(dict.fromkeys((" ".join(words), *_spellings(words))))
+    return tuple(found)
+
+
+def _crude_words(piece: str) -> Words:
+    words: list[str] = []
+    for word in re.sub("[\"'\\\\]", "", ANY_HOLE.sub("", piece)).split():
+        if words or word not in shell_syntax.RESERVED_WORDS:
+            try:
+                words.extend(words_of(word))
+            except Unreadable:
+                words.append(word)
+    return tuple(words)

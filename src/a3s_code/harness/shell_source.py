@@ -1,0 +1,103 @@
+"""
+The text behind a syntax tree, and the doubts about the tree.
+
+tree-sitter-bash is forgiving where bash is not: it takes a carriage return for a blank,
+parts a word at a continued line and ends a here-document early. So the tree is never
+believed alone: `Source` hands out the children of a node only after a look at what lies
+between them, and keeps the first thing that does not agree as `problem`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from a3s_code.harness.shell_words import listed
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+WORD_NODES = listed(
+    """
+    word number string raw_string ansi_c_string translated_string concatenation
+    simple_expansion expansion command_substitution process_substitution
+    arithmetic_expansion brace_expression variable_name special_variable_name
+    extglob_pattern regex test_operator
+    """
+)
+_WORD_ENDS = WORD_NODES | {"heredoc_start", "command_name", "file_redirect", "herestring_redirect"}
+
+
+class Source:
+    """
+    One text under analysis.
+
+    Attributes:
+        problem: Why it is not statically known; empty while nothing was found.
+        joins: Offsets of the backslashes that continue a line between two words.
+    """
+
+    __slots__ = ("_bytes", "joins", "problem")
+
+    def __init__(self, text: bytes) -> None:
+        self._bytes = text
+        self.problem = ""
+        self.joins: set[int] = set()
+
+    def doubt(self, problem: str) -> None:
+        self.problem = self.problem or problem
+
+    def text(self, node: Node) -> str:
+        return self.between(node.start_byte, node.end_byte)
+
+    def between(self, start: int, end: int) -> str:
+        return self._bytes[start:end].decode(errors="replace")
+
+    def bytes_at(self, start: int, count: int) -> bytes:
+        return self._bytes[start : start + count]
+
+    def byte_before(self, node: Node) -> bytes:
+        """The byte in front of a node; empty at the start of the text."""
+        return self._bytes[max(node.start_byte - 1, 0) : node.start_byte]
+
+    def line_after(self, start: int) -> tuple[bytes, int]:
+        """Give the line that begins at `start`, and where the next one begins."""
+        end = self._bytes.find(b"\n", start)
+        end = len(self._bytes) if end < 0 else end
+        return self._bytes[start:end], end + 1
+
+    def __len__(self) -> int:
+        return len(self._bytes)
+
+    def gap(self, start: int, end: int) -> None:
+        """Between two nodes there may only be blanks and continued lines."""
+        between = self._bytes[start:end]
+        if not between.strip(b" \t\n"):
+            return
+        at = between.find(b"\\\n")
+        while at >= 0:
+            self.joins.add(start + at)
+            at = between.find(b"\\\n", at + 2)
+        if between.replace(b"\\\n", b"").strip(b" \t\n"):
+            self.doubt(f"{self.between(start, end)!r} is in no known place")
+
+    def children(self, node: Node) -> list[Node]:
+        """Give the children of a node that has no text of its own besides theirs."""
+        children = node.children
+        end = node.start_byte
+        before = ""
+        for child in children:
+            self.gap(end, child.start_byte)
+            if child.start_byte == end and before in _WORD_ENDS and child.type in WORD_NODES:
+                self.doubt("two words touch")
+            end, before = child.end_byte, child.type
+        self.gap(end, node.end_byte)
+        return children
+
+    def joined(self) -> bytes:
+        """The text without the continuations, which is what bash reads."""
+        pieces: list[bytes] = []
+        start = 0
+        for at in sorted(self.joins):
+            pieces.append(self._bytes[start:at])
+            start = at + 2
+        return b"".join([*pieces, self._bytes[start:]])

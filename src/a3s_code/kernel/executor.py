@@ -1,0 +1,444 @@
+"""
+The single path of an action.
+
+    find -> decode -> resolve -> hooks -> gate -> log the intent -> dispatch
+         -> redact -> bound / artifact -> log the outcome -> hooks
+
+The model's calls, direct calls of the host and calls made inside a tool all come through
+here; they differ only in their authority. The calls of one turn are prepared in order,
+because safety is decided in order, and then run: neighbours together where that cannot
+matter, the rest one after the other, results in the order of the calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from a3s_code.errors import A3SError, PathRefused, StoreError
+from a3s_code.kernel import ledger
+from a3s_code.kernel.artifacts import Artifacts, bounded
+from a3s_code.kernel.clock import Clock
+from a3s_code.kernel.events import (
+    ArtifactEvicted,
+    ArtifactStored,
+    PermissionDenied,
+    ToolEnd,
+    ToolOutputDelta,
+    ToolStart,
+    TraceRecorded,
+)
+from a3s_code.kernel.messages import JsonObject, ToolCall, ToolResult
+from a3s_code.kernel.ports import (
+    Action,
+    Allow,
+    Approver,
+    Ask,
+    Authority,
+    Deny,
+    Dispatcher,
+    Gate,
+    Hooks,
+    Redactor,
+    Sink,
+)
+from a3s_code.kernel.tool import (
+    CallTool,
+    Effect,
+    Files,
+    Observation,
+    Processes,
+    Resolved,
+    Search,
+    Tool,
+    ToolContext,
+    failure,
+)
+
+MAX_OUTPUT_BYTES = 100 * 1024
+"""What the model sees of one call; SPEC 5.0."""
+MAX_EVENT_METADATA_CHARS = 64 * 1024
+MAX_TOGETHER = 32
+MAX_REWRITES = 3
+"""How often hooks may replace one call before it is denied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The workspace as tools may use it; `search` and `processes` may be missing."""
+
+    root: str
+    files: Files
+    search: Search | None = None
+    processes: Processes | None = None
+
+    def serves(self, tool: Tool) -> bool:
+        """Say whether the workspace has all that `tool` needs."""
+        return not (
+            ("search" in tool.needs and self.search is None)
+            or ("processes" in tool.needs and self.processes is None)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    action: Action
+    decision: Allow
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    call: ToolCall
+    observation: Observation
+
+
+_Step = _Ready | _Refused
+
+
+@dataclass(slots=True)
+class Executor:
+    """
+    Attributes:
+        tools: By name; replaced, never changed, when a tool is registered.
+        tool_timeout_s: For each call; None = only the tool's own limit.
+        active: Calls that run now: id to (tool name, start in Unix milliseconds).
+    """
+
+    tools: Mapping[str, Tool]
+    session_id: str
+    space: Space
+    gate: Gate
+    approver: Approver
+    artifacts: Artifacts
+    clock: Clock
+    hooks: Hooks | None = None
+    redactor: Redactor | None = None
+    dispatcher: Dispatcher | None = None
+    tool_timeout_s: float | None = None
+    active: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
+
+    async def execute(
+        self,
+        calls: Sequence[ToolCall],
+        sink: Sink,
+        *,
+        refused: Mapping[str, Observation] | None = None,
+    ) -> tuple[ToolResult, ...]:
+        """
+        Run the calls of one turn and give their results in order.
+
+        Args:
+            refused: By call id, what is answered instead of running that call.
+
+        Raises:
+            StoreError: an intent could not be made durable; nothing ran from it.
+        """
+        steps: list[_Step] = []
+        observations: list[Observation] = []
+        try:
+            for call in calls:
+                answer = refused.get(call.id) if refused else None
+                steps.append(await self._prepare(call, Authority.SESSION, sink, answer))
+            for group in _together(steps):
+                observations += await self._run_group(group, sink)
+        finally:
+            for step in steps:
+                _release(step)
+        return tuple(map(_result, calls, observations))
+
+    async def call(self, call: ToolCall, authority: Authority, sink: Sink) -> Observation:
+        """Run one call on `authority`, outside the turns of the loop."""
+        step = await self._prepare(call, authority, sink, None)
+        try:
+            return await self._run(step, sink)
+        finally:
+            _release(step)
+
+    # Prepare
+
+    async def _prepare(
+        self, call: ToolCall, authority: Authority, sink: Sink, answer: Observation | None
+    ) -> _Step:
+        sink.emit(ToolStart(id=call.id, name=call.name))
+        self.active[call.id] = (call.name, self.clock.now_ms())
+        if answer is not None:
+            return _Refused(call, answer)
+        for _ in range(MAX_REWRITES):
+            action = self._decode(call, authority)
+            if isinstance(action, Observation):
+                return _Refused(call, action)
+            verdict = await self._ask_hooks(action)
+            if not isinstance(verdict, ToolCall):
+                return await self._decide(action, verdict, sink)
+            _close(action.target)
+            call = verdict
+        return self._deny(call, Deny("the hooks kept rewriting this call"), sink)
+
+    def _decode(self, call: ToolCall, authority: Authority) -> Action | Observation:
+        """Find the tool, decode the arguments and resolve the path, or say what is wrong."""
+        tool = self.tools.get(call.name)
+        if tool is None:
+            names = ", ".join(sorted(self.tools))
+            return failure(f"There is no tool named {call.name!r}. Tools: {names}.", "not_found")
+        if call.malformed is not None:
+            return _malformed(call)
+        if not self.space.serves(tool):
+            return failure(f"This workspace cannot run {tool.name!r}.", "unsupported")
+        try:
+            args = msgspec.convert(call.input, tool.args, strict=False)
+            target = self.space.files.resolve(getattr(args, tool.path)) if tool.path else None
+        except msgspec.ValidationError as error:
+            return failure(f"Invalid arguments for {tool.name}: {error}.", "invalid_argument")
+        except PathRefused as error:
+            return failure(str(error), "path_refused")
+        return Action(
+            call=call,
+            tool=tool,
+            args=args,
+            subject=tool.subject_of(args),
+            effect=tool.effect_of(args),
+            target=target,
+            authority=authority,
+        )
+
+    async def _ask_hooks(self, action: Action) -> Deny | ToolCall | None:
+        return await self.hooks.before_tool(action) if self.hooks is not None else None
+
+    async def _decide(self, action: Action, veto: Deny | None, sink: Sink) -> _Step:
+        decision = veto or self.gate.decide(action)
+        if isinstance(decision, Ask):
+            decision = await self.approver.approve(action, decision)
+        if isinstance(decision, Deny):
+            _close(action.target)
+            return self._deny(action.call, decision, sink)
+        return _Ready(action, decision)
+
+    def _deny(self, call: ToolCall, decision: Deny, sink: Sink) -> _Refused:
+        sink.emit(
+            PermissionDenied(
+                tool_id=call.id, tool_name=call.name, args=call.input, reason=decision.reason
+            )
+        )
+        return _Refused(call, failure(f"Permission denied: {decision.reason}", "permission_denied"))
+
+    # Run
+
+    async def _run_group(self, group: Sequence[_Step], sink: Sink) -> list[Observation]:
+        if len(group) == 1:
+            return [await self._run(group[0], sink)]
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(self._run(step, sink)) for step in group]
+        return [task.result() for task in running]
+
+    async def _run(self, step: _Step, sink: Sink) -> Observation:
+        if isinstance(step, _Refused):
+            return self._observe(step.call, step.observation, 0.0, sink)
+        action, call = step.action, step.action.call
+        started = self.clock.monotonic()
+        try:
+            await ledger.intend(action, step.decision, sink)
+            observation = await self._dispatch(action, sink)
+        except asyncio.CancelledError:
+            stopped = failure("Stopped before it was finished.", "cancelled", exit_code=130)
+            ledger.settle(action, stopped, sink)
+            self._observe(call, stopped, self.clock.monotonic() - started, sink)
+            raise
+        ledger.settle(action, observation, sink)
+        observed = self._observe(call, observation, self.clock.monotonic() - started, sink)
+        if self.hooks is not None:
+            await self.hooks.after_tool(action, observed)
+        return observed
+
+    async def _dispatch(self, action: Action, sink: Sink) -> Observation:
+        async def run() -> Observation:
+            return await self._guarded(action, sink)
+
+        if self.dispatcher is not None:
+            return await self.dispatcher.dispatch(action, run)
+        return await run()
+
+    async def _guarded(self, action: Action, sink: Sink) -> Observation:
+        """Run the tool's function; the border where whatever it raises becomes its failure."""
+        name, limit = action.tool.name, self.tool_timeout_s
+        context = self._context(action, sink)
+        scope = asyncio.timeout(limit)
+        try:
+            async with scope:
+                return await action.tool.run(action.args, context)
+        except TimeoutError:
+            after = f" after {limit * 1000:.0f}ms" if limit and scope.expired() else ""
+            return failure(f"Tool {name!r} timed out{after}.", "timeout", exit_code=124)
+        except StoreError:
+            raise
+        except A3SError as error:
+            return failure(f"{name} failed: {error}", error.code)
+        except FileNotFoundError as error:
+            return failure(f"{name} failed: {error.filename or error} not found", "not_found")
+        except Exception as error:  # noqa: BLE001 - a tool is foreign code; the model is told
+            return failure(f"{name} failed: {type(error).__name__}: {error}")
+
+    def _context(self, action: Action, sink: Sink) -> ToolContext:
+        call = action.call
+
+        def emit_output(text: str) -> None:
+            sink.emit(ToolOutputDelta(id=call.id, name=call.name, delta=text))
+
+        return ToolContext(
+            call_id=call.id,
+            session_id=self.session_id,
+            root=self.space.root,
+            files=self.space.files,
+            search=self.space.search,
+            processes=self.space.processes,
+            target=action.target,
+            emit_output=emit_output,
+            call=self._inner(call, sink),
+            timeout_s=self.tool_timeout_s,
+        )
+
+    def _inner(self, outer: ToolCall, sink: Sink) -> CallTool:
+        """Calls inside a tool carry the session's authority, whoever called the tool."""
+        count = 0
+
+        async def call(name: str, args: JsonObject) -> Observation:
+            nonlocal count
+            count += 1
+            inner = ToolCall(f"{outer.id}.{count}", name, args)
+            return await self.call(inner, Authority.SESSION, sink)
+
+        return call
+
+    # Observe
+
+    def _observe(
+        self, call: ToolCall, observation: Observation, seconds: float, sink: Sink
+    ) -> Observation:
+        """Redact, bound and record what a call showed; what is returned is what was recorded."""
+        text = self.redactor.redact(observation.text) if self.redactor else observation.text
+        size = len(text.encode("utf-8", "surrogatepass"))
+        metadata = observation.metadata
+        uris: tuple[str, ...] = ()
+        if size > MAX_OUTPUT_BYTES:
+            text, artifact = self._shorten(call.name, text, sink)
+            metadata = (metadata or {}) | ({"artifact": artifact} if artifact else {})
+            uris = (artifact["artifact_uri"],) if artifact else ()
+        observed = replace(observation, text=text, metadata=metadata)
+        sink.emit(
+            TraceRecorded(
+                kind="tool_execution",
+                name=call.name,
+                success=not observed.failed,
+                exit_code=observed.exit_code,
+                duration_ms=round(seconds * 1000),
+                output_bytes=size,
+                metadata_keys=tuple(metadata or ()),
+                artifact_uris=uris,
+            )
+        )
+        sink.emit(
+            ToolEnd(
+                id=call.id,
+                name=call.name,
+                output=text,
+                exit_code=observed.exit_code,
+                metadata=_for_event(metadata),
+                error_kind=observed.error_kind,
+            )
+        )
+        self.active.pop(call.id, None)
+        return observed
+
+    def _shorten(self, tool: str, text: str, sink: Sink) -> tuple[str, JsonObject | None]:
+        """Cut `text` to head and tail, and keep the whole as an artifact where it fits."""
+        artifact, evicted = self.artifacts.put(tool, text, MAX_OUTPUT_BYTES)
+        for uri in evicted:
+            sink.emit(ArtifactEvicted(uri=uri))
+        if artifact is None:
+            too_large = "too large to be kept as an artifact; narrow the call down"
+            return bounded(text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut: {too_large}]"), None
+        uri, sha256 = artifact.artifact_uri, artifact.artifact_uri.rpartition("/")[2]
+        sink.put_blob(sha256, text.encode("utf-8", "surrogatepass"))
+        sink.emit(
+            ArtifactStored(
+                uri=uri,
+                tool=tool,
+                sha256=sha256,
+                original_bytes=artifact.original_bytes,
+                shown_bytes=artifact.shown_bytes,
+            )
+        )
+        shown = bounded(text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut; the whole is {uri} ]")
+        return shown, {
+            "artifact_id": artifact.artifact_id,
+            "artifact_uri": uri,
+            "original_bytes": artifact.original_bytes,
+            "shown_bytes": artifact.shown_bytes,
+        }
+
+
+def _together(steps: Sequence[_Step]) -> Iterator[list[_Step]]:
+    """
+    Cut steps into groups whose members may run at the same time.
+
+    These are calls without effects, and adjacent writes to different files.
+    """
+    group: list[_Step] = []
+    for step in steps:
+        if group and (len(group) == MAX_TOGETHER or not _joins(step, group)):
+            yield group
+            group = []
+        group.append(step)
+    if group:
+        yield group
+
+
+def _joins(step: _Step, group: Sequence[_Step]) -> bool:
+    if isinstance(step, _Refused):
+        return True
+    others = [other.action for other in group if isinstance(other, _Ready)]
+    effects = {step.action.effect} | {other.effect for other in others}
+    if effects == {Effect.READ}:
+        return True
+    if effects != {Effect.WRITE} or step.action.target is None:
+        return False
+    taken = {other.target.path for other in others if other.target is not None}
+    return len(taken) == len(others) and step.action.target.path not in taken
+
+
+def _release(step: _Step) -> None:
+    if isinstance(step, _Ready):
+        _close(step.action.target)
+
+
+def _close(target: Resolved | None) -> None:
+    if target is not None:
+        target.close()
+
+
+def _malformed(call: ToolCall) -> Observation:
+    shown = (call.malformed or "")[:500]
+    return failure(
+        f"The arguments of {call.name} are not a valid JSON object, so nothing was run. "
+        f"Send the call again with valid JSON. They were: {shown}",
+        "invalid_argument",
+    )
+
+
+def _result(call: ToolCall, observation: Observation) -> ToolResult:
+    return ToolResult(call.id, observation.text, observation.failed, observation.images)
+
+
+def _for_event(metadata: JsonObject | None) -> JsonObject | None:
+    """Leave long texts (such as a file before and after an edit) out of the log."""
+    if metadata is None:
+        return None
+    return {key: _short(value) for key, value in metadata.items()}
+
+
+def _short(value: object) -> object:
+    if isinstance(value, str) and len(value) > MAX_EVENT_METADATA_CHARS:
+        return f"[{len(value)} characters left out]"
+    return value

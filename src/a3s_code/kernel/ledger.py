@@ -1,0 +1,54 @@
+"""
+Intent before effect, outcome after it.
+
+The intent of a call that can change something is durable before the call starts, so a
+crash leaves evidence of everything that may have happened. Calls that only read have no
+entry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from a3s_code.kernel.events import EffectIntended, EffectSettled
+from a3s_code.kernel.messages import JsonObject
+from a3s_code.kernel.ports import Action, Allow, Sink
+from a3s_code.kernel.tool import Effect, Observation
+
+
+def digest(value: msgspec.Struct | JsonObject) -> str:
+    """Give the SHA-256, in hex, of the canonical JSON of `value` (keys sorted)."""
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()
+
+
+async def intend(action: Action, decision: Allow, sink: Sink) -> None:
+    """
+    Record that `action` is about to run, and return when that is durable.
+
+    Raises:
+        StoreError: it could not be recorded; the action must not run.
+    """
+    if action.effect is Effect.READ:
+        return
+    sink.emit(
+        EffectIntended(
+            call_id=action.call.id,
+            tool=action.tool.name,
+            args_sha256=digest(action.args),
+            decision=decision.reason,
+            authority=action.authority.value,
+        )
+    )
+    await sink.barrier()
+
+
+def settle(action: Action, observation: Observation, sink: Sink) -> None:
+    """Record how an intended action ended; durable at the next barrier."""
+    if action.effect is Effect.READ:
+        return
+    outcome = "failed" if observation.failed else "done"
+    sink.emit(
+        EffectSettled(call_id=action.call.id, outcome=outcome, exit_code=observation.exit_code)
+    )

@@ -1,0 +1,176 @@
+"""
+The one log of a session: append-only, in order, and the only way its state changes.
+
+Consecutive deltas of one block become one record: it is closed by any other event, at
+`BATCH_CHARS`, or by the first delta after `BATCH_S`. Records go to the store as they are
+made; only `barrier` waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from a3s_code.kernel.clock import Clock
+from a3s_code.kernel.events import (
+    Delta,
+    DeltaBatch,
+    Event,
+    LogOnly,
+    Record,
+    RunEvent,
+    RunId,
+    SessionId,
+    ToolInputDelta,
+    ToolOutputDelta,
+    tag_of,
+)
+from a3s_code.kernel.ports import Store
+from a3s_code.kernel.state import SessionState, apply, fold
+
+BATCH_CHARS = 64 * 1024
+BATCH_S = 0.25
+
+SESSION = RunId("")
+"""The run of records that belong to the session itself."""
+
+_Named: TypeAlias = ToolInputDelta | ToolOutputDelta
+
+
+def _key(delta: Delta) -> tuple[type[Delta], str]:
+    return type(delta), delta.id if isinstance(delta, _Named) else ""
+
+
+def _full(batch: _Batch, now: float) -> bool:
+    return batch.length >= BATCH_CHARS or now - batch.since >= BATCH_S
+
+
+class _Batch:
+    """Deltas of one block on their way to one record."""
+
+    __slots__ = ("ends", "id", "key", "kind", "length", "name", "run", "since", "texts")
+
+    def __init__(self, run: RunId, delta: Delta, since: float) -> None:
+        self.run, self.kind, self.since = run, tag_of(delta), since
+        self.key = _key(delta)
+        self.id = delta.id if isinstance(delta, _Named) else ""
+        self.name = delta.name if isinstance(delta, ToolOutputDelta) else ""
+        self.texts: list[str] = []
+        self.ends: list[int] = []
+        self.length = 0
+
+    def add(self, text: str) -> None:
+        self.length += len(text)
+        self.texts.append(text)
+        self.ends.append(self.length)
+
+    def event(self) -> DeltaBatch:
+        return DeltaBatch(
+            kind=self.kind,
+            text="".join(self.texts),
+            ends=tuple(self.ends),
+            id=self.id,
+            name=self.name,
+        )
+
+
+class Log:
+    """
+    Args:
+        store: Where records go as well; what it acknowledges is durable. None keeps them
+            in memory only, until `attach`.
+        records: What the store already holds of this session, when it is resumed.
+    """
+
+    __slots__ = ("_batch", "_clock", "_records", "_store", "session", "state")
+
+    def __init__(
+        self, session: SessionId, clock: Clock, store: Store | None, records: Iterable[Record] = ()
+    ) -> None:
+        self.session = session
+        self._clock, self._store = clock, store
+        self._records = list(records)
+        self._batch: _Batch | None = None
+        self.state: SessionState = fold(self._records)
+
+    @property
+    def records(self) -> list[Record]:
+        """All records so far, oldest first; the batch that is still open is closed first."""
+        self._close_batch()
+        return self._records
+
+    def append(self, event: Event, run: RunId = SESSION) -> None:
+        if isinstance(event, Delta):
+            self._append_delta(event, run)
+            return
+        self._close_batch()
+        self._write(event, run)
+
+    def attach(self, store: Store) -> None:
+        """Keep this log in `store` from its first record on; only the first call counts."""
+        if self._store is None:
+            self._store = store
+            for record in self.records:
+                store.append(self.session, record)
+
+    def put_blob(self, sha256: str, data: bytes) -> None:
+        """Keep `data` beside the log, where there is a store; durable at the next barrier."""
+        if self._store is not None:
+            self._store.put_blob(self.session, sha256, data)
+
+    async def get_blob(self, sha256: str) -> bytes | None:
+        return await self._store.get_blob(self.session, sha256) if self._store else None
+
+    async def barrier(self) -> None:
+        """
+        Return when everything appended so far is durable.
+
+        Raises:
+            StoreError: the store cannot keep it.
+        """
+        self._close_batch()
+        if self._store is not None:
+            await self._store.barrier(self.session)
+
+    def _append_delta(self, delta: Delta, run: RunId) -> None:
+        text = delta.delta if isinstance(delta, _Named) else delta.text
+        now = self._clock.monotonic()
+        batch = self._batch
+        if batch is None or batch.key != _key(delta) or batch.run != run or _full(batch, now):
+            self._close_batch()
+            batch = self._batch = _Batch(run, delta, now)
+        batch.add(text)
+
+    def _close_batch(self) -> None:
+        if self._batch is not None:
+            batch, self._batch = self._batch, None
+            self._write(batch.event(), batch.run)
+
+    def _write(self, event: Event, run: RunId) -> None:
+        record = Record(len(self._records), self._clock.now_ms(), run, event)
+        self._records.append(record)
+        apply(self.state, record)
+        if self._store is not None:
+            self._store.append(self.session, record)
+
+
+class RunSink:
+    """The log as one run sees it: every event is recorded, and shown to who watches."""
+
+    __slots__ = ("_log", "_watch", "run")
+
+    def __init__(
+        self, log: Log, run: RunId, watch: Callable[[RunEvent], None] | None = None
+    ) -> None:
+        self._log, self._watch, self.run = log, watch, run
+
+    def emit(self, event: Event) -> None:
+        self._log.append(event, self.run)
+        if self._watch is not None and not isinstance(event, LogOnly):
+            self._watch(event)
+
+    def put_blob(self, sha256: str, data: bytes) -> None:
+        self._log.put_blob(sha256, data)
+
+    async def barrier(self) -> None:
+        await self._log.barrier()

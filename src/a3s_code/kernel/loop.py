@@ -1,0 +1,228 @@
+"""
+The agent loop.
+
+Show the model what matters, take its answer, run the calls it made, look at what came of
+them; stop when it makes none and the review finds nothing left. Everything else in the
+package decides what goes into those steps, or watches them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+import msgspec
+
+from a3s_code.errors import LimitReached
+from a3s_code.kernel.events import (
+    HistoryAppended,
+    ModelRetry,
+    TextDelta,
+    TurnEnd,
+    TurnStart,
+)
+from a3s_code.kernel.executor import Executor
+from a3s_code.kernel.ledger import digest
+from a3s_code.kernel.messages import Conversation, Message, Text, ToolCall, ToolResult, Usage
+from a3s_code.kernel.ports import (
+    Compact,
+    Inbox,
+    Model,
+    ModelDelta,
+    ModelRequest,
+    Prepare,
+    Reply,
+    Review,
+    Sink,
+)
+from a3s_code.kernel.tool import Observation, failure
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """
+    What bounds a run. Defaults: SPEC 2.1.
+
+    Attributes:
+        max_tool_rounds: Turns with tool calls; one answer may follow the last of them.
+        max_parse_retries: Turns in a row whose tool arguments are no JSON object.
+        duplicate_threshold: The n-th identical call in a row is not run any more.
+        max_execution_ms: Wall-clock time of the whole run; None = no limit.
+    """
+
+    max_tool_rounds: int = 50
+    max_parse_retries: int = 2
+    duplicate_threshold: int = 3
+    max_execution_ms: int | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """How a run ended well: the last text, and what the run took."""
+
+    text: str
+    usage: Usage
+    tool_calls: int
+    turns: int
+    meta: dict[str, str | int]
+
+
+class Transcript:
+    """The conversation of one run. Each message is an event; a session's own is its fold."""
+
+    __slots__ = ("_isolated", "_sink", "conversation")
+
+    def __init__(self, conversation: Conversation, sink: Sink, *, isolated: bool = False) -> None:
+        self.conversation, self._sink, self._isolated = conversation, sink, isolated
+
+    def add(self, message: Message) -> None:
+        self._sink.emit(HistoryAppended(message=message, isolated=self._isolated))
+        if self._isolated:
+            self.conversation.append(message)
+
+    def settle(self, partial_text: str) -> None:
+        """
+        Leave a conversation that can go on after a run was cut short.
+
+        Every call gets a result, and an answer that was being spoken is kept as far as
+        it came, marked as interrupted.
+        """
+        last = self.conversation.last
+        if last is not None and last.calls:
+            stopped = "Not finished: the run was stopped."
+            results = tuple(ToolResult(call.id, stopped, is_error=True) for call in last.calls)
+            self.add(Message("tool", results))
+        elif partial_text:
+            marked = f"{partial_text}\n\n(Response interrupted by the user.)"
+            self.add(Message("assistant", (Text(marked),)))
+
+
+@dataclass(slots=True)
+class Loop:
+    """
+    One run. Made for it, and used once.
+
+    Attributes:
+        spoken: What the model has said in the current turn, in pieces.
+    """
+
+    model: Model
+    executor: Executor
+    sink: Sink
+    prepare: Prepare
+    review: Review
+    compact: Compact
+    inbox: Inbox
+    limits: Limits
+    spoken: list[str] = field(default_factory=list[str])
+    usage: Usage = field(default_factory=Usage)
+    tool_calls: int = 0
+    _malformed: int = 0
+    _repeats: int = 0
+    _last_call: str = ""
+
+    async def run(self, transcript: Transcript) -> Answer:
+        """
+        Run until the model answers without calling a tool and the review accepts it.
+
+        Raises:
+            LimitReached: too many rounds, malformed calls or repetitions.
+            ModelError: the provider failed.
+            StoreError: the record could not be made durable.
+        """
+        text = ""
+        for turn in itertools.count(1):
+            for message in self.inbox.take():
+                transcript.add(message)
+            request = await self.prepare(transcript.conversation)
+            reply = await self._ask(request, turn)
+            transcript.add(reply.message)
+            if reply.message.calls:
+                self._check(reply.message.calls, turn)
+                transcript.add(await self._act(reply.message.calls))
+                await self.sink.barrier()
+                text = ""
+            else:
+                text += reply.message.text
+                onward = await self.review(transcript.conversation, reply)
+                if onward is None:
+                    return Answer(text, self.usage, self.tool_calls, turn, reply.meta)
+                text = text if reply.stop == "length" else ""
+                transcript.add(onward)
+            await self.compact(transcript.conversation, reply.usage)
+        raise AssertionError("unreachable")
+
+    async def _ask(self, request: ModelRequest, turn: int) -> Reply:
+        listener = _Listener(self, turn)
+        self.sink.emit(TurnStart(turn=turn))
+        reply = await self.model.reply(request, listener)
+        self.usage += reply.usage
+        self.spoken.clear()
+        self.sink.emit(TurnEnd(turn=turn, usage=reply.usage, stop=reply.stop))
+        return reply
+
+    def _check(self, calls: tuple[ToolCall, ...], turn: int) -> None:
+        """Stop a run that goes round in circles before it acts again."""
+        if turn > self.limits.max_tool_rounds:
+            raise LimitReached(
+                f"Max tool rounds ({self.limits.max_tool_rounds}) exceeded.",
+                hint="raise max_tool_rounds, or ask for less at once",
+            )
+        malformed = any(call.malformed is not None for call in calls)
+        self._malformed = self._malformed + 1 if malformed else 0
+        if self._malformed > self.limits.max_parse_retries:
+            raise LimitReached(
+                f"The model sent malformed tool arguments {self._malformed} times in a row.",
+                hint="raise max_parse_retries, or use a model that calls tools well",
+            )
+
+    async def _act(self, calls: tuple[ToolCall, ...]) -> Message:
+        self.tool_calls += len(calls)
+        refused = {call.id: note for call in calls if (note := self._repetition(call)) is not None}
+        return Message("tool", await self.executor.execute(calls, self.sink, refused=refused))
+
+    def _repetition(self, call: ToolCall) -> Observation | None:
+        """Refuse a call that is the same as those just before it; end the run if it goes on."""
+        signature = f"{call.name}:{digest(call.input)}"
+        self._repeats = self._repeats + 1 if signature == self._last_call else 1
+        self._last_call = signature
+        threshold = self.limits.duplicate_threshold
+        if call.malformed is not None or self._repeats < threshold:
+            return None
+        if self._repeats > threshold:
+            raise LimitReached(
+                f"The model repeated the same call of {call.name} {self._repeats} times.",
+                hint="rephrase the request, or raise duplicate_tool_call_threshold",
+            )
+        note = failure(
+            f"Blocked: this is call {self._repeats} of {call.name} with the same arguments in a "
+            "row, and its result would be the same. Use the result you have, or do something else."
+        )
+        facts = {
+            "guard": "duplicate_tool_call",
+            "duplicate_count": self._repeats,
+            "threshold": threshold,
+        }
+        return Observation(note.text, failed=True, exit_code=1, metadata=facts)
+
+
+class _Listener:
+    """Shows an answer as it comes in, and says when it starts over."""
+
+    __slots__ = ("_loop", "_shown", "_turn")
+
+    def __init__(self, loop: Loop, turn: int) -> None:
+        self._loop, self._turn, self._shown = loop, turn, False
+
+    def delta(self, delta: ModelDelta) -> None:
+        self._shown = True
+        if isinstance(delta, TextDelta):
+            self._loop.spoken.append(delta.text)
+        self._loop.sink.emit(delta)
+
+    def retry(self, attempt: int, reason: str, delay_s: float) -> None:
+        delay_ms = round(delay_s * 1000)
+        self._loop.sink.emit(ModelRetry(attempt=attempt, reason=reason, delay_ms=delay_ms))
+        if self._shown:
+            self._shown = False
+            self._loop.spoken.clear()
+            self._loop.sink.emit(TurnStart(turn=self._turn))

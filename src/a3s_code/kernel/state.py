@@ -1,0 +1,185 @@
+"""
+What a session is, as a fold over its log.
+
+`state = fold(records)`: the same log gives the same state, today, after a crash, and in
+every later version. Nothing changes a session's state but a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from a3s_code.kernel.events import (
+    ArtifactEvicted,
+    ArtifactStored,
+    Delta,
+    DeltaBatch,
+    HistoryAppended,
+    HistoryReplaced,
+    LogOnly,
+    ModelSwitched,
+    ReasoningDelta,
+    Record,
+    RunEvent,
+    RunId,
+    RunStarted,
+    RunStatusChanged,
+    SessionOpened,
+    TextDelta,
+    ToolInputDelta,
+    ToolOutputDelta,
+    TurnEnd,
+)
+from a3s_code.kernel.messages import Conversation, Usage
+
+RunStatus: TypeAlias = Literal[
+    "created", "planning", "executing", "verifying", "completed", "failed", "cancelled"
+]
+TERMINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
+
+
+class RunSnapshot(msgspec.Struct):
+    """
+    Stable facts of one run.
+
+    Attributes:
+        event_count: Of its stream events, those of its deltas counted singly.
+
+    Source:
+        A3S Code README 3.x, "Durable run state"; SPEC 4.1.
+    """
+
+    id: RunId
+    session_id: str
+    status: str
+    prompt: str
+    created_at_ms: int
+    updated_at_ms: int
+    result_text: str | None = None
+    error: str | None = None
+    event_count: int = 0
+
+
+class SessionState:
+    """
+    Attributes:
+        opened: The first record of the log, or None before it.
+        model: `provider/model` that answers now.
+        runs: By id, oldest first.
+        usage: Tokens of all runs.
+        artifacts: What `a3s://` URIs stand for, oldest first.
+    """
+
+    __slots__ = ("artifacts", "conversation", "model", "opened", "runs", "usage")
+
+    def __init__(self) -> None:
+        self.opened: SessionOpened | None = None
+        self.model = ""
+        self.conversation = Conversation()
+        self.runs: dict[RunId, RunSnapshot] = {}
+        self.usage = Usage()
+        self.artifacts: dict[str, ArtifactStored] = {}
+
+
+def fold(records: Iterable[Record]) -> SessionState:
+    """Rebuild the state of a session from its log."""
+    state = SessionState()
+    for record in records:
+        apply(state, record)
+    return state
+
+
+def apply(state: SessionState, record: Record) -> None:
+    """Take one more record into `state`. Terminal runs never change their status again."""
+    _count(state, record)
+    match record.event:
+        case SessionOpened() as opened:
+            state.opened, state.model = opened, opened.model
+        case ModelSwitched(model=model):
+            state.model = model
+        case HistoryAppended(message=message, isolated=False):
+            state.conversation.append(message)
+        case HistoryReplaced(messages=messages):
+            state.conversation.replace(list(messages))
+        case RunStarted(prompt=prompt):
+            _start_run(state, record, prompt)
+        case RunStatusChanged() as change:
+            _change_run(state, record, change)
+        case TurnEnd(usage=usage):
+            state.usage += usage
+        case ArtifactStored(uri=uri) as stored:
+            state.artifacts[uri] = stored
+        case ArtifactEvicted(uri=uri):
+            state.artifacts.pop(uri, None)
+        case _:
+            pass
+
+
+def _count(state: SessionState, record: Record) -> None:
+    run = state.runs.get(record.run)
+    if run is None:
+        return
+    event = record.event
+    if isinstance(event, DeltaBatch):
+        run.event_count += len(event.ends)
+    elif not isinstance(event, LogOnly):
+        run.event_count += 1
+    run.updated_at_ms = record.timestamp_ms
+
+
+def _start_run(state: SessionState, record: Record, prompt: str) -> None:
+    session_id = state.opened.session_id if state.opened else ""
+    at = record.timestamp_ms
+    state.runs[record.run] = RunSnapshot(record.run, session_id, "executing", prompt, at, at)
+
+
+def _change_run(state: SessionState, record: Record, change: RunStatusChanged) -> None:
+    run = state.runs.get(record.run)
+    if run is None or run.status in TERMINAL:
+        return
+    run.status, run.result_text, run.error = change.status, change.result_text, change.error
+
+
+class RunEventRecord(msgspec.Struct, frozen=True):
+    """One event of a run: `sequence` from 0 without gaps, `timestamp_ms` in Unix time."""
+
+    sequence: int
+    timestamp_ms: int
+    event: RunEvent
+
+
+def run_events(records: Iterable[Record], run: RunId) -> list[RunEventRecord]:
+    """List the stream events of one run in order, batches of deltas expanded."""
+    rows: list[RunEventRecord] = []
+    for record in records:
+        if record.run != run:
+            continue
+        for event in _expand(record):
+            rows.append(RunEventRecord(len(rows), record.timestamp_ms, event))
+    return rows
+
+
+def _expand(record: Record) -> Iterator[RunEvent]:
+    event = record.event
+    if isinstance(event, DeltaBatch):
+        start = 0
+        for end in event.ends:
+            yield _single(event, event.text[start:end])
+            start = end
+    elif not isinstance(event, LogOnly):
+        yield event
+
+
+def _single(batch: DeltaBatch, text: str) -> Delta:
+    match batch.kind:
+        case "text_delta":
+            return TextDelta(text=text)
+        case "reasoning_delta":
+            return ReasoningDelta(text=text)
+        case "tool_input_delta":
+            return ToolInputDelta(id=batch.id, delta=text)
+        case _:
+            return ToolOutputDelta(id=batch.id, name=batch.name, delta=text)
