@@ -1,1 +1,141 @@
-"""A3S Code: an embeddable coding-agent harness."""
+"""
+A3S Code: an embeddable coding-agent harness.
+
+    from a3s_code import Agent
+
+    agent = Agent.create("agent.acl")
+    session = agent.session("/my-project")
+    print(session.send("What files handle authentication?").text)
+
+The model reasons; the harness decides what it sees, what it may do, and how it is proved.
+Names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from a3s_code.api.agent import AsyncAgent as AsyncAgent
+    from a3s_code.api.event import AgentEvent as AgentEvent
+    from a3s_code.api.event import EventType as EventType
+    from a3s_code.api.options import SessionOptions as SessionOptions
+    from a3s_code.api.result import AgentResult as AgentResult
+    from a3s_code.api.result import ToolResult as ToolResult
+    from a3s_code.api.session import AsyncSession as AsyncSession
+    from a3s_code.api.stream import EventStream as EventStream
+    from a3s_code.api.sync import Agent as Agent
+    from a3s_code.api.sync import Session as Session
+    from a3s_code.capabilities.ahp import AhpEventContext as AhpEventContext
+    from a3s_code.capabilities.ahp import AhpEventType as AhpEventType
+    from a3s_code.capabilities.ahp import Fact as Fact
+    from a3s_code.capabilities.ahp import HttpTransport as HttpTransport
+    from a3s_code.capabilities.ahp import IdleDecision as IdleDecision
+    from a3s_code.capabilities.ahp import IntentDetectionDecision as IntentDetectionDecision
+    from a3s_code.capabilities.ahp import IntentDetectionEvent as IntentDetectionEvent
+    from a3s_code.capabilities.ahp import MemorySummary as MemorySummary
+    from a3s_code.capabilities.ahp import SessionStats as SessionStats
+    from a3s_code.capabilities.ahp import StdioTransport as StdioTransport
+    from a3s_code.capabilities.ahp import TargetHints as TargetHints
+    from a3s_code.capabilities.ahp import UnixSocketTransport as UnixSocketTransport
+    from a3s_code.capabilities.ahp import WebSocketTransport as WebSocketTransport
+    from a3s_code.capabilities.commands import CommandContext as CommandContext
+    from a3s_code.capabilities.commands import CommandOutput as CommandOutput
+    from a3s_code.capabilities.commands import CommandRegistry as CommandRegistry
+    from a3s_code.capabilities.commands import SlashCommand as SlashCommand
+    from a3s_code.capabilities.function_tool import function_tool as function_tool
+    from a3s_code.capabilities.memory import FileMemoryStore as FileMemoryStore
+    from a3s_code.capabilities.web_search import BrowserBackend as BrowserBackend
+    from a3s_code.capabilities.web_search import HeadlessConfig as HeadlessConfig
+    from a3s_code.capabilities.web_search import SearchConfig as SearchConfig
+    from a3s_code.capabilities.web_search import SearchEngineConfig as SearchEngineConfig
+    from a3s_code.capabilities.web_search import SearchHealthConfig as SearchHealthConfig
+    from a3s_code.capabilities.web_search import WebSearchParams as WebSearchParams
+    from a3s_code.delegation.agents import AgentDefinition as AgentDefinition
+    from a3s_code.delegation.agents import AutoDelegationConfig as AutoDelegationConfig
+    from a3s_code.delegation.agents import WorkerAgentSpec as WorkerAgentSpec
+    from a3s_code.harness.confirm import ConfirmationPolicy as ConfirmationPolicy
+    from a3s_code.harness.policy import PermissionPolicy as PermissionPolicy
+    from a3s_code.harness.prompt import SystemPromptSlots as SystemPromptSlots
+    from a3s_code.kernel.artifacts import ArtifactStoreLimits as ArtifactStoreLimits
+    from a3s_code.kernel.messages import Attachment as Attachment
+    from a3s_code.kernel.tool import Observation as Observation
+    from a3s_code.kernel.tool import ToolContext as ToolContext
+    from a3s_code.lanes.queue import SessionQueueConfig as SessionQueueConfig
+    from a3s_code.persistence.memory import MemorySessionStore as MemorySessionStore
+    from a3s_code.persistence.sqlite import FileSessionStore as FileSessionStore
+    from a3s_code.workspace.backend import LocalWorkspaceBackend as LocalWorkspaceBackend
+    from a3s_code.workspace.remote_git import RemoteGitBackendConfig as RemoteGitBackendConfig
+    from a3s_code.workspace.s3 import S3WorkspaceBackend as S3WorkspaceBackend
+
+_HOMES = {
+    "api.agent": ("AsyncAgent",),
+    "api.event": ("AgentEvent", "EventType"),
+    "api.options": ("SessionOptions",),
+    "api.result": ("AgentResult", "ToolResult"),
+    "api.session": ("AsyncSession",),
+    "api.stream": ("EventStream",),
+    "api.sync": ("Agent", "Session"),
+    "capabilities.ahp": (
+        "AhpEventContext",
+        "AhpEventType",
+        "Fact",
+        "HttpTransport",
+        "IdleDecision",
+        "IntentDetectionDecision",
+        "IntentDetectionEvent",
+        "MemorySummary",
+        "SessionStats",
+        "StdioTransport",
+        "TargetHints",
+        "UnixSocketTransport",
+        "WebSocketTransport",
+    ),
+    "capabilities.commands": (
+        "CommandContext",
+        "CommandOutput",
+        "CommandRegistry",
+        "SlashCommand",
+    ),
+    "capabilities.function_tool": ("function_tool",),
+    "capabilities.memory": ("FileMemoryStore",),
+    "capabilities.web_search": (
+        "BrowserBackend",
+        "HeadlessConfig",
+        "SearchConfig",
+        "SearchEngineConfig",
+        "SearchHealthConfig",
+        "WebSearchParams",
+    ),
+    "delegation.agents": ("AgentDefinition", "AutoDelegationConfig", "WorkerAgentSpec"),
+    "harness.confirm": ("ConfirmationPolicy",),
+    "harness.policy": ("PermissionPolicy",),
+    "harness.prompt": ("SystemPromptSlots",),
+    "kernel.artifacts": ("ArtifactStoreLimits",),
+    "kernel.messages": ("Attachment",),
+    "kernel.tool": ("Observation", "ToolContext"),
+    "lanes.queue": ("SessionQueueConfig",),
+    "persistence.memory": ("MemorySessionStore",),
+    "persistence.sqlite": ("FileSessionStore",),
+    "workspace.backend": ("LocalWorkspaceBackend",),
+    "workspace.remote_git": ("RemoteGitBackendConfig",),
+    "workspace.s3": ("S3WorkspaceBackend",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605 - the same names as above, once
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'a3s_code' has no attribute {name!r}")
+    value = getattr(import_module(f"a3s_code.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,59 @@
+"""The way from blocking callers to the loop, opened when somebody first waits."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from a3s_code.api.portal import Portal
+
+T = TypeVar("T")
+
+
+class Door:
+    """
+    One per agent; its sessions share it. No thread and no loop until the first call.
+
+    Args:
+        leave: Closes what was opened on the loop; run when the last owner is gone, and
+            at the end of the process.
+    """
+
+    __slots__ = ("__weakref__", "_leave", "_lock", "_portal")
+
+    def __init__(self, leave: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._leave = leave
+        self._lock = threading.Lock()
+        self._portal: Portal | None = None
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop to its end; see `Portal.call`."""
+        return self._open().call(coroutine)
+
+    def invoke(self, function: Callable[[], T]) -> T:
+        """Run a plain function on the loop's thread."""
+        return self._open().invoke(function)
+
+    def close(self) -> None:
+        """Stop the loop, if there is one."""
+        with self._lock:
+            if self._portal is not None:
+                self._portal.close()
+
+    def _open(self) -> Portal:
+        with self._lock:
+            if self._portal is None:
+                from a3s_code.api.portal import Portal
+
+                self._portal = Portal()
+                weakref.finalize(self, _shut, self._portal, self._leave)
+            return self._portal
+
+
+def _shut(portal: Portal, leave: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    if portal.is_open and not portal.is_here:
+        portal.call(leave())
+    portal.close()

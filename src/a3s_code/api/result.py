@@ -1,0 +1,115 @@
+"""What calls give back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from a3s_code.api.event import summary_text
+from a3s_code.kernel.loop import Answer
+from a3s_code.kernel.messages import Attachment, JsonObject, Usage
+from a3s_code.kernel.tool import Observation
+
+
+class AgentResult(msgspec.Struct, frozen=True):
+    """
+    What a run came to; `str(result)` is its text.
+
+    Attributes:
+        text: The model's final answer.
+        tool_calls_count: Calls that the model made, in all turns.
+        usage: Tokens of all turns.
+        verification_summary: `status` (passed, failed, needs_review, skipped) and counts.
+
+    Source:
+        SPEC 3.3.
+    """
+
+    text: str
+    tool_calls_count: int = 0
+    usage: Usage = Usage()
+    verification_summary: JsonObject = msgspec.field(
+        default_factory=lambda: {"status": "skipped", "report_count": 0}
+    )
+
+    @property
+    def prompt_tokens(self) -> int:
+        return self.usage.prompt_tokens
+
+    @property
+    def completion_tokens(self) -> int:
+        return self.usage.completion_tokens
+
+    @property
+    def total_tokens(self) -> int:
+        return self.usage.total_tokens
+
+    @property
+    def verification_status(self) -> str:
+        return str(self.verification_summary["status"])
+
+    @property
+    def verification_report_count(self) -> int:
+        return int(self.verification_summary.get("report_count", 0))
+
+    @property
+    def pending_verification_count(self) -> int:
+        return int(self.verification_summary.get("pending_required_check_count", 0))
+
+    @property
+    def failed_verification_count(self) -> int:
+        return int(self.verification_summary.get("failed_check_count", 0))
+
+    @property
+    def verification_summary_text(self) -> str:
+        return summary_text(self.verification_summary)
+
+    @property
+    def verification_summary_json(self) -> str:
+        return msgspec.json.encode(self.verification_summary).decode()
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def result_of(answer: Answer, summary: JsonObject) -> AgentResult:
+    return AgentResult(answer.text, answer.tool_calls, answer.usage, summary)
+
+
+class ToolResult(msgspec.Struct, frozen=True):
+    """
+    What a direct call gave.
+
+    Attributes:
+        output: What the model would see: at most 100 KiB, the rest in an artifact.
+        exit_code: 0 for success, a command's own status, 1 for other failures.
+        metadata: Facts of the tool, such as `before` and `after` of an edit.
+        error_kind: The `type` of a failure, such as `not_found`; None for success.
+        images: Pictures that the tool returned.
+    """
+
+    name: str
+    output: str
+    exit_code: int = 0
+    metadata: JsonObject = msgspec.field(default_factory=dict[str, Any])
+    error_kind: str | None = None
+    error_kind_json: str | None = None
+    images: tuple[Attachment, ...] = ()
+
+    @property
+    def metadata_json(self) -> str:
+        return msgspec.json.encode(self.metadata).decode()
+
+
+def tool_result(name: str, observation: Observation) -> ToolResult:
+    kind = observation.error_kind
+    return ToolResult(
+        name=name,
+        output=observation.text,
+        exit_code=observation.exit_code,
+        metadata=observation.metadata or {},
+        error_kind=str(kind["type"]) if kind else None,
+        error_kind_json=msgspec.json.encode(kind).decode() if kind else None,
+        images=observation.images,
+    )

@@ -1,0 +1,178 @@
+"""
+Agents that work is delegated to: what a host writes, and what comes of it.
+
+Source:
+    A3S Code Python SDK, "Full API"; SPEC 6.3, 9.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from a3s_code.errors import InvalidValue
+from a3s_code.harness.policy import PermissionPolicy
+
+MAX_STEPS = {
+    "read_only": 20,
+    "planner": 30,
+    "implementer": 50,
+    "verifier": 30,
+    "reviewer": 25,
+    "custom": 30,
+}
+"""Kinds of workers, and the tool rounds that each may take unless told otherwise."""
+
+INHERITANCES = ("auto_approve", "deny_on_ask", "inherit_parent")
+"""How an `Ask` inside a child is settled: yes, no, or by the parent's confirmation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentDefinition:
+    """
+    An agent that is ready to be delegated to.
+
+    Attributes:
+        native: It came with the package.
+        hidden: It is not listed to the model.
+        model: `provider/model`; None = the session's.
+        prompt: What it is told beside the task; None = what its kind is told.
+        max_steps: Tool rounds at most.
+        confirmation_inheritance: See `INHERITANCES`.
+    """
+
+    name: str
+    description: str
+    native: bool = False
+    hidden: bool = False
+    model: str | None = None
+    prompt: str | None = None
+    max_steps: int | None = None
+    confirmation_inheritance: str | None = None
+
+
+@dataclass(slots=True)
+class WorkerAgentSpec:
+    """
+    A disposable agent, for `SessionOptions.add_worker_agent` and `session_for_worker`.
+
+    Attributes:
+        kind: One of `MAX_STEPS`; None is read as `custom`.
+        permissions: What its calls may do; the parent's denials hold all the same.
+        max_steps: Tool rounds at most; None = as its kind has it.
+
+    The other attributes are those of `AgentDefinition`. Kind, inheritance and permissions
+    are checked by `validate`, which creating a session or registering the worker does.
+
+    Raises:
+        InvalidValue: the name or the description is empty.
+    """
+
+    name: str
+    description: str
+    kind: str | None = None
+    hidden: bool = field(default=False, kw_only=True)
+    permissions: PermissionPolicy | None = field(default=None, kw_only=True)
+    model: str | None = field(default=None, kw_only=True)
+    prompt: str | None = field(default=None, kw_only=True)
+    max_steps: int | None = field(default=None, kw_only=True)
+    confirmation_inheritance: str = field(default="auto_approve", kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.kind = "custom" if self.kind is None else self.kind
+        self._check_words()
+
+    @staticmethod
+    def read_only(name: str, description: str) -> WorkerAgentSpec:
+        return WorkerAgentSpec(name, description, "read_only")
+
+    @staticmethod
+    def planner(name: str, description: str) -> WorkerAgentSpec:
+        return WorkerAgentSpec(name, description, "planner")
+
+    @staticmethod
+    def implementer(name: str, description: str) -> WorkerAgentSpec:
+        return WorkerAgentSpec(name, description, "implementer")
+
+    @staticmethod
+    def verifier(name: str, description: str) -> WorkerAgentSpec:
+        return WorkerAgentSpec(name, description, "verifier")
+
+    @staticmethod
+    def reviewer(name: str, description: str) -> WorkerAgentSpec:
+        return WorkerAgentSpec(name, description, "reviewer")
+
+    @staticmethod
+    def custom(name: str, description: str) -> WorkerAgentSpec:
+        return WorkerAgentSpec(name, description, "custom")
+
+    def validate(self) -> AgentDefinition:
+        """
+        Check the worker and give the agent that it makes.
+
+        Raises:
+            InvalidValue: kind, inheritance, steps, permissions, name or description are
+                not accepted; says which, and what is.
+        """
+        self._check_words()
+        kind = "custom" if self.kind is None else self.kind
+        self._check_choice("kind", kind, tuple(MAX_STEPS))
+        self._check_choice("confirmation_inheritance", self.confirmation_inheritance, INHERITANCES)
+        if self.max_steps is not None and self.max_steps < 1:
+            raise InvalidValue(
+                f"max_steps of worker {self.name!r} is {self.max_steps}.",
+                hint="give a number above 0, or leave it out",
+            )
+        if self.permissions is not None:
+            self.permissions.compile()
+        return AgentDefinition(
+            name=self.name,
+            description=self.description,
+            hidden=self.hidden,
+            model=self.model,
+            prompt=self.prompt,
+            max_steps=MAX_STEPS[kind] if self.max_steps is None else self.max_steps,
+            confirmation_inheritance=self.confirmation_inheritance,
+        )
+
+    def _check_words(self) -> None:
+        if not self.name.strip() or not self.description.strip():
+            raise InvalidValue(
+                f"The name or the description of worker {self.name!r} is empty.",
+                hint="say what the worker is for",
+            )
+
+    def _check_choice(self, name: str, value: str, known: tuple[str, ...]) -> None:
+        if value not in known:
+            raise InvalidValue(
+                f"{value!r} is no {name} of a worker ({self.name!r}).",
+                hint=f"use one of {', '.join(known)}",
+            )
+
+
+@dataclass(slots=True)
+class AutoDelegationConfig:
+    """
+    When prompts are handed to child agents unasked, for the option `auto_delegation`.
+
+    Attributes:
+        auto_parallel: Let children of one prompt run at once.
+        min_confidence: How sure the choice of an agent has to be, 0 to 1.
+        max_tasks: Children of one prompt at most.
+
+    Raises:
+        InvalidValue: `min_confidence` is outside of that, or `max_tasks` is not positive.
+    """
+
+    enabled: bool = False
+    auto_parallel: bool = True
+    min_confidence: float = 0.72
+    max_tasks: int = 4
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_confidence <= 1:
+            raise InvalidValue(
+                f"min_confidence is {self.min_confidence}, outside of 0 to 1.",
+                hint="give a share of 1",
+            )
+        if self.max_tasks < 1:
+            raise InvalidValue(f"max_tasks is {self.max_tasks}.", hint="give a number above 0")

@@ -1,0 +1,132 @@
+"""
+The lane queue of a session, as it is configured.
+
+Source:
+    SPEC 13.2; A3S Code README, "Lane queue".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from a3s_code.errors import InvalidValue
+from a3s_code.harness.confirm import check_lane
+
+MODES = ("internal", "external", "hybrid")
+
+
+class LaneHandler(msgspec.Struct, frozen=True):
+    """
+    Who runs the actions of a lane.
+
+    Attributes:
+        mode: `internal`: the session; `external`: workers of the host; `hybrid`: the
+            session, and the host is told.
+        timeout_ms: How long an external action may take.
+    """
+
+    mode: str = "internal"
+    timeout_ms: int = 60_000
+
+
+@dataclass(slots=True, kw_only=True)
+class SessionQueueConfig:
+    """
+    The lane queue of a session, for the option `queue_config`.
+
+    Attributes:
+        control_max_concurrency, query_max_concurrency, execute_max_concurrency,
+            generate_max_concurrency: Actions of a lane that run at once.
+        lane_handlers: By lane; a lane that is missing is `internal`.
+        dlq_max_size: Failed actions that are kept; None = none are.
+        metrics: Count and time actions.
+        alerts: Tell when a line grows long.
+        default_timeout_ms: For an action of a lane without its own; None = no limit.
+
+    Raises:
+        InvalidValue: a number is not positive.
+    """
+
+    control_max_concurrency: int = 2
+    query_max_concurrency: int = 4
+    execute_max_concurrency: int = 2
+    generate_max_concurrency: int = 1
+    lane_handlers: dict[str, LaneHandler] = field(default_factory=dict[str, LaneHandler])
+    dlq_max_size: int | None = None
+    metrics: bool = False
+    alerts: bool = False
+    default_timeout_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        self.validate()
+
+    def validate(self) -> None:
+        """
+        Raises:
+            InvalidValue: a number is not positive, or there is no such lane or mode.
+        """
+        for lane in ("control", "query", "execute", "generate"):
+            name = f"{lane}_max_concurrency"
+            _positive(name, getattr(self, name))
+        for name in ("dlq_max_size", "default_timeout_ms"):
+            if getattr(self, name) is not None:
+                _positive(name, getattr(self, name))
+        for lane, handler in self.lane_handlers.items():
+            _check_handler(lane, handler)
+
+    def with_lane_features(self) -> None:
+        """Keep up to 1,000 failed actions, measure, alert, and limit actions to 60 s."""
+        self.enable_dlq(1_000)
+        self.enable_metrics()
+        self.enable_alerts()
+        self.set_timeout(60_000)
+
+    def set_query_concurrency(self, n: int) -> None:
+        self.query_max_concurrency = _positive("query_max_concurrency", n)
+
+    def set_execute_concurrency(self, n: int) -> None:
+        self.execute_max_concurrency = _positive("execute_max_concurrency", n)
+
+    def set_generate_concurrency(self, n: int) -> None:
+        self.generate_max_concurrency = _positive("generate_max_concurrency", n)
+
+    def enable_dlq(self, max_size: int | None = None) -> None:
+        """Keep failed actions; `max_size` of them, 1,000 by default."""
+        self.dlq_max_size = _positive("dlq_max_size", 1_000 if max_size is None else max_size)
+
+    def enable_metrics(self) -> None:
+        self.metrics = True
+
+    def enable_alerts(self) -> None:
+        self.alerts = True
+
+    def set_timeout(self, timeout_ms: int) -> None:
+        self.default_timeout_ms = _positive("default_timeout_ms", timeout_ms)
+
+    def set_lane_handler(self, lane: str, mode: str, timeout_ms: int = 60_000) -> None:
+        """
+        Say who runs the actions of `lane`; see `LaneHandler`.
+
+        Raises:
+            InvalidValue: there is no such lane or mode, or the time is not positive.
+        """
+        handler = LaneHandler(mode, timeout_ms)
+        _check_handler(lane, handler)
+        self.lane_handlers[lane] = handler
+
+
+def _check_handler(lane: str, handler: LaneHandler) -> None:
+    check_lane(lane)
+    if handler.mode not in MODES:
+        raise InvalidValue(
+            f"{handler.mode!r} is no mode of a lane.", hint=f"use one of {', '.join(MODES)}"
+        )
+    _positive(f"timeout_ms of lane {lane}", handler.timeout_ms)
+
+
+def _positive(name: str, value: int) -> int:
+    if value < 1:
+        raise InvalidValue(f"{name} of the queue is {value}.", hint="give a number above 0")
+    return value
