@@ -1,0 +1,55 @@
+"""
+What tests of programs with agents need: scripted models, in process and over HTTP.
+
+    from a3s_code import Agent
+    from a3s_code.testing import Script, ScriptedServer, calls, says
+
+    with ScriptedServer(Script(calls("ls"), says("Two files."))) as server:
+        session = Agent.create(server.acl()).session("/my-project")
+        assert session.send("What is here?").text == "Two files."
+
+`Scripted` plays the same turns without a socket, as the option `llm_client`.
+"""
+
+from __future__ import annotations
+
+from a3s_code.testing.script import Asked, Pattern, Playback, Rule, Script, When, on
+from a3s_code.testing.scripted import Scripted
+from a3s_code.testing.server import Request, ScriptedServer
+from a3s_code.testing.turn import (
+    ONLY_TOOL,
+    Call,
+    Fault,
+    Refusal,
+    Turn,
+    breaks,
+    calls,
+    calls_text,
+    overflows,
+    refuses,
+    says,
+)
+
+__all__ = [
+    "ONLY_TOOL",
+    "Asked",
+    "Call",
+    "Fault",
+    "Pattern",
+    "Playback",
+    "Refusal",
+    "Request",
+    "Rule",
+    "Script",
+    "Scripted",
+    "ScriptedServer",
+    "Turn",
+    "When",
+    "breaks",
+    "calls",
+    "calls_text",
+    "on",
+    "overflows",
+    "refuses",
+    "says",
+]
