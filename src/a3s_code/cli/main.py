@@ -1,0 +1,108 @@
+"""
+The `a3s-code` command.
+
+Exit status: 0 answered, 1 the run failed, 2 wrong use or configuration, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from a3s_code.errors import A3SError
+
+if TYPE_CHECKING:  # `--help` loads nothing
+    from a3s_code.harness.policy import PermissionPolicy
+
+INTERRUPTED = 130
+ALLOWED_BY_DEFAULT = ("read", "ls", "glob", "grep", "write", "edit", "patch")
+
+HELP = """examples:
+  a3s-code "What files handle authentication?"
+  a3s-code -m openai/gpt-4o --allow 'bash(pytest *)' "Fix the failing test"
+  a3s-code --json "Explain the auth module" | jq .
+  a3s-code demo
+
+Reading, searching and changing files inside the workspace is allowed. Everything else,
+such as running commands, is asked for at the terminal; without one it is denied unless
+--allow or --permissive says otherwise."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; what it prints goes to standard output, notes to standard error."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if given[:1] == ["demo"]:
+            from a3s_code.cli.demo import main as demo
+
+            return demo(given[1:])
+        return _prompt(_parser().parse_args(given))
+    except A3SError as error:
+        sys.stderr.write(f"a3s-code: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("\na3s-code: interrupted\n")
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="a3s-code",
+        description="Let a coding agent work in a directory.",
+        epilog=HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("prompt", help="what is to be done; or the word: demo")
+    parser.add_argument("-c", "--config", metavar="FILE", help="configuration file")
+    parser.add_argument("-m", "--model", metavar="PROVIDER/MODEL", help="model that answers")
+    parser.add_argument("-C", "--workspace", metavar="DIR", default=".", help="where it works")
+    parser.add_argument("--json", action="store_true", help="print one event per line as JSON")
+    parser.add_argument(
+        "--allow",
+        metavar="RULE",
+        action="append",
+        default=[],
+        help="allow more, such as 'bash(pytest *)'; may be repeated",
+    )
+    parser.add_argument("--permissive", action="store_true", help="allow everything")
+    return parser
+
+
+def _prompt(given: argparse.Namespace) -> int:
+    from a3s_code.api.options import SessionOptions
+    from a3s_code.api.sync import Agent
+    from a3s_code.cli.approval import approver
+    from a3s_code.cli.discovery import find
+    from a3s_code.cli.transcript import show, show_json
+
+    if not Path(given.workspace).is_dir():
+        sys.stderr.write(f"a3s-code: {given.workspace} is no directory\n")
+        return 2
+    agent = Agent(find(given.config, os.environ, Path.cwd(), Path.home()))
+    try:
+        options = SessionOptions(
+            confirmation_manager=approver(),
+            model=given.model,
+            permission_policy=None if given.permissive else _policy(given.allow),
+            permissive=given.permissive,
+        )
+        session = agent.session(given.workspace, options)
+        if session.init_warning:
+            sys.stderr.write(f"a3s-code: {session.init_warning}\n")
+        events = session.stream(given.prompt)
+        return show_json(events) if given.json else show(events)
+    finally:
+        agent.close()
+
+
+def _policy(rules: Sequence[str]) -> PermissionPolicy | None:
+    """Give the default policy's own permissions and `rules`; None leaves the default."""
+    from a3s_code.harness.policy import PermissionPolicy
+
+    if not rules:
+        return None
+    return PermissionPolicy(allow=[*ALLOWED_BY_DEFAULT, *rules], default_decision="ask")
