@@ -23,23 +23,17 @@ def show(events: Iterable[AgentEvent], out: TextIO = sys.stdout, note: TextIO = 
         Exit status: 0 when the model answered, 1 when the run failed.
     """
     status = 1
-    open_line = False
+    notes = _Notes()
+    text = _Text(out)
     for event in events:
-        match event.event_type:
-            case "text_delta":
-                out.write(visible(event.text or ""))
-                out.flush()
-                open_line = True
-                continue
-            case "end":
-                status = 0
-            case _:
-                pass
-        if open_line:
-            out.write("\n")
-            out.flush()
-            open_line = False
-        for line in _notes(event):
+        if event.event_type == "text_delta":
+            text.add(event.text or "")
+            continue
+        status = 0 if event.event_type == "end" else status
+        lines = notes.of(event)
+        if lines or event.event_type in {"turn_end", "end", "error"}:
+            text.end_line()
+        for line in lines:
             note.write(f"{line}\n")
             note.flush()
     return status
@@ -55,18 +49,47 @@ def show_json(events: Iterable[AgentEvent], out: TextIO = sys.stdout) -> int:
     return status
 
 
-def _notes(event: AgentEvent) -> list[str]:
-    match event.event_type:
-        case "tool_start":
-            return [f"-> {event.tool_name}"]
-        case "tool_end":
-            return _tool_end(event)
-        case "permission_denied" | "capability_missing" | "model_retry":
-            return [f"!! {event.event_type}: {visible(event.data or '')}"]
-        case "error":
-            return [f"!! {visible(event.error or '')}"]
-        case _:
-            return []
+class _Text:
+    """What the model says, with a line end behind it before anything else is shown."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._open = False
+
+    def add(self, text: str) -> None:
+        self._out.write(visible(text))
+        self._out.flush()
+        self._open = not text.endswith("\n")
+
+    def end_line(self) -> None:
+        if self._open:
+            self.add("\n")
+
+
+class _Notes:
+    """Lines about what happens; the arguments of a call are known from its deltas."""
+
+    def __init__(self) -> None:
+        self._arguments: dict[str, list[str]] = {}
+
+    def of(self, event: AgentEvent) -> list[str]:
+        match event.event_type:
+            case "turn_start":
+                self._arguments.clear()
+            case "tool_input_delta":
+                self._arguments.setdefault(event.tool_id or "", []).append(event.text or "")
+            case "tool_start":
+                given = " ".join("".join(self._arguments.get(event.tool_id or "", [])).split())
+                return [visible(f"-> {event.tool_name} {given}".rstrip())]
+            case "tool_end":
+                return _tool_end(event)
+            case "permission_denied" | "capability_missing" | "model_retry":
+                return [f"!! {event.event_type}: {visible(event.data or '')}"]
+            case "error":
+                return [f"!! {visible(event.error or '')}"]
+            case _:
+                pass
+        return []
 
 
 def _tool_end(event: AgentEvent) -> list[str]:
