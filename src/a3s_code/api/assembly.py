@@ -35,6 +35,8 @@ DIRECT_ONLY = frozenset({"git_worktree"})
 BREAKER_THRESHOLD = 3
 CONTINUATIONS = 3
 CONTEXT_WINDOW = 200_000
+SILENCE_S = 300.0
+"""How long a model may think without sending a byte."""
 
 
 def load_config(source: str | os.PathLike[str] | Config) -> Config:
@@ -69,6 +71,7 @@ class Assembly:
     def __init__(self, config: Config) -> None:
         self.config = config
         self._stores: list[Store] = []
+        self._directories: dict[str, Store] = {}
         self._default_store: Store | None = None
         self._models: dict[tuple[str, int], Model] = {}
         self._breakers: dict[tuple[str, int], Breaker] = {}
@@ -142,6 +145,17 @@ class Assembly:
             self._stores.append(self._default_store)
         return self._default_store
 
+    def _own_store(self, settings: Settings) -> Store | None:
+        """Give the store that the session was given; a directory has one for all sessions."""
+        storage = settings.storage
+        if storage.store is not None or storage.directory is None:
+            return storage.store
+        directory = os.path.abspath(storage.directory)  # noqa: PTH100 - a name, not a look-up
+        if directory not in self._directories:
+            self._directories[directory] = file_store(directory)
+            self._stores.append(self._directories[directory])
+        return self._directories[directory]
+
     def _open_default_store(self) -> Store:
         directory = self.config.sessions_dir
         if self.config.storage_backend == "file" and directory:
@@ -158,7 +172,7 @@ class Assembly:
             SessionNotFound: its store, or the agent's, has none of this id.
             StoreError: it cannot be read.
         """
-        store = settings.storage.store or self.default_store
+        store = self._own_store(settings) or self.default_store
         return await store.load(SessionId(session_id))
 
     def reopen(self, session_id: str, settings: Settings, records: Sequence[Record]) -> Opening:
@@ -209,9 +223,8 @@ class Assembly:
     def _log(self, opening: Opening, clock: Clock, records: Sequence[Record] | None) -> Log:
         from a3s_code.kernel.log import Log
 
-        storage = opening.settings.storage
-        store = storage.store
-        if store is None and (storage.auto_save or records is not None):
+        store = self._own_store(opening.settings)
+        if store is None and (opening.settings.storage.auto_save or records is not None):
             store = self.default_store
         return Log(SessionId(opening.session_id), clock, store, records or ())
 
@@ -326,7 +339,7 @@ def _begin(engine: Engine, opening: Opening) -> None:
 
 
 def _endpoint(found: ResolvedModel) -> Endpoint:
-    from a3s_code.llm.endpoint import Endpoint
+    from a3s_code.llm.endpoint import Endpoint, Timeouts
 
     return Endpoint(
         ref=found.ref,
@@ -337,6 +350,7 @@ def _endpoint(found: ResolvedModel) -> Endpoint:
         session_id_header=found.session_id_header or "",
         context_window=found.limit.context or CONTEXT_WINDOW,
         max_output_tokens=found.limit.output,
+        timeouts=Timeouts(idle_s=SILENCE_S),
     )
 
 

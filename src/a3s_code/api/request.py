@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import msgspec
 
@@ -31,6 +31,37 @@ from a3s_code.kernel.messages import (
 )
 
 _FIELDS = frozenset({"prompt", "history", "attachments"})
+
+
+# Blocks in the public shape, where it is not that of `kernel/messages.py`.
+
+
+class _Thinking(msgspec.Struct, frozen=True, tag="thinking"):
+    thinking: str
+    signature: str = ""
+
+
+class _ToolResult(msgspec.Struct, frozen=True, tag="tool_result"):
+    tool_use_id: str
+    content: str | tuple[Text, ...] = ""
+    is_error: bool = False
+
+
+class _Source(msgspec.Struct, frozen=True):
+    data: str
+    media_type: str
+
+
+class _Image(msgspec.Struct, frozen=True, tag="image"):
+    source: _Source
+
+
+_Block = Text | ToolCall | _Thinking | _ToolResult | _Image
+
+
+class _Message(msgspec.Struct, frozen=True):
+    role: Literal["user", "assistant"]
+    content: str | tuple[_Block, ...]
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -91,55 +122,34 @@ def attachment(value: Attachment | Mapping[str, Any]) -> Attachment:
 
 
 def _messages(history: Sequence[Mapping[str, Any]]) -> list[Message]:
-    if isinstance(history, str | bytes | Mapping) or not isinstance(history, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
-        raise InvalidType(f"history is a {type(history).__name__}, not a list of messages.")
-    return [_message(index, item) for index, item in enumerate(history)]
-
-
-def _message(index: int, item: Mapping[str, Any]) -> Message:
-    where = f"history[{index}]"
-    if not isinstance(item, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
-        raise InvalidType(f"{where} is a {type(item).__name__}, not a message.")
-    role, content = item.get("role"), item.get("content")
-    if role not in {"user", "assistant"}:
-        raise InvalidValue(f"{where}: role is {role!r}.", hint="use 'user' or 'assistant'")
-    if isinstance(content, str):
-        return Message(role, (Text(content),))
-    if not isinstance(content, list | tuple):
-        kind = type(content).__name__
-        raise InvalidType(f"{where}: content is a {kind}, not a string or a list of blocks.")
-    given = cast("Sequence[Any]", content)
-    blocks = tuple(_block(f"{where}.content[{i}]", block) for i, block in enumerate(given))
-    results = any(isinstance(block, ToolResult) for block in blocks)
-    return Message("tool" if results else role, blocks)
-
-
-def _block(where: str, value: Any) -> Block:  # noqa: ANN401 - the border
     try:
-        match value:
-            case {"type": "text", "text": str(text)}:
-                return Text(text)
-            case {"type": "thinking", "thinking": str(text)}:
-                return Thinking(text, str(value.get("signature", "")))
-            case {"type": "tool_use", "id": str(id_), "name": str(name), "input": dict(given)}:  # pyright: ignore[reportUnknownVariableType] - any JSON object
-                return ToolCall(id_, name, cast("JsonObject", given))
-            case {"type": "tool_result", "tool_use_id": str(id_)}:
-                content = value.get("content", "")
-                return ToolResult(id_, _plain(content), bool(value.get("is_error")))
-            case {"type": "image", "source": {"data": str(data), "media_type": str(kind)}}:
-                return Attachment(base64.b64decode(data, validate=True), kind)
-            case _:
-                pass
+        given = msgspec.convert(history, list[_Message])
+        return [_message(message) for message in given]
+    except msgspec.ValidationError as error:
+        raise InvalidType(f"history: {error}.", hint="see session.history()") from error
     except binascii.Error as error:
-        raise InvalidValue(f"{where}: the image is not valid base64.") from error
-    raise InvalidType(f"{where} is no block that a message can hold.", hint="see session.history()")
+        raise InvalidValue("history: an image is not valid base64.") from error
 
 
-def _plain(content: Any) -> str:  # noqa: ANN401 - the border
-    if isinstance(content, str):
-        return content
-    parts = (cast("Mapping[str, Any]", part) for part in content if isinstance(part, Mapping))
-    return "\n".join(str(part.get("text", "")) for part in parts)
+def _message(given: _Message) -> Message:
+    if isinstance(given.content, str):
+        return Message(given.role, (Text(given.content),))
+    blocks = tuple([block if type(block) is Text else _block(block) for block in given.content])
+    results = any(type(block) is ToolResult for block in blocks)
+    return Message("tool" if results else given.role, blocks)
+
+
+def _block(given: _Block) -> Block:
+    match given:
+        case _Thinking():
+            return Thinking(given.thinking, given.signature)
+        case _ToolResult(content=content):
+            plain = content if isinstance(content, str) else "\n".join(t.text for t in content)
+            return ToolResult(given.tool_use_id, plain, given.is_error)
+        case _Image(source=source):
+            return Attachment(base64.b64decode(source.data, validate=True), source.media_type)
+        case _:
+            return given
 
 
 def history_rows(messages: Sequence[Message]) -> list[JsonObject]:

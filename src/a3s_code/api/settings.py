@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -117,7 +118,10 @@ class Safety:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
+    """`directory` is where sessions are kept when there is no `store`; None = the agent's."""
+
     store: Store | None = None
+    directory: str | Path | None = None
     auto_save: bool = False
     artifacts: ArtifactStoreLimits | None = None
     backend: Any = None
@@ -271,13 +275,9 @@ def _storage(given: dict[str, Any]) -> Storage:
     names = {"session_store", "file_session_store", "auto_save", "artifact_store_limits"}
     if not (names | {"workspace_backend"}) & given.keys():
         return _NO_STORAGE
-    store = given.get("session_store")
-    if store is None and given.get("file_session_store") is not None:
-        from a3s_code.api import assembly
-
-        store = assembly.file_store(given["file_session_store"])
     return Storage(
-        store=store,
+        store=given.get("session_store"),
+        directory=given.get("file_session_store"),
         auto_save=bool(given.get("auto_save")),
         artifacts=_checked(given, "artifact_store_limits", ArtifactStoreLimits),
         backend=given.get("workspace_backend"),

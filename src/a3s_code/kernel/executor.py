@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import msgspec
 
@@ -61,6 +62,7 @@ from a3s_code.kernel.tool import (
 MAX_OUTPUT_BYTES = 100 * 1024
 """What the model sees of one call; SPEC 5.0."""
 MAX_EVENT_METADATA_CHARS = 64 * 1024
+MAX_EVENT_METADATA_ITEMS = 200
 MAX_TOGETHER = 32
 MAX_REWRITES = 3
 """How often hooks may replace one call before it is denied."""
@@ -432,7 +434,7 @@ def _result(call: ToolCall, observation: Observation) -> ToolResult:
 
 
 def _for_event(metadata: JsonObject | None) -> JsonObject | None:
-    """Leave long texts (such as a file before and after an edit) out of the log."""
+    """Leave long values (a file before and after an edit, thousands of paths) out of the log."""
     if metadata is None:
         return None
     return {key: _short(value) for key, value in metadata.items()}
@@ -441,4 +443,6 @@ def _for_event(metadata: JsonObject | None) -> JsonObject | None:
 def _short(value: object) -> object:
     if isinstance(value, str) and len(value) > MAX_EVENT_METADATA_CHARS:
         return f"[{len(value)} characters left out]"
+    if isinstance(value, list) and len(cast("list[object]", value)) > MAX_EVENT_METADATA_ITEMS:
+        return f"[{len(cast('list[object]', value))} items left out]"
     return value

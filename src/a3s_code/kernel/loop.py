@@ -56,6 +56,10 @@ class Limits:
     max_execution_ms: int | None = None
 
 
+WITHHELD = frozenset({"refusal", "content_filter"})
+"""Stops after which nothing of an answer is run or asked for again."""
+
+
 class Answer(msgspec.Struct, frozen=True):
     """How a run ended well: the last text, and what the run took."""
 
@@ -88,7 +92,7 @@ class Transcript:
         """
         last = self.conversation.last
         if last is not None and last.calls:
-            stopped = "Not finished: the run was stopped."
+            stopped = "Not run to its end: the run was stopped."
             results = tuple(ToolResult(call.id, stopped, is_error=True) for call in last.calls)
             self.add(Message("tool", results))
         elif partial_text:
@@ -136,6 +140,11 @@ class Loop:
             request = await self.prepare(transcript.conversation)
             reply = await self._ask(request, turn)
             transcript.add(reply.message)
+            if reply.stop in WITHHELD:
+                transcript.settle("")
+                return Answer(
+                    text + reply.message.text, self.usage, self.tool_calls, turn, reply.meta
+                )
             if reply.message.calls:
                 self._check(reply.message.calls, turn)
                 transcript.add(await self._act(reply.message.calls))
