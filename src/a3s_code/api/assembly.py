@@ -130,7 +130,7 @@ class Assembly:
 
     def tools(self, opening: Opening) -> tuple[Tool, ...]:
         """Give every tool of a session: the core, git, and those it was given."""
-        from a3s_code.capabilities.git import GIT_TOOLS
+        from a3s_code.capabilities.git.tool import GIT_TOOLS
         from a3s_code.capabilities.tools import CORE_TOOLS
 
         return (*CORE_TOOLS, *GIT_TOOLS, *map(self.tool, opening.settings.tools))

@@ -17,12 +17,14 @@ import msgspec
 
 from a3s_code.api.options import SessionOptions
 from a3s_code.errors import CapabilityMissing, InvalidType, InvalidValue
+from a3s_code.harness.confirm import ConfirmationPolicy
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.ports import Approver, Model, Store
 from a3s_code.kernel.tool import Tool
+from a3s_code.lanes.queue import SessionQueueConfig
 
 MAX_TEMPERATURE = 2
 
@@ -178,6 +180,7 @@ def fold(options: SessionOptions) -> Settings:
             build does not have.
     """
     given = _without_synonyms(options.given())
+    _validate(given)
     _refuse_unsafe(given)
     return Settings(
         model=_checked(given, "model", str),
@@ -199,6 +202,19 @@ def _without_synonyms(given: dict[str, Any]) -> dict[str, Any]:
             value = given.pop(old)
             given.setdefault(name, value)
     return given
+
+
+def _validate(given: dict[str, Any]) -> None:
+    """Refuse wrong values of options whose feature may still be to come."""
+    for name, kind in (
+        ("confirmation_policy", ConfirmationPolicy),
+        ("queue_config", SessionQueueConfig),
+    ):
+        value = _checked(given, name, kind)
+        if value is not None:
+            value.validate()
+    for worker in given.get("worker_agents") or ():
+        worker.validate()
 
 
 def _refuse_unsafe(given: dict[str, Any]) -> None:

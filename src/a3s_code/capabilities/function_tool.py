@@ -14,7 +14,6 @@ The signature becomes the schema and the docstring the summary. A parameter anno
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import functools
 import inspect
@@ -195,7 +194,9 @@ async def _call(fn: Callable[..., Any], keywords: dict[str, Any]) -> Any:  # noq
     if inspect.iscoroutinefunction(fn):
         result = fn(**keywords)
     else:
-        result = await asyncio.to_thread(_guarded, fn, keywords)
+        from asyncio import to_thread  # a session is made without asyncio; DESIGN 7
+
+        result = await to_thread(_guarded, fn, keywords)
     if not inspect.isawaitable(result):
         return result
     try:

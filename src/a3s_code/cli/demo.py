@@ -106,8 +106,7 @@ def _keyed(ref: str) -> str:
             f"{variable} is not set.", hint=f"set it, or name a configuration for {ref} with -c"
         )
     return (
-        f'default_model = "{ref}"\n'
-        f'providers "{provider}" {{\n  api_key = env("{variable}")\n}}\n'
+        f'default_model = "{ref}"\nproviders "{provider}" {{\n  api_key = env("{variable}")\n}}\n'
     )
 
 

@@ -22,11 +22,4 @@ def visible(text: str) -> str:
 def _shown(char: str) -> str:
     if char in _KEPT or unicodedata.category(char) not in _HIDDEN:
         return char
-    code = ord(char)
-    return (
-        f"\\x{code:02x}"
-        if code <= 0xFF
-        else f"\\u{code:04x}"
-        if code <= 0xFFFF
-        else f"\\U{code:08x}"
-    )
+    return char.encode("unicode_escape", "surrogatepass").decode("ascii")

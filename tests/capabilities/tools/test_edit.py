@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from a3s_code.capabilities.rewriting import MAX_FILE_BYTES
+from a3s_code.capabilities.edits.rewriting import MAX_FILE_BYTES
 from a3s_code.capabilities.tools.edit import edit
 from a3s_code.kernel.tool import Effect, Observation
 from capabilities.conftest import Workspace, effect, subject

@@ -15,7 +15,7 @@ async def test_a_new_file_is_made_with_the_directories_above_it(workspace: Works
 async def test_a_replaced_file_is_kept_in_the_metadata(workspace: Workspace) -> None:
     workspace.put("a", "old\n")
     shown = await workspace.run(write, file_path="a", content="new\n")
-    assert shown.text == "Replaced a: 4 bytes, 1 lines."
+    assert shown.text == "Replaced a: 4 bytes, 1 line."
     assert shown.metadata is not None
     assert (shown.metadata["before"], shown.metadata["after"]) == ("old\n", "new\n")
 

@@ -122,10 +122,11 @@ def _observe(ended: Exit, timeout_ms: int) -> Observation:
         notices.append(f"[Command timed out after {timeout_ms}ms]")
     elif ended.status:
         notices.append(f"[exit status {ended.status}]")
-    gap = "\n" if text and notices and not text.endswith("\n") else ""
+    if notices and text and not text.endswith("\n"):
+        text += "\n"
     timeout: JsonObject = {"type": "timeout", "timeout_ms": timeout_ms}
     return Observation(
-        f"{text}{gap}{chr(10).join(notices)}",
+        text + "\n".join(notices),
         failed=ended.timed_out or ended.status != 0,
         exit_code=ended.status,
         metadata=metadata,

@@ -12,9 +12,9 @@ from typing import Annotated
 
 import msgspec
 
-from a3s_code.capabilities.refusal import Refusal
-from a3s_code.capabilities.replacement import replace
-from a3s_code.capabilities.rewriting import Changed, rewrite, unencodable
+from a3s_code.capabilities.edits.refusal import Refusal
+from a3s_code.capabilities.edits.replacement import replace
+from a3s_code.capabilities.edits.rewriting import Changed, rewrite, unencodable
 from a3s_code.kernel.tool import Effect, Observation, ToolContext, failure, tool
 
 

@@ -71,7 +71,8 @@ async def grep(args: GrepArgs, context: ToolContext) -> Observation:
     metadata = {"matches": hits.matches, "files": hits.files, "truncated": hits.truncated}
     if not hits.matches:
         return Observation(f"No line matches {args.pattern}.", metadata=metadata)
-    return Observation(f"{hits.text.removesuffix(chr(10))}\n{_footer(hits)}", metadata=metadata)
+    gap = "" if hits.text.endswith("\n") else "\n"
+    return Observation(f"{hits.text}{gap}{_footer(hits)}", metadata=metadata)
 
 
 def _footer(hits: GrepHits) -> str:

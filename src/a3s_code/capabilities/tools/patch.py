@@ -12,11 +12,11 @@ from typing import Annotated
 
 import msgspec
 
-from a3s_code.capabilities.diff_names import misdirected
-from a3s_code.capabilities.hunks import Diff, parse
-from a3s_code.capabilities.refusal import Refusal
-from a3s_code.capabilities.rewriting import Changed, rewrite, unencodable
-from a3s_code.capabilities.splice import Landing, splice
+from a3s_code.capabilities.edits.diff_names import misdirected
+from a3s_code.capabilities.edits.hunks import Diff, parse
+from a3s_code.capabilities.edits.refusal import Refusal
+from a3s_code.capabilities.edits.rewriting import Changed, rewrite, unencodable
+from a3s_code.capabilities.edits.splice import Landing, splice
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.tool import Effect, Observation, ToolContext, failure, tool
 

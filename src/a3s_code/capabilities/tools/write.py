@@ -46,7 +46,7 @@ async def write(args: WriteArgs, context: ToolContext) -> Observation:
     verb = "Created" if before is None else "Replaced"
     count = args.content.count("\n") + bool(args.content and not args.content.endswith("\n"))
     return Observation(
-        f"{verb} {args.file_path}: {len(data)} bytes, {count} lines.",
+        f"{verb} {args.file_path}: {len(data)} bytes, {count} {'line' if count == 1 else 'lines'}.",
         metadata=_facts(args, len(data), count, before),
     )
 

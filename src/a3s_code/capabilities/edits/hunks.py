@@ -20,9 +20,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from a3s_code.capabilities.diff_names import NO_FILE, header_name, without_side
-from a3s_code.capabilities.foreign_diffs import foreign_format, foreign_header
-from a3s_code.capabilities.refusal import Refusal
+from a3s_code.capabilities.edits.diff_names import NO_FILE, header_name, without_side
+from a3s_code.capabilities.edits.foreign_diffs import foreign_format, foreign_header
+from a3s_code.capabilities.edits.refusal import Refusal
 
 MAX_HUNKS = 1_000
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from a3s_code.capabilities.git_program import Git, GitFailed, plain, told
-from a3s_code.capabilities.git_status import PORCELAIN, head_line, parse_status
+from a3s_code.capabilities.git.program import Git, GitFailed, plain, told
+from a3s_code.capabilities.git.status import PORCELAIN, head_line, parse_status
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.tool import Observation
 

@@ -19,9 +19,9 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from a3s_code.capabilities.copying_slips import copying_slip
-from a3s_code.capabilities.near_miss import nearest
-from a3s_code.capabilities.refusal import Refusal
+from a3s_code.capabilities.edits.copying_slips import copying_slip
+from a3s_code.capabilities.edits.near_miss import nearest
+from a3s_code.capabilities.edits.refusal import Refusal
 
 MAX_LISTED_LINES = 10
 

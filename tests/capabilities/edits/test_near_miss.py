@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a3s_code.capabilities.near_miss import MAX_QUOTED_LINES, NearMiss, displayed, nearest
+from a3s_code.capabilities.edits.near_miss import MAX_QUOTED_LINES, NearMiss, displayed, nearest
 
 FILE = ["import os", "", "def f(x):", "\treturn x + 1", "", "def g(x):", "\treturn x + 1", "end"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from a3s_code.capabilities.refusal import Refusal
+from a3s_code.capabilities.edits.refusal import Refusal
 
 _SCRIPT_LINE = re.compile(r"^\d+(?:,\d+)?[acd](?:\d+(?:,\d+)?)?\r?$", re.MULTILINE)
 _CONFLICT = [re.compile(mark, re.MULTILINE) for mark in (r"^<{5,}", r"^={5,}\r?$", r"^>{5,}")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from a3s_code.capabilities.refusal import Refusal
+from a3s_code.capabilities.edits.refusal import Refusal
 
 NO_FILE = "/dev/null"
 

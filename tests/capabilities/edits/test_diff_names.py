@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from a3s_code.capabilities.diff_names import header_name, misdirected
+from a3s_code.capabilities.edits.diff_names import header_name, misdirected
 
 
 @pytest.mark.parametrize(

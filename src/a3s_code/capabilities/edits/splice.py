@@ -17,11 +17,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from a3s_code.capabilities.copying_slips import copying_slip
-from a3s_code.capabilities.hunks import Diff, Hunk, Line
-from a3s_code.capabilities.near_miss import nearest
-from a3s_code.capabilities.refusal import Refusal
-from a3s_code.capabilities.sheet import Sheet
+from a3s_code.capabilities.edits.copying_slips import copying_slip
+from a3s_code.capabilities.edits.hunks import Diff, Hunk, Line
+from a3s_code.capabilities.edits.near_miss import nearest
+from a3s_code.capabilities.edits.refusal import Refusal
+from a3s_code.capabilities.edits.sheet import Sheet
 
 MAX_PLACES = 1_000
 """A hunk that fits at more places than this, but not at the stated one, is refused."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from a3s_code.capabilities.refusal import Refusal
+from a3s_code.capabilities.edits.refusal import Refusal
 from a3s_code.errors import PathRefused
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.tool import Observation, ToolContext, failure

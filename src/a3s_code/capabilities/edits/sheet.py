@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from a3s_code.capabilities.hunks import Line
+from a3s_code.capabilities.edits.hunks import Line
 
 _Key: TypeAlias = Callable[[str], str]
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from a3s_code.capabilities.refusal import Refusal
-from a3s_code.capabilities.replacement import Replaced, replace
+from a3s_code.capabilities.edits.refusal import Refusal
+from a3s_code.capabilities.edits.replacement import Replaced, replace
 
 
 def replaced(text: str, old: str, new: str, *, everywhere: bool = False) -> str:

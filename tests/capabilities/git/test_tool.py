@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a3s_code.capabilities.git import GIT_TOOLS, git, git_worktree
-from a3s_code.capabilities.git_status import Change, parse_status
+from a3s_code.capabilities.git.status import Change, parse_status
+from a3s_code.capabilities.git.tool import GIT_TOOLS, git, git_worktree
 from a3s_code.kernel.tool import Effect, Observation
 from capabilities.conftest import Workspace, effect, subject
 

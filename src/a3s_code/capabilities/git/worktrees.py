@@ -7,7 +7,7 @@ import re
 
 import msgspec
 
-from a3s_code.capabilities.git_program import Git, GitFailed, place, plain, told
+from a3s_code.capabilities.git.program import Git, GitFailed, place, plain, told
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.tool import Observation, ToolContext
 

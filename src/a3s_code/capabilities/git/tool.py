@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from a3s_code.capabilities import git_commands as commands
-from a3s_code.capabilities.git_program import Git, GitFailed, open_repository, pathspec, place
-from a3s_code.capabilities.git_worktrees import (
+from a3s_code.capabilities.git import commands
+from a3s_code.capabilities.git.program import Git, GitFailed, open_repository, pathspec, place
+from a3s_code.capabilities.git.worktrees import (
     NewWorktree,
     create_worktree,
     list_worktrees,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from a3s_code.capabilities.hunks import Diff, parse
-from a3s_code.capabilities.refusal import Refusal
-from a3s_code.capabilities.splice import MAX_PLACES, Landing, Spliced, splice
+from a3s_code.capabilities.edits.hunks import Diff, parse
+from a3s_code.capabilities.edits.refusal import Refusal
+from a3s_code.capabilities.edits.splice import MAX_PLACES, Landing, Spliced, splice
 
 TEN = "one\ntwo\nthree\nfour\nfive\nsix\nseven\neight\nnine\nten\n"
 DONE = TEN.replace("two", "TWO")

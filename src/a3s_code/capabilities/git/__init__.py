@@ -1,0 +1,1 @@
+"""Questions to git and changes by it: the tools are in `tool.py`."""
