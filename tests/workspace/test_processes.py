@@ -19,6 +19,8 @@ from a3s_code.workspace.processes import LocalProcesses
 
 from .conftest import open_descriptors, until
 
+PACKAGES = str(Path(module.__file__).parents[2])
+
 
 @pytest.fixture
 def processes(tmp_path: Path) -> LocalProcesses:
@@ -292,7 +294,8 @@ async def test_a_harness_inside_a_command_is_killed_with_its_own_commands(
         "from a3s_code.workspace.processes import LocalProcesses;"
         "asyncio.run(LocalProcesses('.').run(Command(('sh', '-c', 'echo $$ > pids; sleep 100'))))"
     )
-    ran = asyncio.ensure_future(processes.run(Command((sys.executable, "-c", inner))))
+    command = Command((sys.executable, "-c", inner), extra_env={"PYTHONPATH": PACKAGES})
+    ran = asyncio.ensure_future(processes.run(command))
     pids = await pids_in(tmp_path / "pids", 1)
     ran.cancel()
     await asyncio.wait({ran})

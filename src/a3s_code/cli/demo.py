@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -82,7 +82,7 @@ def _run(given: argparse.Namespace, place: Path) -> int:
 
 
 @contextmanager
-def _configured(given: argparse.Namespace) -> Iterator[str | Path]:
+def _configured(given: argparse.Namespace) -> Generator[str | Path]:
     """Give the configuration: of the scripted model, of a file, or of a key alone."""
     if given.model is None:
         with ScriptedServer(_script()) as server:

@@ -22,13 +22,16 @@ from a3s_code.harness.shell_words import RESERVED_CHARACTERS, UNKNOWN, listed
 if TYPE_CHECKING:
     from tree_sitter import Language, Node
 
-MAX_BYTES = 64 * 1024
+MAX_BYTES = 8 * 1024
 MAX_NODES = 20_000
 MAX_BACKTICK_DEPTH = 8
+MAX_HEREDOCS = 64  # the parser looks for the end of each of them again and again
 MAX_JOINS = 8
 # Some texts take the parser time in proportion to the square of their length. A step is a
 # report of its progress; ordinary text of `MAX_BYTES` takes some 1,500.
 MAX_PARSE_STEPS = 4_000
+# Text that is wrong costs memory in proportion to the square of what follows.
+MAX_WRONG_STEPS = 20
 READ_BYTES = 8 * 1024
 
 RESERVED_WORDS = listed(
@@ -94,6 +97,8 @@ def parse(text: str) -> Script:
         return Script(problem=f"it is longer than {MAX_BYTES} bytes")
     if RESERVED_CHARACTERS.search(text):
         return Script(problem="it has control or private characters")
+    if text.count("<<") > MAX_HEREDOCS:
+        return Script(problem=f"it has more than {MAX_HEREDOCS} here-documents")
     return _read(source, 0)
 
 
@@ -118,14 +123,17 @@ def _language() -> Language:
 
 
 def _tree(source: Source) -> Node | None:
-    """Parse a text; None when that takes more than `MAX_PARSE_STEPS`."""
+    """Parse a text; None when that takes too many steps."""
     from tree_sitter import Parser
 
-    steps = itertools.count(1)
+    steps, wrong = itertools.count(1), itertools.count(1)
+
+    def enough(_: int, has_error: bool) -> bool:
+        return next(steps) > MAX_PARSE_STEPS or (has_error and next(wrong) > MAX_WRONG_STEPS)
+
     try:
         tree = Parser(_language()).parse(
-            lambda start, _: source.bytes_at(start, READ_BYTES),
-            progress_callback=lambda _at, _error: next(steps) > MAX_PARSE_STEPS,
+            lambda start, _: source.bytes_at(start, READ_BYTES), progress_callback=enough
         )
     except ValueError:
         return None

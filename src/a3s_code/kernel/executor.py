@@ -443,6 +443,7 @@ def _for_event(metadata: JsonObject | None) -> JsonObject | None:
 def _short(value: object) -> object:
     if isinstance(value, str) and len(value) > MAX_EVENT_METADATA_CHARS:
         return f"[{len(value)} characters left out]"
-    if isinstance(value, list) and len(cast("list[object]", value)) > MAX_EVENT_METADATA_ITEMS:
-        return f"[{len(cast('list[object]', value))} items left out]"
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        return f"[{len(items)} items left out]" if len(items) > MAX_EVENT_METADATA_ITEMS else items
     return value

@@ -56,7 +56,7 @@ class AnthropicModel:
 
     Args:
         http: Shared by all models of an agent.
-        breaker: One for each model object.
+        breaker: May be shared by models of one provider.
         random: Gives numbers in [0, 1), for the jitter of pauses.
     """
 

@@ -42,7 +42,7 @@ class Line:
 
     Args:
         http: Shared by all models of an agent.
-        breaker: One for each model object.
+        breaker: May be shared by models of one provider.
         random: Gives numbers in [0, 1), for jitter.
     """
 

@@ -51,7 +51,7 @@ class OpenAIModel:
 
     Args:
         http: Shared by all models of an agent.
-        breaker: One for each model object.
+        breaker: May be shared by models of one provider.
         random: Gives numbers in [0, 1), for the jitter of pauses.
     """
 
