@@ -17,7 +17,7 @@ from a3s_code.errors import CapabilityMissing, InvalidValue, StoreError
 from a3s_code.harness.prompt import system_prompt
 from a3s_code.kernel.events import ModelSwitched, Record, SessionId, SessionOpened
 from a3s_code.kernel.ports import Model, Store
-from a3s_code.kernel.tool import Tool
+from a3s_code.kernel.tool import Tool, ToolSet
 
 if TYPE_CHECKING:
     from a3s_code.api.engine import Behaviour, Engine
@@ -73,6 +73,7 @@ class Assembly:
         self._stores: list[Store] = []
         self._directories: dict[str, Store] = {}
         self._default_store: Store | None = None
+        self._tools: dict[tuple[Tool, ...], tuple[ToolSet, ToolSet]] = {}
         self._models: dict[tuple[str, int], Model] = {}
         self._breakers: dict[tuple[str, int], Breaker] = {}
         self._http: Http | None = None
@@ -201,24 +202,34 @@ class Assembly:
         """
         from a3s_code.api.engine import Engine
         from a3s_code.kernel.clock import SystemClock
-        from a3s_code.kernel.tool import ToolSet
         from a3s_code.llm.pricing import cost_usd
 
         settings, clock = opening.settings, SystemClock()
         space = self._space(opening.workspace)
-        tools = tuple(tool for tool in self.tools(opening) if space.serves(tool))
+        tools, visible = self._tool_sets(opening, space)
         engine = Engine(
             log=self._log(opening, clock, records),
             executor=self._executor(opening, space, tools, clock),
             model=lambda ref: self._model(ref, settings),
             behaviour=self._behaviour(settings, space),
-            visible=ToolSet(tuple(tool for tool in tools if tool.name not in DIRECT_ONLY)),
+            visible=visible,
             clock=clock,
             new_id=new_id,
             price=cost_usd,
         )
         _begin(engine, opening)
         return engine
+
+    def _tool_sets(self, opening: Opening, space: Space) -> tuple[ToolSet, ToolSet]:
+        """Give all tools, and those the model sees; sessions with the same ones share them."""
+        served = tuple(tool for tool in self.tools(opening) if space.serves(tool))
+        if served not in self._tools:
+            visible = ToolSet(tuple(tool for tool in served if tool.name not in DIRECT_ONLY))
+            sets = ToolSet(served), visible
+            if opening.settings.tools:
+                return sets
+            self._tools[served] = sets
+        return self._tools[served]
 
     def _log(self, opening: Opening, clock: Clock, records: Sequence[Record] | None) -> Log:
         from a3s_code.kernel.log import Log
@@ -238,9 +249,7 @@ class Assembly:
         files, processes = LocalFiles(root), LocalProcesses(root)
         return Space(root, files, LocalSearch(files, processes), processes)
 
-    def _executor(
-        self, opening: Opening, space: Space, tools: Sequence[Tool], clock: Clock
-    ) -> Executor:
+    def _executor(self, opening: Opening, space: Space, tools: ToolSet, clock: Clock) -> Executor:
         from a3s_code.harness.gate import PolicyGate
         from a3s_code.harness.unattended import Unattended
         from a3s_code.kernel.artifacts import Artifacts, ArtifactStoreLimits
@@ -249,7 +258,7 @@ class Assembly:
         settings = opening.settings
         timeout_ms = settings.limits.tool_timeout_ms
         return Executor(
-            tools={tool.name: tool for tool in tools},
+            tools=tools.by_name,
             session_id=opening.session_id,
             space=space,
             gate=PolicyGate(settings.safety.policy, space.root),

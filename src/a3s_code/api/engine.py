@@ -217,11 +217,14 @@ class Engine:
     def _transcript(self, request: Request, sink: Sink) -> Transcript:
         if request.history is None:
             return Transcript(self.log.state.conversation, sink)
-        encoded = msgspec.json.encode(request.history)
-        sha256 = hashlib.sha256(encoded).hexdigest()
-        count = len(request.history)
-        sink.emit(HistorySupplied(messages=count, bytes=len(encoded), sha256=sha256))
+        sink.emit(self._supplied(request.history))
         return Transcript(Conversation(list(request.history)), sink, isolated=True)
+
+    def _supplied(self, history: list[Message]) -> HistorySupplied:
+        sha256 = ""
+        if self.log.is_stored:
+            sha256 = hashlib.sha256(msgspec.json.encode(history)).hexdigest()
+        return HistorySupplied(messages=len(history), sha256=sha256)
 
     def _loop(self, sink: Sink) -> Loop:
         behaviour = self.behaviour

@@ -134,6 +134,8 @@ def _messages(history: Sequence[Mapping[str, Any]]) -> list[Message]:
 def _message(given: _Message) -> Message:
     if isinstance(given.content, str):
         return Message(given.role, (Text(given.content),))
+    if len(given.content) == 1 and type(given.content[0]) is Text:
+        return Message(given.role, (given.content[0],))
     blocks = tuple([block if type(block) is Text else _block(block) for block in given.content])
     results = any(type(block) is ToolResult for block in blocks)
     return Message("tool" if results else given.role, blocks)

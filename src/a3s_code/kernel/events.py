@@ -21,8 +21,8 @@ SessionId = NewType("SessionId", str)
 RunId = NewType("RunId", str)
 
 
-class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Fields no case may lack."""
+class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Fields no case may lack. Values never form cycles, so the collector need not look."""
 
 
 # Intent
@@ -370,11 +370,16 @@ class HistoryReplaced(LogOnly, tag="history_replaced", frozen=True):
 
 
 class HistorySupplied(LogOnly, tag="history_supplied", frozen=True):
-    """A run was given a history by the caller; its bytes are known by their digest."""
+    """
+    A run was given a history by the caller.
+
+    Attributes:
+        sha256: Of its JSON as a list of `Message`; empty while the log is in memory only,
+            where nobody could check it later.
+    """
 
     messages: int
-    bytes: int
-    sha256: str
+    sha256: str = ""
 
 
 class RunStarted(LogOnly, tag="run_started", frozen=True):
@@ -521,7 +526,7 @@ SessionEvent: TypeAlias = (
 Event: TypeAlias = RunEvent | SessionEvent
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """
     One entry of a session's log.
 

@@ -17,10 +17,12 @@ from a3s_code.kernel.events import (
     DeltaBatch,
     Event,
     LogOnly,
+    ReasoningDelta,
     Record,
     RunEvent,
     RunId,
     SessionId,
+    TextDelta,
     ToolInputDelta,
     ToolOutputDelta,
     tag_of,
@@ -34,6 +36,7 @@ BATCH_S = 0.25
 SESSION = RunId("")
 """The run of records that belong to the session itself."""
 
+_DELTAS = (TextDelta, ReasoningDelta, ToolInputDelta, ToolOutputDelta)
 _Named: TypeAlias = ToolInputDelta | ToolOutputDelta
 
 
@@ -99,11 +102,16 @@ class Log:
         self._close_batch()
         return self._records
 
+    @property
+    def is_stored(self) -> bool:
+        return self._store is not None
+
     def append(self, event: Event, run: RunId = SESSION) -> None:
-        if isinstance(event, Delta):
+        if isinstance(event, _DELTAS):
             self._append_delta(event, run)
             return
-        self._close_batch()
+        if self._batch is not None:
+            self._close_batch()
         self._write(event, run)
 
     def attach(self, store: Store) -> None:

@@ -21,11 +21,11 @@ IMAGE_TYPES = {
 }
 
 
-class Text(msgspec.Struct, frozen=True, tag="text"):
+class Text(msgspec.Struct, frozen=True, gc=False, tag="text"):
     text: str
 
 
-class Thinking(msgspec.Struct, frozen=True, tag="thinking"):
+class Thinking(msgspec.Struct, frozen=True, gc=False, tag="thinking"):
     """
     What the model reasoned before it spoke.
 
@@ -39,7 +39,7 @@ class Thinking(msgspec.Struct, frozen=True, tag="thinking"):
     redacted: str = ""
 
 
-class Attachment(msgspec.Struct, frozen=True, tag="image"):
+class Attachment(msgspec.Struct, frozen=True, gc=False, tag="image"):
     """
     An image for a model that can see.
 
@@ -87,7 +87,7 @@ class Attachment(msgspec.Struct, frozen=True, tag="image"):
         return cls(data, "image/jpeg")
 
 
-class ToolCall(msgspec.Struct, frozen=True, tag="tool_use"):
+class ToolCall(msgspec.Struct, frozen=True, gc=False, tag="tool_use"):
     """
     What the model wants done.
 
@@ -102,7 +102,7 @@ class ToolCall(msgspec.Struct, frozen=True, tag="tool_use"):
     malformed: str | None = None
 
 
-class ToolResult(msgspec.Struct, frozen=True, tag="tool_result"):
+class ToolResult(msgspec.Struct, frozen=True, gc=False, tag="tool_result"):
     tool_use_id: str
     content: str
     is_error: bool = False
@@ -112,7 +112,7 @@ class ToolResult(msgspec.Struct, frozen=True, tag="tool_result"):
 Block: TypeAlias = Text | Thinking | Attachment | ToolCall | ToolResult
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """
     One entry of a conversation.
 
@@ -137,7 +137,7 @@ def user(text: str, images: tuple[Attachment, ...] = ()) -> Message:
     return Message("user", (*images, Text(text)))
 
 
-class Usage(msgspec.Struct, frozen=True):
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens as the provider counted them. `prompt_tokens` includes the cached ones."""
 
     prompt_tokens: int = 0

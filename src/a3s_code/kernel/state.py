@@ -7,8 +7,8 @@ every later version. Nothing changes a session's state but a record.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Literal, TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -94,28 +94,11 @@ def fold(records: Iterable[Record]) -> SessionState:
 
 def apply(state: SessionState, record: Record) -> None:
     """Take one more record into `state`. Terminal runs never change their status again."""
-    _count(state, record)
-    match record.event:
-        case SessionOpened() as opened:
-            state.opened, state.model = opened, opened.model
-        case ModelSwitched(model=model):
-            state.model = model
-        case HistoryAppended(message=message, isolated=False):
-            state.conversation.append(message)
-        case HistoryReplaced(messages=messages):
-            state.conversation.replace(list(messages))
-        case RunStarted(prompt=prompt):
-            _start_run(state, record, prompt)
-        case RunStatusChanged() as change:
-            _change_run(state, record, change)
-        case TurnEnd(usage=usage):
-            state.usage += usage
-        case ArtifactStored(uri=uri) as stored:
-            state.artifacts[uri] = stored
-        case ArtifactEvicted(uri=uri):
-            state.artifacts.pop(uri, None)
-        case _:
-            pass
+    if record.run:
+        _count(state, record)
+    step = _STEPS.get(type(record.event))
+    if step is not None:
+        step(state, record, record.event)
 
 
 def _count(state: SessionState, record: Record) -> None:
@@ -130,17 +113,59 @@ def _count(state: SessionState, record: Record) -> None:
     run.updated_at_ms = record.timestamp_ms
 
 
-def _start_run(state: SessionState, record: Record, prompt: str) -> None:
+def _open(state: SessionState, _: Record, event: SessionOpened) -> None:
+    state.opened, state.model = event, event.model
+
+
+def _switch_model(state: SessionState, _: Record, event: ModelSwitched) -> None:
+    state.model = event.model
+
+
+def _append(state: SessionState, _: Record, event: HistoryAppended) -> None:
+    if not event.isolated:
+        state.conversation.append(event.message)
+
+
+def _replace(state: SessionState, _: Record, event: HistoryReplaced) -> None:
+    state.conversation.replace(list(event.messages))
+
+
+def _start_run(state: SessionState, record: Record, event: RunStarted) -> None:
     session_id = state.opened.session_id if state.opened else ""
     at = record.timestamp_ms
-    state.runs[record.run] = RunSnapshot(record.run, session_id, "executing", prompt, at, at)
+    state.runs[record.run] = RunSnapshot(record.run, session_id, "executing", event.prompt, at, at)
 
 
-def _change_run(state: SessionState, record: Record, change: RunStatusChanged) -> None:
+def _change_run(state: SessionState, record: Record, event: RunStatusChanged) -> None:
     run = state.runs.get(record.run)
     if run is None or run.status in TERMINAL:
         return
-    run.status, run.result_text, run.error = change.status, change.result_text, change.error
+    run.status, run.result_text, run.error = event.status, event.result_text, event.error
+
+
+def _spend(state: SessionState, _: Record, event: TurnEnd) -> None:
+    state.usage += event.usage
+
+
+def _store(state: SessionState, _: Record, event: ArtifactStored) -> None:
+    state.artifacts[event.uri] = event
+
+
+def _evict(state: SessionState, _: Record, event: ArtifactEvicted) -> None:
+    state.artifacts.pop(event.uri, None)
+
+
+_STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
+    SessionOpened: _open,
+    ModelSwitched: _switch_model,
+    HistoryAppended: _append,
+    HistoryReplaced: _replace,
+    RunStarted: _start_run,
+    RunStatusChanged: _change_run,
+    TurnEnd: _spend,
+    ArtifactStored: _store,
+    ArtifactEvicted: _evict,
+}
 
 
 class RunEventRecord(msgspec.Struct, frozen=True):

@@ -306,9 +306,11 @@ Run: TypeAlias = Callable[[Any, ToolContext], Awaitable[Observation]]
 SubjectOf: TypeAlias = Callable[[Any], str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tool:
     """
+    A tool is itself alone: two declarations are never equal.
+
     Attributes:
         args: The struct that arguments are decoded into.
         schema: JSON Schema of the arguments, `type: object` on top.

@@ -39,6 +39,7 @@ from a3s_code.llm.retry import Backoff
 from a3s_code.llm.wire import encode, splice, tool_name
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
+_HEADS = {role: b'{"role":"%s","content":' % role.encode() for role in ("user", "assistant")}
 _WIRE = "openai"
 _OWN_HOST = "api.openai.com"
 
@@ -143,6 +144,9 @@ def encode_message(message: Message) -> bytes:
     Images of tool results follow in a user message, since this wire's tool results hold
     text only. A message without content becomes nothing.
     """
+    plain = _plain_text(message)
+    if plain is not None:
+        return plain
     if message.role == "assistant":
         parts = _assistant(message)
     elif message.role == "tool":
@@ -150,6 +154,16 @@ def encode_message(message: Message) -> bytes:
     else:
         parts = _user(message)
     return b",".join(encode(part) for part in parts)
+
+
+def _plain_text(message: Message) -> bytes | None:
+    """Encode a message that is one text, as most are, without a detour over a dict."""
+    if len(message.blocks) != 1 or message.role == "tool":
+        return None
+    block = message.blocks[0]
+    if type(block) is not Text or not block.text:
+        return None
+    return _HEADS[message.role] + encode(block.text) + b"}"
 
 
 def _user(message: Message) -> list[JsonObject]:
