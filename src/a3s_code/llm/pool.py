@@ -78,6 +78,13 @@ class _Connector(aiohttp.TCPConnector):
         _TRANSPORTS.get().append(connection.transport)
         return connection
 
+    def __del__(self, _warnings: Any = None) -> None:  # noqa: ANN401 - aiohttp's signature
+        """Drop idle connections in silence: a library says nothing when it is not closed."""
+        for waiting in self._conns.values():
+            for protocol, _ in waiting:
+                if protocol.transport is not None and not self._loop.is_closed():
+                    protocol.transport.abort()
+
 
 class Pool:
     """The connections of one event loop. Must be made and used inside it."""
@@ -126,6 +133,9 @@ class Pool:
 
     def abandon(self) -> None:
         """Let go of a session whose loop is closed; nothing can be awaited there."""
+        self._session.detach()
+
+    def __del__(self) -> None:
         self._session.detach()
 
     def _wait(self, timeouts: Timeouts) -> aiohttp.ClientTimeout:
