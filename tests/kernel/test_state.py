@@ -55,7 +55,7 @@ def log_of(*events: Event) -> Log:
 
 
 def facts(state: SessionState) -> tuple[object, ...]:
-    return (state.model, state.conversation.messages, state.runs, state.usage, state.artifacts)
+    return (state.model, state.conversation.messages, state.runs, state.spent, state.artifacts)
 
 
 events = st.one_of(

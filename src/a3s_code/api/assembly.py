@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +27,33 @@ if TYPE_CHECKING:
     from a3s_code.kernel.clock import Clock
     from a3s_code.kernel.executor import Executor, Space
     from a3s_code.kernel.log import Log
+    from a3s_code.kernel.messages import Usage
     from a3s_code.llm.breaker import Breaker
     from a3s_code.llm.endpoint import Endpoint
     from a3s_code.llm.http import Http
 
+KEYS_TO_COME = frozenset(
+    {
+        "agent_dirs",
+        "ahp",
+        "auto_delegation",
+        "auto_parallel",
+        "document_parser",
+        "max_parallel_tasks",
+        "mcp_servers",
+        "memory",
+        "memory_dir",
+        "os",
+        "project_doc_fallback_filenames",
+        "project_doc_max_bytes",
+        "queue",
+        "search",
+        "skill_dirs",
+        "storage_url",
+        "task_scheduler",
+        "user_instructions_dir",
+    }
+)
 DIRECT_ONLY = frozenset({"git_worktree"})
 """Tools of older documents: they can be called directly, and the model is not shown them."""
 BREAKER_THRESHOLD = 3
@@ -70,6 +94,7 @@ class Assembly:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._idle_keys = _idle_keys(config)
         self._stores: list[Store] = []
         self._directories: dict[str, Store] = {}
         self._default_store: Store | None = None
@@ -91,7 +116,13 @@ class Assembly:
         """
         model = self._model_ref(settings)
         root = self._root(workspace, settings.storage.backend)
-        return Opening(session_id or new_id(""), root, model, settings)
+        return Opening(session_id or new_id(""), root, model, self._with_keys(settings))
+
+    def _with_keys(self, settings: Settings) -> Settings:
+        """Add configuration keys to the names that are accepted and have no effect."""
+        if not self._idle_keys:
+            return settings
+        return replace(settings, missing=tuple(sorted({*settings.missing, *self._idle_keys})))
 
     def _model_ref(self, settings: Settings) -> str:
         if settings.llm_client is not None:
@@ -189,7 +220,7 @@ class Assembly:
         model = settings.model or opened.model
         if settings.llm_client is None:
             self.config.resolve_model(model)
-        return Opening(session_id, opened.workspace, model, settings)
+        return Opening(session_id, opened.workspace, model, self._with_keys(settings))
 
     # Waking up
 
@@ -202,7 +233,6 @@ class Assembly:
         """
         from a3s_code.api.engine import Engine
         from a3s_code.kernel.clock import SystemClock
-        from a3s_code.llm.pricing import cost_usd
 
         settings, clock = opening.settings, SystemClock()
         space = self._space(opening.workspace)
@@ -215,7 +245,7 @@ class Assembly:
             visible=visible,
             clock=clock,
             new_id=new_id,
-            price=cost_usd,
+            price=self._price,
         )
         _begin(engine, opening)
         return engine
@@ -320,6 +350,14 @@ class Assembly:
         kind = AnthropicModel if found.kind == "anthropic" else OpenAIModel
         return kind(endpoint, self._http, clock, breaker)
 
+    def _price(self, ref: str, usage: Usage) -> float:
+        """Give what tokens cost, in US dollars; the configuration's price wins."""
+        from a3s_code.llm.pricing import Price, cost_usd
+
+        known = {provider.name for provider in self.config.providers}
+        stated = self.config.resolve_model(ref).cost if ref.partition("/")[0] in known else None
+        return cost_usd(ref, usage, Price(stated.input, stated.output) if stated else None)
+
     async def close(self) -> None:
         """Close what the sessions shared; they must be closed before."""
         for store in self._stores:
@@ -361,6 +399,13 @@ def _endpoint(found: ResolvedModel) -> Endpoint:
         max_output_tokens=found.limit.output,
         timeouts=Timeouts(idle_s=SILENCE_S),
     )
+
+
+def _idle_keys(config: Config) -> frozenset[str]:
+    """Name the keys that the file sets and this build reads nothing of."""
+    empty = {key for key in config.declared if getattr(config, key) in ((), None)}
+    off = {"ahp"} if config.ahp is not None and not config.ahp.enabled else set[str]()
+    return (config.declared & KEYS_TO_COME) - empty - off
 
 
 def _first(given: int | None, default: int) -> int:

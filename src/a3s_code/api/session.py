@@ -463,14 +463,15 @@ class AsyncSession:
             return str(error)
 
     def _context(self) -> CommandContext:
-        state = self._awake().log.state
+        engine = self._awake()
+        state = engine.log.state
         return CommandContext(
             session_id=self.session_id,
             workspace=self.workspace,
             model=state.model,
             history_len=len(state.conversation),
             total_tokens=state.usage.total_tokens,
-            total_cost=self._awake().price(state.model, state.usage),
+            total_cost=sum(engine.price(model, usage) for model, usage in state.spent.items()),
             tool_names=tuple(self.tool_names()),
         )
 

@@ -69,19 +69,24 @@ class SessionState:
         opened: The first record of the log, or None before it.
         model: `provider/model` that answers now.
         runs: By id, oldest first.
-        usage: Tokens of all runs.
+        spent: Tokens of all runs by the model that answered.
         artifacts: What `a3s://` URIs stand for, oldest first.
     """
 
-    __slots__ = ("artifacts", "conversation", "model", "opened", "runs", "usage")
+    __slots__ = ("artifacts", "conversation", "model", "opened", "runs", "spent")
 
     def __init__(self) -> None:
         self.opened: SessionOpened | None = None
         self.model = ""
         self.conversation = Conversation()
         self.runs: dict[RunId, RunSnapshot] = {}
-        self.usage = Usage()
+        self.spent: dict[str, Usage] = {}
         self.artifacts: dict[str, ArtifactStored] = {}
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens of all runs."""
+        return sum(self.spent.values(), Usage())
 
 
 def fold(records: Iterable[Record]) -> SessionState:
@@ -144,7 +149,7 @@ def _change_run(state: SessionState, record: Record, event: RunStatusChanged) ->
 
 
 def _spend(state: SessionState, _: Record, event: TurnEnd) -> None:
-    state.usage += event.usage
+    state.spent[state.model] = state.spent.get(state.model, Usage()) + event.usage
 
 
 def _store(state: SessionState, _: Record, event: ArtifactStored) -> None:
