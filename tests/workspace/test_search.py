@@ -179,6 +179,22 @@ async def test_below_a_directory_the_rules_above_it_hold(finder: Finder) -> None
     assert await finder.glob("*", "src") == ["src/c.ts"]
 
 
+async def test_a_repository_inside_the_workspace_has_its_own_rules(finder: Finder) -> None:
+    finder.put("inner/keep.log", "needle\n")
+    finder.put("inner/drop.txt", "needle\n")
+    finder.put("inner/mine.txt", "needle\n")
+    finder.put("inner/.gitignore", "drop.txt\n")
+    init_repository(finder.ws / "inner")
+    (finder.ws / "inner/.git/info/exclude").write_text("mine.txt\n")
+    for _ in range(2):
+        assert await finder.glob("inner/**/*.*") == ["inner/.gitignore", "inner/keep.log"]
+        found = (await finder.grep("needle", glob="inner/**")).text
+        assert found == "inner/keep.log:1:needle"
+        assert (await finder.grep("needle", "inner")).text == "inner/keep.log:1:needle"
+        (finder.ws / ".git/x.txt").unlink(missing_ok=True)
+        init_repository(finder.ws)
+
+
 async def test_rules_above_a_workspace_hold_inside_a_repository_only(finder: Finder) -> None:
     (finder.ws.parent / ".gitignore").write_text("*.txt\n")
     (finder.ws / ".git/x.txt").unlink()

@@ -14,25 +14,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import cast
+from dataclasses import dataclass, field
 
 import msgspec
 
 from a3s_code.errors import A3SError, PathRefused, StoreError
 from a3s_code.kernel import ledger
-from a3s_code.kernel.artifacts import Artifacts, bounded
+from a3s_code.kernel.artifacts import Artifacts
 from a3s_code.kernel.clock import Clock
-from a3s_code.kernel.events import (
-    ArtifactEvicted,
-    ArtifactStored,
-    PermissionDenied,
-    ToolEnd,
-    ToolOutputDelta,
-    ToolStart,
-    TraceRecorded,
-)
+from a3s_code.kernel.events import PermissionDenied, ToolEnd, ToolOutputDelta, ToolStart
 from a3s_code.kernel.messages import JsonObject, ToolCall, ToolResult
+from a3s_code.kernel.observation import observe, redact
 from a3s_code.kernel.ports import (
     Action,
     Allow,
@@ -59,10 +51,8 @@ from a3s_code.kernel.tool import (
     failure,
 )
 
-MAX_OUTPUT_BYTES = 100 * 1024
-"""What the model sees of one call; SPEC 5.0."""
-MAX_EVENT_METADATA_CHARS = 64 * 1024
-MAX_EVENT_METADATA_ITEMS = 200
+CANCELLED = 130
+"""Exit code of a call that was stopped, as a shell gives it after an interrupt."""
 MAX_TOGETHER = 32
 MAX_REWRITES = 3
 """How often hooks may replace one call before it is denied."""
@@ -149,15 +139,20 @@ class Executor:
         finally:
             for step in steps:
                 _release(step)
+            for call in calls:
+                self._abandon(call, sink)
         return tuple(map(_result, calls, observations))
 
     async def call(self, call: ToolCall, authority: Authority, sink: Sink) -> Observation:
         """Run one call on `authority`, outside the turns of the loop."""
-        step = await self._prepare(call, authority, sink, None)
         try:
-            return await self._run(step, sink)
+            step = await self._prepare(call, authority, sink, None)
+            try:
+                return await self._run(step, sink)
+            finally:
+                _release(step)
         finally:
-            _release(step)
+            self._abandon(call, sink)
 
     # Prepare
 
@@ -231,8 +226,11 @@ class Executor:
     async def _run_group(self, group: Sequence[_Step], sink: Sink) -> list[Observation]:
         if len(group) == 1:
             return [await self._run(group[0], sink)]
-        async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(self._run(step, sink)) for step in group]
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [tasks.create_task(self._run(step, sink)) for step in group]
+        except BaseExceptionGroup as failed:  # only a store that fails gets this far
+            raise failed.exceptions[0] from None
         return [task.result() for task in running]
 
     async def _run(self, step: _Step, sink: Sink) -> Observation:
@@ -244,7 +242,7 @@ class Executor:
             await ledger.intend(action, step.decision, sink)
             observation = await self._dispatch(action, sink)
         except asyncio.CancelledError:
-            stopped = failure("Stopped before it was finished.", "cancelled", exit_code=130)
+            stopped = failure("Stopped before it was finished.", "cancelled", exit_code=CANCELLED)
             ledger.settle(action, stopped, sink)
             self._observe(call, stopped, self.clock.monotonic() - started, sink)
             raise
@@ -286,7 +284,9 @@ class Executor:
         call = action.call
 
         def emit_output(text: str) -> None:
-            sink.emit(ToolOutputDelta(id=call.id, name=call.name, delta=text))
+            sink.emit(
+                ToolOutputDelta(id=call.id, name=call.name, delta=redact(text, self.redactor))
+            )
 
         return ToolContext(
             call_id=call.id,
@@ -318,67 +318,17 @@ class Executor:
     def _observe(
         self, call: ToolCall, observation: Observation, seconds: float, sink: Sink
     ) -> Observation:
-        """Redact, bound and record what a call showed; what is returned is what was recorded."""
-        text = self.redactor.redact(observation.text) if self.redactor else observation.text
-        size = len(text.encode("utf-8", "surrogatepass"))
-        metadata = observation.metadata
-        uris: tuple[str, ...] = ()
-        if size > MAX_OUTPUT_BYTES:
-            text, artifact = self._shorten(call.name, text, sink)
-            metadata = (metadata or {}) | ({"artifact": artifact} if artifact else {})
-            uris = (artifact["artifact_uri"],) if artifact else ()
-        observed = replace(observation, text=text, metadata=metadata)
-        sink.emit(
-            TraceRecorded(
-                kind="tool_execution",
-                name=call.name,
-                success=not observed.failed,
-                exit_code=observed.exit_code,
-                duration_ms=round(seconds * 1000),
-                output_bytes=size,
-                metadata_keys=tuple(metadata or ()),
-                artifact_uris=uris,
-            )
-        )
-        sink.emit(
-            ToolEnd(
-                id=call.id,
-                name=call.name,
-                output=text,
-                exit_code=observed.exit_code,
-                metadata=_for_event(metadata),
-                error_kind=observed.error_kind,
-            )
-        )
+        observed = observe(call, observation, seconds, sink, self)
         self.active.pop(call.id, None)
         return observed
 
-    def _shorten(self, tool: str, text: str, sink: Sink) -> tuple[str, JsonObject | None]:
-        """Cut `text` to head and tail, and keep the whole as an artifact where it fits."""
-        artifact, evicted = self.artifacts.put(tool, text, MAX_OUTPUT_BYTES)
-        for uri in evicted:
-            sink.emit(ArtifactEvicted(uri=uri))
-        if artifact is None:
-            too_large = "too large to be kept as an artifact; narrow the call down"
-            return bounded(text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut: {too_large}]"), None
-        uri, sha256 = artifact.artifact_uri, artifact.artifact_uri.rpartition("/")[2]
-        sink.put_blob(sha256, text.encode("utf-8", "surrogatepass"))
-        sink.emit(
-            ArtifactStored(
-                uri=uri,
-                tool=tool,
-                sha256=sha256,
-                original_bytes=artifact.original_bytes,
-                shown_bytes=artifact.shown_bytes,
-            )
-        )
-        shown = bounded(text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut; the whole is {uri} ]")
-        return shown, {
-            "artifact_id": artifact.artifact_id,
-            "artifact_uri": uri,
-            "original_bytes": artifact.original_bytes,
-            "shown_bytes": artifact.shown_bytes,
-        }
+    def _abandon(self, call: ToolCall, sink: Sink) -> None:
+        """Close the events of a call that was cut off before it ran."""
+        if call.id not in self.active:
+            return
+        del self.active[call.id]
+        stopped = "Stopped before it was started."
+        sink.emit(ToolEnd(id=call.id, name=call.name, output=stopped, exit_code=CANCELLED))
 
 
 def _together(steps: Sequence[_Step]) -> Iterator[list[_Step]]:
@@ -431,19 +381,3 @@ def _malformed(call: ToolCall) -> Observation:
 
 def _result(call: ToolCall, observation: Observation) -> ToolResult:
     return ToolResult(call.id, observation.text, observation.failed, observation.images)
-
-
-def _for_event(metadata: JsonObject | None) -> JsonObject | None:
-    """Leave long values (a file before and after an edit, thousands of paths) out of the log."""
-    if metadata is None:
-        return None
-    return {key: _short(value) for key, value in metadata.items()}
-
-
-def _short(value: object) -> object:
-    if isinstance(value, str) and len(value) > MAX_EVENT_METADATA_CHARS:
-        return f"[{len(value)} characters left out]"
-    if isinstance(value, list):
-        items = cast("list[object]", value)
-        return f"[{len(items)} items left out]" if len(items) > MAX_EVENT_METADATA_ITEMS else items
-    return value

@@ -14,12 +14,13 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from a3s_code.errors import PathRefused, WorkspaceError
 from a3s_code.kernel.tool import Entry, Files, Processes, Resolved, Search
 from a3s_code.workspace.beneath import OpenDirectory, open_beneath
-from a3s_code.workspace.paths import Location, Root, local, readable, shown
+from a3s_code.workspace.location import Location, local, readable, shown
+from a3s_code.workspace.paths import Root
 from a3s_code.workspace.processes import LocalProcesses
 from a3s_code.workspace.search import LocalSearch
 
 IN_PLACE_BYTES = 256 * 1024
-"""Files up to this size are read on the event loop: 40 us, where a thread costs 70."""
+"""Files up to this size are read on the event loop: 12 us at this size, 60 by a thread."""
 
 TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".a3s-", ".tmp"
 """A write that is killed may leave one file of this pattern, and nothing else."""

@@ -2,9 +2,7 @@
 Paths beneath a workspace root, resolved once.
 
 `Root.find` turns what a caller wrote into a `Location`: a descriptor of the deepest directory
-that exists, and the names below it. Whoever uses the location starts at the descriptor and
-follows no link from there, so a directory that is swapped for a link after the check leads
-nowhere, and a file that an earlier call of the same turn created is found.
+that exists, and the names below it.
 
 Links that stay beneath the root are followed here, by reading them; the rest is refused. A
 refusal says nothing about what lies outside, not even whether it exists. `~`, `$`, `%2e` and
@@ -20,164 +18,17 @@ import os
 import posixpath
 import stat
 from collections.abc import Sequence
-from contextlib import suppress
 
-from a3s_code.errors import PathRefused, UsageError, WorkspaceError
-from a3s_code.kernel.tool import Resolved
+from a3s_code.errors import PathRefused, WorkspaceError
 from a3s_code.workspace.beneath import DIRECTORY, OpenDirectory, open_beneath
+from a3s_code.workspace.location import Location, mode_of, readable, shown, unreachable
 
 MAX_PATH_BYTES = 4_095
 MAX_NAME_BYTES = 255
 MAX_LINKS = 40
 """The kernel's own limits; checked before anything is created."""
 
-_SHOWN_CHARS = 200
 _OUTSIDE_HINT = "name a path inside the workspace, relative to its root"
-
-
-def shown(path: str) -> str:
-    """Give `path` as an error may show it: bounded, with nothing that moves a terminal."""
-    text = "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii")
-        for c in path[:_SHOWN_CHARS]
-    )
-    return f"{text}…" if len(path) > _SHOWN_CHARS else text
-
-
-def readable(name: str) -> str:
-    """Give a name as text that can be encoded; bytes that are no UTF-8 become U+FFFD."""
-    if name.isascii():
-        return name
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-class Location:
-    """
-    A resolved path: `Resolved` of the kernel, for the local disk.
-
-    Attributes:
-        root: The real path of the workspace root.
-        path, spelled: As `Resolved` says.
-        names: What is below the descriptor. Empty: the target is the directory itself.
-    """
-
-    __slots__ = ("_fd", "names", "path", "root", "spelled")
-
-    def __init__(self, fd: int, names: tuple[str, ...], root: str, path: str, spelled: str) -> None:
-        self._fd = fd
-        self.names, self.root, self.path, self.spelled = names, root, path, spelled
-
-    @property
-    def fd(self) -> int:
-        """
-        The descriptor of the deepest directory that existed. Owned by this object.
-
-        Raises:
-            UsageError: the location was closed.
-        """
-        if self._fd < 0:
-            raise UsageError(
-                f"{shown(self.spelled)} was used after its location was closed.",
-                hint="resolve the path again",
-            )
-        return self._fd
-
-    @property
-    def absolute(self) -> str:
-        """The real path from the root of the file system, for what is not opened through it."""
-        return self.root if self.path == "." else f"{self.root.rstrip('/')}/{self.path}"
-
-    def close(self) -> None:
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
-
-    __del__ = close
-
-    def duplicate(self) -> Location:
-        """Give one of its own life, for a thread that may outlast this one."""
-        return Location(os.dup(self.fd), self.names, self.root, self.path, self.spelled)
-
-    def holder(self, *, make: bool = False) -> int:
-        """
-        Open the directory that holds the last of `names`; the caller closes it.
-
-        Args:
-            make: Create the directories on the way that do not exist.
-
-        Raises:
-            FileNotFoundError: a directory on the way does not exist, and `make` is off.
-            PathRefused: a link or a file stands in the way.
-        """
-        at = os.dup(self.fd)
-        for name in self.names[:-1]:
-            try:
-                below = self._enter(at, name, make=make)
-            finally:
-                os.close(at)
-            at = below
-        return at
-
-    def _enter(self, at: int, name: str, *, make: bool) -> int:
-        try:
-            return os.open(name, DIRECTORY, dir_fd=at)
-        except FileNotFoundError:
-            if not make:
-                raise
-        except OSError as error:
-            raise self.refused(error) from None
-        with suppress(FileExistsError):  # another call was quicker
-            os.mkdir(name, dir_fd=at)
-        try:
-            return os.open(name, DIRECTORY, dir_fd=at)
-        except OSError as error:
-            raise self.refused(error) from None
-
-    def open_directory(self) -> int:
-        """
-        Open the target for listing; the caller closes it.
-
-        Raises:
-            FileNotFoundError, NotADirectoryError: as they say.
-            PathRefused: a link stands there.
-        """
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-        if not self.names:
-            return os.open(".", flags, dir_fd=self.fd)
-        at = self.holder()
-        try:
-            return os.open(self.names[-1], flags, dir_fd=at)
-        except OSError as error:
-            if error.errno == errno.ELOOP or stat.S_ISLNK(_mode(at, self.names[-1])):
-                raise self.refused(error) from None
-            raise
-        finally:
-            os.close(at)
-
-    def refused(self, error: OSError) -> PathRefused | WorkspaceError:
-        """Say why the kernel would not go there. A link was put there after the check."""
-        if error.errno in (errno.ELOOP, errno.ENOTDIR):
-            return PathRefused(
-                f"{shown(self.spelled)} leads through something that is no directory, or a link"
-                " was put there since it was checked.",
-                hint="look at it with ls, then call again",
-            )
-        return _unreachable(self.spelled, error)
-
-
-def local(target: Resolved) -> Location:
-    """
-    Take back what a `resolve` of ours gave.
-
-    Raises:
-        UsageError: another kind of workspace resolved it.
-    """
-    if not isinstance(target, Location):
-        raise UsageError(
-            f"{shown(target.spelled)} was resolved by another workspace.",
-            hint="use what this workspace's `resolve` gave",
-        )
-    return target
 
 
 class Root:
@@ -251,7 +102,7 @@ class Root:
             names = self._names(path)
             return self._straight(root_fd, names) or self._around(root_fd, names, path)
         except OSError as error:
-            raise _unreachable(path, error) from None
+            raise unreachable(path, error) from None
         finally:
             os.close(root_fd)
 
@@ -294,7 +145,7 @@ class Root:
             return None
         path = "/".join(names) or "."
         location = Location(at, tuple(names[-1:]), self.real, path, path)
-        mode = _mode(at, names[-1]) if names else 0
+        mode = mode_of(at, names[-1]) if names else 0
         if stat.S_ISLNK(mode):
             return None
         if stat.S_ISDIR(mode):
@@ -401,20 +252,5 @@ class _Walk:
         self.at, self.here = there, here
 
 
-def _mode(at: int, name: str) -> int:
-    """Give what stands there, links unfollowed; 0 for nothing."""
-    try:
-        return os.stat(name, dir_fd=at, follow_symlinks=False).st_mode
-    except FileNotFoundError:
-        return 0
-
-
 def _outside(path: str) -> PathRefused:
     return PathRefused(f"{shown(path)} leads outside the workspace.", hint=_OUTSIDE_HINT)
-
-
-def _unreachable(path: str, error: OSError) -> PathRefused | WorkspaceError:
-    text = f"{shown(path)} cannot be reached: {error.strerror or type(error).__name__}."
-    if error.errno in (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ELOOP, errno.ENOENT):
-        return PathRefused(text, hint="check the path and its permissions with ls")
-    return WorkspaceError(text)

@@ -19,6 +19,7 @@ import asyncio
 import errno
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,8 +32,9 @@ from a3s_code.errors import InvalidValue, PathRefused, ProgramMissing, Workspace
 from a3s_code.kernel.tool import Command, Exit
 from a3s_code.workspace.beneath import OpenDirectory, open_beneath
 from a3s_code.workspace.environment import child_environment
+from a3s_code.workspace.location import Location, shown
 from a3s_code.workspace.output import HeadAndTail
-from a3s_code.workspace.paths import Location, Root, shown
+from a3s_code.workspace.paths import Root
 from a3s_code.workspace.process_tree import FEW, MARK, ProcessTree, last_id
 
 DRAIN_S = 0.2
@@ -259,7 +261,7 @@ def _spawn(
     except ValueError as error:
         raise InvalidValue(f"{_named(command)} cannot be started: {error}.") from None
     except OSError as error:
-        raise _not_started(command, error, cwd) from None
+        raise _not_started(command, error, cwd, environment["PATH"]) from None
     finally:
         if stdin is not None:
             stdin.close()
@@ -294,10 +296,12 @@ def _named(command: Command) -> str:
     return shown(command.argv[0])
 
 
-def _not_started(command: Command, error: OSError, cwd: str) -> WorkspaceError:
+def _not_started(command: Command, error: OSError, cwd: str, path: str) -> WorkspaceError:
     if error.filename == cwd:
         return WorkspaceError(f"{shown(command.cwd) or '.'} cannot be entered: {error.strerror}.")
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+    # EACCES may come from a part of PATH that is closed to us, whatever the later parts said
+    is_absent = error.errno == errno.EACCES and shutil.which(command.argv[0], path=path) is None
+    if error.errno in (errno.ENOENT, errno.ENOTDIR) or is_absent:
         return ProgramMissing(
             f"{_named(command)} is not installed, or not on PATH.",
             hint="install it, or use another program",

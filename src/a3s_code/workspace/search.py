@@ -30,7 +30,7 @@ from a3s_code.workspace.beneath import step_by_step
 from a3s_code.workspace.globs import Glob
 from a3s_code.workspace.grep_output import MAX_LINE_CHARS, MAX_TEXT_CHARS, read_lines, show
 from a3s_code.workspace.ignore import Surroundings, surroundings
-from a3s_code.workspace.paths import Location, local, readable, shown
+from a3s_code.workspace.location import Location, local, readable, shown
 from a3s_code.workspace.tree_walk import MAX_DEPTH, TreeWalk
 
 MAX_PATHS = 100_000

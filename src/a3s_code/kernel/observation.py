@@ -1,0 +1,140 @@
+"""
+From what a tool gave to what is recorded and seen: redact, bound, keep the whole, record.
+
+What the caller gets back is what stands in the log and what the model reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol, cast
+
+import msgspec
+
+from a3s_code.kernel.artifacts import Artifact, Artifacts, bounded
+from a3s_code.kernel.events import ArtifactEvicted, ArtifactStored, ToolEnd, TraceRecorded
+from a3s_code.kernel.messages import JsonObject, ToolCall
+from a3s_code.kernel.ports import Redactor, Sink
+from a3s_code.kernel.tool import Observation
+
+MAX_OUTPUT_BYTES = 100 * 1024
+"""What the model sees of one call; SPEC 5.0."""
+MAX_EVENT_METADATA_CHARS = 64 * 1024
+MAX_EVENT_METADATA_ITEMS = 200
+
+
+class Keeping(Protocol):
+    """Where whole outputs are kept, and what must not be shown."""
+
+    @property
+    def artifacts(self) -> Artifacts: ...
+
+    @property
+    def redactor(self) -> Redactor | None: ...
+
+
+def observe(
+    call: ToolCall, observation: Observation, seconds: float, sink: Sink, keeping: Keeping
+) -> Observation:
+    """
+    Record how a call ended, and give what may be shown of it.
+
+    Args:
+        seconds: How long it ran; 0 for a call that was refused.
+    """
+    text = redact(observation.text, keeping.redactor)
+    size = _size(text)
+    metadata = _redact_metadata(observation.metadata, keeping.redactor)
+    uris: tuple[str, ...] = ()
+    if size > MAX_OUTPUT_BYTES:
+        text, artifact = _shorten(call.name, text, sink, keeping.artifacts)
+        if artifact is not None:
+            metadata = (metadata or {}) | {"artifact": _facts(artifact)}
+            uris = (artifact.artifact_uri,)
+    observed = replace(observation, text=text, metadata=metadata)
+    sink.emit(
+        TraceRecorded(
+            kind="tool_execution",
+            name=call.name,
+            success=not observed.failed,
+            exit_code=observed.exit_code,
+            duration_ms=round(seconds * 1000),
+            output_bytes=size,
+            metadata_keys=tuple(metadata or ()),
+            artifact_uris=uris,
+        )
+    )
+    sink.emit(
+        ToolEnd(
+            id=call.id,
+            name=call.name,
+            output=text,
+            exit_code=observed.exit_code,
+            metadata=_for_event(metadata),
+            error_kind=observed.error_kind,
+        )
+    )
+    return observed
+
+
+def redact(text: str, redactor: Redactor | None) -> str:
+    return redactor.redact(text) if redactor is not None else text
+
+
+def _redact_metadata(metadata: JsonObject | None, redactor: Redactor | None) -> JsonObject | None:
+    if redactor is None or metadata is None:
+        return metadata
+    redacted = redactor.redact(msgspec.json.encode(metadata).decode())
+    return cast("JsonObject", msgspec.json.decode(redacted))
+
+
+def _shorten(tool: str, text: str, sink: Sink, artifacts: Artifacts) -> tuple[str, Artifact | None]:
+    """Cut `text` to head and tail, and keep the whole as an artifact where it fits."""
+    artifact, evicted = artifacts.put(tool, text, MAX_OUTPUT_BYTES)
+    for uri in evicted:
+        sink.emit(ArtifactEvicted(uri=uri))
+    if artifact is None:
+        too_large = "too large to be kept as an artifact; narrow the call down"
+        return bounded(text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut: {too_large}]"), None
+    uri, sha256 = artifact.artifact_uri, artifact.artifact_uri.rpartition("/")[2]
+    sink.put_blob(sha256, text.encode("utf-8", "surrogatepass"))
+    sink.emit(
+        ArtifactStored(
+            uri=uri,
+            tool=tool,
+            sha256=sha256,
+            original_bytes=artifact.original_bytes,
+            shown_bytes=artifact.shown_bytes,
+        )
+    )
+    shown = bounded(text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut; the whole is {uri} ]")
+    return shown, artifact
+
+
+def _facts(artifact: Artifact) -> JsonObject:
+    return {
+        "artifact_id": artifact.artifact_id,
+        "artifact_uri": artifact.artifact_uri,
+        "original_bytes": artifact.original_bytes,
+        "shown_bytes": artifact.shown_bytes,
+    }
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _for_event(metadata: JsonObject | None) -> JsonObject | None:
+    """Leave long values (a file before and after an edit, thousands of paths) out of the log."""
+    if metadata is None:
+        return None
+    return {key: _short(value) for key, value in metadata.items()}
+
+
+def _short(value: object) -> object:
+    if isinstance(value, str) and len(value) > MAX_EVENT_METADATA_CHARS:
+        return f"[{len(value)} characters left out]"
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        return f"[{len(items)} items left out]" if len(items) > MAX_EVENT_METADATA_ITEMS else items
+    return value
