@@ -59,7 +59,7 @@ from a3s_code.kernel.messages import (
     Usage,
     user,
 )
-from a3s_code.kernel.ports import Authority, Model, ModelRequest, Sink
+from a3s_code.kernel.ports import Authority, Model, ModelRequest, Sink, Store
 from a3s_code.kernel.state import TERMINAL
 from a3s_code.kernel.tool import Observation, Tool, ToolSet
 
@@ -167,7 +167,8 @@ class Engine:
         try:
             answer = await self._within_limit(loop, transcript, request)
         except BaseException as error:
-            transcript.settle("".join(loop.spoken) if _was_cancelled(error) else "")
+            spoken = "".join(loop.spoken) if _was_cancelled(error) else ""
+            transcript.settle(spoken, loop.results)
             await self._fail(sink, error)
             if isinstance(error, RunError):
                 error.run_id, error.partial_text = run_id, "".join(loop.spoken)
@@ -265,6 +266,21 @@ class Engine:
         observation = await self.executor.call(call, Authority.HOST, sink)
         await sink.barrier()
         return observation
+
+    async def keep(self, store: Store) -> None:
+        """
+        Keep the session in `store` from now on, unless it has one; return when it is durable.
+
+        Raises:
+            StoreError: it cannot be stored.
+        """
+        if not self.log.is_stored:
+            self.log.attach(store)
+            for uri, stored in self.log.state.artifacts.items():
+                kept = self.executor.artifacts.get(uri)
+                if kept is not None:
+                    self.log.put_blob(stored.sha256, kept.content.encode("utf-8", "surrogatepass"))
+        await self.log.barrier()
 
     async def artifact(self, uri: str) -> Artifact | None:
         """Find a tool's complete output; None when there is none, or no more."""

@@ -216,9 +216,7 @@ class AsyncSession:
         Raises:
             StoreError: it cannot be stored.
         """
-        engine = self._awake()
-        engine.log.attach(self._assembly.default_store)
-        await engine.log.barrier()
+        await self._awake().keep(self._assembly.default_store)
 
     async def close(self) -> None:
         """Stop what runs and refuse everything later; does nothing the second time."""

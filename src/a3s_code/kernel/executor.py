@@ -118,12 +118,14 @@ class Executor:
         sink: Sink,
         *,
         refused: Mapping[str, Observation] | None = None,
+        ended: dict[str, ToolResult] | None = None,
     ) -> tuple[ToolResult, ...]:
         """
         Run the calls of one turn and give their results in order.
 
         Args:
             refused: By call id, what is answered instead of running that call.
+            ended: Filled with each result as its call ends, by call id.
 
         Raises:
             StoreError: an intent could not be made durable; nothing ran from it.
@@ -135,7 +137,7 @@ class Executor:
                 answer = refused.get(call.id) if refused else None
                 steps.append(await self._prepare(call, Authority.SESSION, sink, answer))
             for group in _together(steps):
-                observations += await self._run_group(group, sink)
+                observations += await self._run_group(group, sink, ended)
         finally:
             for step in steps:
                 _release(step)
@@ -223,12 +225,20 @@ class Executor:
 
     # Run
 
-    async def _run_group(self, group: Sequence[_Step], sink: Sink) -> list[Observation]:
+    async def _run_group(
+        self, group: Sequence[_Step], sink: Sink, ended: dict[str, ToolResult] | None
+    ) -> list[Observation]:
+        async def run(step: _Step) -> Observation:
+            observation = await self._run(step, sink)
+            if ended is not None:
+                ended[_call(step).id] = _result(_call(step), observation)
+            return observation
+
         if len(group) == 1:
-            return [await self._run(group[0], sink)]
+            return [await run(group[0])]
         try:
             async with asyncio.TaskGroup() as tasks:
-                running = [tasks.create_task(self._run(step, sink)) for step in group]
+                running = [tasks.create_task(run(step)) for step in group]
         except BaseExceptionGroup as failed:  # only a store that fails gets this far
             raise failed.exceptions[0] from None
         return [task.result() for task in running]
@@ -377,6 +387,10 @@ def _malformed(call: ToolCall) -> Observation:
         f"Send the call again with valid JSON. They were: {shown}",
         "invalid_argument",
     )
+
+
+def _call(step: _Step) -> ToolCall:
+    return step.action.call if isinstance(step, _Ready) else step.call
 
 
 def _result(call: ToolCall, observation: Observation) -> ToolResult:

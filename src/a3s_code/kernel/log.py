@@ -117,9 +117,9 @@ class Log:
     def attach(self, store: Store) -> None:
         """Keep this log in `store` from its first record on; only the first call counts."""
         if self._store is None:
-            self._store = store
             for record in self.records:
                 store.append(self.session, record)
+            self._store = store
 
     def put_blob(self, sha256: str, data: bytes) -> None:
         """Keep `data` beside the log, where there is a store; durable at the next barrier."""

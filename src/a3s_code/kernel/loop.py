@@ -9,6 +9,7 @@ package decides what goes into those steps, or watches them.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -83,18 +84,25 @@ class Transcript:
         if self._isolated:
             self.conversation.append(message)
 
-    def settle(self, partial_text: str) -> None:
+    def settle(self, partial_text: str, results: Mapping[str, ToolResult] | None = None) -> None:
         """
         Leave a conversation that can go on after a run was cut short.
 
         Every call gets a result, and an answer that was being spoken is kept as far as
         it came, marked as interrupted.
+
+        Args:
+            results: By call id, of the calls that came to their end before.
         """
         last = self.conversation.last
         if last is not None and last.calls:
+            known = results or {}
             stopped = "Not run to its end: the run was stopped."
-            results = tuple(ToolResult(call.id, stopped, is_error=True) for call in last.calls)
-            self.add(Message("tool", results))
+            every = [
+                known.get(call.id) or ToolResult(call.id, stopped, is_error=True)
+                for call in last.calls
+            ]
+            self.add(Message("tool", tuple(every)))
         elif partial_text:
             marked = f"{partial_text}\n\n(Response interrupted by the user.)"
             self.add(Message("assistant", (Text(marked),)))
@@ -107,6 +115,7 @@ class Loop:
 
     Attributes:
         spoken: What the model has said in the current turn, in pieces.
+        results: Of the calls of the current turn that have ended, by call id.
     """
 
     model: Model
@@ -120,6 +129,8 @@ class Loop:
     spoken: list[str] = field(default_factory=list[str])
     usage: Usage = field(default_factory=Usage)
     tool_calls: int = 0
+    results: dict[str, ToolResult] = field(default_factory=dict[str, ToolResult])
+    _rounds: int = 0
     _malformed: int = 0
     _repeats: int = 0
     _last_call: str = ""
@@ -146,7 +157,7 @@ class Loop:
                     text + reply.message.text, self.usage, self.tool_calls, turn, reply.meta
                 )
             if reply.message.calls:
-                self._check(reply.message.calls, turn)
+                self._check(reply.message.calls)
                 transcript.add(await self._act(reply.message.calls))
                 await self.sink.barrier()
                 text = ""
@@ -169,9 +180,10 @@ class Loop:
         self.sink.emit(TurnEnd(turn=turn, usage=reply.usage, stop=reply.stop))
         return reply
 
-    def _check(self, calls: tuple[ToolCall, ...], turn: int) -> None:
+    def _check(self, calls: tuple[ToolCall, ...]) -> None:
         """Stop a run that goes round in circles before it acts again."""
-        if turn > self.limits.max_tool_rounds:
+        self._rounds += 1
+        if self._rounds > self.limits.max_tool_rounds:
             raise LimitReached(
                 f"Max tool rounds ({self.limits.max_tool_rounds}) exceeded.",
                 hint="raise max_tool_rounds, or ask for less at once",
@@ -187,7 +199,9 @@ class Loop:
     async def _act(self, calls: tuple[ToolCall, ...]) -> Message:
         self.tool_calls += len(calls)
         refused = {call.id: note for call in calls if (note := self._repetition(call)) is not None}
-        return Message("tool", await self.executor.execute(calls, self.sink, refused=refused))
+        self.results.clear()
+        results = await self.executor.execute(calls, self.sink, refused=refused, ended=self.results)
+        return Message("tool", results)
 
     def _repetition(self, call: ToolCall) -> Observation | None:
         """Refuse a call that is the same as those just before it; end the run if it goes on."""
