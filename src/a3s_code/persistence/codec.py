@@ -63,8 +63,8 @@ def _plain(record: Record) -> bytes | None:
     """Encode as strict JSON; None when that would not give the record back."""
     try:
         body = _encoder.encode(record)
-        if b"null" in body:  # NaN and infinity become null, which a number's field refuses
-            _decoder.decode(body)
+        if b"null" in body and _decoder.decode(body) != record:
+            return None  # NaN or infinity became null
     except (UnicodeEncodeError, msgspec.ValidationError):
         return None
     return body

@@ -1,0 +1,273 @@
+"""
+What every session store promises, as checks that you can run on your own.
+
+    import pytest
+    from a3s_code.testing.store_conformance import CHECKS
+
+    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+    async def test_my_store_keeps_the_promises_of_a_store(check):
+        await check(MyStore)
+
+A check makes its stores with the factory it is given, each of them empty, closes them, and
+raises AssertionError when a promise is broken. Nothing here asks for durability across
+processes; a store that promises that needs a test of its own.
+
+Source:
+    kernel/ports.py, `Store`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+from a3s_code.errors import SessionNotFound, StoreError
+from a3s_code.kernel.events import (
+    HistoryAppended,
+    Record,
+    RunId,
+    SessionId,
+    SessionOpened,
+    TextDelta,
+    ToolEnd,
+)
+from a3s_code.kernel.messages import Attachment, Message, Text, ToolCall, user
+from a3s_code.kernel.ports import Store
+
+Factory: TypeAlias = Callable[[], Store]
+Check: TypeAlias = Callable[[Factory], Awaitable[None]]
+
+ONE, OTHER = SessionId("one"), SessionId("../other session\n'; DROP TABLE sessions; --\0\U0001f980")
+
+
+@asynccontextmanager
+async def _open(factory: Factory) -> AsyncGenerator[Store]:
+    store = factory()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def log_of(length: int, text: str = "") -> list[Record]:
+    """Give the records of a short session: its opening, then deltas of one run."""
+    opened = SessionOpened(session_id="one", workspace="/w", model="p/m", created_at_ms=1)
+    events = [opened, *(TextDelta(text=f"{text}{number}") for number in range(1, length))]
+    return [
+        Record(number, 1_000 + number, RunId("run-1"), event)
+        for number, event in enumerate(events[:length])
+    ]
+
+
+async def _store(store: Store, session: SessionId, records: list[Record]) -> None:
+    for record in records:
+        store.append(session, record)
+    await store.barrier(session)
+
+
+async def _raises(kind: type[StoreError], awaitable: Awaitable[object], what: str) -> None:
+    try:
+        await awaitable
+    except kind:
+        return
+    raise AssertionError(f"{what} must raise {kind.__name__}")
+
+
+async def a_log_is_loaded_as_it_was_appended(factory: Factory) -> None:
+    async with _open(factory) as store:
+        records = log_of(500)
+        await _store(store, ONE, records)
+
+        assert list(await store.load(ONE)) == records, "records differ, or their order does"
+        assert list(await store.load(ONE)) == records, "the second load differs from the first"
+
+
+async def every_kind_of_value_comes_back(factory: Factory) -> None:
+    picture = Attachment.png(bytes(range(256)))
+    blocks = (picture, Text("a\0\u2028\U0001f980"), ToolCall("c", "f", {"b": 1, "a": [None, 1.5]}))
+    events = (
+        HistoryAppended(message=Message("assistant", blocks), isolated=True),
+        HistoryAppended(message=user("", (picture,))),
+        ToolEnd(id="c", name="f", output="x" * 300_000, exit_code=-9, metadata={"n": 2**60}),
+    )
+    async with _open(factory) as store:
+        records = [Record(number, number, RunId(""), event) for number, event in enumerate(events)]
+        await _store(store, ONE, records)
+
+        assert list(await store.load(ONE)) == records, "a value was changed"
+
+
+async def a_load_sees_what_was_appended_before_it(factory: Factory) -> None:
+    async with _open(factory) as store:
+        records = log_of(20)
+        for record in records:
+            store.append(ONE, record)
+
+        assert list(await store.load(ONE)) == records, "load did not wait for the appends"
+
+
+async def a_loaded_log_does_not_change(factory: Factory) -> None:
+    async with _open(factory) as store:
+        *before, last = log_of(3)
+        await _store(store, ONE, before)
+        loaded = await store.load(ONE)
+        await _store(store, ONE, [last])
+
+        assert list(loaded) == before, "what load returned was changed by an append"
+
+
+async def a_log_goes_on_after_a_load(factory: Factory) -> None:
+    async with _open(factory) as store:
+        records = log_of(6)
+        await _store(store, ONE, records[:3])
+        await store.load(ONE)
+        await _store(store, ONE, records[3:])
+
+        assert list(await store.load(ONE)) == records, "the log does not go on where it was"
+
+
+async def a_barrier_with_nothing_to_wait_for_returns(factory: Factory) -> None:
+    async with _open(factory) as store:
+        await store.barrier(ONE)
+        await _store(store, ONE, log_of(2))
+        await store.barrier(ONE)
+        await store.barrier(OTHER)
+
+
+async def sessions_do_not_see_each_other(factory: Factory) -> None:
+    async with _open(factory) as store:
+        mine, others = log_of(5, "mine"), log_of(7, "others'")
+        for pair in zip(mine, others, strict=False):
+            store.append(ONE, pair[0])
+            store.append(OTHER, pair[1])
+        await _store(store, OTHER, others[5:])
+        await store.barrier(ONE)
+
+        assert list(await store.load(ONE)) == mine, "another session's records were mixed in"
+        assert list(await store.load(OTHER)) == others, "a session with an odd id was changed"
+        assert sorted(await store.sessions()) == sorted([ONE, OTHER]), "sessions() is wrong"
+
+
+async def many_sessions_at_once_all_keep_their_order(factory: Factory) -> None:
+    async with _open(factory) as store:
+
+        async def write(session: SessionId) -> None:
+            for record in log_of(10, session):
+                store.append(session, record)
+                await store.barrier(session)
+
+        names = [SessionId(f"s{number}") for number in range(50)]
+        await asyncio.gather(*map(write, names))
+        for name in names:
+            assert list(await store.load(name)) == log_of(10, name), f"{name} is not in order"
+
+
+async def an_unknown_session_is_not_found(factory: Factory) -> None:
+    async with _open(factory) as store:
+        await _raises(SessionNotFound, store.load(ONE), "loading an unknown session")
+        assert list(await store.sessions()) == [], "an empty store lists sessions"
+        await _store(store, ONE, log_of(2))
+        await _raises(SessionNotFound, store.load(OTHER), "loading an unknown session")
+
+
+async def a_deleted_session_is_gone_and_may_begin_anew(factory: Factory) -> None:
+    async with _open(factory) as store:
+        await _store(store, ONE, log_of(5))
+        await _store(store, OTHER, log_of(2))
+        await store.delete(ONE)
+
+        await _raises(SessionNotFound, store.load(ONE), "loading a deleted session")
+        assert list(await store.sessions()) == [OTHER], "delete removed another session, or none"
+        await store.delete(ONE)
+        await _store(store, ONE, log_of(3, "new"))
+        assert list(await store.load(ONE)) == log_of(3, "new"), "the new session is not as written"
+
+
+async def a_sequence_that_is_taken_is_refused(factory: Factory) -> None:
+    async with _open(factory) as store:
+        records = log_of(4)
+        await _store(store, ONE, records)
+        store.append(ONE, log_of(3, "second writer")[2])
+        store.append(ONE, log_of(5, "second writer")[4])
+
+        await _raises(StoreError, store.barrier(ONE), "a sequence that is taken")
+        await _store(store, OTHER, log_of(2))
+        assert list(await store.load(ONE)) == records, "the log holds records of two writers"
+        await _store(store, ONE, log_of(5)[4:])
+        assert list(await store.load(ONE)) == log_of(5), "who loaded the log may not go on"
+
+
+async def a_gap_is_refused(factory: Factory) -> None:
+    async with _open(factory) as store:
+        records = log_of(5)
+        await _store(store, ONE, records[:2])
+        store.append(ONE, records[3])
+
+        await _raises(StoreError, store.barrier(ONE), "a record that leaves a gap")
+        assert list(await store.load(ONE)) == records[:2], "the log has a gap"
+
+
+async def a_blob_belongs_to_the_session_that_put_it(factory: Factory) -> None:
+    data = bytes(range(256)) * 1000
+    sha256 = hashlib.sha256(data).hexdigest()
+    async with _open(factory) as store:
+        await _store(store, ONE, log_of(1))
+        await _store(store, OTHER, log_of(1))
+        store.put_blob(ONE, sha256, data)
+        store.put_blob(ONE, sha256, data)
+        await store.barrier(ONE)
+
+        assert await store.get_blob(ONE, sha256) == data, "a blob was changed"
+        assert await store.get_blob(ONE, "0" * 64) is None, "a blob that nobody put was found"
+        assert await store.get_blob(OTHER, sha256) is None, "another session can read the blob"
+
+
+async def a_blob_goes_with_the_last_session_that_has_it(factory: Factory) -> None:
+    data, empty = b"shared", b""
+    sha256 = hashlib.sha256(data).hexdigest()
+    async with _open(factory) as store:
+        for session in (ONE, OTHER):
+            await _store(store, session, log_of(1))
+            store.put_blob(session, sha256, data)
+        store.put_blob(OTHER, hashlib.sha256(empty).hexdigest(), empty)
+        await store.delete(ONE)
+
+        assert await store.get_blob(ONE, sha256) is None, "a deleted session still has a blob"
+        assert await store.get_blob(OTHER, sha256) == data, "another session lost its blob"
+        assert await store.get_blob(OTHER, hashlib.sha256(empty).hexdigest()) == empty
+        await store.delete(OTHER)
+        assert await store.get_blob(OTHER, sha256) is None, "a deleted session still has a blob"
+
+
+async def a_closed_store_refuses_records(factory: Factory) -> None:
+    store = factory()
+    await _store(store, ONE, log_of(2))
+    await store.close()
+    await store.close()
+    try:
+        store.append(ONE, log_of(3)[2])
+    except StoreError:
+        return
+    raise AssertionError("append to a closed store must raise StoreError")
+
+
+CHECKS: tuple[Check, ...] = (
+    a_log_is_loaded_as_it_was_appended,
+    every_kind_of_value_comes_back,
+    a_load_sees_what_was_appended_before_it,
+    a_loaded_log_does_not_change,
+    a_log_goes_on_after_a_load,
+    a_barrier_with_nothing_to_wait_for_returns,
+    sessions_do_not_see_each_other,
+    many_sessions_at_once_all_keep_their_order,
+    an_unknown_session_is_not_found,
+    a_deleted_session_is_gone_and_may_begin_anew,
+    a_sequence_that_is_taken_is_refused,
+    a_gap_is_refused,
+    a_blob_belongs_to_the_session_that_put_it,
+    a_blob_goes_with_the_last_session_that_has_it,
+    a_closed_store_refuses_records,
+)
