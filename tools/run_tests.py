@@ -27,12 +27,22 @@ def main() -> int:
 
 
 def _pytest(arguments: list[str]) -> int:
-    return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT).returncode  # noqa: PLW1510 - the status is the result
+    return subprocess.run([sys.executable, "-m", "pytest", "-q", *arguments], cwd=ROOT).returncode  # noqa: PLW1510 - the status is the result
 
 
 def _debugged() -> int:
     """Run a part with asyncio's debug mode, and show what held its loops for long."""
-    command = [sys.executable, "-X", "dev", "-m", "pytest", "-o", "log_level=WARNING", *DEBUGGED]
+    command = [
+        sys.executable,
+        "-X",
+        "dev",
+        "-m",
+        "pytest",
+        "-q",
+        "-o",
+        "log_level=WARNING",
+        *DEBUGGED,
+    ]
     command += ["-o", "log_file=.pytest_cache/asyncio-debug.log", "-W", "default"]
     environment = os.environ | {"PYTHONASYNCIODEBUG": "1"}
     (ROOT / ".pytest_cache").mkdir(exist_ok=True)

@@ -25,7 +25,6 @@ from a3s_code.cli import discovery
 from a3s_code.cli.transcript import show
 from a3s_code.errors import ConfigError
 from a3s_code.harness.policy import PermissionPolicy
-from a3s_code.persistence.sqlite import FileSessionStore
 from a3s_code.testing import Script, ScriptedServer, When, calls, on, says
 
 TASK = "The tests of this project fail. Find the bug, mend it, and show that the tests pass."
@@ -69,7 +68,7 @@ def _run(given: argparse.Namespace, place: Path) -> int:
         try:
             options = SessionOptions(
                 permission_policy=policy,
-                session_store=FileSessionStore(place / "record"),
+                file_session_store=place / "record",
                 session_id=SESSION,
                 model=given.model,
             )
