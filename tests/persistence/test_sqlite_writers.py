@@ -44,6 +44,19 @@ async def test_of_two_stores_that_write_one_session_the_second_is_refused(tmp_pa
     await second.close()
 
 
+async def test_a_session_that_begins_under_a_stored_id_is_told_what_it_may_do(
+    tmp_path: Path,
+) -> None:
+    store = FileSessionStore(tmp_path)
+    await keep(store, records(5))
+    with pytest.raises(StoreError, match="Record 0") as error:
+        await keep(store, records(2, "anew"))
+
+    assert "resume it, delete it, or take another id" in error.value.hint
+    assert await store.load(S) == records(5)
+    await store.close()
+
+
 def test_processes_that_start_at_once_share_a_directory(tmp_path: Path) -> None:
     script = """
 import asyncio, sys

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from a3s_code.api.settings import Opening, Settings
-from a3s_code.errors import CapabilityMissing, InvalidValue, StoreError
+from a3s_code.errors import CapabilityMissing, InvalidValue, SessionNotFound, StoreError
 from a3s_code.harness.prompt import system_prompt
 from a3s_code.kernel.events import ModelSwitched, Record, SessionId, SessionOpened
 from a3s_code.kernel.ports import Model, Store
@@ -207,6 +207,21 @@ class Assembly:
         store = self._own_store(settings) or self.default_store
         return await store.load(SessionId(session_id))
 
+    async def stored(self, opening: Opening) -> Sequence[Record] | None:
+        """
+        Read what the session's own store knows of it; None for a session that is new.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        store = self._own_store(opening.settings)
+        if store is None:
+            return None
+        try:
+            return await store.load(SessionId(opening.session_id))
+        except SessionNotFound:
+            return None
+
     def reopen(self, session_id: str, settings: Settings, records: Sequence[Record]) -> Opening:
         """
         Check the options of a session that goes on.
@@ -360,10 +375,12 @@ class Assembly:
 
     async def close(self) -> None:
         """Close what the sessions shared; they must be closed before."""
-        for store in self._stores:
-            await store.close()
-        if self._http is not None:
-            await self._http.close()
+        try:
+            for store in self._stores:
+                await store.close()
+        finally:
+            if self._http is not None:
+                await self._http.close()
 
 
 def _begin(engine: Engine, opening: Opening) -> None:

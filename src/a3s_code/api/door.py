@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from a3s_code.errors import A3SError
 
 if TYPE_CHECKING:
     from a3s_code.api.portal import Portal
@@ -54,6 +57,8 @@ class Door:
 
 
 def _shut(portal: Portal, leave: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    if portal.is_open and not portal.is_here:
-        portal.call(leave())
+    """Close what nobody holds any more. There is nobody left to be told of a failure."""
+    with contextlib.suppress(A3SError):
+        if portal.is_open and not portal.is_here:
+            portal.call(leave())
     portal.close()

@@ -22,7 +22,6 @@ from a3s_code.capabilities.commands import (
     Command,
     CommandAction,
     CommandContext,
-    CommandOutput,
     CommandRegistry,
     Compact,
     SlashCommand,
@@ -57,13 +56,22 @@ class AsyncSession:
         A3S Code README, "AgentSession"; the Python SDK README, "Full API".
     """
 
-    __slots__ = ("__weakref__", "_assembly", "_closed", "_commands", "_engine", "_opening")
+    __slots__ = (
+        "__weakref__",
+        "_added",
+        "_assembly",
+        "_closed",
+        "_commands",
+        "_engine",
+        "_opening",
+    )
 
     def __init__(
         self, assembly: Assembly, opening: Opening, records: Sequence[Record] | None = None
     ) -> None:
         self._assembly, self._opening = assembly, opening
         self._commands: CommandRegistry | None = None
+        self._added: tuple[Tool, ...] = ()
         self._closed = False
         self._engine: Engine | None = None
         if records is not None:
@@ -216,7 +224,7 @@ class AsyncSession:
         Raises:
             StoreError: it cannot be stored.
         """
-        await self._awake().keep(self._assembly.default_store)
+        await (await self._awake()).keep(self._assembly.default_store)
 
     async def close(self) -> None:
         """Stop what runs and refuse everything later; does nothing the second time."""
@@ -234,7 +242,7 @@ class AsyncSession:
         The workspace boundary, hooks, limits and the log hold as for the model's calls.
         A tool that fails, or does not exist, gives a result with `exit_code` other than 0.
         """
-        return tool_result(name, await self._awake().call(name, args))
+        return tool_result(name, await (await self._awake()).call(name, args))
 
     async def read_file(self, path: str) -> str:
         """
@@ -359,7 +367,12 @@ class AsyncSession:
         Raises:
             InvalidType: a parameter of the function has no type, or one without a schema.
         """
-        self._awake().add_tool(self._assembly.tool(tool))
+        self._check_open()
+        made = self._assembly.tool(tool)
+        if self._engine is not None:
+            self._engine.add_tool(made)
+        else:
+            self._added = (*self._added, made)
 
     # Commands
 
@@ -390,13 +403,21 @@ class AsyncSession:
 
     # Inside
 
-    def _awake(self) -> Engine:
+    def _check_open(self) -> None:
         if self._closed:
             raise SessionClosed(
                 f"Session {self.session_id} is closed.", hint="open a new one, or resume it"
             )
+
+    async def _awake(self) -> Engine:
+        """Give the engine; a session that its store knows goes on where it stopped."""
+        self._check_open()
         if self._engine is None:
-            self._engine = self._assembly.wake(self._opening)
+            records = await self._assembly.stored(self._opening)
+            if self._engine is None:  # another call may have been quicker
+                self._engine = self._assembly.wake(self._opening, records)
+                for tool in self._added:
+                    self._engine.add_tool(tool)
         return self._engine
 
     def _runs(self) -> Mapping[RunId, RunSnapshot]:
@@ -405,7 +426,7 @@ class AsyncSession:
     def _tools(self) -> Sequence[Tool]:
         if self._engine is not None:
             return tuple(self._engine.executor.tools.values())
-        return self._assembly.tools(self._opening)
+        return (*self._assembly.tools(self._opening), *self._added)
 
     async def _demand(self, name: str, **args: str) -> ToolResult:
         result = await self.tool(name, args)
@@ -417,10 +438,10 @@ class AsyncSession:
     async def _answer(
         self, request: Request, watch: Callable[[RunEvent], None] | None = None
     ) -> AgentResult:
-        engine = self._awake()
+        engine = await self._awake()
         command = parse_command(request.prompt)
         if command is not None:
-            return await self._run_command(*command, watch)
+            return await self._run_command(engine, *command, watch)
         from a3s_code.api.engine import NO_REPORTS
 
         return result_of(await engine.run(request, watch), NO_REPORTS)
@@ -428,40 +449,35 @@ class AsyncSession:
     def _stream(self, request: Request) -> EventStream:
         from a3s_code.api.stream import open_stream
 
-        self._awake()
+        self._check_open()
         return open_stream(partial(self._answer, request))
 
     async def _run_command(
-        self, name: str, args: str, watch: Callable[[RunEvent], None] | None
+        self, engine: Engine, name: str, args: str, watch: Callable[[RunEvent], None] | None
     ) -> AgentResult:
-        sink = self._awake().session_sink(watch)
+        sink = engine.session_sink(watch)
         sink.emit(AgentStart(prompt=f"/{name} {args}".strip()))
         command = self.command_registry().get(name)
         if command is None:
             text = f"Unknown command: /{name}. Type /help for the list."
         else:
-            text = await self._execute(command, args)
+            text = await self._execute(engine, command, args)
         summary = AgentResult(text).verification_summary
         sink.emit(AgentEnd(text=text, usage=Usage(), verification_summary=summary))
         return AgentResult(text)
 
-    async def _execute(self, command: Command, args: str) -> str:
+    async def _execute(self, engine: Engine, command: Command, args: str) -> str:
         """Run a command's handler, foreign code, and carry out what it asks for."""
         try:
-            output = await self._awake().run_handler(command, args, self._context())
+            output = await engine.run_handler(command, args, self._context(engine))
         except Exception as error:  # noqa: BLE001 - the handler is foreign code; the user is told
             return f"Command error: {type(error).__name__}: {error}"
-        return await self._carry_out(output)
-
-    async def _carry_out(self, output: CommandOutput) -> str:
-        engine, action = self._awake(), output.action
         try:
-            return f"{output.text}{await _effect(engine, action)}"
+            return f"{output.text}{await _effect(engine, output.action)}"
         except UnknownModel as error:
             return str(error)
 
-    def _context(self) -> CommandContext:
-        engine = self._awake()
+    def _context(self, engine: Engine) -> CommandContext:
         state = engine.log.state
         return CommandContext(
             session_id=self.session_id,

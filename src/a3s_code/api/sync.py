@@ -388,7 +388,8 @@ class Agent:
         Args:
             workspace: The directory; nothing outside it can be read or written.
             options: May be combined with keywords, which win.
-            keywords: Any name of `SessionOptions`.
+            keywords: Any name of `SessionOptions`. A `session_id` that the session's own
+                store knows goes on where it stopped.
 
         Raises:
             InvalidType, InvalidValue: an option does not exist or has a wrong value.

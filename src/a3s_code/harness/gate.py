@@ -178,13 +178,15 @@ def _by_effect(action: Action) -> Decision:
     name, effect = action.tool.name, action.effect
     if name.lower().startswith(MCP_PREFIX):
         return Ask(f"{name} belongs to a server; {_allowing(name)}")
+    if name == SHELL_TOOL:  # also when it would only read: nothing confines what it reads
+        return Ask(f"{name} runs programs that no sandbox confines; {_allowing(name)}")
     if effect in (Effect.READ, Effect.CONTAINER):
         return Allow(f"{name} is allowed by default")
     if effect is Effect.WRITE and action.target is not None:
         return Allow(f"{name} inside the workspace is allowed by default")
     doing = {
         Effect.WRITE: "changes more than one file of the workspace",
-        Effect.EXECUTE: "runs programs that no sandbox confines",
+        Effect.EXECUTE: "runs programs",
         Effect.NETWORK: "reaches the network",
     }[effect]
     return Ask(f"{name} {doing}; {_allowing(name)}")

@@ -120,7 +120,8 @@ def _invalid(source: str, at: int, problem: str) -> InvalidValue:
     )
 
 
-_ANY, _SEGMENT, _ONE = "any", "segment", "one"
+# `_DIRECTORIES` stands before the `_ANY` and the `/` of a `**/` that may be left out.
+_ANY, _SEGMENT, _ONE, _DIRECTORIES = "any", "segment", "one", "directories"
 
 
 class Pattern:
@@ -132,11 +133,11 @@ class Pattern:
     """
 
     __slots__ = (
+        "_directories",
         "_end",
         "_literals",
         "_open_end",
         "_pieces",
-        "_skip_directory",
         "_steps",
         "_within",
         "source",
@@ -148,17 +149,13 @@ class Pattern:
         self._end = 1 << len(tokens)
         # By the character read: the places that it leads on from.
         self._literals: dict[str, int] = {}
-        one = across = within = directory = 0
+        one = across = within = directories = 0
         for at, token in enumerate(tokens):
             bit = 1 << at
             if token == _ANY:
                 across |= bit
-                if (
-                    segments
-                    and tokens[at + 1 : at + 2] == ["/"]
-                    and tokens[at - 1 : at] in ([], ["/"])
-                ):
-                    directory |= bit
+            elif token == _DIRECTORIES:
+                directories |= bit
             elif token == _SEGMENT:
                 within |= bit
             elif token == _ONE:
@@ -167,7 +164,7 @@ class Pattern:
                 self._literals[token] = self._literals.get(token, 0) | bit
         self._steps = (one, across, within)
         self._within = segments
-        self._skip_directory = directory
+        self._directories = directories
         self._open_end = 1 << len(tokens) - 1 if tokens and tokens[-1] == _ANY else 0
         self._pieces = None if one | within or segments else re.split(r"\*+", source)
 
@@ -215,7 +212,8 @@ class Pattern:
         before = -1
         while before != places:
             before = places
-            places |= (places & stars) << 1 | (places & self._skip_directory) << 2
+            entered = places & self._directories
+            places |= (places & stars) << 1 | entered << 1 | entered << 3
         return places
 
 
@@ -238,11 +236,13 @@ def _in_order(pieces: list[str], subject: str) -> bool:
 
 def _tokens(source: str, *, segments: bool) -> list[str]:
     tokens: list[str] = []
-    for part in re.findall(r"\*+|\?|[^*?]", source):
-        if part == "?":
-            tokens.append(_ONE)
-        elif part[0] == "*":
-            tokens.append(_SEGMENT if segments and len(part) == 1 else _ANY)
+    for part in re.findall(r"\*+/?|[^*]", source):
+        stars = part.count("*")
+        if segments and stars > 1 and part[-1] == "/" and tokens[-1:] in ([], ["/"]):
+            tokens.append(_DIRECTORIES)
+        if stars:
+            tokens.append(_SEGMENT if segments and stars == 1 else _ANY)
+            tokens.extend(part[stars:])
         else:
-            tokens.append(part)
+            tokens.append(_ONE if part == "?" else part)
     return tokens

@@ -26,7 +26,6 @@ from a3s_code.harness.shell_words import ANY_HOLE, Unreadable, words_of
 from a3s_code.harness.shell_wrappers import Words, program, started_by
 
 MAX_WRAPPERS = 12
-MAX_NESTED_CHARS = 64 * 1024
 MAX_COMMANDS = 2_000
 MAX_SUSPECTS = 500
 
@@ -85,8 +84,9 @@ def analyse(command: str) -> Analysis:
     Any text is accepted. Longer than `shell_syntax.MAX_BYTES`, nested too deep or not understood
     means `unresolved`, never an error; the time it takes is bounded by these limits.
     """
-    script = shell_syntax.parse(command)
-    found = _Found(script.plain)
+    budget = shell_syntax.Budget()
+    script = shell_syntax.parse(command, budget)
+    found = _Found(budget, plain=script.plain)
     found.add(script, depth=0)
     unresolved = found.unresolved
     return Analysis(
@@ -119,14 +119,14 @@ def effect_free(command: str) -> bool:
 class _Found:
     """What one analysis gathers over a text and the texts that it runs."""
 
-    def __init__(self, plain: bool) -> None:
+    def __init__(self, budget: shell_syntax.Budget, *, plain: bool) -> None:
         self.commands: list[SimpleCommand] = []
         self.writes: list[str] = []
         self.reads: list[str] = []
         self.unresolved = ""
         self.plain = plain
         self._poison = ""
-        self._chars_left = MAX_NESTED_CHARS
+        self._budget = budget
 
     def add(self, script: shell_syntax.Script, depth: int, prefixed: str = "") -> None:
         self.writes += script.writes
@@ -160,11 +160,7 @@ class _Found:
         for command in started.commands:
             self._command(command, inner, depth + 1)
         for text in started.scripts:
-            self._chars_left -= len(text)
-            if self._chars_left < 0:
-                self.unresolved = self.unresolved or "it hands on too much text to shells"
-                break
-            nested = shell_syntax.parse(text)
+            nested = shell_syntax.parse(text, self._budget)
             self.plain = self.plain and nested.plain
             self.add(nested, depth + 1, inner)
 

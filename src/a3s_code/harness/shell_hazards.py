@@ -140,6 +140,13 @@ def _subscripts(*options: str) -> Callable[[Words], Hazard]:
     return judge
 
 
+def _double_bracket(args: Words) -> Hazard:
+    """Judge `[[ … ]]`, whose operators are fixed before anything is expanded."""
+    named = {"-v", "-R"} & set(args)
+    evaluates = named and any("[" in word or has_hole(word) for word in args)
+    return Hazard("what the subscript of a variable evaluates to" if evaluates else "")
+
+
 def _declare(args: Words) -> Hazard:
     for word in args:
         if word[:1] in ("-", "+") and any(letter in word for letter in "inx"):
@@ -295,7 +302,7 @@ _PROGRAMS: dict[str, Callable[[Words], Hazard]] = {
     ),
     "test": _subscripts("-v", "-R"),
     "[": _subscripts("-v", "-R"),
-    "[[": _subscripts("-v", "-R"),
+    "[[": _double_bracket,
     "tree": _options("--output", shorts="o", beyond="tree writes a file"),
     "typeset": _declare,
     "unset": _subscripts(),

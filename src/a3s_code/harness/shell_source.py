@@ -87,6 +87,8 @@ class Source:
         before = ""
         for child in children:
             self.gap(end, child.start_byte)
+            if not child.is_named and self.text(child) != child.type:
+                self.doubt(f"{self.text(child)!r} is taken for {child.type!r}")
             if child.start_byte == end and before in _WORD_ENDS and child.type in WORD_NODES:
                 self.doubt("two words touch")
             end, before = child.end_byte, child.type

@@ -22,15 +22,16 @@ from a3s_code.harness.shell_words import RESERVED_CHARACTERS, UNKNOWN, listed
 if TYPE_CHECKING:
     from tree_sitter import Language, Node
 
+# Beyond this a text that is wrong can cost the parser seconds and hundreds of megabytes.
 MAX_BYTES = 8 * 1024
+MAX_PARSED_BYTES = 4 * MAX_BYTES
 MAX_NODES = 20_000
 MAX_BACKTICK_DEPTH = 8
-MAX_HEREDOCS = 64  # the parser looks for the end of each of them again and again
+# Many of these cost the parser time and memory in proportion to their square.
+MAX_COSTLY = {"<<": 64, "`": 100, "|": 500}
 MAX_JOINS = 8
-# Some texts take the parser time in proportion to the square of their length. A step is a
-# report of its progress; ordinary text of `MAX_BYTES` takes some 1,500.
-MAX_PARSE_STEPS = 4_000
-# Text that is wrong costs memory in proportion to the square of what follows.
+# A step is a report of the parser's progress; ordinary text of `MAX_BYTES` takes some 400.
+MAX_PARSE_STEPS = 1_000
 MAX_WRONG_STEPS = 20
 READ_BYTES = 8 * 1024
 
@@ -46,10 +47,13 @@ _STRUCTURE = listed(
 )
 _TOKENS = listed(
     """
-    ; ;; ;& ;;& & && | |& ( ) { } ! if then elif else fi for in do done while until case
+    ; ;; ;& ;;& & && || | |& ( ) { } ! if then elif else fi for in do done while until case
     esac select function $( ` <( >( = +=
     """
 ) | {"\n"}
+_QUOTED_HEREDOC = re.compile(
+    r"""[^'"`\\#$()<\n]*<<(-?)[ \t]*(?:'(\w+)'|"(\w+)")[^'"`\\#$()<\n]*\n"""
+)
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
@@ -87,8 +91,18 @@ class Script:
         self.plain = self.plain and more.plain
 
 
-def parse(text: str) -> Script:
+@dataclass(slots=True)
+class Budget:
+    """What may still be parsed for one command, over all texts that it hands to shells."""
+
+    bytes_left: int = MAX_PARSED_BYTES
+
+
+def parse(text: str, budget: Budget) -> Script:
     """Read a shell text. Any text is accepted; what is wrong with it is in `problem`."""
+    if "\0" in text:
+        return Script(problem="it has a NUL character")
+    text = _without_inert_body(text)
     try:
         source = text.encode()
     except UnicodeEncodeError:
@@ -97,15 +111,39 @@ def parse(text: str) -> Script:
         return Script(problem=f"it is longer than {MAX_BYTES} bytes")
     if RESERVED_CHARACTERS.search(text):
         return Script(problem="it has control or private characters")
-    if text.count("<<") > MAX_HEREDOCS:
-        return Script(problem=f"it has more than {MAX_HEREDOCS} here-documents")
-    return _read(source, 0)
+    for mark, most in MAX_COSTLY.items():
+        if text.count(mark) > most:
+            return Script(problem=f"it has more than {most} of {mark}")
+    return _read(source, 0, budget)
 
 
-def _read(text: bytes, depth: int) -> Script:
+def _without_inert_body(text: str) -> str:
+    """
+    Take out a here-document whose quoted mark is on the first line: a file being written.
+
+    Nothing before the mark can put bash into another state, so the body is surely data.
+    """
+    opening = _QUOTED_HEREDOC.match(text)
+    if opening is None:
+        return text
+    dash, single, double = opening.groups()
+    at = opening.end()
+    while at < len(text):
+        end = text.find("\n", at)
+        line = text[at:] if end < 0 else text[at:end]
+        if (line.lstrip("\t") if dash else line) == (single or double):
+            return text[: opening.end()] + text[at:]
+        at += len(line) + 1
+    return text
+
+
+def _read(text: bytes, depth: int, budget: Budget) -> Script:
     """Read a text with its continued lines joined, as bash does."""
     for _ in range(MAX_JOINS):
-        reader = _Reader(Source(text), depth)
+        budget.bytes_left -= len(text)
+        if budget.bytes_left < 0:
+            return Script(problem="it hands on too much text")
+        reader = _Reader(Source(text), depth, budget)
         script = reader.read()
         if not reader.source.joins:
             return script
@@ -143,9 +181,9 @@ def _tree(source: Source) -> Node | None:
 class _Reader:
     """One pass over one tree."""
 
-    def __init__(self, source: Source, depth: int) -> None:
+    def __init__(self, source: Source, depth: int, budget: Budget) -> None:
         self.source = source
-        self._depth = depth
+        self._depth, self._budget = depth, budget
         self._script = Script()
         self._words = WordNodes(source)
         self._redirections = Redirections(source, self._words)
@@ -233,7 +271,7 @@ class _Reader:
             self.source.doubt("its backticks are nested too deep")
             return
         inside = re.sub(r"\\([$`\\])", r"\1", self.source.text(node)[1:-1])
-        self._script.take(_read(inside.encode(), self._depth + 1))
+        self._script.take(_read(inside.encode(), self._depth + 1, self._budget))
 
     def _comment(self, node: Node) -> None:
         before = self.source.byte_before(node)
@@ -314,6 +352,8 @@ class _Reader:
         tokens = list(_words_and_tokens(node))
         for before, after in itertools.pairwise(tokens):
             self.source.gap(before.end_byte, after.start_byte)
+        if any(a.end_byte == b.start_byte for a, b in (tokens[:2], tokens[-2:])):
+            self.source.doubt("a test that bash reads as another word")
         words: list[str] = []
         for token in tokens:
             is_word = token.type in WORD_NODES

@@ -75,7 +75,7 @@ class WordNodes:
             end = node.end_byte
             if node.type == "$":  # of $"…", which bash translates and we need not
                 dollar = end
-                if self._source.between(end, end + 1) != '"':
+                if self._source.between(node.start_byte, end + 1) != '$"':
                     self._source.doubt("a lone dollar")
                 continue
             final.extend(self.final(node))
@@ -104,7 +104,7 @@ class WordNodes:
             return read(self._source.text(node))
         if node.type == "string":
             return self._quoted(node, node.start_byte + 1, node.end_byte - 1)
-        if node.type == "translated_string":
+        if node.type == "translated_string" and self._source.text(node).startswith('$"'):
             return self._quoted(node, node.start_byte + 2, node.end_byte - 1)
         if node.type == "concatenation":
             return self._concatenation(node)
@@ -115,7 +115,8 @@ class WordNodes:
         for before, after in itertools.pairwise(parts):
             if before.end_byte != after.start_byte:
                 raise Unreadable("a word is torn")
-            if before.type == "$" and after.type != "string":
+            lone = before.type == "$" and after.type != "string"
+            if lone or (not before.is_named and self._source.text(before) != before.type):
                 raise Unreadable("a lone dollar")
         if parts[-1].type == "$":
             raise Unreadable("a lone dollar")

@@ -159,6 +159,8 @@ def words_of(text: str) -> tuple[str, ...]:
     if "{" not in text and not any(char in text for char in "*?["):
         return (text.translate(_UNSHIELD),)
     expanded = _expand(text) if "{" in text else [text]
+    if len(expanded) > 1 and has_hole(text):  # braces come first and make other names of $a{b,c}
+        return (UNKNOWN,)
     final = (re.sub(r"[*?]|\[[^\]]*\]?", GLOB, word).translate(_UNSHIELD) for word in expanded)
     return tuple(word for word in final if word or len(expanded) == 1)
 

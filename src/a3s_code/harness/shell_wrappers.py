@@ -122,15 +122,17 @@ _SHELLS = listed("sh bash dash zsh ksh mksh ash rbash")
 _STARTERS = listed(
     """
     apptainer at batch bwrap caffeinate catchsegv cgexec chpst chroot chrt coproc cpulimit
-    crontab daemonize dbus-run-session docker entr expect fakechroot fakeroot firejail fish
-    flock gdb i386 kubectl ld.so lftp linux32 linux64 lldb ltrace lxc machinectl mosh nc ncat
-    nerdctl netcat nsenter numactl parallel perf pkexec pssh podman prlimit proot proxychains
+    crontab daemonize dbus-run-session entr expect fakechroot fakeroot firejail fish
+    flock gdb i386 ld.so lftp linux32 linux64 lldb ltrace lxc machinectl mosh nc ncat
+    netcat nsenter numactl parallel perf pkexec pssh prlimit proot proxychains
     proxychains4 rlogin rlwrap rr rsh run-parts runcon runuser schroot screen script
     scriptreplay sem setarch setpriv setuidgid sg singularity socat softlimit ssh
     start-stop-daemon strace su systemd-inhibit systemd-run taskset tcsh csh tmux torify
     torsocks toybox unbuffer unshare uname26 valgrind x86_64 xterm xvfb-run
     """
 )
+_CONTAINER_TOOLS = listed("docker kubectl nerdctl podman")
+_LOOKS = listed("describe get images info inspect logs ps top version")
 _LOADER = re.compile(r"ld-linux[-.\w]*|ld-musl[-.\w]*|ld-\d[-.\w]*|ld64[-.\w]*")
 
 
@@ -344,6 +346,11 @@ def _find(words: Words) -> Started:
     return started
 
 
+def _container(words: Words) -> Started:
+    looks = _LOOKS.intersection(words[1:2])
+    return Started() if looks else _unsure(words, f"what {program(words[0])} starts")
+
+
 def _fd(words: Words) -> Started:
     runs = ("-x", "-X", "--exec", "--exec-batch")
     if any(word.startswith(runs) for word in words[1:]):
@@ -354,6 +361,7 @@ def _fd(words: Words) -> Started:
 _SPECIAL: dict[str, Callable[[Words], Started]] = {
     ".": _source,
     "busybox": _busybox,
+    **dict.fromkeys(_CONTAINER_TOOLS, _container),
     "eval": _eval,
     "fd": _fd,
     "fdfind": _fd,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from a3s_code.errors import SessionNotFound, StoreError
 from a3s_code.kernel.events import Record, SessionId
+from a3s_code.persistence.refusal import not_next
 
 
 class MemorySessionStore:
@@ -53,11 +54,7 @@ class MemorySessionStore:
         log = self._open_logs().get(session, ())
         refused = self._refused.get(session)
         if refused is not None:
-            raise StoreError(
-                f"Record {refused} of session {session!r} cannot be added: "
-                f"{len(log)} would be the next.",
-                hint="another writer went on with this session; resume it to have its records",
-            )
+            raise not_next(session, refused, len(log))
 
     async def load(self, session: SessionId) -> Sequence[Record]:
         """

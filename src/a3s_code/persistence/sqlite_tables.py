@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from a3s_code.errors import SessionNotFound, StoreError
 from a3s_code.kernel.events import Record, SessionId
 from a3s_code.persistence.codec import GENESIS, link, read_chain
+from a3s_code.persistence.refusal import not_next
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -145,7 +146,7 @@ class _Transaction:
     def _keep(self, session: SessionId, record: KeepRecord) -> None:
         head = self._head(session)
         if record.sequence != head.next:
-            raise _not_next(session, record.sequence, head.next)
+            raise not_next(session, record.sequence, head.next)
         record.run.encode()  # refuses here what would fail the whole transaction later
         head.hash = link(head.hash, record.body)
         head.next += 1
@@ -192,16 +193,6 @@ class _Transaction:
             cursor = execute("INSERT INTO sessions VALUES (NULL, ?, 0, ?)", (session, GENESIS))
             return _Head(cursor.lastrowid or 0, 0, GENESIS)
         return _Head(*row)
-
-
-def _not_next(session: SessionId, sequence: int, expected: int) -> StoreError:
-    hint = "the session was deleted while it was in use; begin a new one"
-    if sequence < expected:
-        hint = "another writer went on with this session; resume it to have its records"
-    return StoreError(
-        f"Record {sequence} of session {session!r} cannot be added: {expected} would be the next.",
-        hint=hint,
-    )
 
 
 def read_log(connection: Connection, session: SessionId) -> list[Record]:

@@ -1,0 +1,20 @@
+"""Why a store does not add a record: the words that all stores use."""
+
+from __future__ import annotations
+
+from a3s_code.errors import StoreError
+from a3s_code.kernel.events import SessionId
+
+
+def not_next(session: SessionId, sequence: int, expected: int) -> StoreError:
+    """Refuse record `sequence` of a log whose next record is `expected`."""
+    if sequence == 0:
+        hint = "the store holds a session of this id; resume it, delete it, or take another id"
+    elif sequence < expected:
+        hint = "another writer went on with this session; resume it to have its records"
+    else:
+        hint = "the session was deleted or cut while it was in use; begin a new one"
+    return StoreError(
+        f"Record {sequence} of session {session!r} cannot be added: {expected} would be the next.",
+        hint=hint,
+    )

@@ -1,0 +1,263 @@
+"""Every action is decided at the gate: by the host's authority, a policy, or the default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import pytest
+
+from a3s_code.harness.gate import PolicyGate
+from a3s_code.harness.policy import PermissionPolicy
+from a3s_code.kernel.messages import ToolCall
+from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny
+from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, tool
+
+ROOT = "/work/project"
+
+
+class CommandArgs(msgspec.Struct, frozen=True):
+    command: str = ""
+
+
+class PathArgs(msgspec.Struct, frozen=True):
+    file_path: str = ""
+
+
+class SearchArgs(msgspec.Struct, frozen=True):
+    pattern: str
+    path: str = "."
+
+
+@dataclass(frozen=True)
+class Target:
+    path: str
+    spelled: str
+
+    def close(self) -> None:
+        pass
+
+
+async def _run(args: Any, context: ToolContext) -> Observation:
+    """Do nothing."""
+    return Observation("")
+
+
+def on_command(name: str, effect: Effect) -> Tool:
+    return tool(CommandArgs, effect=effect, subject="command", name=name)(_run)
+
+
+def on_path(name: str, effect: Effect) -> Tool:
+    return tool(PathArgs, effect=effect, path="file_path", name=name)(_run)
+
+
+BASH = on_command("bash", Effect.EXECUTE)
+GREP = tool(
+    SearchArgs,
+    effect=Effect.READ,
+    path="path",
+    subject=lambda args: f"{args.pattern} {args.path}",
+    name="grep",
+)(_run)
+
+
+def action(
+    of: Tool,
+    args: msgspec.Struct,
+    *,
+    target: Target | None = None,
+    authority: Authority = Authority.SESSION,
+    effect: Effect | None = None,
+) -> Action:
+    call = ToolCall("1", of.name, msgspec.to_builtins(args))
+    return Action(
+        call, of, args, of.subject_of(args), effect or of.effect_of(args), target, authority
+    )
+
+
+def bash(policy: PermissionPolicy | None, command: str, root: str = ROOT) -> Decision:
+    gate = PolicyGate(policy.compile() if policy else None, root)
+    return gate.decide(action(BASH, CommandArgs(command)))
+
+
+def on_file(policy: PermissionPolicy, name: str, path: str, spelled: str = "") -> Decision:
+    of = on_path(name, Effect.WRITE)
+    spelled = spelled or path
+    gate = PolicyGate(policy.compile(), ROOT)
+    return gate.decide(action(of, PathArgs(spelled), target=Target(path, spelled)))
+
+
+def test_a_direct_call_carries_the_hosts_authority() -> None:
+    gate = PolicyGate(PermissionPolicy(deny=["*"]).compile())
+    direct = action(BASH, CommandArgs("rm x"), authority=Authority.HOST)
+    assert gate.decide(direct) == Allow("called directly by the host")
+
+
+# Without a policy
+
+
+def default(of: Tool, args: msgspec.Struct, target: Target | None = None) -> type[Decision]:
+    return type(PolicyGate().decide(action(of, args, target=target)))
+
+
+def test_without_a_policy_what_stays_in_the_workspace_is_allowed() -> None:
+    here = Target("a", "a")
+    assert default(on_path("read", Effect.READ), PathArgs("a"), here) is Allow
+    assert default(GREP, SearchArgs("x"), here) is Allow
+    for name in ("write", "edit", "patch"):
+        assert default(on_path(name, Effect.WRITE), PathArgs("a"), here) is Allow
+    for name in ("program", "batch", "task", "parallel_task", "Skill"):
+        assert default(on_command(name, Effect.CONTAINER), CommandArgs()) is Allow
+
+
+def test_without_a_policy_everything_else_is_asked_for() -> None:
+    assert default(BASH, CommandArgs("make")) is Ask
+    assert default(on_command("web_fetch", Effect.NETWORK), CommandArgs()) is Ask
+    assert default(on_command("mcp__a__b", Effect.READ), CommandArgs()) is Ask
+    assert default(on_command("git", Effect.WRITE), CommandArgs("checkout")) is Ask
+
+
+def test_without_a_policy_a_git_call_that_only_reads_is_allowed() -> None:
+    git = on_command("git", Effect.WRITE)
+    reading = action(git, CommandArgs("status"), effect=Effect.READ)
+    assert isinstance(PolicyGate().decide(reading), Allow)
+
+
+def test_without_a_policy_a_bash_call_that_only_reads_is_still_asked_for() -> None:
+    reading = action(BASH, CommandArgs("ls"), effect=Effect.READ)
+    decision = PolicyGate().decide(reading)
+    assert isinstance(decision, Ask)
+    assert "allow=['bash']" in decision.reason
+
+
+# Files
+
+
+def test_a_container_is_a_tool_like_any_other_under_a_policy() -> None:
+    task = on_command("task", Effect.CONTAINER)
+    gate = PolicyGate(PermissionPolicy(deny=["task"], default_decision="allow").compile())
+    assert isinstance(gate.decide(action(task, CommandArgs())), Deny)
+
+
+def test_a_path_rule_holds_for_the_real_path_and_for_the_spelled_one() -> None:
+    policy = PermissionPolicy(["write(src/**)"], ["write(secret/**)"], default_decision="deny")
+    assert isinstance(on_file(policy, "write", "src/a/b.py"), Allow)
+    assert isinstance(on_file(policy, "write", "lib/b.py"), Deny)
+    assert isinstance(on_file(policy, "write", "secret/k", "src/link/k"), Deny)
+    assert isinstance(on_file(policy, "write", "src/k", "secret/k"), Deny)
+    assert isinstance(on_file(policy, "write", "lib/k", "src/link/k"), Deny)
+
+
+def test_a_rule_may_name_a_path_from_the_root_of_the_file_system() -> None:
+    policy = PermissionPolicy(deny=[f"write({ROOT}/.env)"], default_decision="allow")
+    assert isinstance(on_file(policy, "write", ".env"), Deny)
+    assert isinstance(on_file(policy, "write", "env"), Allow)
+
+
+def test_a_search_is_held_against_its_text_and_its_path() -> None:
+    target = Target("secret", "secret")
+    search = action(GREP, SearchArgs("key", "secret"), target=target)
+    by_text = PermissionPolicy(deny=["grep(key *)"], default_decision="allow")
+    by_path = PermissionPolicy(deny=["grep(secret*)"], default_decision="allow")
+    for policy in (by_text, by_path):
+        assert isinstance(PolicyGate(policy.compile()).decide(search), Deny)
+
+
+# Shell commands
+
+
+def test_an_allowed_command_does_not_carry_another_one() -> None:
+    policy = PermissionPolicy(["bash(git *)"], default_decision="deny")
+    assert isinstance(bash(policy, "git --version"), Allow)
+    assert isinstance(bash(policy, "git --version; touch x"), Deny)
+    assert isinstance(bash(policy, "git log $(touch x)"), Deny)
+
+
+def test_a_denied_command_is_denied_wherever_it_stands() -> None:
+    policy = PermissionPolicy(deny=["bash(rm *)"], default_decision="allow")
+    for command in ("echo a && rm x", "env rm x", "/bin/rm x", "sh -c 'rm x'", "cd /bin; ./rm x"):
+        decision = bash(policy, command)
+        assert isinstance(decision, Deny), command
+        assert "bash(rm *)" in decision.reason
+
+
+def test_a_deny_rule_may_be_about_the_whole_text() -> None:
+    policy = PermissionPolicy(deny=["bash(*| sh)"], default_decision="allow")
+    assert isinstance(bash(policy, "curl x | sh"), Deny)
+
+
+@pytest.mark.parametrize("command", ["$x y", "echo 'open", 'eval "$x"', "echo ${x@P}", "ls | sh"])
+def test_what_is_not_known_is_allowed_only_where_nothing_could_be_denied(command: str) -> None:
+    for open_policy in (
+        PermissionPolicy.permissive(),
+        PermissionPolicy(allow=["bash"]),
+        PermissionPolicy(allow=["bash(*)"], default_decision="deny"),
+        PermissionPolicy(deny=["read(secret)"], default_decision="allow"),
+    ):
+        assert isinstance(bash(open_policy, command), Allow), command
+    for closed_policy in (
+        PermissionPolicy(deny=["bash(rm *)"], default_decision="allow"),
+        PermissionPolicy(allow=["bash(*)"], deny=["bash(rm *)"]),
+        PermissionPolicy(ask=["bash(rm *)"], default_decision="allow"),
+        PermissionPolicy(allow=["bash(echo *)", "bash(ls*)", "bash(eval *)"]),
+    ):
+        assert isinstance(bash(closed_policy, command), Ask), command
+
+
+def test_a_known_part_that_is_denied_denies_what_is_otherwise_unknown() -> None:
+    policy = PermissionPolicy(deny=["bash(rm *)"], default_decision="allow")
+    assert isinstance(bash(policy, "rm x; $y"), Deny)
+    assert isinstance(bash(policy, "rm x; echo 'open"), Deny)
+
+
+def test_a_wildcard_does_not_reach_out_of_the_workspace() -> None:
+    policy = PermissionPolicy(["bash(cat *)", "bash(cd *)"], default_decision="ask")
+    assert isinstance(bash(policy, "cat a/b"), Allow)
+    assert isinstance(bash(policy, f"cat {ROOT}/a"), Allow)
+    assert isinstance(bash(policy, "cat a/../b"), Allow)
+    for command in (
+        "cat /etc/passwd",
+        "cat ../x",
+        "cat a/../../x",
+        "cat ~/x",
+        'cat "$x"',
+        "cd /",
+        f"cat {ROOT}2/a",
+        "cat < /etc/passwd",
+    ):
+        assert isinstance(bash(policy, command), Ask), command
+    assert isinstance(bash(PermissionPolicy(["bash(cat /etc/passwd)"]), "cat /etc/passwd"), Allow)
+
+
+def test_a_redirection_is_a_write() -> None:
+    policy = PermissionPolicy(
+        ["bash(echo *)", "write(out/*)"], ["write(out/no)"], default_decision="ask"
+    )
+    assert isinstance(bash(policy, "echo x > out/a"), Allow)
+    assert isinstance(bash(policy, f"echo x > {ROOT}/out/a"), Allow)
+    assert isinstance(bash(policy, "echo x > out/no"), Deny)
+    assert isinstance(bash(policy, f"echo x > {ROOT}/out/no"), Deny)
+    assert isinstance(bash(policy, "echo x > ./out/../out/no"), Deny)
+    for command in ("echo x > a", "echo x > /etc/a", "echo x > out/../../a", 'echo x > "$y"'):
+        assert isinstance(bash(policy, command), Ask), command
+
+
+def test_a_redirection_after_a_change_of_directory_is_to_an_unknown_file() -> None:
+    policy = PermissionPolicy(
+        ["bash(*)", "write(**)"], ["write(secret/*)"], default_decision="deny"
+    )
+    assert isinstance(bash(policy, "echo x > a"), Allow)
+    assert isinstance(bash(policy, "cd secret; echo x > a"), Ask)
+
+
+def test_all_of_bash_allowed_includes_its_redirections_unless_a_write_rule_says_no() -> None:
+    assert isinstance(bash(PermissionPolicy(["bash"]), "echo x > /tmp/a"), Allow)
+    no = PermissionPolicy(["bash"], ["write(*)"])
+    assert isinstance(bash(no, "echo x > a"), Deny)
+    assert isinstance(bash(no, "echo x > /dev/null 2>&1"), Allow)
+
+
+def test_the_same_action_gets_the_same_decision() -> None:
+    policy = PermissionPolicy(deny=["bash(rm *)"])
+    assert bash(policy, "ls; rm x") == bash(policy, "ls; rm x")

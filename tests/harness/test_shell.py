@@ -1,0 +1,258 @@
+"""What a shell command would run is seen, or said not to be known."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from a3s_code.harness import shell_syntax
+from a3s_code.harness.shell import analyse
+from a3s_code.harness.shell_words import GLOB, UNKNOWN, VALUE
+
+
+def texts(command: str) -> list[str]:
+    analysis = analyse(command)
+    assert not analysis.unresolved, analysis.unresolved
+    return [simple.text for simple in analysis.commands]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ls && rm x",
+        "ls || rm x",
+        "ls | rm x",
+        "ls |& rm x",
+        "ls & rm x",
+        "ls\nrm x",
+        "ls # comment\nrm x",
+        "echo $(rm x)",
+        'echo "$(rm x)"',
+        "echo `rm x`",
+        "echo `echo \\`rm x\\``",
+        "cat <(rm x)",
+        "cat <<EOF\n$(rm x)\nEOF",
+        'cat <<< "$(rm x)"',
+        "cat <<'EOF'\ntext\nEOF\nrm x",
+        "(rm x)",
+        "{ rm x; }",
+        "! rm x",
+        "if rm x; then ls; fi",
+        "if ls; then ls; else rm x; fi",
+        "while ls; do rm x; done",
+        "for a in b; do rm x; done",
+        "case a in a) rm x;; esac",
+        "f() { rm x; }",
+        "[[ -n $(rm x) ]]",
+        "a=$(rm x) ls",
+        "a=(1 $(rm x))",
+        "time -p rm x",
+        "time A=1 rm x",
+        "env -u B A=1 rm x",
+        "env -S 'nice' rm x",
+        "sudo -u root rm x",
+        "nohup nice -n 5 timeout -k 1 5 rm x",
+        "command -- rm x",
+        "exec -a ls rm x",
+        "busybox rm x",
+        "sh -c 'rm x'",
+        "bash --norc -ec 'rm x'",
+        "eval r''m x",
+        "trap 'rm x' EXIT",
+        "find . -name a -exec rm x \\;",
+        "xargs -n 1 sh -c 'rm x'",
+        "watch -n 1 rm x",
+        "r''m x",
+        "r\\m x",
+        "r\\\nm x",
+        "$'\\x72m' x",
+        '$"rm" x',
+        "rm{,} x",
+        "> f rm x",
+        "rm > f x",
+    ],
+)
+def test_a_command_is_seen_through_every_way_of_writing_it(command: str) -> None:
+    analysis = analyse(command)
+    assert not analysis.unresolved, analysis.unresolved
+    runs = {simple.words[0] for simple in analysis.commands}
+    assert "rm" in runs
+
+
+def test_a_wrapper_is_listed_together_with_what_it_runs() -> None:
+    assert texts("env A=1 timeout 5 make all") == [
+        "env A=1 timeout 5 make all",
+        "timeout 5 make all",
+        "make all",
+    ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["echo '$(rm x)'", "echo \\`rm x\\`", "cat <<'EOF'\n$(rm x)\nEOF", "echo 'a; rm x'", "# rm x"],
+)
+def test_quoted_text_is_no_command(command: str) -> None:
+    assert all(simple.words[0] != "rm" for simple in analyse(command).commands)
+
+
+def test_what_only_a_run_can_tell_is_a_hole_in_the_words() -> None:
+    assert texts("echo $a \"x$b\" *.py ~/c '$d'") == [
+        f"echo {UNKNOWN} x{VALUE} {GLOB}.py {UNKNOWN}/c $d"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "writes"),
+    [
+        ("ls > a", ("a",)),
+        ("ls >> a 2> b", ("a", "b")),
+        ("{ ls; } &> a", ("a",)),
+        ("ls >& a", ("a",)),
+        ("cat <<EOF > a\nx\nEOF", ("a",)),
+        ("sh -c 'ls > a'", ("a",)),
+        ('ls > "$a"', (VALUE,)),
+        ("ls > /dev/null 2>&1", ()),
+    ],
+)
+def test_the_files_that_redirections_write_are_known(command: str, writes: tuple[str, ...]) -> None:
+    assert analyse(command).writes == writes
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "echo 'unterminated",
+        "ls )",
+        "echo \r ls",
+        "echo a\0; rm x",
+        "echo ${x@P}",
+        "echo ${x:-$(ls)}",
+        "echo $((a[1]))",
+        "[[ $x -eq 1 ]]",
+        "cat <<A <<B\n1\nA\n2\nB",
+        "cat <<E\nno end",
+        "echo \ud800",
+        'sh -$"c "rm',
+        "[[{r,}m a ]]",
+        "nice " * 30 + "rm x",
+        "echo " + "$(" * 200 + "ls" + ")" * 200 + "'",
+        "echo " + "a" * shell_syntax.MAX_BYTES,
+    ],
+)
+def test_a_text_that_cannot_be_read_for_sure_is_unresolved(command: str) -> None:
+    assert analyse(command).unresolved
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "$x -f",
+        "$x{r,}m",
+        "sh",
+        "ls | bash",
+        'sh -c "$x"',
+        "xargs env",
+        "find . $x",
+        "python3 -c 'x'",
+        "git -c core.pager=x log",
+        "git log --ext-diff",
+        "git z",
+        "ssh host ls",
+        "source <(ls)",
+        "test -v 'a[$(rm x)]'",
+        "tar xf a --to-command=x",
+        "sed 's/a/b/e' f",
+        "alias a=b",
+    ],
+)
+def test_a_command_that_runs_what_its_words_do_not_show_says_so(command: str) -> None:
+    assert any(simple.unknown for simple in analyse(command).commands)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "PATH=. ls",
+        "FOO=1 git status",
+        "export PATH=x; ls",
+        "env PAGER=x git log",
+        "sort -o a b",
+        "find . -delete",
+        "sed -i s/a/b/ f",
+        "git log --output=f",
+    ],
+)
+def test_what_a_wildcard_does_not_grant_is_marked(command: str) -> None:
+    assert analyse(command).commands[-1].beyond
+
+
+def test_a_file_written_through_a_quoted_here_document_may_be_long() -> None:
+    analysis = analyse("cat > f <<'EOF'\n" + "text $(x) `y\n" * 5_000 + "EOF\nls")
+    assert not analysis.unresolved
+    assert [simple.text for simple in analysis.commands] == ["cat", "ls"]
+    assert analysis.writes == ("f",)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cd sub && python -m pytest tests -x -q 2>&1 | tail -20",
+        "find . -name '*.py' -not -path './.git/*' | xargs wc -l | sort -n",
+        'git add -A && git commit -m "Fix: it\'s done"',
+        'for f in src/*.py; do echo "== $f"; sed -n \'1,20p\' "$f"; done',
+        "if [ -f package.json ]; then npm test; else make test; fi",
+        "test -d build || mkdir build",
+        "mkdir -p a/{b,c} && touch a/b/x",
+        'while read -r line; do echo "$line"; done < file',
+        "awk '{print $1}' f | sort | uniq -c",
+        'echo ${HOME%/} ${x:-default} "${all[@]}"',
+        '[[ "$a" == b* ]] && echo yes',
+        "set -euo pipefail; make -j4",
+        "diff <(sort a) <(sort b)",
+        "docker ps -a",
+        'case "$1" in a) ls;; *) pwd;; esac',
+        'cat <<EOF > f\n{"name": "$NAME"}\nEOF',
+    ],
+)
+def test_everyday_commands_are_fully_known(command: str) -> None:
+    analysis = analyse(command)
+    assert not analysis.unresolved, analysis.unresolved
+    assert not [simple.unknown for simple in analysis.commands if simple.unknown]
+
+
+def test_a_denied_looking_part_of_an_unreadable_text_is_a_suspect() -> None:
+    assert "rm -f x" in analyse("{rm,-f,x}").suspects
+
+
+TOKENS = st.sampled_from(
+    [
+        *"\"'`$(){}[]<>|&;\\#!*?~= \n\t\r\0\x01\ue000",
+        *("$(", "<<E\n", "\nE\n", "rm", "ls", "${", "$((", "))", "[[", "]]"),
+        *("case ", "esac", "if ", "fi", "do ", "done", "eval ", "sh -c "),
+    ]
+)
+
+
+@given(st.one_of(st.text(max_size=60), st.lists(TOKENS, max_size=25).map("".join)))
+def test_no_text_makes_the_analysis_fail(command: str) -> None:
+    analysis = analyse(command)
+    assert analysis == analyse(command)
+    assert all(simple.words for simple in analysis.commands)
+
+
+@pytest.mark.parametrize(
+    "piece", ["a|", "))", "${x:-", "cat <<E ", "{a,b}", "a && ", "$(", "eval ", "`", "f() ", "`<f"]
+)
+def test_repetition_does_not_make_the_analysis_run_away(piece: str) -> None:
+    analyse(piece * (shell_syntax.MAX_BYTES // len(piece)))
+    assert analyse(piece * (1024 * 1024 // len(piece))).unresolved
+
+
+def test_the_parser_is_not_loaded_before_a_command_is_analysed() -> None:
+    code = "import sys, a3s_code.harness.gate; print('tree_sitter' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from a3s_code.kernel.artifacts import Artifacts, ArtifactStoreLimits, bounded
+
+SHOWN = 10
+
+
+def kept(limits: ArtifactStoreLimits, *contents: str) -> tuple[Artifacts, list[str | None]]:
+    artifacts = Artifacts(limits)
+    put = [artifacts.put("bash", content, SHOWN)[0] for content in contents]
+    return artifacts, [artifact and artifact.artifact_uri for artifact in put]
+
+
+def test_an_artifact_is_found_by_the_digest_of_its_content() -> None:
+    artifacts, (uri,) = kept(ArtifactStoreLimits(), "whole output")
+    digest = hashlib.sha256(b"whole output").hexdigest()
+
+    assert uri == f"a3s://tool-output/bash/{digest}"
+    found = artifacts.get(uri or "")
+    assert found is not None
+    assert found.artifact_id == f"tool-output:bash:{digest}"
+    assert (found.content, found.original_bytes, found.shown_bytes) == ("whole output", 12, SHOWN)
+
+
+def test_names_of_tools_are_made_fit_for_a_uri() -> None:
+    artifact, _ = Artifacts(ArtifactStoreLimits()).put("mcp__a b/../c", "x", SHOWN)
+
+    assert artifact is not None
+    assert artifact.artifact_uri.startswith("a3s://tool-output/mcp__a_b____c/")
+    assert artifact.tool_name == "mcp__a b/../c"
+
+
+def test_the_same_content_is_kept_once() -> None:
+    artifacts, (first, second) = kept(ArtifactStoreLimits(max_artifacts=1), "same", "same")
+
+    assert first == second
+    assert first is not None
+    assert artifacts.get(first) is not None
+
+
+def test_no_uri_is_given_for_what_is_larger_than_the_limits() -> None:
+    _, (uri,) = kept(ArtifactStoreLimits(max_bytes=3), "four")
+
+    assert uri is None
+
+
+def test_sizes_are_bytes_not_characters() -> None:
+    _, uris = kept(ArtifactStoreLimits(max_bytes=3), "äb", "ää")
+
+    assert [uri is not None for uri in uris] == [True, False]
+
+
+@given(
+    st.lists(st.text(min_size=1, max_size=8), max_size=20),
+    st.integers(0, 4),
+    st.integers(0, 20),
+)
+def test_limits_hold_and_the_newest_can_always_be_found(
+    contents: list[str], most: int, max_bytes: int
+) -> None:
+    artifacts = Artifacts(ArtifactStoreLimits(most, max_bytes))
+    here: dict[str, int] = {}
+    for content in contents:
+        artifact, gone = artifacts.put("t", content, SHOWN)
+        for uri in gone:
+            del here[uri]
+        if artifact is not None:
+            here[artifact.artifact_uri] = artifact.original_bytes
+            assert artifacts.get(artifact.artifact_uri) == artifact
+        assert len(here) <= most
+        assert sum(here.values()) <= max_bytes
+    assert all(artifacts.get(uri) is not None for uri in here)
+
+
+# What is shown
+
+
+def note(cut: int) -> str:
+    return f"[{cut} bytes cut]"
+
+
+@given(st.text(st.characters(exclude_characters="\0")), st.integers(0, 200))
+def test_a_cut_text_shows_its_head_and_its_tail_and_counts_the_rest(text: str, limit: int) -> None:
+    size = len(text.encode("utf-8", "surrogatepass"))
+    shown = bounded(text, limit, lambda cut: f"\0{cut}\0")
+    if size <= limit:
+        assert shown == text
+        return
+    head, cut, tail = shown.split("\0")
+    head = head if text.startswith(head) else head.removesuffix("\n")
+    tail = tail.removeprefix("\n")
+    assert text.startswith(head)
+    assert text.endswith(tail)
+    assert (
+        len(head.encode("utf-8", "surrogatepass"))
+        + int(cut)
+        + len(tail.encode("utf-8", "surrogatepass"))
+        == size
+    )
+    assert int(cut) >= size - limit
+
+
+def test_a_cut_is_made_between_lines_where_there_are_any() -> None:
+    text = "".join(f"line {n}\n" for n in range(1_000))
+    head, _, tail = bounded(text, 200, note).partition("[")
+
+    assert set(head.splitlines()) <= set(text.splitlines())
+    assert set(tail.splitlines()[1:]) <= set(text.splitlines())
+
+
+@pytest.mark.parametrize("text", ["x" * 1_000, "ä" * 500, "🙂" * 250])
+def test_a_text_without_lines_is_cut_all_the_same(text: str) -> None:
+    shown = bounded(text, 100, note)
+
+    assert "bytes cut]" in shown
+    assert len(shown.encode()) < 130
+    assert set(shown.partition("\n[")[0]) == {text[0]}
