@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from a3s_code.errors import InvalidValue
 from a3s_code.harness.patterns import Kind, Pattern, parse_rule
-from a3s_code.harness.shell_words import UNKNOWN
+from a3s_code.harness.shell.words import UNKNOWN
 
 
 def matches(rule: str, tool: str, subject: str, kind: Kind = Kind.COMMAND) -> bool:

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 from a3s_code.harness.patterns import Kind
 from a3s_code.harness.policy import CompiledPolicy, Subject, printable, strictest
-from a3s_code.harness.shell import Analysis, SimpleCommand, analyse
-from a3s_code.harness.shell_words import UNKNOWN, VALUE, has_hole
+from a3s_code.harness.shell.analysis import Analysis, SimpleCommand, analyse
+from a3s_code.harness.shell.words import UNKNOWN, VALUE, has_hole
 from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny
 from a3s_code.kernel.tool import Effect
 

@@ -11,7 +11,7 @@ A pattern matches the whole subject. Tool names match in any case, and may have 
 `mcp__server` stands for all tools of that server. In a path `**/` also stands for no
 directory at all, so `**/.env` matches `.env`.
 
-A subject may have holes: stretches that only a run can tell (`shell_words.UNKNOWN`). `matches`
+A subject may have holes: stretches that only a run can tell (`shell.words.UNKNOWN`). `matches`
 then holds whatever stands in them, `may_match` if something can stand in them. Both take
 time in proportion to subject times pattern, whatever the pattern.
 
@@ -27,7 +27,7 @@ import re
 from dataclasses import dataclass
 
 from a3s_code.errors import InvalidValue
-from a3s_code.harness.shell_words import ANY_HOLE, GLOB, HOLES, UNKNOWN
+from a3s_code.harness.shell.words import ANY_HOLE, GLOB, HOLES, UNKNOWN
 
 _TOOL_NAME = re.compile(r"[\w.*?:-]+")
 _HOLE_AND_BLANKS = re.compile(rf" ?{ANY_HOLE.pattern} ?")

@@ -20,7 +20,7 @@ from typing import TypeAlias
 
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.patterns import Kind, Rule, parse_rule
-from a3s_code.harness.shell_words import ANY_HOLE, GLOB, has_hole
+from a3s_code.harness.shell.words import ANY_HOLE, GLOB, has_hole
 from a3s_code.kernel.ports import Allow, Ask, Decision, Deny
 
 RuleSource: TypeAlias = str | Mapping[str, str]

@@ -17,7 +17,7 @@ from typing import Annotated
 import msgspec
 
 from a3s_code.errors import ProgramMissing
-from a3s_code.harness.shell import effect_free
+from a3s_code.harness.shell.analysis import effect_free
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.tool import Command, Effect, Exit, Observation, ToolContext, failure, tool
 

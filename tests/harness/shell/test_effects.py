@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from a3s_code.harness.shell import effect_free
+from a3s_code.harness.shell.analysis import effect_free
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from a3s_code.harness.shell_source import WORD_NODES, Source
-from a3s_code.harness.shell_word_nodes import WordNodes
-from a3s_code.harness.shell_words import UNKNOWN
+from a3s_code.harness.shell.source import WORD_NODES, Source
+from a3s_code.harness.shell.word_nodes import WordNodes
+from a3s_code.harness.shell.words import UNKNOWN
 
 if TYPE_CHECKING:
     from tree_sitter import Node

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from a3s_code.harness.shell_words import listed
+from a3s_code.harness.shell.words import listed
 
 if TYPE_CHECKING:
     from tree_sitter import Node

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a3s_code.harness import shell_syntax
-from a3s_code.harness.shell import analyse
-from a3s_code.harness.shell_words import GLOB, UNKNOWN, VALUE
+from a3s_code.harness.shell import syntax
+from a3s_code.harness.shell.analysis import analyse
+from a3s_code.harness.shell.words import GLOB, UNKNOWN, VALUE
 
 
 def texts(command: str) -> list[str]:
@@ -140,7 +140,7 @@ def test_the_files_that_redirections_write_are_known(command: str, writes: tuple
         "[[{r,}m a ]]",
         "nice " * 30 + "rm x",
         "echo " + "$(" * 200 + "ls" + ")" * 200 + "'",
-        "echo " + "a" * shell_syntax.MAX_BYTES,
+        "echo " + "a" * syntax.MAX_BYTES,
     ],
 )
 def test_a_text_that_cannot_be_read_for_sure_is_unresolved(command: str) -> None:
@@ -248,7 +248,7 @@ def test_no_text_makes_the_analysis_fail(command: str) -> None:
     "piece", ["a|", "))", "${x:-", "cat <<E ", "{a,b}", "a && ", "$(", "eval ", "`", "f() ", "`<f"]
 )
 def test_repetition_does_not_make_the_analysis_run_away(piece: str) -> None:
-    analyse(piece * (shell_syntax.MAX_BYTES // len(piece)))
+    analyse(piece * (syntax.MAX_BYTES // len(piece)))
     assert analyse(piece * (1024 * 1024 // len(piece))).unresolved
 
 

@@ -1,7 +1,7 @@
 """
 Word nodes of a syntax tree, read again from their source.
 
-Each stretch of a word goes through the reader of its kind of quoting (`shell_words`), so a node
+Each stretch of a word goes through the reader of its kind of quoting (`words.py`), so a node
 that covers more or less than bash would read does not pass. Substitutions in a word are
 kept in `nested`: they are commands of their own.
 """
@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from a3s_code.harness.shell_source import Source
-from a3s_code.harness.shell_words import (
+from a3s_code.harness.shell.source import Source
+from a3s_code.harness.shell.words import (
     UNKNOWN,
     VALUE,
     Unreadable,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from a3s_code.harness.shell_words import HOLES, has_hole, listed, may_be_option
+from a3s_code.harness.shell.words import HOLES, has_hole, listed, may_be_option
 
 _FLAGS = listed(
     """

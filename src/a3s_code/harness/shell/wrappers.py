@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from a3s_code.harness.shell_words import (
+from a3s_code.harness.shell.words import (
     ANY_HOLE,
     UNKNOWN,
     has_hole,

@@ -20,10 +20,10 @@ import functools
 import re
 from dataclasses import dataclass
 
-from a3s_code.harness import shell_git, shell_hazards, shell_syntax
-from a3s_code.harness.shell_effects import effect_free_words
-from a3s_code.harness.shell_words import ANY_HOLE, Unreadable, words_of
-from a3s_code.harness.shell_wrappers import Words, program, started_by
+from a3s_code.harness.shell import git, hazards, syntax
+from a3s_code.harness.shell.effects import effect_free_words
+from a3s_code.harness.shell.words import ANY_HOLE, Unreadable, words_of
+from a3s_code.harness.shell.wrappers import Words, program, started_by
 
 MAX_WRAPPERS = 12
 MAX_COMMANDS = 2_000
@@ -65,7 +65,7 @@ class Analysis:
         unresolved: Why the text is not statically known; empty when it is. The other
             attributes then hold what could be seen.
         suspects: For a text that is unresolved, stretches that look like commands.
-        plain: Only commands in lists and pipelines; see `shell_syntax.Script`.
+        plain: Only commands in lists and pipelines; see `syntax.Script`.
     """
 
     commands: tuple[SimpleCommand, ...] = ()
@@ -81,11 +81,11 @@ def analyse(command: str) -> Analysis:
     """
     Find every simple command that `command` could run under bash.
 
-    Any text is accepted. Longer than `shell_syntax.MAX_BYTES`, nested too deep or not understood
+    Any text is accepted. Longer than `syntax.MAX_BYTES`, nested too deep or not understood
     means `unresolved`, never an error; the time it takes is bounded by these limits.
     """
-    budget = shell_syntax.Budget()
-    script = shell_syntax.parse(command, budget)
+    budget = syntax.Budget()
+    script = syntax.parse(command, budget)
     found = _Found(budget, plain=script.plain)
     found.add(script, depth=0)
     unresolved = found.unresolved
@@ -105,7 +105,7 @@ def effect_free(command: str) -> bool:
 
     True only when it is fully known, made of pipelines and lists without redirections,
     assignments, functions and background jobs, and each command of it is on the closed
-    list of `shell_effects`.
+    list of `effects.py`.
     """
     analysis = analyse(command)
     return (
@@ -119,7 +119,7 @@ def effect_free(command: str) -> bool:
 class _Found:
     """What one analysis gathers over a text and the texts that it runs."""
 
-    def __init__(self, budget: shell_syntax.Budget, *, plain: bool) -> None:
+    def __init__(self, budget: syntax.Budget, *, plain: bool) -> None:
         self.commands: list[SimpleCommand] = []
         self.writes: list[str] = []
         self.reads: list[str] = []
@@ -128,13 +128,13 @@ class _Found:
         self._poison = ""
         self._budget = budget
 
-    def add(self, script: shell_syntax.Script, depth: int, prefixed: str = "") -> None:
+    def add(self, script: syntax.Script, depth: int, prefixed: str = "") -> None:
         self.writes += script.writes
         self.reads += script.reads
         self.unresolved = self.unresolved or script.problem
-        self._poison = self._poison or shell_hazards.poisoned(script.assigned)
+        self._poison = self._poison or hazards.poisoned(script.assigned)
         for at, words in enumerate(script.commands):
-            own = shell_hazards.prefixed(script.prefixes.get(at, ()))
+            own = hazards.prefixed(script.prefixes.get(at, ()))
             self._command(words, own or prefixed, depth)
 
     def _command(self, words: Words, prefixed: str, depth: int) -> None:
@@ -147,7 +147,7 @@ class _Found:
 
     def _list(self, words: Words, prefixed: str, depth: int) -> None:
         started = started_by(words)
-        hazard = shell_hazards.hazard_of(words)
+        hazard = hazards.hazard_of(words)
         self.commands.append(
             SimpleCommand(
                 words,
@@ -156,11 +156,11 @@ class _Found:
                 beyond=prefixed or self._poison or hazard.beyond,
             )
         )
-        inner = shell_hazards.prefixed(started.assigned) or prefixed
+        inner = hazards.prefixed(started.assigned) or prefixed
         for command in started.commands:
             self._command(command, inner, depth + 1)
         for text in started.scripts:
-            nested = shell_syntax.parse(text, self._budget)
+            nested = syntax.parse(text, self._budget)
             self.plain = self.plain and nested.plain
             self.add(nested, depth + 1, inner)
 
@@ -170,14 +170,14 @@ def _spellings(words: Words) -> list[str]:
     name = program(words[0])
     found = [] if name == words[0] else [" ".join((name, *words[1:]))]
     if name == "git" and words[1:2] and words[1].startswith("-"):
-        found.append(" ".join((name, *shell_git.subcommand(words[1:]))))
+        found.append(" ".join((name, *git.subcommand(words[1:]))))
     return found
 
 
 def _suspects(command: str) -> tuple[str, ...]:
     """Stretches of a text that could not be read which look like a denied command might."""
     found: dict[str, None] = {}
-    head = command[: shell_syntax.MAX_BYTES]
+    head = command[: syntax.MAX_BYTES]
     for pieces in (re.split(r"[;&|()\n`<>]", head), re.split(r"[;&|(){}\n`<>]", head)):
         for piece in pieces[:MAX_SUSPECTS]:
             words = _crude_words(piece)
@@ -189,7 +189,7 @@ def _suspects(command: str) -> tuple[str, ...]:
 def _crude_words(piece: str) -> Words:
     words: list[str] = []
     for word in re.sub("[\"'\\\\]", "", ANY_HOLE.sub("", piece)).split():
-        if words or word not in shell_syntax.RESERVED_WORDS:
+        if words or word not in syntax.RESERVED_WORDS:
             try:
                 words.extend(words_of(word))
             except Unreadable:

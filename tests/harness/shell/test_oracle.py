@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from a3s_code.harness.shell import Analysis, analyse
-from a3s_code.harness.shell_words import ANY_HOLE, UNKNOWN
+from a3s_code.harness.shell.analysis import Analysis, analyse
+from a3s_code.harness.shell.words import ANY_HOLE, UNKNOWN
 
 BASH = shutil.which("bash")
 PROGRAMS = ("rm", "ls", "m", "r", "x", "y", "env", "nice")

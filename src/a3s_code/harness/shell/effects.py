@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from a3s_code.harness.shell_words import has_hole, may_be_option
+from a3s_code.harness.shell.words import has_hole, may_be_option
 
 _Judge: TypeAlias = Callable[[tuple[str, ...]], bool]
 

@@ -16,9 +16,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from a3s_code.harness import shell_git
-from a3s_code.harness.shell_words import HOLES, has_hole, listed, may_be_option
-from a3s_code.harness.shell_wrappers import Words, program
+from a3s_code.harness.shell import git
+from a3s_code.harness.shell.words import HOLES, has_hole, listed, may_be_option
+from a3s_code.harness.shell.wrappers import Words, program
 
 
 class Hazard(NamedTuple):
@@ -252,7 +252,7 @@ _PROGRAMS: dict[str, Callable[[Words], Hazard]] = {
     "fc": _always("which earlier command runs again"),
     "find": _find,
     "gawk": _awk,
-    "git": lambda args: Hazard(*shell_git.judge(args)),
+    "git": lambda args: Hazard(*git.judge(args)),
     "hash": _options(shorts="p", unknown="which program a name stands for"),
     "less": _starting(("+", "-o", "-O", "-k", "--"), "what a pager is told to run"),
     "let": _let,

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from a3s_code.harness.shell_redirections import Redirections
-from a3s_code.harness.shell_source import WORD_NODES, Source
-from a3s_code.harness.shell_word_nodes import NUMBERS_ONLY, WordNodes
-from a3s_code.harness.shell_words import RESERVED_CHARACTERS, UNKNOWN, listed
+from a3s_code.harness.shell.redirections import Redirections
+from a3s_code.harness.shell.source import WORD_NODES, Source
+from a3s_code.harness.shell.word_nodes import NUMBERS_ONLY, WordNodes
+from a3s_code.harness.shell.words import RESERVED_CHARACTERS, UNKNOWN, listed
 
 if TYPE_CHECKING:
     from tree_sitter import Language, Node
