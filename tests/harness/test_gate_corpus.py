@@ -40,7 +40,7 @@ def decided(row: dict[str, Any], root: str) -> str:
     return type(PolicyGate(policy.compile(), root).decide(asked)).__name__.lower()
 
 
-@pytest.mark.skipif(not CORPUS.exists(), reason="the shared corpora are not here")
+@pytest.mark.skipif(not CORPUS.exists(), reason="reads ../shared")
 @pytest.mark.parametrize("root", ["", "/work/project"])
 def test_the_corpus_is_decided_as_it_was_judged(
     root: str, capsys: pytest.CaptureFixture[str]

@@ -160,7 +160,7 @@ def row_of(phase: str) -> dict[str, Any]:
     for row in PLAIN:
         if row["attempts"][0].get("phase") == phase:
             return row
-    pytest.skip("the corpus is not beside this checkout")
+    pytest.skip("reads ../shared")
 
 
 @contextmanager

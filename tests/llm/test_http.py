@@ -111,7 +111,7 @@ async def test_a_proxy_that_is_none_is_a_typed_error(
     assert caught.value.kind == "transport"
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
 async def test_a_certificate_that_nobody_signed_is_refused_at_once(
     http: Http, clock: FakeClock, tmp_path: Path
 ) -> None:

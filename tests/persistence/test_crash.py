@@ -159,7 +159,7 @@ async def test_after_a_failed_write_to_the_disk_nothing_is_acknowledged(
     call: str, tmp_path: Path
 ) -> None:
     if shutil.which("strace") is None:
-        pytest.skip("strace is not installed")
+        pytest.skip("needs strace")
     for when in (6, 40, 90):
         directory = tmp_path / str(when)
         inject = f"inject={call}:error=EIO:when={when}"

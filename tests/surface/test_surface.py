@@ -18,7 +18,7 @@ from surface.names import (
     still_to_come,
 )
 
-needs_peer = pytest.mark.skipif(not SURFACE.exists(), reason="there is no description of it here")
+needs_peer = pytest.mark.skipif(not SURFACE.exists(), reason="reads ../shared")
 
 
 def missing(names: Iterable[Wanted]) -> list[str]:

@@ -126,7 +126,7 @@ class Player:
         return repr(await self.search.glob(location, args.get("pattern", "**/*"))).encode()
 
 
-@pytest.mark.skipif(not CORPUS.exists(), reason="the corpus is not here")
+@pytest.mark.skipif(not CORPUS.exists(), reason="reads ../shared")
 @pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row['id']}-{row['op']}")
 async def test_the_workspace_is_not_left(
     tmp_path: Path, open_directory: OpenDirectory, row: dict[str, Any]

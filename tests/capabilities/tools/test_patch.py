@@ -167,7 +167,7 @@ def case_names() -> list[str]:
     return sorted(case.name for case in CASES.iterdir()) if CASES.is_dir() else []
 
 
-@pytest.mark.skipif(not case_names(), reason="the corpus is not beside the repository")
+@pytest.mark.skipif(not case_names(), reason="reads ../shared")
 @pytest.mark.parametrize("name", case_names())
 async def test_a_case_of_the_corpus_ends_as_expected(workspace: Workspace, name: str) -> None:
     case = CASES / name

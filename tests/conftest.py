@@ -1,0 +1,20 @@
+"""What was not run is said, and never quietly left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+SHARED = "reads ../shared"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count skips by what they need, and what runs only beside the shared material."""
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        reasons[str(report.longrepr[2]).removeprefix("Skipped: ")] += 1
+    if reasons[SHARED]:
+        terminalreporter.write_line(f"only beside ../shared: {reasons.pop(SHARED)} tests")
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"not run: {count} tests need {reason.removeprefix('needs ')}")
