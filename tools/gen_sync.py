@@ -106,7 +106,7 @@ def _method(fn: ast.FunctionDef | ast.AsyncFunctionDef, owner: str) -> list[str]
         return [*lines, f"        return {returns.removeprefix('Async')}({_forward(fn.args)})"]
     call = f"self._inner.{fn.name}({_forward(fn.args)})"
     if returns == "EventStream":
-        call = f"self._door.invoke(lambda: {call})"
+        call = f"self._door.stream(lambda: {call})"
     elif isinstance(fn, ast.AsyncFunctionDef):
         call = f"self._door.call({call})"
     if returns == "AsyncSession":

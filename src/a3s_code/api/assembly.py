@@ -146,7 +146,7 @@ class Assembly:
                     f"This build cannot work in a {kind}.", hint="use LocalWorkspaceBackend(root)"
                 )
             return str(backend.root)
-        if "://" in workspace:
+        if "://" in workspace or "\0" in workspace:
             raise InvalidValue(
                 f"{workspace!r} is no directory.", hint="give a path, or set workspace_backend"
             )

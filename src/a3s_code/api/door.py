@@ -12,6 +12,7 @@ from a3s_code.errors import A3SError
 
 if TYPE_CHECKING:
     from a3s_code.api.portal import Portal
+    from a3s_code.api.stream import EventStream
 
 T = TypeVar("T")
 
@@ -39,6 +40,12 @@ class Door:
     def invoke(self, function: Callable[[], T]) -> T:
         """Run a plain function on the loop's thread."""
         return self._open().invoke(function)
+
+    def stream(self, start: Callable[[], EventStream]) -> EventStream:
+        """Start a stream on the loop; it keeps the loop alive for as long as it is read."""
+        stream = self.invoke(start)
+        stream.keep(self)
+        return stream
 
     def close(self) -> None:
         """Stop the loop, if there is one."""

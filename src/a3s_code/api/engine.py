@@ -14,14 +14,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-import msgspec
-
 from a3s_code.api.request import Request
+from a3s_code.api.works import Works
 from a3s_code.capabilities.commands import Command, CommandContext, CommandOutput
 from a3s_code.errors import (
     A3SError,
     LimitReached,
-    RunCancelled,
     RunError,
     SessionClosed,
     StoreError,
@@ -46,8 +44,10 @@ from a3s_code.kernel.events import (
     RunId,
     RunStarted,
     RunStatusChanged,
+    TokensSpent,
 )
 from a3s_code.kernel.executor import Executor
+from a3s_code.kernel.ledger import canonical
 from a3s_code.kernel.log import SESSION, Log, RunSink
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
 from a3s_code.kernel.messages import (
@@ -106,9 +106,8 @@ class Engine:
     new_id: Callable[[str], str]
     price: Callable[[str, Usage], float]
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _tasks: dict[RunId, asyncio.Task[Answer]] = field(
-        default_factory=dict[RunId, "asyncio.Task[Answer]"]
-    )
+    _works: Works = field(default_factory=Works)
+    _current: RunId | None = None
     _closed: bool = False
     _announced: bool = False
 
@@ -122,35 +121,33 @@ class Engine:
             SessionClosed: `close` was called, also while this waited.
             RunError, ModelError, StoreError: as `Loop.run`; the session goes on.
         """
+        self._works.check_loop()
         async with self._turn:
             self._check_open()
             run_id = RunId(self.new_id("run"))
             sink = RunSink(self.log, run_id, watch)
-            task = asyncio.create_task(self._conduct(run_id, sink, request))
-            self._tasks[run_id] = task
+            self._current = run_id
             try:
-                return await _follow(task, run_id)
+                return await self._works.run(run_id, self._conduct(run_id, sink, request))
             finally:
-                del self._tasks[run_id]
+                self._current = None
 
     async def cancel(self, run_id: str | None = None) -> bool:
         """Stop the active run, or only if it is `run_id`; True when there was one to stop."""
-        stopped = [t for id_, t in self._tasks.items() if run_id in (None, id_)]
-        for task in stopped:
-            task.cancel()
-        if stopped:
-            await asyncio.wait(stopped)
-        return bool(stopped)
+        current = self._current
+        if current is None or run_id not in (None, current):
+            return False
+        return await self._works.stop(lambda key: key == current)
 
     @property
     def current(self) -> RunId | None:
         """The run that is active now."""
-        return next(iter(self._tasks), None)
+        return self._current
 
     async def close(self) -> None:
         """Stop what runs and refuse what comes; what was recorded is made durable."""
         self._closed = True
-        await self.cancel()
+        await self._works.stop(lambda _: True)
         await self.log.barrier()
 
     def _check_open(self) -> None:
@@ -166,6 +163,7 @@ class Engine:
         loop = self._loop(sink)
         try:
             answer = await self._within_limit(loop, transcript, request)
+            await sink.barrier()  # nothing is said to be done before it is kept
         except BaseException as error:
             spoken = "".join(loop.spoken) if _was_cancelled(error) else ""
             transcript.settle(spoken, loop.results)
@@ -224,7 +222,7 @@ class Engine:
     def _supplied(self, history: list[Message]) -> HistorySupplied:
         sha256 = ""
         if self.log.is_stored:
-            sha256 = hashlib.sha256(msgspec.json.encode(history)).hexdigest()
+            sha256 = hashlib.sha256(canonical(history)).hexdigest()
         return HistorySupplied(messages=len(history), sha256=sha256)
 
     def _loop(self, sink: Sink) -> Loop:
@@ -261,7 +259,11 @@ class Engine:
     async def call(self, name: str, args: JsonObject) -> Observation:
         """Run one tool on the host's authority, outside any run."""
         self._check_open()
+        self._works.check_loop()
         call = ToolCall(self.new_id("call"), name, args)
+        return await self._works.run(call.id, self._call(call))
+
+    async def _call(self, call: ToolCall) -> Observation:
         sink = self.session_sink()
         observation = await self.executor.call(call, Authority.HOST, sink)
         await sink.barrier()
@@ -352,29 +354,34 @@ class Engine:
         Raises:
             ModelError: the summary could not be made; nothing was changed.
         """
+        self._works.check_loop()
         async with self._turn:
             self._check_open()
-            messages = self.log.state.conversation.messages
-            head, middle, tail = split(messages)
-            if not middle:
-                return len(messages), len(messages)
-            session = str(self.log.session)
-            model = self.model(self.log.state.model)
-            summary = await summarise(model, middle, session)
-            shorter = (*head, summary, *tail)
-            sink = self.session_sink(watch)
-            sink.emit(HistoryReplaced(messages=shorter, reason="compact"))
-            used = self.log.state.usage.prompt_tokens / model.context_window * 100
-            sink.emit(
-                ContextCompacted(
-                    session_id=session,
-                    before_messages=len(messages),
-                    after_messages=len(shorter),
-                    percent_before=round(used, 1),
-                )
+            return await self._works.run(self.new_id("compact"), self._compact(watch))
+
+    async def _compact(self, watch: Watch | None) -> tuple[int, int]:
+        messages = self.log.state.conversation.messages
+        head, middle, tail = split(messages)
+        if not middle:
+            return len(messages), len(messages)
+        session = str(self.log.session)
+        model = self.model(self.log.state.model)
+        sink = self.session_sink(watch)
+        summary, usage = await summarise(model, middle, session)
+        sink.emit(TokensSpent(usage=usage, purpose="compact"))
+        shorter = (*head, summary, *tail)
+        sink.emit(HistoryReplaced(messages=shorter, reason="compact"))
+        used = self.log.state.usage.prompt_tokens / model.context_window * 100
+        sink.emit(
+            ContextCompacted(
+                session_id=session,
+                before_messages=len(messages),
+                after_messages=len(shorter),
+                percent_before=round(used, 1),
             )
-            await sink.barrier()
-            return len(messages), len(shorter)
+        )
+        await sink.barrier()
+        return len(messages), len(shorter)
 
 
 class _Preparation:
@@ -408,18 +415,6 @@ class _Empty:
 
 
 async def _leave_alone(conversation: Conversation, usage: Usage) -> None: ...
-
-
-async def _follow(task: asyncio.Task[Answer], run_id: RunId) -> Answer:
-    """Await a run; when the caller is cancelled the run is, and is waited for."""
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait([task])
-            raise
-        raise RunCancelled("The run was cancelled.", run_id=run_id) from None
 
 
 def _was_cancelled(error: BaseException) -> bool:

@@ -8,11 +8,12 @@ web worker. About 65 us per call.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
-from a3s_code.errors import UsageError
+from a3s_code.errors import SessionClosed, UsageError
 
 T = TypeVar("T")
 
@@ -41,9 +42,16 @@ class _Work(Generic[T]):
         if self._task is not None:
             self._task.cancel()
 
+    def give_up(self) -> None:
+        """Let go of who waits: the loop is gone, and nothing will come any more."""
+        if self._task is None:
+            self._coroutine.close()
+        self.finished.set()
+
     def result(self) -> T:
         self.finished.wait()
-        assert self._task is not None
+        if self._task is None or not self._task.done() or self._task.cancelled():
+            raise _closed()
         return self._task.result()
 
 
@@ -52,8 +60,18 @@ class Portal:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="a3s", daemon=True)
+        self._stopping = False
+        self._works: set[_Work[Any]] = set()
+        self._thread = threading.Thread(target=self._serve, name="a3s", daemon=True)
         self._thread.start()
+
+    def _serve(self) -> None:
+        """Run the loop. `SystemExit` in foreign code reaches who called it, and ends no loop."""
+        while not self._stopping:
+            try:
+                self._loop.run_forever()
+            except (SystemExit, KeyboardInterrupt):
+                continue
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """
@@ -63,19 +81,31 @@ class Portal:
 
         Raises:
             UsageError: called from inside the loop, where blocking would never end.
+            SessionClosed: the agent was closed, before or while this ran.
         """
         if self.is_here:
             coroutine.close()
             raise UsageError("A blocking call from inside the loop.", hint="await the Async API")
         work = _Work(coroutine)
+        self._works.add(work)
         try:  # submission included: an interrupt may arrive before it returns
-            self._loop.call_soon_threadsafe(work.start)
+            self._submit(work)
             return work.result()
         except BaseException:
-            if not work.finished.is_set():
+            if not work.finished.is_set() and self.is_open:
                 self._loop.call_soon_threadsafe(work.cancel)
                 work.finished.wait(CLEANUP_S)
             raise
+        finally:
+            self._works.discard(work)
+
+    def _submit(self, work: _Work[Any]) -> None:
+        try:
+            if self._stopping:
+                raise RuntimeError  # noqa: TRY301 - the same as a loop that is closed already
+            self._loop.call_soon_threadsafe(work.start)
+        except RuntimeError:
+            work.give_up()
 
     def invoke(self, function: Callable[[], T]) -> T:
         """Run a plain function on the loop's thread and give its result."""
@@ -96,16 +126,36 @@ class Portal:
 
     def close(self) -> None:
         """
-        Stop the loop after what is already scheduled; does nothing the second time.
+        Cancel what runs, stop the loop and let go of every caller; does nothing twice.
 
-        On the loop's own thread it only stops, since a thread cannot wait for itself.
+        Threads that foreign functions still use are left to end by themselves. On the
+        loop's own thread the loop only stops, since a thread cannot wait for itself.
         """
-        if not self.is_open:
+        if self._stopping:
             return
+        if not self.is_here:
+            with contextlib.suppress(SessionClosed):
+                self.call(_cancel_all())
+        self._stopping = True
         self._loop.call_soon_threadsafe(self._loop.stop)
         if self.is_here:
             return
         self._thread.join()
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
+        for work in list(self._works):
+            work.give_up()
+
+
+async def _cancel_all() -> None:
+    """End every task but this one, and the generators and threads that they leave."""
+    loop = asyncio.get_running_loop()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if others:
+        await asyncio.wait(others, timeout=CLEANUP_S)
+    await loop.shutdown_asyncgens()
+
+
+def _closed() -> SessionClosed:
+    return SessionClosed("The agent was closed.", hint="make a new one")

@@ -12,7 +12,6 @@ Source: SPEC 1.10.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -96,6 +95,8 @@ def parse(
     text = prompt["prompt"] if isinstance(prompt, Mapping) else prompt
     if not isinstance(text, str):
         raise InvalidType(f"The prompt is a {type(text).__name__}.", hint="give a string or a dict")
+    if attachments is not None and not isinstance(attachments, list | tuple):
+        raise InvalidType(f"attachments is a {type(attachments).__name__}, not a list.")
     return Request(
         text,
         None if history is None else _messages(history),
@@ -125,9 +126,11 @@ def _messages(history: Sequence[Mapping[str, Any]]) -> list[Message]:
     try:
         given = msgspec.convert(history, list[_Message])
         return [_message(message) for message in given]
-    except msgspec.ValidationError as error:
+    except InvalidValue:
+        raise
+    except (msgspec.ValidationError, RecursionError) as error:
         raise InvalidType(f"history: {error}.", hint="see session.history()") from error
-    except binascii.Error as error:
+    except ValueError as error:
         raise InvalidValue("history: an image is not valid base64.") from error
 
 

@@ -28,7 +28,7 @@ from a3s_code.capabilities.commands import (
     SwitchModel,
 )
 from a3s_code.capabilities.commands import parse as parse_command
-from a3s_code.errors import SessionClosed, ToolFailed, UnknownModel
+from a3s_code.errors import InvalidType, SessionClosed, ToolFailed, UnknownModel
 from a3s_code.kernel.events import AgentEnd, AgentStart, Record, RunEvent, RunId, TraceRecorded
 from a3s_code.kernel.messages import Attachment, JsonObject, Usage
 from a3s_code.kernel.state import RunSnapshot, run_events
@@ -235,14 +235,16 @@ class AsyncSession:
 
     # Tools, called directly
 
-    async def tool(self, name: str, args: JsonObject) -> ToolResult:
+    async def tool(self, name: str, args: Mapping[str, Any]) -> ToolResult:
         """
         Run one tool without the model, on the caller's own authority.
 
         The workspace boundary, hooks, limits and the log hold as for the model's calls.
         A tool that fails, or does not exist, gives a result with `exit_code` other than 0.
         """
-        return tool_result(name, await (await self._awake()).call(name, args))
+        if not isinstance(name, str) or not isinstance(args, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
+            raise InvalidType("A tool is called by its name and an object of arguments.")
+        return tool_result(name, await (await self._awake()).call(name, dict(args)))
 
     async def read_file(self, path: str) -> str:
         """

@@ -46,6 +46,13 @@ _SAFETY = {
 }
 """Options that keep somebody safe, and the feature they need."""
 
+_FOREIGN = {
+    "session_store": ("append", "barrier", "load", "sessions", "delete", "put_blob", "get_blob"),
+    "llm_client": ("ref", "context_window", "reply"),
+    "confirmation_manager": ("approve",),
+}
+"""Options that take objects of the caller's own, and what these must have."""
+
 _TO_COME = frozenset(
     {
         "ahp_executor",
@@ -215,6 +222,14 @@ def _validate(given: dict[str, Any]) -> None:
             value.validate()
     for worker in given.get("worker_agents") or ():
         worker.validate()
+    for name, methods in _FOREIGN.items():
+        value = given.get(name)
+        absent = [method for method in methods if not hasattr(value, method)]
+        if value is not None and absent:
+            raise InvalidType(
+                f"{name} is a {type(value).__name__} without {', '.join(absent)}.",
+                hint="see docs/extension-points.md for its port",
+            )
 
 
 def _refuse_unsafe(given: dict[str, Any]) -> None:

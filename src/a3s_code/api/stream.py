@@ -116,11 +116,17 @@ class EventStream:
         SPEC 1.10 and 3.1.
     """
 
-    __slots__ = ("_cancel", "_channel", "_woken")
+    __slots__ = ("_cancel", "_channel", "_closed", "_owner", "_woken")
 
     def __init__(self, channel: Channel, cancel: Callable[[], object]) -> None:
         self._channel, self._cancel = channel, cancel
+        self._closed = False
+        self._owner: object = None
         self._woken = threading.Event()
+
+    def keep(self, owner: object) -> None:
+        """Hold what must not go away before the stream does."""
+        self._owner = owner
 
     def __iter__(self) -> Self:
         return self
@@ -176,8 +182,10 @@ class EventStream:
 
     def close(self) -> None:
         """Cancel the run if it has not ended. May be called from any thread, and twice."""
-        if not self._channel.drained and not self._channel.loop.is_closed():
-            self._channel.loop.call_soon_threadsafe(self._cancel)
+        if self._closed or self._channel.drained or self._channel.loop.is_closed():
+            return
+        self._closed = True
+        self._channel.loop.call_soon_threadsafe(self._cancel)
 
     def __enter__(self) -> Self:
         return self

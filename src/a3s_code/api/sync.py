@@ -111,17 +111,17 @@ class Session:
         Raises:
             InvalidType, InvalidValue: the request is malformed; nothing was run.
         """
-        return self._door.invoke(lambda: self._inner.stream(prompt, history))
+        return self._door.stream(lambda: self._inner.stream(prompt, history))
 
     def stream_request(self, request: Mapping[str, Any]) -> EventStream:
         """The same as `stream`, with a request object."""
-        return self._door.invoke(lambda: self._inner.stream_request(request))
+        return self._door.stream(lambda: self._inner.stream_request(request))
 
     def stream_with_attachments(
         self, prompt: str, attachments: Attachments, history: History | None = None
     ) -> EventStream:
         """Start a run with images and give its events."""
-        return self._door.invoke(
+        return self._door.stream(
             lambda: self._inner.stream_with_attachments(prompt, attachments, history)
         )
 
@@ -184,7 +184,7 @@ class Session:
         """Stop what runs and refuse everything later; does nothing the second time."""
         self._door.call(self._inner.close())
 
-    def tool(self, name: str, args: JsonObject) -> ToolResult:
+    def tool(self, name: str, args: Mapping[str, Any]) -> ToolResult:
         """
         Run one tool without the model, on the caller's own authority.
 

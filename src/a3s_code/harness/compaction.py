@@ -17,6 +17,7 @@ from a3s_code.kernel.messages import (
     Thinking,
     ToolCall,
     ToolResult,
+    Usage,
     user,
 )
 from a3s_code.kernel.ports import Model, ModelDelta, ModelRequest
@@ -54,9 +55,14 @@ def split(
     return messages[:start], messages[start:end], messages[end:]
 
 
-async def summarise(model: Model, middle: Sequence[Message], session_id: str) -> Message:
+async def summarise(
+    model: Model, middle: Sequence[Message], session_id: str
+) -> tuple[Message, Usage]:
     """
     Have `model` put `middle` into notes, as one message that goes in its place.
+
+    Returns:
+        The message, and the tokens that making it took.
 
     Raises:
         ModelError: the provider failed; nothing was changed.
@@ -69,7 +75,8 @@ async def summarise(model: Model, middle: Sequence[Message], session_id: str) ->
         session_id=session_id,
     )
     reply = await model.reply(request, _Silent())
-    return user(f"[Summary of {len(middle)} earlier messages]\n{reply.message.text}")
+    notes = f"[Summary of {len(middle)} earlier messages]\n{reply.message.text}"
+    return user(notes), reply.usage
 
 
 class _Silent:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
+from a3s_code.errors import A3SError
 from a3s_code.kernel.tool import Files
 
 AGENTS_FILE = "AGENTS.md"
@@ -34,13 +35,20 @@ ContextSource = Callable[[], Awaitable[Sequence[ContextItem]]]
 
 
 def agents_file(files: Files) -> ContextSource:
-    """Give the source that reads AGENTS.md at the workspace root, each time it is asked."""
+    """
+    Give the source that reads AGENTS.md at the workspace root, each time it is asked.
+
+    One that is missing, leads outside or is no regular file is left out.
+    """
 
     async def read() -> Sequence[ContextItem]:
-        target = files.resolve(AGENTS_FILE)
+        try:
+            target = files.resolve(AGENTS_FILE)
+        except A3SError:
+            return ()
         try:
             data = await files.read(target, limit=4 * MAX_ITEM_CHARS)
-        except OSError:
+        except (OSError, A3SError):
             return ()
         finally:
             target.close()
@@ -59,7 +67,11 @@ async def gather(sources: Sequence[ContextSource]) -> list[ContextItem]:
 
 
 def render(prompt: str, items: Sequence[ContextItem]) -> str:
-    """Write the system prompt with its context behind it, each item in marks of its own."""
+    """
+    Write the system prompt with its context behind it, each item in marks of its own.
+
+    A text that writes such marks itself has them escaped: it speaks for nobody else.
+    """
     return "\n\n".join([prompt, *map(_render_item, items)])
 
 
@@ -67,4 +79,5 @@ def _render_item(item: ContextItem) -> str:
     body = item.text
     if len(body) > MAX_ITEM_CHARS:
         body = f"{body[:MAX_ITEM_CHARS]}\n[{len(body) - MAX_ITEM_CHARS} characters left out]"
+    body = body.replace("<context", "&lt;context").replace("</context", "&lt;/context")
     return f'<context source="{item.source}" trust="{item.trust}">\n{body}\n</context>'

@@ -382,6 +382,13 @@ class HistorySupplied(LogOnly, tag="history_supplied", frozen=True):
     sha256: str = ""
 
 
+class TokensSpent(LogOnly, tag="tokens_spent", frozen=True):
+    """Tokens of a request outside the turns of a run; `purpose` says what for."""
+
+    usage: Usage
+    purpose: str
+
+
 class RunStarted(LogOnly, tag="run_started", frozen=True):
     prompt: str
 
@@ -513,6 +520,7 @@ SessionEvent: TypeAlias = (
     | HistoryAppended
     | HistoryReplaced
     | HistorySupplied
+    | TokensSpent
     | RunStarted
     | RunStatusChanged
     | EffectIntended

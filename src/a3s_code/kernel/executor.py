@@ -54,6 +54,7 @@ from a3s_code.kernel.tool import (
 CANCELLED = 130
 """Exit code of a call that was stopped, as a shell gives it after an interrupt."""
 MAX_TOGETHER = 32
+"""Calls of a turn that are prepared, and may run, at the same time."""
 MAX_REWRITES = 3
 """How often hooks may replace one call before it is denied."""
 
@@ -130,20 +131,36 @@ class Executor:
         Raises:
             StoreError: an intent could not be made durable; nothing ran from it.
         """
+        observations: list[Observation] = []
+        try:
+            for start in range(0, len(calls), MAX_TOGETHER):
+                part = calls[start : start + MAX_TOGETHER]
+                observations += await self._execute_part(part, sink, refused or {}, ended)
+        finally:
+            for call in calls:
+                self._abandon(call, sink)
+        return tuple(map(_result, calls, observations))
+
+    async def _execute_part(
+        self,
+        calls: Sequence[ToolCall],
+        sink: Sink,
+        refused: Mapping[str, Observation],
+        ended: dict[str, ToolResult] | None,
+    ) -> list[Observation]:
+        """Prepare a bounded number of calls, each of which may hold a descriptor, and run them."""
         steps: list[_Step] = []
         observations: list[Observation] = []
         try:
             for call in calls:
-                answer = refused.get(call.id) if refused else None
+                answer = refused.get(call.id)
                 steps.append(await self._prepare(call, Authority.SESSION, sink, answer))
             for group in _together(steps):
                 observations += await self._run_group(group, sink, ended)
         finally:
             for step in steps:
                 _release(step)
-            for call in calls:
-                self._abandon(call, sink)
-        return tuple(map(_result, calls, observations))
+        return observations
 
     async def call(self, call: ToolCall, authority: Authority, sink: Sink) -> Observation:
         """Run one call on `authority`, outside the turns of the loop."""
@@ -191,8 +208,9 @@ class Executor:
             target = self.space.files.resolve(getattr(args, tool.path)) if tool.path else None
         except msgspec.ValidationError as error:
             return failure(f"Invalid arguments for {tool.name}: {error}.", "invalid_argument")
-        except PathRefused as error:
-            return failure(str(error), "path_refused")
+        except A3SError as error:
+            kind = "path_refused" if isinstance(error, PathRefused) else error.code
+            return failure(f"{tool.name} failed: {error}", kind)
         return Action(
             call=call,
             tool=tool,
@@ -349,7 +367,7 @@ def _together(steps: Sequence[_Step]) -> Iterator[list[_Step]]:
     """
     group: list[_Step] = []
     for step in steps:
-        if group and (len(group) == MAX_TOGETHER or not _joins(step, group)):
+        if group and not _joins(step, group):
             yield group
             group = []
         group.append(step)

@@ -9,6 +9,7 @@ entry.
 from __future__ import annotations
 
 import hashlib
+import json
 
 import msgspec
 
@@ -18,9 +19,18 @@ from a3s_code.kernel.ports import Action, Allow, Sink
 from a3s_code.kernel.tool import Effect, Observation
 
 
+def canonical(value: object) -> bytes:
+    """Give the JSON of `value` with sorted keys; halves of surrogate pairs are escaped."""
+    try:
+        return msgspec.json.encode(value, order="sorted")
+    except UnicodeEncodeError:
+        plain = msgspec.to_builtins(value, order="sorted")
+        return json.dumps(plain, separators=(",", ":"), sort_keys=True).encode("ascii")
+
+
 def digest(value: msgspec.Struct | JsonObject) -> str:
-    """Give the SHA-256, in hex, of the canonical JSON of `value` (keys sorted)."""
-    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()
+    """Give the SHA-256, in hex, of the canonical JSON of `value`."""
+    return hashlib.sha256(canonical(value)).hexdigest()
 
 
 async def intend(action: Action, decision: Allow, sink: Sink) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from a3s_code.errors import StoreError
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import (
     Delta,
@@ -85,7 +86,7 @@ class Log:
         records: What the store already holds of this session, when it is resumed.
     """
 
-    __slots__ = ("_batch", "_clock", "_records", "_store", "session", "state")
+    __slots__ = ("_batch", "_clock", "_lost", "_records", "_store", "session", "state")
 
     def __init__(
         self, session: SessionId, clock: Clock, store: Store | None, records: Iterable[Record] = ()
@@ -94,6 +95,7 @@ class Log:
         self._clock, self._store = clock, store
         self._records = list(records)
         self._batch: _Batch | None = None
+        self._lost: StoreError | None = None
         self.state: SessionState = fold(self._records)
 
     @property
@@ -117,14 +119,18 @@ class Log:
     def attach(self, store: Store) -> None:
         """Keep this log in `store` from its first record on; only the first call counts."""
         if self._store is None:
-            for record in self.records:
-                store.append(self.session, record)
+            records = self.records
             self._store = store
+            for record in records:
+                self._hand_over(record)
 
     def put_blob(self, sha256: str, data: bytes) -> None:
         """Keep `data` beside the log, where there is a store; durable at the next barrier."""
-        if self._store is not None:
-            self._store.put_blob(self.session, sha256, data)
+        if self._store is not None and self._lost is None:
+            try:
+                self._store.put_blob(self.session, sha256, data)
+            except Exception as error:  # noqa: BLE001 - a store is foreign code; barrier tells
+                self._lost = _store_error(error)
 
     async def get_blob(self, sha256: str) -> bytes | None:
         return await self._store.get_blob(self.session, sha256) if self._store else None
@@ -134,11 +140,18 @@ class Log:
         Return when everything appended so far is durable.
 
         Raises:
-            StoreError: the store cannot keep it.
+            StoreError: the store cannot keep it, or could not keep something before.
         """
         self._close_batch()
-        if self._store is not None:
-            await self._store.barrier(self.session)
+        if self._store is None:
+            return
+        if self._lost is None:
+            try:
+                await self._store.barrier(self.session)
+            except Exception as error:  # noqa: BLE001 - a store is foreign code
+                self._lost = _store_error(error)
+        if self._lost is not None:
+            raise self._lost
 
     def _append_delta(self, delta: Delta, run: RunId) -> None:
         text = delta.delta if isinstance(delta, _Named) else delta.text
@@ -159,7 +172,25 @@ class Log:
         self._records.append(record)
         apply(self.state, record)
         if self._store is not None:
+            self._hand_over(record)
+
+    def _hand_over(self, record: Record) -> None:
+        """Give a record to the store; after the first one that it lost it gets none."""
+        assert self._store is not None
+        if self._lost is not None:
+            return
+        try:
             self._store.append(self.session, record)
+        except Exception as error:  # noqa: BLE001 - a store is foreign code; barrier tells
+            self._lost = _store_error(error)
+
+
+def _store_error(error: Exception) -> StoreError:
+    if isinstance(error, StoreError):
+        return error
+    lost = StoreError(f"The store failed: {type(error).__name__}: {error}.")
+    lost.__cause__ = error
+    return lost
 
 
 class RunSink:

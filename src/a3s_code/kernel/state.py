@@ -29,6 +29,7 @@ from a3s_code.kernel.events import (
     RunStatusChanged,
     SessionOpened,
     TextDelta,
+    TokensSpent,
     ToolInputDelta,
     ToolOutputDelta,
     TurnEnd,
@@ -148,7 +149,7 @@ def _change_run(state: SessionState, record: Record, event: RunStatusChanged) ->
     run.status, run.result_text, run.error = event.status, event.result_text, event.error
 
 
-def _spend(state: SessionState, _: Record, event: TurnEnd) -> None:
+def _spend(state: SessionState, _: Record, event: TurnEnd | TokensSpent) -> None:
     state.spent[state.model] = state.spent.get(state.model, Usage()) + event.usage
 
 
@@ -168,6 +169,7 @@ _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     RunStarted: _start_run,
     RunStatusChanged: _change_run,
     TurnEnd: _spend,
+    TokensSpent: _spend,
     ArtifactStored: _store,
     ArtifactEvicted: _evict,
 }
