@@ -90,6 +90,14 @@ def _sync_class(node: ast.ClassDef) -> str:
     for item in node.body:
         if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef) and item.name[0] != "_":
             lines += ["", *_method(item, node.name)]
+    lines += [
+        "",
+        "    def __enter__(self) -> Self:",
+        "        return self",
+        "",
+        "    def __exit__(self, *_: object) -> None:",
+        "        self.close()",
+    ]
     return "\n".join(lines) + "\n"
 
 

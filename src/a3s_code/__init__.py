@@ -55,13 +55,48 @@ if TYPE_CHECKING:
     from a3s_code.delegation.agents import AgentDefinition as AgentDefinition
     from a3s_code.delegation.agents import AutoDelegationConfig as AutoDelegationConfig
     from a3s_code.delegation.agents import WorkerAgentSpec as WorkerAgentSpec
+    from a3s_code.errors import A3SError as A3SError
+    from a3s_code.errors import CapabilityMissing as CapabilityMissing
+    from a3s_code.errors import ConfigError as ConfigError
+    from a3s_code.errors import ContextOverflow as ContextOverflow
+    from a3s_code.errors import InvalidType as InvalidType
+    from a3s_code.errors import InvalidValue as InvalidValue
+    from a3s_code.errors import LimitReached as LimitReached
+    from a3s_code.errors import ModelError as ModelError
+    from a3s_code.errors import ModelRefused as ModelRefused
+    from a3s_code.errors import ModelUnavailable as ModelUnavailable
+    from a3s_code.errors import RunCancelled as RunCancelled
+    from a3s_code.errors import RunError as RunError
+    from a3s_code.errors import SessionClosed as SessionClosed
+    from a3s_code.errors import SessionNotFound as SessionNotFound
+    from a3s_code.errors import StoreError as StoreError
+    from a3s_code.errors import ToolFailed as ToolFailed
+    from a3s_code.errors import UnknownModel as UnknownModel
+    from a3s_code.errors import UsageError as UsageError
+    from a3s_code.errors import WorkspaceError as WorkspaceError
     from a3s_code.harness.confirm import ConfirmationPolicy as ConfirmationPolicy
     from a3s_code.harness.policy import PermissionPolicy as PermissionPolicy
     from a3s_code.harness.prompt import SystemPromptSlots as SystemPromptSlots
     from a3s_code.kernel.artifacts import ArtifactStoreLimits as ArtifactStoreLimits
     from a3s_code.kernel.messages import Attachment as Attachment
+    from a3s_code.kernel.messages import Message as Message
+    from a3s_code.kernel.messages import Text as Text
+    from a3s_code.kernel.messages import Usage as Usage
+    from a3s_code.kernel.ports import Action as Action
+    from a3s_code.kernel.ports import Allow as Allow
+    from a3s_code.kernel.ports import Approver as Approver
+    from a3s_code.kernel.ports import Ask as Ask
+    from a3s_code.kernel.ports import Deny as Deny
+    from a3s_code.kernel.ports import Model as Model
+    from a3s_code.kernel.ports import ModelRequest as ModelRequest
+    from a3s_code.kernel.ports import Reply as Reply
+    from a3s_code.kernel.ports import ReplyListener as ReplyListener
+    from a3s_code.kernel.ports import Store as Store
+    from a3s_code.kernel.tool import Effect as Effect
     from a3s_code.kernel.tool import Observation as Observation
+    from a3s_code.kernel.tool import Tool as Tool
     from a3s_code.kernel.tool import ToolContext as ToolContext
+    from a3s_code.kernel.tool import tool as tool
     from a3s_code.lanes.queue import SessionQueueConfig as SessionQueueConfig
     from a3s_code.persistence.memory import MemorySessionStore as MemorySessionStore
     from a3s_code.persistence.sqlite import FileSessionStore as FileSessionStore
@@ -109,12 +144,45 @@ _HOMES = {
         "WebSearchParams",
     ),
     "delegation.agents": ("AgentDefinition", "AutoDelegationConfig", "WorkerAgentSpec"),
+    "errors": (
+        "A3SError",
+        "CapabilityMissing",
+        "ConfigError",
+        "ContextOverflow",
+        "InvalidType",
+        "InvalidValue",
+        "LimitReached",
+        "ModelError",
+        "ModelRefused",
+        "ModelUnavailable",
+        "RunCancelled",
+        "RunError",
+        "SessionClosed",
+        "SessionNotFound",
+        "StoreError",
+        "ToolFailed",
+        "UnknownModel",
+        "UsageError",
+        "WorkspaceError",
+    ),
     "harness.confirm": ("ConfirmationPolicy",),
     "harness.policy": ("PermissionPolicy",),
     "harness.prompt": ("SystemPromptSlots",),
     "kernel.artifacts": ("ArtifactStoreLimits",),
-    "kernel.messages": ("Attachment",),
-    "kernel.tool": ("Observation", "ToolContext"),
+    "kernel.messages": ("Attachment", "Message", "Text", "Usage"),
+    "kernel.ports": (
+        "Action",
+        "Allow",
+        "Approver",
+        "Ask",
+        "Deny",
+        "Model",
+        "ModelRequest",
+        "Reply",
+        "ReplyListener",
+        "Store",
+    ),
+    "kernel.tool": ("Effect", "Observation", "Tool", "ToolContext", "tool"),
     "lanes.queue": ("SessionQueueConfig",),
     "persistence.memory": ("MemorySessionStore",),
     "persistence.sqlite": ("FileSessionStore",),

@@ -10,7 +10,7 @@ import os
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from a3s_code.api.assembly import Assembly, load_config
 from a3s_code.api.options import SessionOptions, merged
@@ -100,7 +100,10 @@ class AsyncAgent:
         return self._keep(AsyncSession(self._assembly, opening))
 
     async def resume_session(
-        self, session_id: str, options: SessionOptions | None = None
+        self,
+        session_id: str,
+        options: SessionOptions | None = None,
+        **keywords: Any,  # noqa: ANN401 - names and types of SessionOptions
     ) -> AsyncSession:
         """
         Go on with a stored session. A session of this id that is still open is closed.
@@ -113,7 +116,7 @@ class AsyncAgent:
             StoreError: it cannot be read.
         """
         self._check_open()
-        settings = fold(merged(options, {}))
+        settings = fold(merged(options, keywords))
         await self.close_session(session_id)
         records = await self._assembly.records(session_id, settings)
         opening = self._assembly.reopen(session_id, settings, records)
@@ -138,6 +141,12 @@ class AsyncAgent:
         for session_id in list(self._live):
             await self.close_session(session_id)
         await self._assembly.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     def _check_open(self) -> None:
         if self._closed:

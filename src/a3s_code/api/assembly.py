@@ -115,6 +115,7 @@ class Assembly:
             CapabilityMissing: the workspace's backend is not part of this build.
         """
         model = self._model_ref(settings)
+        settings = replace(settings, tools=self._checked_tools(settings))
         root = self._root(workspace, settings.storage.backend)
         return Opening(session_id or new_id(""), root, model, self._with_keys(settings))
 
@@ -145,12 +146,12 @@ class Assembly:
                 raise CapabilityMissing(
                     f"This build cannot work in a {kind}.", hint="use LocalWorkspaceBackend(root)"
                 )
-            return str(backend.root)
+            return os.path.abspath(backend.root)  # noqa: PTH100 - as below
         if "://" in workspace or "\0" in workspace:
             raise InvalidValue(
                 f"{workspace!r} is no directory.", hint="give a path, or set workspace_backend"
             )
-        return workspace
+        return os.path.abspath(workspace)  # noqa: PTH100 - keeps links as they were given
 
     # Tools
 
@@ -159,6 +160,29 @@ class Assembly:
         from a3s_code.capabilities.function_tool import function_tool
 
         return tool if isinstance(tool, Tool) else function_tool(tool)
+
+    def checked_tool(self, tool: Tool | Callable[..., Any]) -> Tool:
+        """
+        Take a tool, or make one of a function, and check its name.
+
+        Raises:
+            InvalidType: the function cannot be a tool; says why.
+            InvalidValue: the name is malformed or built in.
+        """
+        from a3s_code.capabilities.function_tool import check_name
+
+        made = self.tool(tool)
+        check_name(made.name)
+        return made
+
+    def _checked_tools(self, settings: Settings) -> tuple[Tool, ...]:
+        """Check the tools of a session, and that no two have one name."""
+        made = tuple(map(self.checked_tool, settings.tools))
+        names = [tool.name.lower() for tool in made]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise InvalidValue(f"Two tools are named {twice!r}.", hint="rename one")
+        return made
 
     def tools(self, opening: Opening) -> tuple[Tool, ...]:
         """Give every tool of a session: the core, git, and those it was given."""
@@ -218,9 +242,11 @@ class Assembly:
         if store is None:
             return None
         try:
-            return await store.load(SessionId(opening.session_id))
+            records = await store.load(SessionId(opening.session_id))
         except SessionNotFound:
             return None
+        _check_place(opening, records)
+        return records
 
     def reopen(self, session_id: str, settings: Settings, records: Sequence[Record]) -> Opening:
         """
@@ -290,9 +316,8 @@ class Assembly:
         from a3s_code.workspace.processes import LocalProcesses
         from a3s_code.workspace.search import LocalSearch
 
-        root = os.path.abspath(workspace)  # noqa: PTH100 - keeps links as they were given
-        files, processes = LocalFiles(root), LocalProcesses(root)
-        return Space(root, files, LocalSearch(files, processes), processes)
+        files, processes = LocalFiles(workspace), LocalProcesses(workspace)
+        return Space(workspace, files, LocalSearch(files, processes), processes)
 
     def _executor(self, opening: Opening, space: Space, tools: ToolSet, clock: Clock) -> Executor:
         from a3s_code.harness.gate import PolicyGate
@@ -381,6 +406,16 @@ class Assembly:
         finally:
             if self._http is not None:
                 await self._http.close()
+
+
+def _check_place(opening: Opening, records: Sequence[Record]) -> None:
+    """Refuse to go on with a session in another directory than it worked in."""
+    opened = records[0].event if records else None
+    if isinstance(opened, SessionOpened) and opened.workspace != opening.workspace:
+        raise InvalidValue(
+            f"Session {opening.session_id!r} is stored for {opened.workspace}.",
+            hint="use resume_session, or another session_id",
+        )
 
 
 def _begin(engine: Engine, opening: Opening) -> None:

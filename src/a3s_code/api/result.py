@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from a3s_code.api.event import summary_text
-from a3s_code.kernel.loop import Answer
 from a3s_code.kernel.messages import Attachment, JsonObject, Usage
 from a3s_code.kernel.tool import Observation
+
+if TYPE_CHECKING:  # the loop brings an event loop with it
+    from a3s_code.kernel.loop import Answer
 
 
 class AgentResult(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
@@ -85,7 +85,7 @@ class AsyncSession:
 
     @property
     def workspace(self) -> str:
-        """The directory it works in, as it was given."""
+        """The directory it works in, as an absolute path."""
         return self._opening.workspace
 
     @property
@@ -169,7 +169,11 @@ class AsyncSession:
     # Records
 
     def history(self) -> list[JsonObject]:
-        """Give the conversation: `{"role", "content": [blocks]}`, oldest first."""
+        """
+        Give the conversation: `{"role", "content": [blocks]}`, oldest first.
+
+        Empty until the session is first used, also when its store knows it.
+        """
         return history_rows(self._engine.log.state.conversation.messages) if self._engine else []
 
     def runs(self) -> list[JsonObject]:
@@ -370,7 +374,7 @@ class AsyncSession:
             InvalidType: a parameter of the function has no type, or one without a schema.
         """
         self._check_open()
-        made = self._assembly.tool(tool)
+        made = self._assembly.checked_tool(tool)
         if self._engine is not None:
             self._engine.add_tool(made)
         else:
@@ -404,6 +408,12 @@ class AsyncSession:
         return self._commands
 
     # Inside
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     def _check_open(self) -> None:
         if self._closed:

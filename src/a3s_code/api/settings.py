@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -198,7 +198,7 @@ def fold(options: SessionOptions) -> Settings:
         safety=_safety(given),
         storage=_storage(given),
         identity=_identity(given),
-        tools=tuple(given.get("tools") or ()),
+        tools=_tools(given),
         missing=_missing(given),
     )
 
@@ -234,10 +234,11 @@ def _validate(given: dict[str, Any]) -> None:
 
 def _refuse_unsafe(given: dict[str, Any]) -> None:
     for name, feature in _SAFETY.items():
-        if given.get(name):
+        if given.get(name) not in (None, False):
             raise CapabilityMissing(
                 f"{name} was set, and this build has no {feature.removeprefix('the ')}.",
-                hint=f"leave {name} out, or deny what it would have guarded with permission_policy",
+                hint=f"leave {name} out; permission_policy with ask=['*'] and a "
+                "confirmation_manager sees every call of the model",
             )
 
 
@@ -251,6 +252,8 @@ def _sampling(given: dict[str, Any]) -> Sampling:
     if "temperature" not in given and "thinking_budget" not in given:
         return _NO_SAMPLING
     temperature = given.get("temperature")
+    if temperature is not None and not isinstance(temperature, int | float):
+        raise InvalidType(f"temperature is a {type(temperature).__name__}, not a number.")
     if temperature is not None and not 0 <= float(temperature) <= MAX_TEMPERATURE:
         hint = f"give a number from 0 to {MAX_TEMPERATURE}"
         raise InvalidValue(f"temperature is {temperature}.", hint=hint)
@@ -318,6 +321,13 @@ def _storage(given: dict[str, Any]) -> Storage:
 def _identity(given: dict[str, Any]) -> Identity:
     labels = {name: given[name] for name in Identity.__struct_fields__ if given.get(name)}
     return Identity(**labels) if labels else _NO_IDENTITY
+
+
+def _tools(given: dict[str, Any]) -> tuple[Tool | Callable[..., Any], ...]:
+    tools = given.get("tools") or ()
+    if not isinstance(tools, list | tuple):
+        raise InvalidType(f"tools is a {type(tools).__name__}, not a list.")
+    return tuple(cast("Sequence[Any]", tools))
 
 
 def _checked(given: dict[str, Any], name: str, kind: type) -> Any:  # noqa: ANN401 - checked here

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from a3s_code.api.agent import AsyncAgent
 from a3s_code.api.door import Door
@@ -52,7 +52,7 @@ class Session:
 
     @property
     def workspace(self) -> str:
-        """The directory it works in, as it was given."""
+        """The directory it works in, as an absolute path."""
         return self._inner.workspace
 
     @property
@@ -134,7 +134,11 @@ class Session:
         return self._door.call(self._inner.cancel_run(run_id))
 
     def history(self) -> list[JsonObject]:
-        """Give the conversation: `{"role", "content": [blocks]}`, oldest first."""
+        """
+        Give the conversation: `{"role", "content": [blocks]}`, oldest first.
+
+        Empty until the session is first used, also when its store knows it.
+        """
         return self._inner.history()
 
     def runs(self) -> list[JsonObject]:
@@ -331,6 +335,12 @@ class Session:
         """Give the commands of this session."""
         return self._inner.command_registry()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 class Agent:
     """
@@ -404,7 +414,9 @@ class Agent:
             self._door,
         )
 
-    def resume_session(self, session_id: str, options: SessionOptions | None = None) -> Session:
+    def resume_session(
+        self, session_id: str, options: SessionOptions | None = None, **keywords: Any
+    ) -> Session:
         """
         Go on with a stored session. A session of this id that is still open is closed.
 
@@ -415,7 +427,9 @@ class Agent:
             SessionNotFound: the store has no session of this id.
             StoreError: it cannot be read.
         """
-        return Session(self._door.call(self._inner.resume_session(session_id, options)), self._door)
+        return Session(
+            self._door.call(self._inner.resume_session(session_id, options, **keywords)), self._door
+        )
 
     def list_sessions(self) -> list[str]:
         """Name the open sessions and those in the agent's own store, sorted."""
@@ -429,3 +443,9 @@ class Agent:
         """Close every session and all connections; does nothing the second time."""
         self._door.call(self._inner.close())
         self._door.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -86,7 +86,7 @@ def function_tool(
         InvalidType: the signature cannot be a schema; the hint says what to change.
         InvalidValue: the name cannot be used, or `path` names no `str` parameter.
     """
-    name = _checked_name(name if name is not None else getattr(fn, "__name__", ""))
+    name = check_name(name if name is not None else getattr(fn, "__name__", ""))
     parameters = _parameters(fn, name)
     injected = tuple(key for key, hint, _ in parameters if hint is ToolContext)
     fields = [parameter for parameter in parameters if parameter[1] is not ToolContext]
@@ -107,7 +107,13 @@ _Parameter = tuple[str, Any, Any]
 """Name, type and default; `msgspec.NODEFAULT` for none."""
 
 
-def _checked_name(name: str) -> str:
+def check_name(name: str) -> str:
+    """
+    Give `name` back if a tool of the caller's own may have it.
+
+    Raises:
+        InvalidValue: it is malformed, or the name of a built-in tool in any case.
+    """
     if not _NAME.fullmatch(name):
         raise InvalidValue(
             f"{name!r} cannot be the name of a tool.",

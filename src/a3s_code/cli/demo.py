@@ -142,7 +142,7 @@ def _script() -> Script:
 def _report(run: dict[str, object], place: Path) -> None:
     _say("")
     _say(f"Run:       {run['id']}, {run['status']}, {run['event_count']} events")
-    _say(f"Record:    {place / 'record'}, every event of it durable")
+    _say(f"Record:    {place / 'record'}, every event of it durable; --keep keeps it")
 
 
 def _tests_pass(project: Path) -> bool:

@@ -23,7 +23,7 @@ ALLOWED_BY_DEFAULT = ("read", "ls", "glob", "grep", "write", "edit", "patch")
 
 HELP = """examples:
   a3s-code "What files handle authentication?"
-  a3s-code -m openai/gpt-4o --allow 'bash(pytest *)' "Fix the failing test"
+  a3s-code -m openai/gpt-4o --allow 'bash(pytest:*)' "Fix the failing test"
   a3s-code --json "Explain the auth module" | jq .
   a3s-code demo
 
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("prompt", help="what is to be done; or the word: demo")
+    parser.add_argument("prompt", nargs="?", default="", help="what is to be done; or: demo")
     parser.add_argument("-c", "--config", metavar="FILE", help="configuration file")
     parser.add_argument("-m", "--model", metavar="PROVIDER/MODEL", help="model that answers")
     parser.add_argument("-C", "--workspace", metavar="DIR", default=".", help="where it works")
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="RULE",
         action="append",
         default=[],
-        help="allow more, such as 'bash(pytest *)'; may be repeated",
+        help="allow more, such as 'bash(pytest:*)'; may be repeated",
     )
     parser.add_argument("--permissive", action="store_true", help="allow everything")
     return parser
@@ -79,6 +79,9 @@ def _prompt(given: argparse.Namespace) -> int:
     from a3s_code.cli.discovery import find
     from a3s_code.cli.transcript import show, show_json
 
+    if not given.prompt.strip():
+        sys.stderr.write(f"a3s-code: say what is to be done, or try the demo\n\n{HELP}\n")
+        return 2
     if not Path(given.workspace).is_dir():
         sys.stderr.write(f"a3s-code: {given.workspace} is no directory\n")
         return 2

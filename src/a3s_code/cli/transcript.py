@@ -29,6 +29,8 @@ def show(events: Iterable[AgentEvent], out: TextIO = sys.stdout, note: TextIO = 
         if event.event_type == "text_delta":
             text.add(event.text or "")
             continue
+        if event.event_type == "end" and not text.spoken:
+            text.add(event.text or "")
         status = 0 if event.event_type == "end" else status
         lines = notes.of(event)
         if lines or event.event_type in {"turn_end", "end", "error"}:
@@ -55,8 +57,10 @@ class _Text:
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._open = False
+        self.spoken = False
 
     def add(self, text: str) -> None:
+        self.spoken = True
         self._out.write(visible(text))
         self._out.flush()
         self._open = not text.endswith("\n")

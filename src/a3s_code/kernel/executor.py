@@ -222,16 +222,27 @@ class Executor:
         )
 
     async def _ask_hooks(self, action: Action) -> Deny | ToolCall | None:
-        return await self.hooks.before_tool(action) if self.hooks is not None else None
+        """Ask the hooks; whatever is no answer of theirs denies."""
+        if self.hooks is None:
+            return None
+        try:
+            verdict = await self.hooks.before_tool(action)
+        except Exception as error:  # noqa: BLE001 - hooks are foreign code; broken ones deny
+            return Deny(f"a hook failed: {type(error).__name__}: {error}")
+        if verdict is None or isinstance(verdict, Deny | ToolCall):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
+            return verdict
+        return Deny(f"a hook answered {verdict!r}, which is no decision")
 
     async def _decide(self, action: Action, veto: Deny | None, sink: Sink) -> _Step:
         decision = veto or self.gate.decide(action)
         if isinstance(decision, Ask):
             decision = await self.approver.approve(action, decision)
-        if isinstance(decision, Deny):
-            _close(action.target)
-            return self._deny(action.call, decision, sink)
-        return _Ready(action, decision)
+        if isinstance(decision, Allow):
+            return _Ready(action, decision)
+        _close(action.target)
+        if not isinstance(decision, Deny):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
+            decision = Deny(f"the approver answered {decision!r}, which is neither Allow nor Deny")
+        return self._deny(action.call, decision, sink)
 
     def _deny(self, call: ToolCall, decision: Deny, sink: Sink) -> _Refused:
         sink.emit(
@@ -295,7 +306,7 @@ class Executor:
         scope = asyncio.timeout(limit)
         try:
             async with scope:
-                return await action.tool.run(action.args, context)
+                observation = await action.tool.run(action.args, context)
         except TimeoutError:
             after = f" after {limit * 1000:.0f}ms" if limit and scope.expired() else ""
             return failure(f"Tool {name!r} timed out{after}.", "timeout", exit_code=124)
@@ -307,6 +318,10 @@ class Executor:
             return failure(f"{name} failed: {error.filename or error} not found", "not_found")
         except Exception as error:  # noqa: BLE001 - a tool is foreign code; the model is told
             return failure(f"{name} failed: {type(error).__name__}: {error}")
+        if not isinstance(observation, Observation):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
+            kind = type(observation).__name__
+            return failure(f"{name} failed: it returned a {kind}, not an Observation.")
+        return observation
 
     def _context(self, action: Action, sink: Sink) -> ToolContext:
         call = action.call

@@ -12,7 +12,7 @@ base class to inherit. Adding one is a struct of arguments and one function:
     async def words(args: WordsArgs, context: ToolContext) -> Observation:
         "Count the words of a text file."
         data = await context.files.read(context.resolved)
-        return Observation(str(len(data.split())))
+        return Observation(f"{args.file_path}: {len(data.split())}")
 """
 
 from __future__ import annotations
@@ -297,7 +297,8 @@ class ToolContext:
             UsageError: the tool was declared without `path`.
         """
         if self.target is None:
-            raise UsageError("This tool has no path.", hint="declare it with @tool(path=...)")
+            hint = 'declare it with @tool(path="…") or function_tool(fn, path="…")'
+            raise UsageError("This tool has no path.", hint=hint)
         return self.target
 
 
@@ -350,7 +351,15 @@ def tool(
     the summary that the model reads. `subject` is the field, or a function of the
     arguments, that permission patterns match; `path` by default, else the JSON of all
     arguments (SPEC 6.1).
+
+    Raises:
+        UsageError: `path` or `subject` is no field of `args`.
     """
+
+    for field in (path, subject):
+        if isinstance(field, str) and field not in args.__struct_fields__:
+            known = ", ".join(args.__struct_fields__)
+            raise UsageError(f"{args.__name__} has no field {field!r}; it has {known}.")
 
     def build(fn: Callable[[A, ToolContext], Awaitable[Observation]]) -> Tool:
         return Tool(
