@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -90,6 +93,23 @@ class House:
 def _leave(agent: Agent) -> None:
     if not agent.is_closed:
         agent.close()
+
+
+def run_python(code: str, *, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process of its own, and wait for its end."""
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def listed(text: str) -> list[str]:
+    """Give the words of a text."""
+    return text.split()
 
 
 def come(look: Callable[[], T | None]) -> T:

@@ -178,6 +178,31 @@ async def test_a_redactor_reaches_every_sink(sink: str, tmp_path: Path) -> None:
     assert b"s3cret" not in msgspec.json.encode(bench.log.records)
 
 
+class Greedy:
+    """Takes everything after `token=` away, up to the next blank."""
+
+    def redact(self, text: str) -> str:
+        return re.sub(r"token=\S+", "token=[redacted]", text)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="kernel/observation.py _redact_metadata redacts the encoded JSON, so a pattern that "
+    "reaches past a quote breaks it: DecodeError ends the run after the effect, without tool_end",
+)
+async def test_a_redactor_cannot_break_the_record_of_a_call(tmp_path: Path) -> None:
+    async def body(args: Given, context: ToolContext) -> Observation:
+        return Observation("token=abc", metadata={"before": "token=abc", "after": ["token=abc"]})
+
+    bench = Bench(tmp_path, [tool_of(body)])
+    bench.executor.redactor = Greedy()
+    (result,) = await bench.execute(call("probe"))
+
+    assert result.content == "token=[redacted]"
+    (ended,) = bench.all(ToolEnd)
+    assert ended.metadata == {"before": "token=[redacted]", "after": ["token=[redacted]"]}
+
+
 async def test_a_trace_says_how_large_and_how_good_a_call_was_and_not_what_it_showed(
     tmp_path: Path,
 ) -> None:
@@ -570,6 +595,34 @@ async def test_a_call_that_is_cancelled_at_the_question_is_not_active_any_more(
 
     assert "never" not in files(tmp_path)
     assert bench.executor.active == {}
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="kernel/executor.py _decide does not close action.target when the approver or a hook "
+    "is cancelled or raises; only what became a step is released",
+)
+async def test_a_call_that_is_cancelled_at_the_question_holds_no_file_open(tmp_path: Path) -> None:
+    absent = Absent()
+    bench = Bench(tmp_path, policy=PermissionPolicy(["read"], ask=["write"]), approver=absent)
+    await bench.execute(call("read", "c0", file_path="none"))
+    before = open_files()
+    running = asyncio.create_task(
+        bench.execute(
+            call("read", "c1", file_path="a"), call("write", "c2", file_path="a", content="")
+        )
+    )
+    await absent.asked.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    del running
+
+    assert open_files() == before
 
 
 async def test_output_is_shown_while_a_tool_still_runs(tmp_path: Path) -> None:

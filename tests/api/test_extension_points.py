@@ -1,0 +1,116 @@
+"""What the documents let a user replace; `tools/gen_extension_points.py` knows these names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from a3s_code import PermissionPolicy, SessionOptions
+from a3s_code.kernel.events import Record, SessionId, TextDelta
+from a3s_code.kernel.messages import Message, Text, Usage
+from a3s_code.kernel.ports import Action, Allow, Ask, Deny, ModelRequest, Reply, ReplyListener
+from a3s_code.testing import calls, says
+from api.house import House
+from kernel.bench import WatchedStore
+
+TOUCH = calls("bash", command="touch made")
+
+
+def test_a_policy_of_the_user_replaces_the_default_one(house: House) -> None:
+    """By default writing is allowed and commands are not; this policy has it the other way."""
+    policy = PermissionPolicy(allow=["bash(touch *)"], deny=["write"])
+    session = house.session(
+        TOUCH + calls("write", file_path="written", content=""),
+        says("Done."),
+        permission_policy=policy,
+    )
+    session.send("do both")
+
+    assert house.has("made")
+    assert not house.has("written")
+
+
+class Landlady:
+    """Allows what she likes, and is told everything."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, str]] = []
+
+    async def approve(self, action: Action, ask: Ask) -> Allow | Deny:
+        self.asked.append((action.tool.name, action.subject, ask.reason))
+        return Allow("she said so") if "made" in action.subject else Deny("not in this house")
+
+
+def test_an_approver_of_the_user_settles_what_is_asked(house: House) -> None:
+    landlady = Landlady()
+    session = house.session(
+        TOUCH + calls("bash", command="touch other") + calls("read", file_path="made"),
+        says("Done."),
+        confirmation_manager=landlady,
+    )
+    session.send("try")
+
+    assert house.has("made")
+    assert not house.has("other")
+    assert [(name, subject) for name, subject, _ in landlady.asked] == [
+        ("bash", "touch made"),
+        ("bash", "touch other"),
+    ]
+    assert all(reason for _, _, reason in landlady.asked)
+    assert "not in this house" in str(house.bodies[1]["messages"])
+
+
+class Cellar(WatchedStore):
+    """A store of the user: a list of records, and no base class of ours."""
+
+    async def load(self, session: SessionId) -> Sequence[Record]:
+        assert session == "job-1"
+        return await super().load(session)
+
+
+def test_a_store_of_the_user_keeps_the_session(house: House) -> None:
+    cellar = Cellar()
+    session = house.session(
+        says("Hello Ada."), says("Ada."), session_store=cellar, session_id="job-1"
+    )
+    session.send("I am Ada.")
+    assert cellar.durable == len(cellar.records) > 0
+
+    spoken = session.history()
+    later = house.agent.resume_session("job-1", SessionOptions(session_store=cellar))
+    assert later.history() == spoken
+    assert later.send("Who am I?").text == "Ada."
+    assert "Hello Ada." in str(house.bodies[1]["messages"])
+
+
+def test_a_function_of_the_user_becomes_a_tool(house: House) -> None:
+    def tickets(query: str, limit: int = 5) -> list[str]:
+        """Find open tickets by words in their title."""
+        return [f"{query} {n}" for n in range(limit)]
+
+    session = house.session(
+        calls("tickets", query="login", limit=2), says("Two."), tools=[tickets], permissive=True
+    )
+    session.send("what is open?")
+
+    assert '["login 0","login 1"]' in str(house.bodies[1]["messages"][-1]["content"])
+
+
+class Parrot:
+    """A model of the user: no server, and no base class of ours."""
+
+    ref = "own/parrot"
+    context_window = 1_000
+
+    async def reply(self, request: ModelRequest, listener: ReplyListener) -> Reply:
+        last = request.conversation.last
+        text = f"You said: {last.text if last else ''}"
+        listener.delta(TextDelta(text=text))
+        return Reply(Message("assistant", (Text(text),)), Usage(3, 4))
+
+
+def test_a_model_of_the_user_answers(house: House) -> None:
+    session = house.session(llm_client=Parrot())
+    result = session.send("polly")
+
+    assert (result.text, result.total_tokens) == ("You said: polly", 7)
+    assert house.server.requests == []

@@ -1,0 +1,274 @@
+"""`a3s-code "PROMPT"`: what it shows and how it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from a3s_code.testing import calls, calls_text, refuses, says
+from cli.terminal import PROGRAM, WAIT_S, Desk, Done, calls_made
+
+
+def complaint(done: Done) -> str:
+    """Give the one line that a wrong use is told with."""
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    return line
+
+
+# What is shown
+
+
+def test_the_answer_is_on_standard_output_and_nothing_else_is(desk: Desk) -> None:
+    desk.configure(says("It is in ", "auth.py."))
+    done = desk.run("Where is the login?")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "It is in auth.py.\n", "")
+    assert desk.server.requests[0].asked.users == ("Where is the login?",)
+
+
+def test_calls_are_shown_with_their_arguments_and_what_came_of_them(desk: Desk) -> None:
+    desk.put("a.txt", "alpha\n")
+    desk.configure(
+        says("Looking.") + calls("read", file_path="a.txt") + calls("read", file_path="b.txt"),
+        says("Alpha."),
+    )
+    done = desk.run("What is in it?")
+
+    assert done.stdout == "Looking.\nAlpha.\n"
+    lines = done.stderr.splitlines()
+    assert calls_made(lines) == ['-> read {"file_path":"a.txt"}', '-> read {"file_path":"b.txt"}']
+    assert "<- read" in lines
+    assert "<- read failed (1)" in lines
+    assert any("alpha" in line for line in lines)
+
+
+def test_a_long_output_is_shown_in_part_and_says_how_much_is_left(desk: Desk) -> None:
+    desk.put("long.txt", "".join(f"line {number}\n" for number in range(1, 41)))
+    desk.configure(calls("read", file_path="long.txt"), says("Long."))
+    done = desk.run("read it")
+
+    assert "line 6\n" in done.stderr
+    assert "line 7\n" not in done.stderr
+    assert "… 34 more lines" in done.stderr
+
+
+def test_json_is_one_event_a_line(desk: Desk) -> None:
+    desk.configure(calls("ls"), says("Nothing\nhere."))
+    done = desk.run("--json", "look")
+
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    kinds = [event["event_type"] for event in events]
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (kinds[0], kinds[-1]) == ("start", "end")
+    assert kinds.index("tool_start") < kinds.index("tool_end")
+    assert events[-1]["text"] == "Nothing\nhere."
+
+
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_what_could_deceive_is_made_visible(flags: tuple[str, ...], desk: Desk) -> None:
+    evil = "\x1b]0;owned\x07 \x1b[2J \u202egpj.exe\u200b"
+    desk.put("evil.txt", evil)
+    desk.put("AGENTS.md", evil)
+    desk.configure(
+        says(evil) + calls("read", file_path="evil.txt"),
+        calls_text("read", json.dumps({"file_path": evil}, ensure_ascii=False)),
+        calls("bash", command=evil),
+        says(evil),
+    )
+    done = desk.run(*flags, "look")
+
+    assert done.returncode == 0
+    for char in "\x1b\x07":
+        assert char not in done.stdout + done.stderr
+    if not flags:
+        assert "\u202e" not in done.stdout + done.stderr
+        assert "\\u202egpj.exe\\u200b" in done.stdout
+        assert "\\x1b[2J" in done.stderr
+
+
+def test_a_slash_command_is_answered(desk: Desk) -> None:
+    desk.configure()
+    done = desk.run("/tools")
+
+    assert "Tools:" in done.stdout
+
+
+# How it ends
+
+
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_a_run_that_fails_ends_with_1_and_says_why(flags: tuple[str, ...], desk: Desk) -> None:
+    desk.configure(default=refuses(401))
+    done = desk.run(*flags, "go")
+
+    assert done.returncode == 1
+    assert "openai/m1: the API key was refused" in (done.stdout if flags else done.stderr)
+    assert "Traceback" not in done.stderr
+    assert "sk-scripted" not in done.stdout + done.stderr
+
+
+def test_without_arguments_it_says_how_it_is_used(desk: Desk) -> None:
+    done = desk.run()
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "say what is to be done" in done.stderr
+    assert "a3s-code demo" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_flag_that_does_not_exist_is_named(desk: Desk) -> None:
+    done = desk.run("--turbo", "go")
+
+    assert done.returncode == 2
+    assert "--turbo" in done.stderr
+
+
+def test_help_is_an_answer(desk: Desk) -> None:
+    done = desk.run("--help")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "a3s-code demo" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["c", "config"])
+def test_a_configuration_that_is_not_there_is_named(name: str, desk: Desk) -> None:
+    dashes = "-" if len(name) == 1 else "--"
+
+    assert "gone.acl" in complaint(desk.run(f"{dashes}{name}", "gone.acl", "go"))
+
+
+def test_without_a_configuration_it_says_where_to_write_one(desk: Desk) -> None:
+    assert "write agent.acl here" in complaint(desk.run("go"))
+
+
+def test_a_wrong_configuration_is_told_with_its_place(desk: Desk) -> None:
+    desk.put(
+        "agent.acl", 'default_model = "openai/m1"\nproviders "openai" {\n  api_key = oops oops\n}\n'
+    )
+
+    assert "agent.acl:3:" in complaint(desk.run("go"))
+
+
+def test_a_missing_key_is_told_with_the_variable_that_should_have_it(desk: Desk) -> None:
+    desk.put(
+        "agent.acl",
+        'default_model = "anthropic/c"\n'
+        'providers "anthropic" { apiKey = env("ANTHROPIC_API_KEY") }\n',
+    )
+    line = complaint(desk.run("go"))
+
+    assert "ANTHROPIC_API_KEY is not set" in line
+    desk.environment["ANTHROPIC_API_KEY"] = ""
+    assert complaint(desk.run("go")) == line
+
+
+@pytest.mark.parametrize("model", ["nobody/m1", "m1", "nobody", "/"])
+def test_a_model_that_nobody_serves_is_told_with_those_who_do(model: str, desk: Desk) -> None:
+    desk.configure()
+
+    assert "providers here: openai" in complaint(desk.run("-m", model, "go"))
+    assert desk.server.requests == []
+
+
+def test_a_workspace_that_is_no_directory_is_told(desk: Desk) -> None:
+    desk.configure()
+    desk.put("file.txt")
+
+    assert "file.txt is no directory" in complaint(desk.run("-C", "file.txt", "go"))
+
+
+def test_a_rule_that_cannot_be_read_is_told_before_anything_runs(desk: Desk) -> None:
+    desk.configure()
+
+    assert "bash(echo" in complaint(desk.run("--allow", "bash(echo", "go"))
+    assert desk.server.requests == []
+
+
+# Which configuration, model and workspace
+
+
+def test_the_configuration_of_the_directory_is_used_and_the_flag_comes_first(desk: Desk) -> None:
+    desk.configure(says("from the flag"), file="flag.acl")
+    desk.configure(says("from the variable"), file="variable.acl")
+    desk.configure(says("from above"), file=".a3s/config.acl")
+    desk.put("deep/er/file.txt")
+    deep = desk.root / "deep/er"
+
+    assert desk.run("go", directory=deep).stdout == "from above\n"
+    desk.environment["A3S_CONFIG"] = str(desk.root / "variable.acl")
+    assert desk.run("go", directory=deep).stdout == "from the variable\n"
+    assert desk.run("-c", "../../flag.acl", "go", directory=deep).stdout == "from the flag\n"
+
+
+def test_another_model_answers_when_it_is_named(desk: Desk) -> None:
+    desk.configure(says("yes"))
+    desk.run("-m", "openai/other", "go")
+
+    assert desk.server.requests[0].asked.model == "other"
+
+
+def test_the_agent_works_in_the_directory_that_was_named(desk: Desk) -> None:
+    desk.put("there/.keep")
+    desk.configure(calls("write", file_path="new.txt", content="hello"), says("Done."))
+    desk.run("-C", "there", "go")
+
+    assert (desk.root / "there/new.txt").read_text() == "hello"
+
+
+# In a pipe and without an entry point
+
+
+@pytest.mark.xfail(strict=True, reason="a closed standard output is a traceback")
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_a_reader_that_has_seen_enough_is_no_failure(flags: tuple[str, ...], desk: Desk) -> None:
+    desk.configure(says("a" * 200_000, "b" * 200_000))
+    script = '"$@" | head -c 1 >/dev/null'
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", PROGRAM, *flags, "go"],
+        cwd=desk.root,
+        env=desk.variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
+
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.xfail(strict=True, reason="standard output is strict about what it can encode")
+def test_an_answer_that_the_terminal_cannot_encode_is_still_shown(desk: Desk) -> None:
+    desk.environment["PYTHONIOENCODING"] = "ascii"
+    desk.configure(says("Größe → 5"))
+    done = desk.run("go")
+
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "a3s_code",
+        pytest.param(
+            "a3s_code.cli.main",
+            marks=pytest.mark.xfail(strict=True, reason="nothing is called, and the status is 0"),
+        ),
+    ],
+)
+def test_it_runs_as_a_module_too(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--help"],
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
+
+    assert "usage: a3s-code" in done.stdout

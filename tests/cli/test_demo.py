@@ -1,0 +1,72 @@
+"""`a3s-code demo`: the main job, with real files and commands, and no model unless named."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cli.terminal import Desk, calls_made
+
+
+@pytest.fixture
+def temporary(desk: Desk, tmp_path: Path) -> Path:
+    """Give the directory that the command has for temporary files."""
+    place = tmp_path / "temporary"
+    place.mkdir()
+    desk.environment["TMPDIR"] = str(place)
+    return place
+
+
+def test_the_demo_mends_the_project_and_says_that_the_model_is_scripted(
+    desk: Desk, temporary: Path
+) -> None:
+    done = desk.run("demo")
+
+    assert done.returncode == 0, done.stderr
+    assert "SCRIPTED" in done.stderr
+    assert "All tests pass." in done.stdout
+    made = [line.split()[1] for line in calls_made(done.stderr.splitlines())]
+    assert made == ["ls", "bash", "grep", "read", "edit", "bash"]
+    assert "<- bash failed (1)" in done.stderr
+    assert done.stderr.splitlines()[-1].endswith("says OK")
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_is_kept_is_the_mended_project_and_its_record(desk: Desk, temporary: Path) -> None:
+    done = desk.run("demo", "--keep")
+
+    (place,) = temporary.iterdir()
+    assert f"Kept: {place}" in done.stderr
+    assert ">= least" in (place / "project/discounts.py").read_text()
+    assert list((place / "record").iterdir()) != []
+    again = subprocess.run(
+        ["python3", "-m", "unittest"], cwd=place / "project", capture_output=True, check=False
+    )
+    assert again.returncode == 0
+
+
+def test_a_real_model_needs_a_key(desk: Desk, temporary: Path) -> None:
+    done = desk.run("demo", "--model", "some-provider/m1")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "SOME_PROVIDER_API_KEY is not set" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_configuration_of_the_user_is_taken_for_a_real_model(desk: Desk, temporary: Path) -> None:
+    config = desk.put("mine.acl", desk.serve())
+    done = desk.run("demo", "--model", "openai/other", "-c", str(config))
+
+    assert done.returncode == 1, "the model that answers nothing has mended nothing"
+    assert desk.server.requests[0].asked.model == "other"
+    assert "SCRIPTED" not in done.stderr
+
+
+def test_the_demo_needs_no_home_and_reads_no_configuration(desk: Desk, temporary: Path) -> None:
+    desk.put("agent.acl", "this is { no configuration")
+    desk.environment["A3S_CONFIG"] = "/nowhere/agent.acl"
+
+    assert desk.run("demo").returncode == 0

@@ -1,0 +1,86 @@
+"""What a run looks like, from its events alone."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+
+from a3s_code import AgentEvent
+from a3s_code.cli.transcript import SHOWN_CHARS, show, show_json
+
+
+def shown(*events: AgentEvent) -> tuple[int, str, list[str]]:
+    """Give the status, the output and the lines of notes."""
+    out, note = io.StringIO(), io.StringIO()
+    status = show(events, out, note)
+    return status, out.getvalue(), note.getvalue().splitlines()
+
+
+def arguments(id_: str, *deltas: str) -> Iterable[AgentEvent]:
+    return (AgentEvent("tool_input_delta", delta, tool_id=id_) for delta in deltas)
+
+
+def test_arguments_of_calls_that_arrive_mixed_up_belong_to_their_calls() -> None:
+    _, _, notes = shown(
+        *arguments("a", '{"x"'),
+        *arguments("b", '{"y": '),
+        *arguments("a", ": 1}"),
+        *arguments("b", "2}"),
+        AgentEvent("tool_start", tool_name="second", tool_id="b"),
+        AgentEvent("tool_start", tool_name="first", tool_id="a"),
+    )
+
+    assert notes == ['-> second {"y": 2}', '-> first {"x": 1}']
+
+
+def test_arguments_of_an_attempt_that_was_cut_off_are_forgotten() -> None:
+    _, _, notes = shown(
+        AgentEvent("turn_start", turn=1),
+        *arguments("a", '{"half'),
+        AgentEvent("turn_start", turn=1),
+        *arguments("a", '{"whole": 1}'),
+        AgentEvent("tool_start", tool_name="t", tool_id="a"),
+    )
+
+    assert notes == ['-> t {"whole": 1}']
+
+
+def test_arguments_stand_on_one_line() -> None:
+    _, _, notes = shown(
+        *arguments("a", '{\n  "x": 1\n}'), AgentEvent("tool_start", tool_name="t", tool_id="a")
+    )
+
+    assert notes == ['-> t { "x": 1 }']
+
+
+def test_text_ends_its_line_before_a_note_and_at_the_end() -> None:
+    status, out, _ = shown(
+        AgentEvent("text_delta", "Looking"),
+        AgentEvent("tool_start", tool_name="ls", tool_id="a"),
+        AgentEvent("text_delta", "Done.\n"),
+        AgentEvent("end", "Done.\n"),
+    )
+
+    assert (status, out) == (0, "Looking\nDone.\n")
+
+
+def test_a_line_that_is_too_long_for_a_terminal_is_cut() -> None:
+    _, _, notes = shown(AgentEvent("tool_end", tool_name="t", tool_output="x" * 1_000, exit_code=0))
+
+    assert notes == ["<- t", "   " + "x" * SHOWN_CHARS]
+
+
+def test_a_failure_is_status_1_and_so_is_a_run_without_an_end() -> None:
+    error = AgentEvent("error", error="the model\x1b[2J is gone", error_kind="model")
+
+    assert shown(error) == (1, "", ["!! the model\\x1b[2J is gone"])
+    assert shown()[0] == 1
+    assert show_json([error], io.StringIO()) == 1
+    assert show_json([AgentEvent("end", "yes")], io.StringIO()) == 0
+
+
+def test_an_event_with_line_ends_is_still_one_line_of_json() -> None:
+    out = io.StringIO()
+    show_json([AgentEvent("end", "one\ntwo\u2028three")], out)
+
+    assert out.getvalue().count("\n") == 1

@@ -1,0 +1,65 @@
+"""The system prompt: a fixed core, and slots around it in a fixed order."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from a3s_code.harness.prompt import SystemPromptSlots, system_prompt, text
+
+CORE, IDENTITY, FORMAT = text("core"), text("identity"), text("response_format")
+
+slot = st.none() | st.text(max_size=20)
+
+
+def test_the_parts_stand_in_the_order_of_the_documents() -> None:
+    slots = SystemPromptSlots(
+        role="ROLE", guidelines="GUIDELINES", response_style="STYLE", extra="EXTRA"
+    )
+    prompt = system_prompt(slots)
+    places = [prompt.index(part) for part in ("ROLE", CORE, "GUIDELINES", "STYLE", "EXTRA")]
+
+    assert all(before < after for before, after in pairwise(places))
+
+
+def test_a_role_takes_the_place_of_the_identity_and_a_style_that_of_the_format() -> None:
+    plain, filled = (
+        system_prompt(slots)
+        for slots in (SystemPromptSlots(), SystemPromptSlots(role="R", response_style="S"))
+    )
+
+    assert plain.startswith(IDENTITY)
+    assert plain.endswith(FORMAT)
+    assert IDENTITY not in filled
+    assert FORMAT not in filled
+
+
+def test_a_slot_that_is_not_filled_leaves_no_trace() -> None:
+    prompt = system_prompt(SystemPromptSlots())
+
+    assert "## Guidelines" not in prompt
+    assert "\n\n\n" not in prompt
+    assert prompt == system_prompt(SystemPromptSlots(role="", guidelines="", extra=""))
+
+
+@given(st.builds(SystemPromptSlots, role=slot, guidelines=slot, response_style=slot, extra=slot))
+def test_no_slot_can_remove_the_core(slots: SystemPromptSlots) -> None:
+    prompt = system_prompt(slots)
+
+    assert CORE in prompt
+    for filled in (slots.role, slots.guidelines, slots.response_style, slots.extra):
+        assert (filled or "") in prompt
+
+
+def test_equal_slots_share_one_text() -> None:
+    one, two = (system_prompt(SystemPromptSlots(extra="same")) for _ in range(2))
+
+    assert one is two
+
+
+@pytest.mark.parametrize("name", ["core", "identity", "response_format", "summary"])
+def test_our_own_texts_are_part_of_the_package(name: str) -> None:
+    assert text(name) == text(name).strip() != ""
