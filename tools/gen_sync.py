@@ -116,7 +116,8 @@ def _method(fn: ast.FunctionDef | ast.AsyncFunctionDef, owner: str) -> list[str]
     if returns == "EventStream":
         call = f"self._door.stream(lambda: {call})"
     elif isinstance(fn, ast.AsyncFunctionDef):
-        call = f"self._door.call({call})"
+        way = "finish" if fn.name == "close" else "call"
+        call = f"self._door.{way}({call})"
     if returns == "AsyncSession":
         call = f"Session({call}, self._door)"
     if fn.name == "close" and owner == "AsyncAgent":

@@ -129,11 +129,6 @@ def test_compact_puts_the_middle_into_a_summary(house: House) -> None:
     assert "They counted." in str(house.bodies[-1]["messages"])
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="api/engine.py compact divides the tokens of all requests so far by the window: 650 % "
-    "here; it is the last reported usage that fills the window (DESIGN 6, compaction)",
-)
 def test_a_compaction_says_how_full_the_window_was(house: House) -> None:
     """Each request used 100,000 of 200,000 tokens, however many there were."""
     usage = Usage(prompt_tokens=100_000, completion_tokens=1)

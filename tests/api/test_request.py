@@ -132,12 +132,6 @@ def test_a_history_that_was_given_out_can_be_given_back(said: list[Message]) -> 
     assert parse("hi", history_rows(said)).history == said
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="api/request.py _row leaves out redacted thinking, the images of results and malformed "
-    "arguments, so history=session.history() is not the same conversation; redacted thinking is "
-    "wanted back unchanged by its provider",
-)
 @pytest.mark.parametrize(
     "message",
     [

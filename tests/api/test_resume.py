@@ -159,11 +159,6 @@ def _facts(session: Session) -> dict[str, Any]:
         "/clear",
         pytest.param(
             "/model openai/other",
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="api/assembly.py reopen takes the model of session_opened and not the one "
-                "that the log switched to, and _begin switches back",
-            ),
         ),
     ],
 )
@@ -303,12 +298,11 @@ def test_a_session_opens_again_after_its_process_was_killed(
     agent.close()
 
 
+@pytest.mark.parametrize("killed", ["openai"], indirect=True)
 @pytest.mark.xfail(
     strict=True,
-    reason="workspace/processes.py: a command outlives a harness that was killed; DESIGN 4 says "
-    "that it is killed too (PR_SET_PDEATHSIG, or a guard that watches a pipe)",
+    reason="a command outlives a harness that is killed; DESIGN 4 says it is killed with it",
 )
-@pytest.mark.parametrize("killed", ["openai"], indirect=True)
 def test_a_command_ends_with_the_process_that_started_it(killed: House) -> None:
     pid = int(killed.get("pid"))
     for _ in range(100):
@@ -318,11 +312,6 @@ def test_a_command_ends_with_the_process_that_started_it(killed: House) -> None:
     pytest.fail("the command goes on")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="api/engine.py recover answers every open call as unknown, although the log holds the "
-    "tool_end of those that ended and has no intent of those that never began",
-)
 @pytest.mark.parametrize("killed", ["openai"], indirect=True)
 def test_what_had_been_done_before_the_kill_is_not_said_to_be_unknown(
     killed: House, directory: Path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import shlex
 
 import pytest
 
@@ -26,7 +26,7 @@ def test_a_command_is_denied_where_nobody_can_be_asked_and_the_model_is_told_how
     assert (done.returncode, done.stdout) == (0, "I may not.\n")
     assert not (desk.root / "made.txt").exists()
     told = desk.server.requests[1].asked.last
-    assert "--allow 'bash(echo made > made.txt)'" in told
+    assert "--allow bash" in told
     assert "--permissive" in told
     assert "--allow" in done.stderr
 
@@ -44,21 +44,14 @@ def test_what_the_user_allows_runs(flags: tuple[str, ...], desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [
-        "touch made.txt",
-        pytest.param(
-            "echo made > made.txt",
-            marks=pytest.mark.xfail(
-                strict=True, reason="the rule names the whole text, the gate decides its parts"
-            ),
-        ),
-    ],
+    ["touch made.txt", "echo made > made.txt", "cd . && touch made.txt", "X=1 touch made.txt"],
 )
 def test_the_rule_that_a_denial_names_allows_the_call(command: str, desk: Desk) -> None:
     call = calls("bash", command=command)
     desk.configure(call, says("I may not."))
     desk.run("go")
-    rule = desk.server.requests[1].asked.last.partition("--allow '")[2].partition("'")[0]
+    told = desk.server.requests[1].asked.last
+    rule = shlex.split(told.partition("--allow ")[2].partition(", or")[0])[0]
     desk.configure(call, says("Done."))
     desk.run("--allow", rule, "go")
 
@@ -135,11 +128,6 @@ def test_ctrl_c_while_the_model_thinks_ends_with_130(desk: Desk) -> None:
     assert done.stderr.splitlines()[-1] == "a3s-code: interrupted"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=(TimeoutError, subprocess.TimeoutExpired),
-    reason="the thread that waits for the answer is joined when the loop is closed",
-)
 def test_ctrl_c_at_a_question_ends_with_130(desk: Desk) -> None:
     desk.configure(ECHO, says("never"))
     done = desk.answer("go", keys=b"\x03", wait_s=3.0)

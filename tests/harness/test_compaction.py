@@ -102,7 +102,6 @@ def test_no_cut_parts_a_call_from_its_result_and_nothing_is_lost(
         assert not parts[1]
 
 
-@pytest.mark.xfail(strict=True, raises=IndexError, reason="it looks behind the last message")
 def test_no_tail_at_all_may_be_asked_for() -> None:
     messages = conversation([1, 0])
 

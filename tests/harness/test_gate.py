@@ -164,6 +164,115 @@ def test_a_search_is_held_against_its_text_and_its_path() -> None:
         assert isinstance(PolicyGate(policy.compile()).decide(search), Deny)
 
 
+LINK = Target("secrets", "lnk")
+
+
+@pytest.mark.parametrize(
+    ("rule", "pattern", "target"),
+    [
+        ("search(* secrets)", "key", Target("secrets", "secrets")),
+        ("search(* secrets)", "key", LINK),
+        ("search(* lnk)", "key", LINK),
+        ("search(* secrets/**)", "key", Target("secrets/k", "lnk/k")),
+        ("search(secrets/* .)", "{secrets,a}/*", Target(".", ".")),
+    ],
+)
+def test_a_search_is_denied_in_every_spelling_of_its_place(
+    rule: str, pattern: str, target: Target
+) -> None:
+    search = tool(
+        SearchArgs,
+        effect=Effect.READ,
+        path="path",
+        subject=lambda args: f"{args.pattern} {args.path}",
+        name="search",
+    )(_run)
+    policy = PermissionPolicy(deny=[rule], default_decision="allow")
+    for spelled in (target.spelled, f"./{target.spelled}", f"{ROOT}/{target.spelled}"):
+        asked = action(search, SearchArgs(pattern, spelled), target=target)
+        assert isinstance(PolicyGate(policy.compile(), ROOT).decide(asked), Deny), spelled
+
+
+# Protected places
+
+PROTECTED = (".git/config", ".GIT./hooks/x", "a/.git", ".vscode/tasks.json", ".bashrc")
+
+
+@pytest.mark.parametrize("path", PROTECTED)
+@pytest.mark.parametrize("name", ["write", "edit", "patch"])
+def test_a_protected_place_needs_approval_without_a_policy(name: str, path: str) -> None:
+    of = on_path(name, Effect.WRITE)
+    for target in (Target(path, path), Target(path, "lnk"), Target("real", path)):
+        decision = PolicyGate().decide(action(of, PathArgs(target.spelled), target=target))
+        assert isinstance(decision, Ask)
+        assert "protected" in decision.reason
+
+
+@pytest.mark.parametrize("path", PROTECTED)
+def test_neither_a_wildcard_nor_the_default_grants_a_protected_place(path: str) -> None:
+    for policy in (
+        PermissionPolicy(default_decision="allow"),
+        PermissionPolicy(["write"], default_decision="deny"),
+        PermissionPolicy(["write(**)", "write(.*/**)"], default_decision="allow"),
+        PermissionPolicy(["*"]),
+    ):
+        assert isinstance(on_file(policy, "write", path), Ask)
+        assert isinstance(on_file(policy, "write", path, "lnk"), Ask)
+        assert isinstance(on_file(policy, "write", "ordinary"), Allow)
+
+
+def test_a_rule_that_names_it_and_the_permissive_policy_grant_a_protected_place() -> None:
+    for policy in (
+        PermissionPolicy(["write(.git/config)"], default_decision="deny"),
+        PermissionPolicy([f"write({ROOT}/.git/config)"], default_decision="deny"),
+        PermissionPolicy.permissive(),
+        PermissionPolicy(enabled=False),
+    ):
+        assert isinstance(on_file(policy, "write", ".git/config"), Allow)
+    denied = PermissionPolicy(["write(.git/config)"], ["write(.git/**)"])
+    assert isinstance(on_file(denied, "write", ".git/config"), Deny)
+    assert isinstance(on_file(PermissionPolicy(default_decision="deny"), "write", ".git"), Deny)
+
+
+def test_reading_a_protected_place_is_decided_as_any_reading() -> None:
+    gate = PolicyGate(PermissionPolicy(default_decision="allow").compile(), ROOT)
+    target = Target(".git/config", ".git/config")
+    reading = action(on_path("read", Effect.READ), PathArgs(".git/config"), target=target)
+    assert isinstance(gate.decide(reading), Allow)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "echo x > .git/config",
+        "echo x >> .GIT/config",
+        f"echo x > {ROOT}/.git/config",
+        "echo x | tee .bashrc",
+        "cp x .git/hooks/pre-commit",
+        "sudo cp x .git/hooks/pre-commit",
+        "sh -c 'mkdir .claude'",
+        "cd .git/hooks && echo x > pre-commit",
+        "cd .git && cp ../x config",
+        "echo x > .g*/config",
+    ],
+)
+def test_a_command_that_is_seen_to_write_a_protected_place_needs_approval(command: str) -> None:
+    for policy in (
+        PermissionPolicy(default_decision="allow"),
+        PermissionPolicy(["bash"], default_decision="allow"),
+        PermissionPolicy(["bash(*)", "write(**)"]),
+    ):
+        assert isinstance(bash(policy, command), Ask)
+    assert isinstance(bash(PermissionPolicy.permissive(), command), Allow)
+
+
+def test_a_rule_that_names_the_command_grants_its_protected_place() -> None:
+    policy = PermissionPolicy(["bash(rm -rf .git)", "bash(echo *)", "write(.git/config)"])
+    assert isinstance(bash(policy, "rm -rf .git"), Allow)
+    assert isinstance(bash(policy, "echo x > .git/config"), Allow)
+    assert isinstance(bash(policy, "echo x > .git/hooks/x"), Ask)
+
+
 # Shell commands
 
 
@@ -228,6 +337,54 @@ def test_a_wildcard_does_not_reach_out_of_the_workspace() -> None:
     ):
         assert isinstance(bash(policy, command), Ask), command
     assert isinstance(bash(PermissionPolicy(["bash(cat /etc/passwd)"]), "cat /etc/passwd"), Allow)
+
+
+@pytest.mark.parametrize(
+    ("rule", "command"),
+    [
+        ("bash(grep *)", "grep -ie. /etc/passwd"),
+        ("bash(grep *)", "grep -he. ../secret.txt"),
+        ("bash(diff *)", "diff --to-file=../secret.txt f"),
+        ("bash(dd *)", "dd if=../secret.txt"),
+        ("bash(tar *)", "tar -cf../PWNED f"),
+        ("bash(tar *)", "tar -C.. -c secret.txt"),
+        ("bash(git *)", "git blame --contents=../secret.txt f"),
+    ],
+)
+def test_nor_by_the_value_of_an_option(rule: str, command: str) -> None:
+    assert isinstance(bash(PermissionPolicy([rule], default_decision="deny"), command), Ask)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "split --filter='rm v' f",
+        "logsave - rm v",
+        "capsh -- -c 'rm v'",
+        "dpkg --pre-invoke='rm v' -i x",
+        "tclsh <<< 'exec rm v'",
+        "python3 /dev/stdin <<E\nimport os\nE",
+        "python3 -W ignore -c 'rm v'",
+        "tar cIf 'rm v;cat' o.tar f",
+        "sed -ne '1e rm v' f",
+        "BASH_ENV='$(rm v)' bash x.sh",
+        "PS4='$(rm v)'; set -x; ls",
+        "GIT_EXTERNAL_DIFF='rm v' git diff",
+        "uv run rm v",
+        "uv run --with x sh -c 'rm v'",
+        "poetry run python -c 'x'",
+    ],
+)
+def test_a_denied_command_is_not_started_by_another_one_unseen(command: str) -> None:
+    policy = PermissionPolicy(deny=["bash(rm *)", "bash(rm)"], default_decision="allow")
+    assert not isinstance(bash(policy, command), Allow)
+
+
+def test_a_runner_of_a_project_is_granted_by_its_own_rule_unless_it_starts_a_shell() -> None:
+    policy = PermissionPolicy(["bash(uv run *)"])
+    assert isinstance(bash(policy, "uv run pytest -q tests"), Allow)
+    assert isinstance(bash(policy, "uv run sh -c 'rm v'"), Ask)
+    assert isinstance(bash(policy, "uv run python -c 'x'"), Ask)
 
 
 def test_a_redirection_is_a_write() -> None:

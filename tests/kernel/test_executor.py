@@ -185,11 +185,6 @@ class Greedy:
         return re.sub(r"token=\S+", "token=[redacted]", text)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="kernel/observation.py _redact_metadata redacts the encoded JSON, so a pattern that "
-    "reaches past a quote breaks it: DecodeError ends the run after the effect, without tool_end",
-)
 async def test_a_redactor_cannot_break_the_record_of_a_call(tmp_path: Path) -> None:
     async def body(args: Given, context: ToolContext) -> Observation:
         return Observation("token=abc", metadata={"before": "token=abc", "after": ["token=abc"]})
@@ -601,11 +596,6 @@ def open_files() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="kernel/executor.py _decide does not close action.target when the approver or a hook "
-    "is cancelled or raises; only what became a step is released",
-)
 async def test_a_call_that_is_cancelled_at_the_question_holds_no_file_open(tmp_path: Path) -> None:
     absent = Absent()
     bench = Bench(tmp_path, policy=PermissionPolicy(["read"], ask=["write"]), approver=absent)

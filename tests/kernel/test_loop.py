@@ -438,11 +438,6 @@ async def test_a_call_that_was_done_before_the_stop_is_not_told_to_be_unfinished
     assert not first.is_error
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="kernel/loop.py clears `results` in _act, after _check and _repetition may have ended "
-    "the run; a provider that numbers calls anew in each turn then gets a result of another call",
-)
 async def test_a_result_is_never_taken_for_that_of_a_later_call_with_the_same_id(
     tmp_path: Path,
 ) -> None:

@@ -291,3 +291,23 @@ async def test_a_runaway_pattern_ends_with_the_deadline(
     finder.put("a.txt", "a" * 5_000 + "\n")
     hits = await asyncio.wait_for(finder.grep("(a+)+b"), 20)
     assert hits == GrepHits("", 0, 0, truncated=True)
+
+
+async def test_the_name_of_a_file_forges_no_line_and_moves_no_terminal(finder: Finder) -> None:
+    finder.put("forge/x\n./README.md", "forged\n")
+    finder.put("forge/99:k\n7:z", "forged\n")
+    finder.put("forge/esc\x1b[31m", "forged\n")
+    lines = (await finder.grep("forged")).text.splitlines()
+    assert lines == [
+        "forge/99:k\\n7:z:1:forged",
+        "forge/esc\\x1b[31m:1:forged",
+        "forge/x\\n./README.md:1:forged",
+    ]
+    assert (await finder.grep("forged", "forge/esc\x1b[31m")).text == "forge/esc\\x1b[31m:1:forged"
+
+
+async def test_a_remark_on_a_binary_file_is_taken_for_no_name(finder: Finder) -> None:
+    finder.put("many", b"bulk\n" * 50_000 + b"\0" + b"bulk\n" * 10)
+    finder.put("zlast", "bulk end\n")
+    shown = await finder.grep("bulk (x|end)|^bulk$")
+    assert all(line.startswith(("many:", "zlast:")) for line in shown.text.splitlines())

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from a3s_code.api.settings import Opening, Settings
 from a3s_code.errors import CapabilityMissing, InvalidValue, SessionNotFound, StoreError
 from a3s_code.harness.prompt import system_prompt
+from a3s_code.kernel import state
 from a3s_code.kernel.events import ModelSwitched, Record, SessionId, SessionOpened
 from a3s_code.kernel.ports import Model, Store
 from a3s_code.kernel.tool import Tool, ToolSet
@@ -258,7 +259,7 @@ class Assembly:
         opened = records[0].event if records else None
         if not isinstance(opened, SessionOpened):
             raise StoreError(f"The log of session {session_id!r} has no beginning.")
-        model = settings.model or opened.model
+        model = settings.model or state.fold(records).model
         if settings.llm_client is None:
             self.config.resolve_model(model)
         return Opening(session_id, opened.workspace, model, self._with_keys(settings))

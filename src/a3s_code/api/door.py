@@ -47,6 +47,14 @@ class Door:
         stream.keep(self)
         return stream
 
+    def finish(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine that closes something; nothing is left to close without the loop."""
+        portal = self._portal
+        if portal is not None and portal.is_stopping:
+            coroutine.close()
+        else:
+            self.call(coroutine)
+
     def close(self) -> None:
         """Stop the loop, if there is one."""
         with self._lock:

@@ -12,11 +12,10 @@ import hashlib
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 from a3s_code.api.request import Request
 from a3s_code.api.works import Works
-from a3s_code.capabilities.commands import Command, CommandContext, CommandOutput
+from a3s_code.capabilities.commands import Command, CommandContext, CommandOutput, output_of
 from a3s_code.errors import (
     A3SError,
     LimitReached,
@@ -34,6 +33,7 @@ from a3s_code.kernel.events import (
     AgentStart,
     CapabilityWasMissing,
     ContextCompacted,
+    EffectIntended,
     HistoryAppended,
     HistoryReplaced,
     HistorySupplied,
@@ -45,6 +45,8 @@ from a3s_code.kernel.events import (
     RunStarted,
     RunStatusChanged,
     TokensSpent,
+    ToolEnd,
+    TurnStart,
 )
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.ledger import canonical
@@ -186,10 +188,13 @@ class Engine:
     async def _within_limit(self, loop: Loop, transcript: Transcript, request: Request) -> Answer:
         limit_ms = self.behaviour.limits.max_execution_ms
         transcript.add(user(request.prompt, request.attachments))
+        scope = asyncio.timeout(limit_ms / 1000 if limit_ms else None)
         try:
-            async with asyncio.timeout(limit_ms / 1000 if limit_ms else None):
+            async with scope:
                 return await loop.run(transcript)
         except TimeoutError as error:
+            if not scope.expired():
+                raise
             raise LimitReached(
                 f"The run took longer than max_execution_time_ms ({limit_ms} ms).",
                 hint="raise max_execution_time_ms, or ask for less at once",
@@ -250,9 +255,22 @@ class Engine:
                 self.log.append(RunStatusChanged(status="failed", error=gone), run.id)
         last = self.log.state.conversation.last
         if last is not None and last.calls:
-            unknown = "Outcome unknown: the process ended while this ran. Check before repeating."
-            results = tuple(ToolResult(call.id, unknown, is_error=True) for call in last.calls)
+            results = tuple(map(self._recovered, last.calls))
             self.log.append(HistoryAppended(message=Message("tool", results)))
+
+    def _recovered(self, call: ToolCall) -> ToolResult:
+        """Say of a call without result what the log knows of it."""
+        for record in reversed(self.log.records):
+            event = record.event
+            if isinstance(event, ToolEnd) and event.id == call.id:
+                return ToolResult(call.id, event.output, event.exit_code != 0)
+            if isinstance(event, EffectIntended) and event.call_id == call.id:
+                break
+            if isinstance(event, TurnStart):
+                gone = "Not run: the process ended before it was started."
+                return ToolResult(call.id, gone, is_error=True)
+        unknown = "Outcome unknown: the process ended while this ran. Check before repeating."
+        return ToolResult(call.id, unknown, is_error=True)
 
     # Calls of the host
 
@@ -319,9 +337,10 @@ class Engine:
     ) -> CommandOutput:
         """Run a command's handler; blocking ones in a thread, so that they may call us back."""
         if command.blocking:
-            return cast("CommandOutput", await asyncio.to_thread(command.execute, args, context))
-        output = command.execute(args, context)
-        return await output if inspect.isawaitable(output) else output
+            given = await asyncio.to_thread(command.execute, args, context)
+        else:
+            given = command.execute(args, context)
+        return output_of(await given if inspect.isawaitable(given) else given)
 
     # Changes of the conversation
 
@@ -371,7 +390,7 @@ class Engine:
         sink.emit(TokensSpent(usage=usage, purpose="compact"))
         shorter = (*head, summary, *tail)
         sink.emit(HistoryReplaced(messages=shorter, reason="compact"))
-        used = self.log.state.usage.prompt_tokens / model.context_window * 100
+        used = self.log.state.last_usage.total_tokens / model.context_window * 100
         sink.emit(
             ContextCompacted(
                 session_id=session,

@@ -116,6 +116,11 @@ class Portal:
         return self.call(run())
 
     @property
+    def is_stopping(self) -> bool:
+        """`close` was called."""
+        return self._stopping
+
+    @property
     def is_open(self) -> bool:
         return not self._loop.is_closed()
 

@@ -40,10 +40,8 @@ class _Thinking(msgspec.Struct, frozen=True, tag="thinking"):
     signature: str = ""
 
 
-class _ToolResult(msgspec.Struct, frozen=True, tag="tool_result"):
-    tool_use_id: str
-    content: str | tuple[Text, ...] = ""
-    is_error: bool = False
+class _RedactedThinking(msgspec.Struct, frozen=True, tag="redacted_thinking"):
+    data: str
 
 
 class _Source(msgspec.Struct, frozen=True):
@@ -55,7 +53,13 @@ class _Image(msgspec.Struct, frozen=True, tag="image"):
     source: _Source
 
 
-_Block = Text | ToolCall | _Thinking | _ToolResult | _Image
+class _ToolResult(msgspec.Struct, frozen=True, tag="tool_result"):
+    tool_use_id: str
+    content: str | tuple[Text | _Image, ...] = ""
+    is_error: bool = False
+
+
+_Block = Text | ToolCall | _Thinking | _RedactedThinking | _ToolResult | _Image
 
 
 class _Message(msgspec.Struct, frozen=True):
@@ -148,13 +152,27 @@ def _block(given: _Block) -> Block:
     match given:
         case _Thinking():
             return Thinking(given.thinking, given.signature)
-        case _ToolResult(content=content):
-            plain = content if isinstance(content, str) else "\n".join(t.text for t in content)
-            return ToolResult(given.tool_use_id, plain, given.is_error)
-        case _Image(source=source):
-            return Attachment(base64.b64decode(source.data, validate=True), source.media_type)
+        case _RedactedThinking(data=data):
+            return Thinking("", redacted=data)
+        case _ToolResult():
+            return _tool_result(given)
+        case _Image():
+            return _image(given)
         case _:
             return given
+
+
+def _tool_result(given: _ToolResult) -> ToolResult:
+    if isinstance(given.content, str):
+        return ToolResult(given.tool_use_id, given.content, given.is_error)
+    text = "\n".join(part.text for part in given.content if isinstance(part, Text))
+    images = tuple(_image(part) for part in given.content if isinstance(part, _Image))
+    return ToolResult(given.tool_use_id, text, given.is_error, images)
+
+
+def _image(given: _Image) -> Attachment:
+    source = given.source
+    return Attachment(base64.b64decode(source.data, validate=True), source.media_type)
 
 
 def history_rows(messages: Sequence[Message]) -> list[JsonObject]:
@@ -171,18 +189,27 @@ def _block_row(block: Block) -> JsonObject:
     match block:
         case Text(text=text):
             return {"type": "text", "text": text}
+        case Thinking(redacted=data) if data:
+            return {"type": "redacted_thinking", "data": data}
         case Thinking(text=text, signature=signature):
             return {"type": "thinking", "thinking": text, "signature": signature}
-        case ToolCall(id=id_, name=name, input=given):
-            return {"type": "tool_use", "id": id_, "name": name, "input": given}
+        case ToolCall(id=id_, name=name, input=given, malformed=malformed):
+            row = {"type": "tool_use", "id": id_, "name": name, "input": given}
+            return row if malformed is None else {**row, "malformed": malformed}
         case ToolResult() as result:
             return {
                 "type": "tool_result",
                 "tool_use_id": result.tool_use_id,
-                "content": result.content,
+                "content": _content(result),
                 "is_error": result.is_error,
             }
         case Attachment(data=data, media_type=kind):
             encoded = base64.b64encode(data).decode()
             source = {"type": "base64", "media_type": kind, "data": encoded}
             return {"type": "image", "source": source}
+
+
+def _content(result: ToolResult) -> str | list[JsonObject]:
+    if not result.images:
+        return result.content
+    return [_block_row(Text(result.content)), *map(_block_row, result.images)]

@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # a session that is not awake imports no event loop
     from a3s_code.api.stream import EventStream
 
 TRACE_SCHEMA = "a3s.trace_event.v1"
+_NO_LISTS: JsonObject = {"metadata_keys": [], "artifact_uris": []}
 
 Prompt = str | Mapping[str, Any]
 History = Sequence[Mapping[str, Any]]
@@ -208,7 +209,7 @@ class AsyncSession:
         """List every tool call with its duration and size, without its output; SPEC 4.2."""
         records = self._engine.log.records if self._engine else ()
         traces = [r.event for r in records if isinstance(r.event, TraceRecorded)]
-        return [{"schema": TRACE_SCHEMA, **_row(trace)} for trace in traces]
+        return [{"schema": TRACE_SCHEMA, **_NO_LISTS, **_row(trace)} for trace in traces]
 
     async def get_artifact(self, artifact_uri: str) -> JsonObject | None:
         """

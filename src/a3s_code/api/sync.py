@@ -186,7 +186,7 @@ class Session:
 
     def close(self) -> None:
         """Stop what runs and refuse everything later; does nothing the second time."""
-        self._door.call(self._inner.close())
+        self._door.finish(self._inner.close())
 
     def tool(self, name: str, args: Mapping[str, Any]) -> ToolResult:
         """
@@ -441,7 +441,7 @@ class Agent:
 
     def close(self) -> None:
         """Close every session and all connections; does nothing the second time."""
-        self._door.call(self._inner.close())
+        self._door.finish(self._inner.close())
         self._door.close()
 
     def __enter__(self) -> Self:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -76,7 +76,8 @@ class SlashCommand(Protocol):
 
 
 Handler: TypeAlias = Callable[[str, dict[str, Any]], Any]
-Execute: TypeAlias = Callable[[str, CommandContext], CommandOutput | Awaitable[CommandOutput]]
+Execute: TypeAlias = Callable[[str, CommandContext], Any]
+"""Gives a `CommandOutput`, or what `output_of` makes one of, or something to await for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,30 +150,34 @@ def parse(text: str) -> tuple[str, str] | None:
 def _from_function(name: str, description: str, handler: Handler | None) -> Command:
     if not callable(handler):
         raise InvalidType(f"The handler of /{name} cannot be called.", hint="pass a function")
-    is_async = inspect.iscoroutinefunction(handler)
 
-    async def later(args: str, context: CommandContext) -> CommandOutput:
-        return _output(await handler(args, msgspec.structs.asdict(context)))
+    def execute(args: str, context: CommandContext) -> Any:  # noqa: ANN401 - settled by `run`
+        return handler(args, msgspec.structs.asdict(context))
 
-    def now(args: str, context: CommandContext) -> CommandOutput:
-        return _output(handler(args, msgspec.structs.asdict(context)))
-
-    return Command(name, description, None, later if is_async else now, not is_async)
+    return Command(name, description, None, execute, not _is_async(handler))
 
 
 def _from_object(command: SlashCommand) -> Command:
     execute = getattr(command, "execute", None)
-    if not callable(execute):
+    name, description = getattr(command, "name", None), getattr(command, "description", None)
+    if not callable(execute) or not isinstance(name, str) or not isinstance(description, str):
         raise InvalidType(
             f"{type(command).__name__} is no command.", hint="give it name, description, execute"
         )
     usage = getattr(command, "usage", None)
-    blocking = not inspect.iscoroutinefunction(execute)
-    return Command(command.name, command.description, usage, command.execute, blocking)
+    return Command(name, description, usage, execute, not _is_async(execute))
 
 
-def _output(value: object) -> CommandOutput:
-    return value if isinstance(value, CommandOutput) else CommandOutput(str(value))
+def _is_async(function: Callable[..., Any]) -> bool:
+    call = getattr(function, "__call__", None)  # noqa: B004 - an object may have an async one
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+
+
+def output_of(value: object) -> CommandOutput:
+    """Take what a handler gave: an output as it is, nothing as no text, the rest as text."""
+    if isinstance(value, CommandOutput):
+        return value
+    return CommandOutput("" if value is None else str(value))
 
 
 def _cost(args: str, context: CommandContext) -> CommandOutput:  # noqa: ARG001 - a command

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import shlex
 import sys
+import threading
 from collections.abc import Callable
 
 from a3s_code.cli.visible import visible
+from a3s_code.harness.unattended import rule_for
 from a3s_code.kernel.ports import Action, Allow, Approver, Ask, Deny
 
 
@@ -21,20 +25,39 @@ class Terminal:
         shown = visible(f"{action.tool.name}: {action.subject}")
         question = f"\n{ask.reason}\n  {shown}\nAllow this call? [y/N] "
         async with self._lock:
-            answer = await asyncio.to_thread(self._ask, question)
+            answer = await _answered(self._ask, question)
         if answer.strip().lower() in {"y", "yes"}:
             return Allow("confirmed at the terminal")
         return Deny("the user said no; do not try the same again")
+
+
+async def _answered(ask: Callable[[str], str], question: str) -> str:
+    """Ask in a thread that nobody has to wait for: Ctrl-C leaves it at its question."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[str] = loop.create_future()
+
+    def wait() -> None:
+        said = ask(question)
+        with contextlib.suppress(RuntimeError):  # the loop may be closed by now
+            loop.call_soon_threadsafe(_settle, answer, said)
+
+    threading.Thread(target=wait, name="a3s-question", daemon=True).start()
+    return await answer
+
+
+def _settle(answer: asyncio.Future[str], said: str) -> None:
+    if not answer.done():
+        answer.set_result(said)
 
 
 class NoTerminal:
     """Denies, and names the flag that would allow it."""
 
     async def approve(self, action: Action, ask: Ask) -> Deny:
-        rule = f"{action.tool.name}({action.subject})"
+        flag = f"--allow {shlex.quote(rule_for(action))}"
         return Deny(
             f"{ask.reason}; there is no terminal to confirm it at. "
-            f"The user can allow it with --allow {rule!r}, or everything with --permissive."
+            f"The user can allow it with {flag}, or everything with --permissive."
         )
 
 

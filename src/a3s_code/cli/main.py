@@ -7,6 +7,7 @@ Exit status: 0 answered, 1 the run failed, 2 wrong use or configuration, 130 int
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -35,6 +36,9 @@ such as running commands, is asked for at the terminal; without one it is denied
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; what it prints goes to standard output, notes to standard error."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         if given[:1] == ["demo"]:
             from a3s_code.cli.demo import main as demo
@@ -44,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except A3SError as error:
         sys.stderr.write(f"a3s-code: {error}\n")
         return 2
+    except BrokenPipeError:  # who reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         sys.stderr.write("\na3s-code: interrupted\n")
         return INTERRUPTED
@@ -109,3 +116,7 @@ def _policy(rules: Sequence[str]) -> PermissionPolicy | None:
     if not rules:
         return None
     return PermissionPolicy(allow=[*ALLOWED_BY_DEFAULT, *rules], default_decision="ask")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -49,7 +49,7 @@ def split(
     start, end = min(head, len(messages)), max(0, len(messages) - tail)
     if start < len(messages) and messages[start].role == "tool":
         start += 1
-    while end > start and messages[end].role == "tool":
+    while start < end < len(messages) and messages[end].role == "tool":
         end -= 1
     end = max(start, end)
     return messages[:start], messages[start:end], messages[end:]

@@ -13,7 +13,7 @@ matter, the rest one after the other, results in the order of the calls.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -186,9 +186,13 @@ class Executor:
             action = self._decode(call, authority)
             if isinstance(action, Observation):
                 return _Refused(call, action)
-            verdict = await self._ask_hooks(action)
-            if not isinstance(verdict, ToolCall):
-                return await self._decide(action, verdict, sink)
+            try:
+                verdict = await self._ask_hooks(action)
+                if not isinstance(verdict, ToolCall):
+                    return await self._decide(action, verdict, sink)
+            except BaseException:
+                _close(action.target)
+                raise
             _close(action.target)
             call = verdict
         return self._deny(call, Deny("the hooks kept rewriting this call"), sink)
@@ -292,24 +296,21 @@ class Executor:
         return observed
 
     async def _dispatch(self, action: Action, sink: Sink) -> Observation:
-        async def run() -> Observation:
+        if self.dispatcher is None:
             return await self._guarded(action, sink)
+        return await self.dispatcher.dispatch(action, lambda: self._guarded(action, sink))
 
-        if self.dispatcher is not None:
-            return await self.dispatcher.dispatch(action, run)
-        return await run()
-
-    async def _guarded(self, action: Action, sink: Sink) -> Observation:
+    async def _guarded(self, action: Action, sink: Sink) -> Observation:  # noqa: PLR0911 - one for each way to fail
         """Run the tool's function; the border where whatever it raises becomes its failure."""
         name, limit = action.tool.name, self.tool_timeout_s
         context = self._context(action, sink)
-        scope = asyncio.timeout(limit)
         try:
-            async with scope:
-                observation = await action.tool.run(action.args, context)
+            observation = await _within(limit, action.tool.run(action.args, context))
+        except _Late:
+            text = f"Tool {name!r} timed out after {(limit or 0) * 1000:.0f}ms."
+            return failure(text, "timeout", exit_code=124)
         except TimeoutError:
-            after = f" after {limit * 1000:.0f}ms" if limit and scope.expired() else ""
-            return failure(f"Tool {name!r} timed out{after}.", "timeout", exit_code=124)
+            return failure(f"Tool {name!r} timed out.", "timeout", exit_code=124)
         except StoreError:
             raise
         except A3SError as error:
@@ -372,6 +373,23 @@ class Executor:
         del self.active[call.id]
         stopped = "Stopped before it was started."
         sink.emit(ToolEnd(id=call.id, name=call.name, output=stopped, exit_code=CANCELLED))
+
+
+class _Late(Exception):
+    """The session's own limit for a call has passed."""
+
+
+async def _within(limit_s: float | None, work: Awaitable[Observation]) -> Observation:
+    if limit_s is None:
+        return await work
+    scope = asyncio.timeout(limit_s)
+    try:
+        async with scope:
+            return await work
+    except TimeoutError:
+        if scope.expired():
+            raise _Late from None
+        raise
 
 
 def _together(steps: Sequence[_Step]) -> Iterator[list[_Step]]:

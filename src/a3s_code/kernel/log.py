@@ -9,7 +9,7 @@ made; only `barrier` waits for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from a3s_code.errors import StoreError
 from a3s_code.kernel.clock import Clock
@@ -37,7 +37,7 @@ BATCH_S = 0.25
 SESSION = RunId("")
 """The run of records that belong to the session itself."""
 
-_DELTAS = (TextDelta, ReasoningDelta, ToolInputDelta, ToolOutputDelta)
+_DELTAS = frozenset({TextDelta, ReasoningDelta, ToolInputDelta, ToolOutputDelta})
 _Named: TypeAlias = ToolInputDelta | ToolOutputDelta
 
 
@@ -109,8 +109,8 @@ class Log:
         return self._store is not None
 
     def append(self, event: Event, run: RunId = SESSION) -> None:
-        if isinstance(event, _DELTAS):
-            self._append_delta(event, run)
+        if type(event) in _DELTAS:
+            self._append_delta(cast("Delta", event), run)
             return
         if self._batch is not None:
             self._close_batch()

@@ -172,6 +172,7 @@ class Loop:
         raise AssertionError("unreachable")
 
     async def _ask(self, request: ModelRequest, turn: int) -> Reply:
+        self.results.clear()
         listener = _Listener(self, turn)
         self.sink.emit(TurnStart(turn=turn))
         reply = await self.model.reply(request, listener)
@@ -199,7 +200,6 @@ class Loop:
     async def _act(self, calls: tuple[ToolCall, ...]) -> Message:
         self.tool_calls += len(calls)
         refused = {call.id: note for call in calls if (note := self._repetition(call)) is not None}
-        self.results.clear()
         results = await self.executor.execute(calls, self.sink, refused=refused, ended=self.results)
         return Message("tool", results)
 

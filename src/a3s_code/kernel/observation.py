@@ -84,8 +84,19 @@ def redact(text: str, redactor: Redactor | None) -> str:
 def _redact_metadata(metadata: JsonObject | None, redactor: Redactor | None) -> JsonObject | None:
     if redactor is None or metadata is None:
         return metadata
-    redacted = redactor.redact(msgspec.json.encode(metadata).decode())
-    return cast("JsonObject", msgspec.json.decode(redacted))
+    return cast("JsonObject", _redacted(msgspec.to_builtins(metadata), redactor))
+
+
+def _redacted(value: object, redactor: Redactor) -> object:
+    """Redact every text in plain JSON; keys are ours and stay."""
+    if isinstance(value, str):
+        return redactor.redact(value)
+    if isinstance(value, list):
+        return [_redacted(item, redactor) for item in cast("list[object]", value)]
+    if isinstance(value, dict):
+        pairs = cast("dict[str, object]", value).items()
+        return {key: _redacted(item, redactor) for key, item in pairs}
+    return value
 
 
 def _shorten(tool: str, text: str, sink: Sink, artifacts: Artifacts) -> tuple[str, Artifact | None]:

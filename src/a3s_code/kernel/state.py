@@ -17,6 +17,7 @@ from a3s_code.kernel.events import (
     ArtifactStored,
     Delta,
     DeltaBatch,
+    Event,
     HistoryAppended,
     HistoryReplaced,
     LogOnly,
@@ -71,10 +72,11 @@ class SessionState:
         model: `provider/model` that answers now.
         runs: By id, oldest first.
         spent: Tokens of all runs by the model that answered.
+        last_usage: Of the latest answer in a run.
         artifacts: What `a3s://` URIs stand for, oldest first.
     """
 
-    __slots__ = ("artifacts", "conversation", "model", "opened", "runs", "spent")
+    __slots__ = ("artifacts", "conversation", "last_usage", "model", "opened", "runs", "spent")
 
     def __init__(self) -> None:
         self.opened: SessionOpened | None = None
@@ -82,6 +84,7 @@ class SessionState:
         self.conversation = Conversation()
         self.runs: dict[RunId, RunSnapshot] = {}
         self.spent: dict[str, Usage] = {}
+        self.last_usage = Usage()
         self.artifacts: dict[str, ArtifactStored] = {}
 
     @property
@@ -100,23 +103,20 @@ def fold(records: Iterable[Record]) -> SessionState:
 
 def apply(state: SessionState, record: Record) -> None:
     """Take one more record into `state`. Terminal runs never change their status again."""
-    if record.run:
-        _count(state, record)
-    step = _STEPS.get(type(record.event))
-    if step is not None:
-        step(state, record, record.event)
-
-
-def _count(state: SessionState, record: Record) -> None:
-    run = state.runs.get(record.run)
-    if run is None:
-        return
     event = record.event
-    if isinstance(event, DeltaBatch):
-        run.event_count += len(event.ends)
-    elif not isinstance(event, LogOnly):
-        run.event_count += 1
-    run.updated_at_ms = record.timestamp_ms
+    run = state.runs.get(record.run)
+    if run is not None:
+        run.event_count += _shown_events(event)
+        run.updated_at_ms = record.timestamp_ms
+    step = _STEPS.get(type(event))
+    if step is not None:
+        step(state, record, event)
+
+
+def _shown_events(event: Event) -> int:
+    if type(event) is DeltaBatch:
+        return len(event.ends)
+    return 0 if isinstance(event, LogOnly) else 1
 
 
 def _open(state: SessionState, _: Record, event: SessionOpened) -> None:
@@ -151,6 +151,8 @@ def _change_run(state: SessionState, record: Record, event: RunStatusChanged) ->
 
 def _spend(state: SessionState, _: Record, event: TurnEnd | TokensSpent) -> None:
     state.spent[state.model] = state.spent.get(state.model, Usage()) + event.usage
+    if isinstance(event, TurnEnd):
+        state.last_usage = event.usage
 
 
 def _store(state: SessionState, _: Record, event: ArtifactStored) -> None:

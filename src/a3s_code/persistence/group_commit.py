@@ -158,7 +158,7 @@ class GroupCommit(Generic[W]):
             thread = self._thread
             self._changed.notify()
         if thread is not None:
-            await asyncio.to_thread(thread.join, DEADLINE_S)
+            await _joined(thread)
             if thread.is_alive():
                 self._fail(_late())
         if self._failure is not None:
@@ -270,3 +270,12 @@ def _again(error: StoreError) -> StoreError:
 def _caused(error: StoreError, cause: BaseException | None) -> StoreError:
     error.__cause__ = cause
     return error
+
+
+async def _joined(thread: threading.Thread) -> None:
+    try:
+        joining = asyncio.get_running_loop().run_in_executor(None, thread.join, DEADLINE_S)
+    except RuntimeError:  # the process is ending, and there are no other threads any more
+        thread.join(DEADLINE_S)
+    else:
+        await joining

@@ -184,7 +184,7 @@ class _Program:
         try:
             if not self._ended_alone():
                 self._tree.signal_group(signal.SIGSTOP)  # nothing goes on while we look
-                await asyncio.get_running_loop().run_in_executor(None, self._kill)
+                await self._killed()
             await self._drained(DRAIN_S)
         finally:
             for pump in self._pumps:
@@ -202,6 +202,14 @@ class _Program:
             return False
         self._child.wait(SETTLE_S)
         return True
+
+    async def _killed(self) -> None:
+        try:
+            killing = asyncio.get_running_loop().run_in_executor(None, self._kill)
+        except RuntimeError:  # the process is ending, and there are no threads any more
+            self._kill()
+        else:
+            await killing
 
     def _kill(self) -> None:
         self._tree.kill()

@@ -47,3 +47,15 @@ async def test_links_are_not_followed(workspace: Workspace, tmp_path: Path) -> N
 def test_permission_rules_match_the_pattern_and_where_it_is_searched() -> None:
     assert subject(glob, pattern="*.py") == "*.py"
     assert subject(glob, pattern="*.py", path="./src/") == "*.py src"
+
+
+@pytest.mark.parametrize(
+    "pattern", ["./a/*", "a//*", "[a]/*", "[a-a]/*", "\\a/*", "{a}/*", "{{[a]}}/./*", "./././a/*"]
+)
+def test_permission_rules_see_the_usual_spelling_of_a_pattern(pattern: str) -> None:
+    assert subject(glob, pattern=pattern) == "a/*"
+
+
+@pytest.mark.parametrize("pattern", ["[a-z]/*", "[!a]/*", "{a,b}/*", "[*]", "\\*", "**/*.py", "."])
+def test_a_pattern_in_its_usual_spelling_is_kept(pattern: str) -> None:
+    assert subject(glob, pattern=pattern) == pattern

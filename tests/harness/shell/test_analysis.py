@@ -167,6 +167,72 @@ def test_a_text_that_cannot_be_read_for_sure_is_unresolved(command: str) -> None
         "tar xf a --to-command=x",
         "sed 's/a/b/e' f",
         "alias a=b",
+        "git grep -nO'touch x;:' x",
+        "git grep -e -- -nOx y",
+        "git rebase -fx 'touch x' HEAD~1",
+        "git merge -s x y",
+        "tar cIf 'touch x;cat' o.tar f",
+        "tar -xIf x y",
+        "python3 -W ignore -c x",
+        "python3 -X dev -c x",
+        "python3 -Ic x",
+        "python3 --check-hash-based-pycs always -c x",
+        "python3 -m timeit x",
+        "python3 -Im pdb x",
+        "python3 -mtimeit x",
+        "python3 /dev/stdin",
+        "python3 -W ignore",
+        "python3 <<E\nx\nE",
+        "perl -I lib -e x",
+        "perl -Ilib -ne x",
+        "ruby -I lib -e x",
+        "node --import data:text/javascript,x a.js",
+        "node --require x -e y",
+        "php -d a=b -r x",
+        "tclsh",
+        "lua -l x -e y",
+        "Rscript -e x",
+        "split --filter=x f",
+        "sort --compress-program=x f",
+        "dpkg --pre-invoke=x -i y",
+        "apt-get -o APT::Update::Pre-Invoke::=x update",
+        "logsave - x",
+        "capsh -- -c x",
+        "setarch -R x",
+        "unshare -r x",
+        "nsenter -t 1 x",
+        "chroot . x",
+        "prlimit x",
+        "taskset 1 x",
+        "flock f x",
+        "script -c x",
+        "parallel x",
+        "batch",
+        "su -c x",
+        "systemd-run x",
+        "gdb -ex x",
+        "valgrind x",
+        "rlwrap x",
+        "expect -c x",
+        "vim -c x",
+        "ed f",
+        "m4",
+        "make SHELL=x",
+        "make -sf- x",
+        "make -kE x",
+        "fd -Hx x",
+        "fd --exec-batch x",
+        "rg --pre x y",
+        "mapfile -tC x",
+        "compgen -W '$(x)'",
+        "awk -bf x y",
+        "sed -ne '1e x' f",
+        "npx -c x",
+        "psql -c '\\! x'",
+        "gcc -wrapper x y.c",
+        "PAGER=x man y",
+        "export EDITOR=x; git commit",
+        "env GIT_SSH_COMMAND=x git fetch",
     ],
 )
 def test_a_command_that_runs_what_its_words_do_not_show_says_so(command: str) -> None:
@@ -216,6 +282,18 @@ def test_a_file_written_through_a_quoted_here_document_may_be_long() -> None:
         "docker ps -a",
         'case "$1" in a) ls;; *) pwd;; esac',
         'cat <<EOF > f\n{"name": "$NAME"}\nEOF',
+        "python3 -m pytest -x -c setup.cfg",
+        "python3 -W error -X dev script.py -c conf",
+        "python3 --version && node --version",
+        "perl -I lib script.pl -e",
+        "node --inspect server.js",
+        "tar czf out.tgz src",
+        "make -C sub -j4 all",
+        "sed -i.bak 's/a/b/' f",
+        "git commit -am 'größer – 日本' && git rebase main",
+        "PYTHONPATH=src NODE_ENV=test npm test",
+        "uv run pytest",
+        "cat dé/日本.txt",
     ],
 )
 def test_everyday_commands_are_fully_known(command: str) -> None:
@@ -250,6 +328,18 @@ def test_no_text_makes_the_analysis_fail(command: str) -> None:
 def test_repetition_does_not_make_the_analysis_run_away(piece: str) -> None:
     analyse(piece * (syntax.MAX_BYTES // len(piece)))
     assert analyse(piece * (1024 * 1024 // len(piece))).unresolved
+
+
+def test_characters_beyond_ascii_do_not_crash_the_parser() -> None:
+    code = """
+from a3s_code.harness.shell.analysis import analyse
+for code in range(0x80, 0x110000, 997):
+    if not 0xD800 <= code <= 0xDFFF:
+        for text in ("{%s", "${%s", "$((%s", "echo <<%s", "[[ a =~ %s", "x[%s", "%s"):
+            analyse(text % chr(code))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_the_parser_is_not_loaded_before_a_command_is_analysed() -> None:
