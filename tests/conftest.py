@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background, we would hand an ignored Ctrl-C on to every program.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = "reads ../shared"
 

@@ -7,7 +7,6 @@ decides nothing. Arguments are handed to pytest, and then the debug run is left 
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -44,10 +43,9 @@ def _debugged() -> int:
         *DEBUGGED,
     ]
     command += ["-o", "log_file=.pytest_cache/asyncio-debug.log", "-W", "default"]
-    environment = os.environ | {"PYTHONASYNCIODEBUG": "1"}
     (ROOT / ".pytest_cache").mkdir(exist_ok=True)
     print("\nOnce more with asyncio's debug mode:", flush=True)
-    run = subprocess.run(command, cwd=ROOT, env=environment)  # noqa: PLW1510 - as above
+    run = subprocess.run(command, cwd=ROOT)  # noqa: PLW1510 - as above
     log = (ROOT / ".pytest_cache/asyncio-debug.log").read_text(encoding="utf-8")
     slow = sorted(set(SLOW.findall(log)))
     print(f"callbacks over 100 ms: {len(slow)}")

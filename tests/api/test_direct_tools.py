@@ -245,12 +245,17 @@ def test_functions_become_tools_that_the_model_can_call(house: House) -> None:
     assert session.tool_names()[-2:] == ["add", "whoami"]
 
 
-def test_a_function_of_the_caller_is_asked_for_by_default(house: House) -> None:
-    """What a function does is not known, so the default policy does not allow it."""
-    session = house.session(calls("add", a=2), says("No."), tools=[add])
+def test_a_function_of_the_caller_runs_by_default_and_leaves_an_intent(house: House) -> None:
+    """Who gives a function to the model answers for it; an explicit policy still decides."""
+    session = house.session(calls("add", a=2), says("Done."), tools=[add])
     session.send("add")
+    assert "Permission denied" not in str(house.bodies[-1]["messages"][-1])
+    strict = house.session(
+        calls("add", a=2), says("No."), tools=[add], permission_policy=PermissionPolicy()
+    )
+    strict.send("add")
 
-    assert "Permission denied" in str(house.bodies[1]["messages"][-1])
+    assert "Permission denied" in str(house.bodies[-1]["messages"][-1])
 
 
 def test_a_tool_of_one_session_is_not_seen_by_another(house: House) -> None:

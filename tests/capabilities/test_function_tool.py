@@ -41,7 +41,7 @@ async def double(value: int) -> int:
 
 def test_the_signature_is_the_schema_and_the_docstring_the_summary() -> None:
     tool = function_tool(greet)
-    assert (tool.name, tool.effect) == ("greet", Effect.EXECUTE)
+    assert (tool.name, tool.effect) == ("greet", Effect.HOST)
     assert tool.summary == "Greet somebody. More than once on request."
     assert tool.schema == {
         "type": "object",

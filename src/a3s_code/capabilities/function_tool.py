@@ -65,7 +65,7 @@ def function_tool(
     fn: Callable[..., Any],
     *,
     name: str | None = None,
-    effect: Effect = Effect.EXECUTE,
+    effect: Effect = Effect.HOST,
     path: str | None = None,
 ) -> Tool:
     """
@@ -78,7 +78,8 @@ def function_tool(
 
     Args:
         name: Of the tool; the function's own by default.
-        effect: The strongest thing that it does.
+        effect: The strongest thing that it does; `Effect.HOST` when the embedding program
+            answers for it, so that the default policy allows it.
         path: The `str` parameter that names a file; it is resolved beneath the workspace
             root, and is what permission rules match.
 

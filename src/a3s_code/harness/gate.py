@@ -6,8 +6,15 @@ decides; without one, the default below. A shell command is decided for every si
 that it could run and every file that it would write, and the strictest of all counts. What
 a text does not tell is a subject of its own, which only a rule for everything can allow.
 
+A protected place (`.git`, settings of agents, editors and shells; `shell.places`) is never
+written on the word of a default or of a rule with a wildcard. Only a rule that names it, or
+the policy that allows everything (`PermissionPolicy.permissive()`), grants that.
+
+A search is decided by its pattern and the directory it starts in. That it would come across
+a file that a rule denies is not decided here: a rule cannot say it.
+
 Source:
-    DESIGN 5 and 6.
+    DESIGN 5 and 6; INVARIANTS 4.
 """
 
 from __future__ import annotations
@@ -17,24 +24,23 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from a3s_code.harness.patterns import Kind
 from a3s_code.harness.policy import CompiledPolicy, Subject, printable, strictest
 from a3s_code.harness.shell.analysis import Analysis, SimpleCommand, analyse
-from a3s_code.harness.shell.words import UNKNOWN, VALUE, has_hole
+from a3s_code.harness.shell.places import MOVES, entered, inside, protected, reach, written
+from a3s_code.harness.shell.words import UNKNOWN, has_hole
 from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny
-from a3s_code.kernel.tool import Effect
+from a3s_code.kernel.tool import Effect, Resolved
 
 SHELL_TOOL = "bash"
 WRITE_TOOL = "write"
 MCP_PREFIX = "mcp__"
+_MAY_LIE_OUTSIDE = "may lie outside the workspace"
 
-# Programs whose arguments are no files, and those whose first one is a pattern or a script.
-_WITHOUT_FILES = frozenset({"echo", "printf", "true", "false", ":", "exit", "return", "sleep"})
-_PATTERN_FIRST = frozenset({"grep", "egrep", "fgrep", "rg", "sed", "awk", "gawk", "mawk"})
-_PATTERN_OPTIONS = ("-e", "-f", "--regexp", "--file", "--expression")
-_HARMLESS_DEVICES = ("/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/fd/")
-_PLACE = re.compile(r"(?:^|[=:,@]|^-{1,2}[A-Za-z]+)([/~].*)", re.DOTALL)
-_MOVES = frozenset({"cd", "pushd", "popd"})
+MAX_ALTERNATIVES = 128  # as many as a glob may have
+_BRACES = re.compile(r"\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +67,38 @@ class PolicyGate:
         return self.policy.decide(action.tool.name, list(self._subjects(action)))
 
     def _subjects(self, action: Action) -> Iterator[Subject]:
-        target, text = action.target, action.subject
-        if target is None:
-            yield Subject(text, Kind.TEXT)
+        target, tool = action.target, action.tool
+        if target is None or tool.path is None:
+            yield Subject(action.subject, Kind.TEXT)
             return
-        path = str(getattr(action.args, action.tool.path or "", "") or "")
-        if text != path:
-            yield Subject(text, Kind.TEXT, also=(target.path, target.spelled))
-            return
+        is_path = action.subject == str(getattr(action.args, tool.path) or "")
         for spelling in dict.fromkeys((target.path, target.spelled)):
-            yield self._path(spelling)
+            guarded = "" if action.effect is Effect.READ else _guard(spelling)
+            if is_path:
+                yield self._path(spelling, guarded)
+                continue
+            args = msgspec.structs.replace(action.args, **{tool.path: spelling})
+            text = tool.subject_of(args)
+            also = (spelling, *_alternatives(text))
+            yield Subject(text, Kind.TEXT, (action.subject,), also, guarded=guarded)
 
-    def _path(self, path: str) -> Subject:
+    def _path(self, path: str, guarded: str = "") -> Subject:
         absolute = posixpath.join(self.root, path) if self.root else ""
         same = (absolute,) if absolute and absolute != path else ()
-        return Subject(path, Kind.PATH, same=same)
+        return Subject(path, Kind.PATH, same=same, guarded=guarded)
 
     # Shell commands
 
     def _shell(self, policy: CompiledPolicy, command: str) -> Decision:
         analysis = analyse(command)
+        moves = [simple.words for simple in analysis.commands if simple.words[0] in MOVES]
+        place = next((word for words in moves if (word := entered(words))), "")
         decisions = [self._whole(policy, command, analysis)]
         for simple in analysis.commands:
-            decisions.extend(self._simple(policy, simple, analysis))
-        moved = any(simple.words[0] in _MOVES for simple in analysis.commands)
-        decisions.extend(self._write(policy, path, moved=moved) for path in analysis.writes)
+            decisions.extend(self._simple(policy, simple, analysis.reads, place))
+        decisions.extend(
+            self._write(policy, path, moved=bool(moves), place=place) for path in analysis.writes
+        )
         return strictest(decisions)
 
     @staticmethod
@@ -108,69 +121,64 @@ class PolicyGate:
         return decision if isinstance(decision, Deny) else Allow("every part of it is allowed")
 
     def _simple(
-        self, policy: CompiledPolicy, simple: SimpleCommand, analysis: Analysis
+        self, policy: CompiledPolicy, simple: SimpleCommand, reads: tuple[str, ...], place: str
     ) -> Iterator[Decision]:
+        outside = "" if simple.beyond else reach(simple.words, reads, self.root)
+        word = written(simple.words, within=bool(place))
         subject = Subject(
             simple.text,
             Kind.COMMAND,
             also=simple.also,
-            beyond=simple.beyond or self._reach(simple, analysis),
+            beyond=simple.beyond or (outside and f"{printable(outside)} {_MAY_LIE_OUTSIDE}"),
+            guarded=_guard(word) or (_guard(place) if word else ""),
         )
         yield policy.one(SHELL_TOOL, subject)
         if simple.unknown and not policy.names_literally(SHELL_TOOL, subject):
             shown = f"{simple.unknown} in {subject.named()}"
             yield policy.one(SHELL_TOOL, Subject(UNKNOWN, Kind.COMMAND, shown=shown))
 
-    def _reach(self, simple: SimpleCommand, analysis: Analysis) -> str:
-        """Say which file outside the workspace a command names."""
-        name, *args = simple.words
-        if name in _MOVES and (not args or args[0].startswith(("-", "+", "~"))):
-            return "it leaves the workspace"
-        if name in _PATTERN_FIRST and not any(word.startswith(_PATTERN_OPTIONS) for word in args):
-            first = next((at for at, word in enumerate(args) if not word.startswith("-")), None)
-            args = [word for at, word in enumerate(args) if at != first]
-        words = () if name in _WITHOUT_FILES else args
-        for word in (*words, *analysis.reads):
-            if self._leaves(word):
-                return f"{printable(word)} may lie outside the workspace"
-        return ""
-
-    def _leaves(self, word: str) -> bool:
-        found = _PLACE.search(word)
-        path = found[1] if found else word
-        if path.startswith(_HARMLESS_DEVICES):
-            return False
-        if UNKNOWN in word or VALUE in word:
-            return True
-        if path.startswith("/"):
-            return not self._inside(path)
-        return path.startswith("~") or posixpath.normpath(path).startswith("..")
-
-    def _inside(self, path: str) -> bool:
-        normal = posixpath.normpath(path)
-        return bool(self.root) and (normal + "/").startswith(self.root.rstrip("/") + "/")
-
-    def _write(self, policy: CompiledPolicy, path: str, *, moved: bool) -> Decision:
+    def _write(self, policy: CompiledPolicy, path: str, *, moved: bool, place: str) -> Decision:
         """Decide a redirection as the write that it is."""
         known = not has_hole(path)
-        if known and self._inside(path):
+        if known and inside(path, self.root):
             path = posixpath.relpath(path, self.root)
         path = posixpath.normpath(path) if known else path
+        absolute = path.startswith("/")
         leaves = not known or path.startswith(("/", "~", "..")) or moved
         subject = Subject(
-            path if not moved or path.startswith("/") else f"{UNKNOWN}/{path}",
+            path if not moved or absolute else f"{UNKNOWN}/{path}",
             Kind.PATH,
             same=self._path(path).same if known and not leaves else (),
-            beyond="it may lie outside the workspace" if leaves else "",
+            beyond=f"it {_MAY_LIE_OUTSIDE}" if leaves else "",
             shown=f"the redirection to `{printable(path)}`",
+            guarded=_guard(path) or ("" if absolute else _guard(place)),
         )
         ruled = policy.ruled(WRITE_TOOL, subject)
-        outside = leaves and isinstance(ruled, Allow)
-        if ruled is not None and not outside:
-            return ruled
-        if policy.grants_all(SHELL_TOOL):
-            return Allow(f"{subject.named()} is allowed with {SHELL_TOOL}")
-        return policy.by_default(WRITE_TOOL, subject)
+        if ruled is None or (leaves and isinstance(ruled, Allow)):
+            ruled = policy.by_default(WRITE_TOOL, subject)
+            if policy.grants_all(SHELL_TOOL):
+                ruled = Allow(f"{subject.named()} is allowed with {SHELL_TOOL}")
+        return policy.guard(WRITE_TOOL, subject, ruled)
+
+
+def _guard(path: str) -> str:
+    name = protected(path)
+    return f"{printable(name)} is protected" if name else ""
+
+
+def _alternatives(text: str) -> list[str]:
+    """Write the `{a,b}` of a pattern out, for rules that forbid one of them; at most so many."""
+    done: list[str] = []
+    waiting = [text]
+    while waiting and len(done) + len(waiting) <= MAX_ALTERNATIVES:
+        one = waiting.pop()
+        group = _BRACES.search(one)
+        if group is None:
+            done.append(one)
+        else:
+            choices = group[1].split(",")
+            waiting += [one[: group.start()] + choice + one[group.end() :] for choice in choices]
+    return [*done, *waiting]
 
 
 def _by_effect(action: Action) -> Decision:
@@ -182,14 +190,23 @@ def _by_effect(action: Action) -> Decision:
         return Ask(f"{name} runs programs that no sandbox confines; {_allowing(name)}")
     if effect in (Effect.READ, Effect.CONTAINER):
         return Allow(f"{name} is allowed by default")
+    if effect is Effect.HOST:
+        return Allow(f"{name} was given by the embedding program")
     if effect is Effect.WRITE and action.target is not None:
-        return Allow(f"{name} inside the workspace is allowed by default")
+        return _write_by_default(name, action.target)
     doing = {
         Effect.WRITE: "changes more than one file of the workspace",
         Effect.EXECUTE: "runs programs",
         Effect.NETWORK: "reaches the network",
     }[effect]
     return Ask(f"{name} {doing}; {_allowing(name)}")
+
+
+def _write_by_default(name: str, target: Resolved) -> Decision:
+    for path in (target.path, target.spelled):
+        if protected(path):
+            return Ask(f"{_guard(path)}; {_allowing(f'{name}({printable(path)})')}")
+    return Allow(f"{name} inside the workspace is allowed by default")
 
 
 def _allowing(name: str) -> str:

@@ -60,8 +60,8 @@ class PermissionPolicy:
 
     @classmethod
     def permissive(cls) -> PermissionPolicy:
-        """Make the policy that allows everything."""
-        return cls(default_decision="allow")
+        """Make the policy that allows everything, protected places too."""
+        return cls(allow=["*"], default_decision="allow")
 
     def compile(self) -> CompiledPolicy:
         """
@@ -120,7 +120,7 @@ def _compiled(
         ask=tuple(map(parse_rule, ask)),
         default=default,
     )
-    return policy if enabled else CompiledPolicy((), (), (), "allow")
+    return policy if enabled else CompiledPolicy((parse_rule("*"),), (), (), "allow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +134,7 @@ class Subject:
         same: Other spellings of the same thing; any rule that matches one counts.
         also: Texts that only deny and ask rules are held against.
         beyond: Why an allow rule with a wildcard does not grant it; empty when it does.
+        guarded: Why neither the default nor a rule with a wildcard grants it; empty when they do.
         shown: How reasons name it; `text` when empty.
     """
 
@@ -143,6 +144,7 @@ class Subject:
     also: tuple[str, ...] = ()
     beyond: str = ""
     shown: str = ""
+    guarded: str = ""
 
     def named(self) -> str:
         return self.shown or f"`{printable(self.text)}`"
@@ -171,7 +173,24 @@ class CompiledPolicy:
 
     def one(self, tool: str, subject: Subject) -> Decision:
         """Decide one subject: deny, allow, ask, default."""
-        return self.ruled(tool, subject) or self.by_default(tool, subject)
+        decision = self.ruled(tool, subject) or self.by_default(tool, subject)
+        return self.guard(tool, subject, decision)
+
+    def guard(self, tool: str, subject: Subject, decision: Decision) -> Decision:
+        """Give `decision`, or Ask where it would allow a guarded subject that no rule names."""
+        if not subject.guarded or not isinstance(decision, Allow):
+            return decision
+        if self.allows_everything or self.names_literally(tool, subject):
+            return decision
+        return Ask(
+            f"{subject.named()} needs approval: {subject.guarded}; {_how_to_allow(tool, subject)}."
+        )
+
+    @property
+    def allows_everything(self) -> bool:
+        """Whether the user wrote that all is allowed: a rule `*`, and the default."""
+        blanket = any(rule.source in ("*", "*(*)") for rule in self.allow)
+        return blanket and self.default == "allow"
 
     def ruled(self, tool: str, subject: Subject) -> Decision | None:
         """Decide one subject by the rules alone; None when none of them matches."""
@@ -230,8 +249,9 @@ class CompiledPolicy:
     def names_literally(self, tool: str, subject: Subject) -> bool:
         """Whether an allow rule without wildcards is exactly this subject."""
         return any(
-            rule.literal and rule.matches(subject.text, subject.kind)
+            rule.literal and rule.matches(text, subject.kind)
             for rule in self._about(tool, self.allow)
+            for text in (subject.text, *subject.same)
         )
 
     @staticmethod

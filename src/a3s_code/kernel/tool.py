@@ -35,6 +35,8 @@ class Effect(enum.Enum):
     WRITE = "write"
     EXECUTE = "execute"
     NETWORK = "network"
+    HOST = "host"
+    """A function of the embedding program, which answers for what it does."""
     CONTAINER = "container"
     """Runs other calls, each of which is decided by itself."""
 

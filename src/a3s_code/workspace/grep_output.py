@@ -18,6 +18,9 @@ MAX_LINE_CHARS = 2_000
 MAX_TEXT_CHARS = 128 * 1024
 """Of one answer; a model is shown the first 100 KiB of it, the artifact holds all."""
 
+_BINARY = re.compile(
+    rb"(?:WARNING: stopped searching binary|binary) file .*\(found .*\)", re.DOTALL
+)
 _NUMBERED = re.compile(rb"(\d+)([:-])(.*)", re.DOTALL)
 
 
@@ -25,16 +28,26 @@ def read_lines(output: bytes) -> dict[bytes, list[bytes]]:
     """
     Group the lines by their file, in the order they came.
 
-    Left out are a torn last line and what is no line of a file (`--`, remarks on binaries).
+    Left out are a torn last line and what is no line of a file (`--`, remarks on binaries). A
+    path may hold line ends: what begins like a path goes on until its NUL.
     """
     rows = output.split(b"\n")
     rows.pop()  # empty, or torn
     found: dict[bytes, list[bytes]] = {}
+    path = begun = b""
     for row in rows:
-        path, nul, line = row.partition(b"\0")
-        if nul:
+        if b"\0" in row:
+            path, _, line = (begun + row).partition(b"\0")
             found.setdefault(path.removeprefix(b"./"), []).append(line)
+            begun = b""
+        elif begun or (row.startswith(b"./") and not _is_remark(row, path)):
+            begun += row + b"\n"
     return found
+
+
+def _is_remark(row: bytes, path: bytes) -> bool:
+    """Whether a row is what ripgrep says of a binary file after its lines."""
+    return row.startswith(path + b": ") and _BINARY.fullmatch(row, len(path) + 2) is not None
 
 
 def show(
@@ -48,7 +61,8 @@ def show(
     Show the lines, files in the order of their paths.
 
     Args:
-        place: Turns the path of a file into the one to show; None leaves the file out.
+        place: Turns the path of a file into the one to show; None leaves the file out. What
+            cannot be printed in it is shown escaped, so a name is no line of its own.
         context: Lines around the matches are among them.
         truncated: There was more.
     """
@@ -58,6 +72,7 @@ def show(
         path = place(name.decode("utf-8", "replace"))
         if path is None:
             continue
+        path = _on_one_line(path)
         files += 1
         last = 0
         for line in found[name]:
@@ -71,6 +86,10 @@ def show(
             if size > MAX_TEXT_CHARS:
                 return GrepHits("\n".join(rows), matches, files, truncated=True)
     return GrepHits("\n".join(rows), matches, files, truncated)
+
+
+def _on_one_line(path: str) -> str:
+    return path if path.isprintable() else path.encode("unicode_escape").decode("ascii")
 
 
 def _parts(line: bytes) -> tuple[int, str, str]:

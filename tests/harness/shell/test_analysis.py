@@ -290,7 +290,7 @@ def test_a_file_written_through_a_quoted_here_document_may_be_long() -> None:
         "tar czf out.tgz src",
         "make -C sub -j4 all",
         "sed -i.bak 's/a/b/' f",
-        "git commit -am 'größer – 日本' && git rebase main",
+        "git commit -am 'größer 日本' && git rebase main",
         "PYTHONPATH=src NODE_ENV=test npm test",
         "uv run pytest",
         "cat dé/日本.txt",

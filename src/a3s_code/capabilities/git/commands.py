@@ -11,6 +11,13 @@ from a3s_code.kernel.tool import Observation
 
 _LOG_FIELDS = ("%H", "%h", "%aI", "%an", "%D", "%s")
 _BRANCH_FIELDS = ("%(HEAD)", "%(refname:short)", "%(objectname:short)", "%(contents:subject)")
+_DIFF_OPTIONS = (
+    "--no-color",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--ignore-submodules=dirty",
+    "--submodule=short",
+)
 _SEPARATOR = "\x1f"
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _STASH = re.compile(r"(?:stash@\{)?(\d{1,6})\}?")
@@ -61,16 +68,14 @@ def _log_row(commit: JsonObject) -> str:
 
 async def diff(git: Git, revision: str, paths: tuple[str, ...]) -> Observation:
     """Show changed lines against `revision`, or staged and unstaged ones against the head."""
-    options = ("--no-color", "--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty")
     try:
-        text = await git.read("diff", *options, *_revision(revision or "HEAD"), "--", *paths)
+        text = await git.read("diff", *_DIFF_OPTIONS, *_revision(revision or "HEAD"), "--", *paths)
     except GitFailed as error:
         if revision or "HEAD" not in error.text:
             raise
-        staged = await git.read(
-            "diff", *options, "--cached", "--", *paths
-        )  # before the first commit
-        text = staged + await git.read("diff", *options, "--", *paths)
+        # before the first commit
+        staged = await git.read("diff", *_DIFF_OPTIONS, "--cached", "--", *paths)
+        text = staged + await git.read("diff", *_DIFF_OPTIONS, "--", *paths)
     if not text:
         return told("No differences. Untracked files are in status only.", bytes=0)
     return told(text, bytes=len(text.encode()))

@@ -8,8 +8,12 @@ hooks have names that the repository chooses; those that it defines are found an
 of force. The user's own configuration (identity, excludes, a filter such as git-lfs)
 stays in force.
 
+A submodule is a repository with a configuration of its own, which git obeys in the child that
+it starts there. So submodules are only compared by their commits, for which none is started.
+
 The repository is named outright, `.git` in the directory asked for, so git neither goes
-up to one above the workspace nor lets `core.worktree` move the files elsewhere.
+up to one above the workspace nor lets `core.worktree` move the files elsewhere. That it
+does not lie elsewhere itself is checked in `boundary.py`.
 
 Source:
     DESIGN 7, git; INVARIANTS 15.
@@ -17,16 +21,17 @@ Source:
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 import re
 from dataclasses import dataclass
 
-from a3s_code.errors import PathRefused, ProgramMissing, WorkspaceError
+from a3s_code.capabilities.git.boundary import Layout, LiesOutside, content, find_layout
+from a3s_code.errors import PathRefused, ProgramMissing
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.tool import Command, Observation, Processes, ToolContext, failure
 
 TIMEOUT_S = 120.0
-MAX_CONFIG_BYTES = 1024 * 1024
 
 _SETTINGS = (
     "core.hooksPath=/dev/null",
@@ -38,6 +43,9 @@ _SETTINGS = (
     "diff.noprefix=false",
     "diff.mnemonicPrefix=false",
     "diff.ignoreSubmodules=dirty",
+    "diff.submodule=short",
+    "status.submoduleSummary=false",
+    "log.mailmap=false",
     "submodule.recurse=false",
     "worktree.guessRemote=false",
     "i18n.logOutputEncoding=UTF-8",
@@ -48,6 +56,7 @@ _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ALLOW_PROTOCOL": "none",
     "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
     "GIT_PAGER": "cat",
     "GIT_EDITOR": ":",
     "LC_ALL": "C",
@@ -148,47 +157,55 @@ async def open_repository(context: ToolContext, directory: str = "") -> Git:
         GitFailed: the repository's own configuration cannot be told or put out of force.
     """
     assert context.processes is not None
-    config, link = await _configuration(context, directory)
+    try:
+        layout = await find_layout(context, directory)
+    except LiesOutside as error:
+        raise _outside(str(error), error.hint) from error
     git = Git(
         context.processes,
         directory,
-        is_worktree=link is not None and b"/worktrees/" in link,
+        layout.is_worktree,
         timeout_s=min(TIMEOUT_S, context.timeout_s or TIMEOUT_S),
     )
+    if layout.outside:
+        await _check_vouched(git, layout, context.root)
+    config = await content(context, f"{layout.common}/config") if layout.common else None
     if config is not None and not _OWN_PROGRAMS.search(config):
         return git
     settings = _out_of_force(await _defined_programs(git))
     return Git(git.processes, directory, git.is_worktree, settings, git.timeout_s)
 
 
-async def _configuration(context: ToolContext, directory: str) -> tuple[bytes | None, bytes | None]:
+async def _check_vouched(git: Git, layout: Layout, root: str) -> None:
     """
-    Read the configuration where it is surely all that the repository has.
+    See that a main repository outside the workspace names this place as its worktree.
 
-    Returns:
-        The configuration, or None when only git can tell where it is; and then the
-        content of a `.git` that is a file.
+    Git tells the digest of the file in which it does, and nothing else of it.
     """
-    config = await _content(context, posixpath.join(directory, ".git/config"))
-    if config is None:
-        return None, await _content(context, posixpath.join(directory, ".git"))
-    elsewhere = await _content(context, posixpath.join(directory, ".git/commondir"))
-    return (config if elsewhere is None else None), None
+    place = posixpath.normpath(posixpath.join(root, git.directory, ".git"))
+    theirs = posixpath.join(posixpath.dirname(place), layout.directory)
+    names = (place, posixpath.relpath(place, theirs))
+    blobs = [
+        b"blob %d\0%s" % (len(data), data) for data in (f"{name}\n".encode() for name in names)
+    ]
+    digests = {make(blob).hexdigest() for blob in blobs for make in (hashlib.sha1, hashlib.sha256)}
+    try:
+        named = await git.read("hash-object", "--no-filters", "--", f"{layout.directory}/gitdir")
+    except GitFailed as error:
+        if error.kind in ("unsupported", "timeout"):
+            raise
+        named = ""
+    if not layout.is_worktree or named.strip() not in digests:
+        raise _outside(
+            f"{posixpath.join(git.directory, '.git')} names a repository that",
+            "open the session on that repository, or make this a worktree of it with"
+            " git worktree add",
+        )
 
 
-async def _content(context: ToolContext, path: str) -> bytes | None:
-    """Give the content of a file of the workspace; None when it cannot be told whole."""
-    try:
-        target = context.files.resolve(path)
-    except PathRefused:
-        return None
-    try:
-        data = await context.files.read(target, limit=MAX_CONFIG_BYTES + 1)
-    except (OSError, WorkspaceError):
-        return None
-    finally:
-        target.close()
-    return data if len(data) <= MAX_CONFIG_BYTES else None
+def _outside(part: str, hint: str) -> GitFailed:
+    text = f"{part} lies outside the workspace, so git is not used on it ({hint})."
+    return GitFailed(text, "path_refused")
 
 
 async def _defined_programs(git: Git) -> list[str]:

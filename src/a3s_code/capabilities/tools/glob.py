@@ -1,6 +1,10 @@
 """
 The `glob` tool.
 
+Permission rules are held against the pattern as it is without its spelling: `./a/[b]c/*` is
+`a/bc/*`. A pattern with wildcards may still come across a file that a rule denies to `glob`;
+the language of rules cannot say that, so such rules name patterns and not files.
+
 Source:
     SPEC 5.6. The text holds paths only, so that `session.glob` and scripts can split it;
     the same paths are in the metadata.
@@ -9,6 +13,7 @@ Source:
 from __future__ import annotations
 
 import posixpath
+import re
 from typing import Annotated
 
 import msgspec
@@ -27,9 +32,26 @@ class GlobArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = "."
 
 
+# What stands for one plain character or text: `\\a`, `[a]`, `[a-a]`, `{a}`.
+_PLAIN = re.compile(
+    r"\\([^*?\[\]{}\\])|\[([^\]!^*?\[{}\\-])(?:-?\2)*\]|\{([^{},\[\]\\]*)\}", re.DOTALL
+)
+
+
+def _plain(pattern: str) -> str:
+    """Give the usual spelling of a pattern."""
+    before = ""
+    while before != pattern:
+        before = pattern
+        pattern = _PLAIN.sub(lambda found: next(filter(None, found.groups()), ""), pattern)
+    names = [name for name in pattern.split("/") if name not in ("", ".")]
+    return "/".join(names) or pattern
+
+
 def _subject(args: GlobArgs) -> str:
     path = posixpath.normpath(args.path)
-    return args.pattern if path == "." else f"{args.pattern} {path}"
+    pattern = _plain(args.pattern)
+    return pattern if path == "." else f"{pattern} {path}"
 
 
 @tool(GlobArgs, effect=Effect.READ, path="path", subject=_subject, needs=frozenset({"search"}))

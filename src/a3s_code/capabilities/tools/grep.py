@@ -1,6 +1,11 @@
 """
 The `grep` tool.
 
+Permission rules are held against the pattern and the path where the search starts, resolved
+and as it was spelled. A search of a directory may come across a file that a rule denies to
+`grep`; the language of rules cannot say that. `glob` only narrows a search and is not part
+of what rules see.
+
 Source:
     SPEC 5.5: `path:line:text`, then a footer with the counts.
 """

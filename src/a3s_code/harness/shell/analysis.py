@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from a3s_code.harness.shell import git, hazards, syntax
 from a3s_code.harness.shell.effects import effect_free_words
+from a3s_code.harness.shell.hazards import NO_PREFIX, Prefix
 from a3s_code.harness.shell.words import ANY_HOLE, Unreadable, words_of
 from a3s_code.harness.shell.wrappers import Words, program, started_by
 
@@ -125,44 +126,53 @@ class _Found:
         self.reads: list[str] = []
         self.unresolved = ""
         self.plain = plain
-        self._poison = ""
+        self._poison = self._runs = ""
+        self._run_by = ""
         self._budget = budget
 
-    def add(self, script: syntax.Script, depth: int, prefixed: str = "") -> None:
+    def add(self, script: syntax.Script, depth: int, prefix: Prefix = NO_PREFIX) -> None:
         self.writes += script.writes
         self.reads += script.reads
         self.unresolved = self.unresolved or script.problem
         self._poison = self._poison or hazards.poisoned(script.assigned)
+        self._runs = self._runs or hazards.run_by(script.assigned)
         for at, words in enumerate(script.commands):
             own = hazards.prefixed(script.prefixes.get(at, ()))
-            self._command(words, own or prefixed, depth)
+            self._command(words, own.over(prefix), depth)
 
-    def _command(self, words: Words, prefixed: str, depth: int) -> None:
+    def _command(self, words: Words, prefix: Prefix, depth: int) -> None:
         if depth > MAX_WRAPPERS:
             self.unresolved = self.unresolved or "its wrappers are nested too deep"
         elif len(self.commands) >= MAX_COMMANDS:
             self.unresolved = self.unresolved or f"it has more than {MAX_COMMANDS} commands"
         elif words:
-            self._list(words, prefixed, depth)
+            self._list(words, prefix, depth)
 
-    def _list(self, words: Words, prefixed: str, depth: int) -> None:
+    def _list(self, words: Words, prefix: Prefix, depth: int) -> None:
         started = started_by(words)
         hazard = hazards.hazard_of(words)
         self.commands.append(
             SimpleCommand(
                 words,
                 also=tuple(dict.fromkeys((*_spellings(words), *started.maybe))),
-                unknown=started.unknown or hazard.unknown,
-                beyond=prefixed or self._poison or hazard.beyond,
+                unknown=started.unknown or hazard.unknown or prefix.runs or self._runs,
+                beyond=prefix.beyond or self._poison or hazard.beyond,
             )
         )
-        inner = hazards.prefixed(started.assigned) or prefixed
-        for command in started.commands:
+        inner = hazards.prefixed(started.assigned).over(prefix)
+        lent = next(filter(_starts_another, started.lent), ())
+        for command in (*started.commands, lent):
             self._command(command, inner, depth + 1)
         for text in started.scripts:
             nested = syntax.parse(text, self._budget)
             self.plain = self.plain and nested.plain
             self.add(nested, depth + 1, inner)
+
+
+def _starts_another(words: Words) -> bool:
+    started = started_by(words)
+    known = not (started.commands or started.scripts or started.unknown or started.lent)
+    return not known or bool(hazards.hazard_of(words).unknown)
 
 
 def _spellings(words: Words) -> list[str]:

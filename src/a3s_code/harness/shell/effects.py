@@ -2,7 +2,11 @@
 The closed list of commands that change nothing, whatever runs beside them.
 
 A call is run together with others on the word of this list, so it names what is harmless
-and never what is dangerous: an option or a word that is not known here makes it False.
+and never what is dangerous: an option or a word that is not known here makes it False, and
+so does a place that may lie outside the workspace (a device, a pipe of another program).
+
+What runs programs that the workspace's own files choose is not on it: git, whose
+configuration names a monitor, filters and pagers, and `rg -z`, which starts unpackers.
 """
 
 from __future__ import annotations
@@ -11,6 +15,8 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
+from a3s_code.harness.shell.options import option_words
+from a3s_code.harness.shell.places import reach
 from a3s_code.harness.shell.words import has_hole, may_be_option
 
 _Judge: TypeAlias = Callable[[tuple[str, ...]], bool]
@@ -19,7 +25,7 @@ _Judge: TypeAlias = Callable[[tuple[str, ...]], bool]
 def effect_free_words(words: tuple[str, ...]) -> bool:
     """Whether the simple command of `words` changes nothing outside itself."""
     judge = _HARMLESS.get(words[0])
-    return judge is not None and judge(words[1:])
+    return judge is not None and judge(words[1:]) and not reach(words, (), "")
 
 
 def _anything(_: tuple[str, ...]) -> bool:
@@ -31,12 +37,10 @@ def _only(pattern: str) -> _Judge:
     options = re.compile(pattern)
 
     def judge(args: tuple[str, ...]) -> bool:
-        for word in args:
-            if word == "--":
-                return True
-            if may_be_option(word) or (word.startswith("-") and not options.fullmatch(word)):
-                return False
-        return True
+        return not any(
+            may_be_option(word) or (word.startswith("-") and not options.fullmatch(word))
+            for word in option_words(args)
+        )
 
     return judge
 
@@ -44,38 +48,6 @@ def _only(pattern: str) -> _Judge:
 def _options_only(pattern: str) -> _Judge:
     words = re.compile(pattern)
     return lambda args: all(words.fullmatch(word) and not has_hole(word) for word in args)
-
-
-_REVISIONS = (
-    r"-[pPuzqs0-9]+|-[nUML][0-9]*|-S.*|-G.*|--(?:oneline|graph|all|decorate|stat|shortstat|numstat"
-    r"|name-only|name-status|patch|no-patch|raw|summary|cached|staged|no-color|no-ext-diff"
-    r"|no-textconv|word-diff|reverse|merges|no-merges|first-parent|follow|check|quiet|minimal"
-    r"|patience|histogram|ignore-all-space|ignore-space-change|abbrev-commit|no-renames)"
-    r"|--(?:format|pretty|max-count|since|until|after|before|author|grep|date|unified"
-    r"|diff-filter|abbrev|skip|color|decorate|stat)=.*"
-)
-_GIT: dict[str, _Judge] = {
-    "branch": _options_only(
-        r"-[avrl]+|--(?:list|all|remotes|verbose|show-current|no-color)|--(?:sort|format)=.*"
-    ),
-    "diff": _only(_REVISIONS),
-    "log": _only(_REVISIONS),
-    "ls-files": _only(r"-[cdmostukz]+|--(?:cached|deleted|modified|others|exclude-standard)"),
-    "rev-parse": _only(
-        r"--(?:abbrev-ref|short|verify|show-toplevel|is-inside-work-tree|git-dir|show-prefix)"
-    ),
-    "show": _only(_REVISIONS),
-    "status": _only(
-        r"-[sbuzv]+|-u(?:no|all|normal)|--(?:short|branch|porcelain|long|ignored|show-stash)"
-        r"|--(?:porcelain|untracked-files|ignored)=\w+"
-    ),
-}
-
-
-def _git(args: tuple[str, ...]) -> bool:
-    rest = args[1:] if args[:1] == ("--no-pager",) else args
-    judge = _GIT.get(rest[0]) if rest else None
-    return judge is not None and judge(rest[1:])
 
 
 def _test(args: tuple[str, ...]) -> bool:
@@ -95,7 +67,6 @@ _HARMLESS: dict[str, _Judge] = {
     "egrep": _anything,
     "false": _anything,
     "fgrep": _anything,
-    "git": _git,
     "grep": _anything,
     "head": _anything,
     "ls": _anything,
@@ -104,7 +75,7 @@ _HARMLESS: dict[str, _Judge] = {
     "readlink": _anything,
     "realpath": _anything,
     "rg": _only(
-        r"-[cFHiIlnNopPqsSuUvwxz0.]+|-[ABCmegtTdj][^-]*"
+        r"-[cFHiIlnNopPqsSuUvwx0.]+|-[ABCmegtTdj][^-]*"
         r"|--(?:files|hidden|no-ignore|count|json|line-number|ignore-case|files-with-matches)"
         r"|--(?:glob|type|color|context|max-count|sort)=.*"
     ),

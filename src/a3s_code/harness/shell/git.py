@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from a3s_code.harness.shell.options import is_long, letters_of, option_words
 from a3s_code.harness.shell.words import HOLES, has_hole, listed, may_be_option
 
 _FLAGS = listed(
@@ -64,13 +65,15 @@ _STARTS = {
     "instaweb": ("",),
     "mergetool": ("",),
     "quiltimport": ("",),
-    "rebase": ("-x", "-i", "--interactive", "--edit-todo"),
+    "rebase": ("-x", "-i", "-s", "--interactive", "--edit-todo"),
     "send-email": ("",),
     "shell": ("",),
     "submodule": ("foreach",),
     "clone": ("-u", "-c", "--config", "--template"),
     "init": ("--template",),
     "grep": ("-O",),
+    "merge": ("-s",),
+    "pull": ("-s",),
 }
 _LONG_STARTS = (
     "--ext-diff",
@@ -146,11 +149,8 @@ def _before(args: tuple[str, ...]) -> tuple[str, str]:
 
 def _starts(name: str, operands: tuple[str, ...]) -> str:
     dangerous = _STARTS.get(name, ())
-    for word in operands:
-        if word == "--":
-            break
-        given = word.partition("=")[0]
-        long = len(given) > 2 and any(option.startswith(given) for option in _LONG_STARTS)  # noqa: PLR2004 - `--`
+    for word in option_words(operands):
+        long = is_long(word, *_LONG_STARTS)
         short = any(mark and _is(mark, word) for mark in dangerous)
         if long or short or may_be_option(word) or "::" in word:
             return f"which program git {name} {_shown(word)} starts"
@@ -159,17 +159,14 @@ def _starts(name: str, operands: tuple[str, ...]) -> str:
 
 def _is(mark: str, word: str) -> bool:
     short = len(mark) == 2 and mark[0] == "-"  # noqa: PLR2004 - a dash and a letter
-    return word.startswith(mark) if short else word == mark
+    return mark[1] in letters_of(word) if short else word == mark
 
 
 def _writes(name: str, operands: tuple[str, ...]) -> str:
-    for word in operands:
-        if word == "--":
-            break
-        given = word.partition("=")[0]
-        if len(given) > 2 and any(option.startswith(given) for option in _LONG_WRITES):  # noqa: PLR2004 - `--`
-            return f"git {name} {given} writes a file"
-        if name in ("archive", "format-patch", "bundle") and word.startswith("-o"):
+    for word in option_words(operands):
+        if is_long(word, *_LONG_WRITES):
+            return f"git {name} {word.partition('=')[0]} writes a file"
+        if name in ("archive", "format-patch", "bundle") and "o" in letters_of(word):
             return f"git {name} -o writes a file"
     if name == "config" and not set(operands) & _CONFIG_READS - {"--global", "--local", "--system"}:
         return "git config changes how git works"

@@ -13,20 +13,15 @@ is not in them is judged by the policy on its text alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from a3s_code.harness.shell import git
-from a3s_code.harness.shell.words import HOLES, has_hole, listed, may_be_option
-from a3s_code.harness.shell.wrappers import Words, program
-
-
-class Hazard(NamedTuple):
-    """Reasons, each empty when it does not apply."""
-
-    unknown: str = ""
-    beyond: str = ""
-
+from a3s_code.harness.shell.interpreters import INTERPRETERS
+from a3s_code.harness.shell.judges import Hazard, Judge, Words, always, by_options, by_start
+from a3s_code.harness.shell.scripted import SCRIPTED
+from a3s_code.harness.shell.words import has_hole, listed, may_be_option
+from a3s_code.harness.shell.wrappers import program
 
 # Variables that change what later programs are, load, run or where they connect.
 _POISON = re.compile(
@@ -36,6 +31,15 @@ _POISON = re.compile(
     r"|\w*(?:PAGER|EDITOR|PROXY|OPTIONS|CONFIG\w*|BROWSER|ASKPASS|_RC|PRELOAD)|VISUAL|LOCPATH"
     r"|GCONV_PATH|HOSTALIASES|RES_OPTIONS|MALLOC_\w*|TERMINFO\w*|NLSPATH|C[CX]\w*|LDFLAGS"
     r"|(?:https?|ftp|all|no)_proxy"
+)
+# Of those, the ones whose value is itself a command, a text that is expanded, or a library.
+_RUNS = re.compile(
+    r"PS[0-4]|ENV|BASH_ENV|BASH_FUNC\w*|PROMPT_COMMAND|INPUTRC|LD_(?:PRELOAD|AUDIT|LIBRARY_PATH)"
+    r"|DYLD_\w+|\w*(?:PAGER|EDITOR|ASKPASS)|VISUAL|BROWSER|LESS(?:OPEN|CLOSE)|LESSKEY\w*"
+    r"|GIT_(?:EXTERNAL_DIFF|SSH\w*|PROXY_COMMAND|CONFIG\w*|EXEC_PATH|TEMPLATE_DIR)"
+    r"|(?:MAKE|GNUMAKE)FLAGS|MAKEFILES|PERL5(?:OPT|DB)|RUBYOPT|NODE_OPTIONS|JAVA_TOOL_OPTIONS"
+    r"|JDK_JAVA_OPTIONS|PYTHON(?:STARTUP|BREAKPOINT|INSPECT)|TAR_OPTIONS|RIPGREP_CONFIG_PATH"
+    r"|RSYNC_\w+|CVS_RSH|SVN_(?:SSH|EDITOR)|FZF_\w+|EXINIT|VIMINIT|MANOPT|\w*RUSTC_WRAPPER"
 )
 _HARMLESS = listed(
     """
@@ -50,12 +54,39 @@ def poisoned(names: Iterable[str]) -> str:
     return f"{bad} changes what it runs or where it looks" if bad else ""
 
 
-def prefixed(names: Iterable[str]) -> str:
+def run_by(names: Iterable[str]) -> str:
+    """Say which variable set for a command may make it run what its words do not show."""
+    bad = next((name for name in names if _RUNS.fullmatch(name)), "")
+    return f"what {bad} makes it run" if bad else ""
+
+
+class Prefix(NamedTuple):
+    """
+    What variables put before a command do to it.
+
+    Attributes:
+        beyond: Which may change what it does; empty when none does.
+        runs: Which may make it run what its words do not show.
+    """
+
+    beyond: str = ""
+    runs: str = ""
+
+    def over(self, outer: Prefix) -> Prefix:
+        """Give both: this one and that of the command around it."""
+        return Prefix(self.beyond or outer.beyond, self.runs or outer.runs)
+
+
+NO_PREFIX = Prefix()
+
+
+def prefixed(names: Iterable[str]) -> Prefix:
     """Say which variable put before a command may change what that command does."""
+    names = tuple(names)
     for name in names:
         if name not in _HARMLESS and not name.startswith("LC_"):
-            return f"{name}=… in front may change what it does"
-    return ""
+            return Prefix(f"{name}=… in front may change what it does", run_by(names))
+    return NO_PREFIX
 
 
 def hazard_of(words: Words) -> Hazard:
@@ -63,72 +94,13 @@ def hazard_of(words: Words) -> Hazard:
     name = program(words[0])
     if has_hole(words[0]):
         return Hazard(unknown="a command whose name is only known when it runs")
-    judge = _PROGRAMS.get(name) or _PROGRAMS.get(name.rstrip("0123456789."))
+    judge = _PROGRAMS.get(name) or _PROGRAMS.get(name.rstrip("0123456789.-"))
     if judge is not None:
         return judge(words[1:])
     return Hazard()
 
 
-def _option(word: str, *names: str) -> bool:
-    """Whether `word` is, or is short for, one of the long options."""
-    given = word.partition("=")[0]
-    return len(given) > 2 and any(name.startswith(given) for name in names)  # noqa: PLR2004 - `--`
-
-
-def _inline(letters: str, *longs: str) -> Callable[[Words], Hazard]:
-    """Judge an interpreter: code among its words, or read from its input."""
-
-    def judge(args: Words) -> Hazard:
-        for word in args:
-            if word == "-" or may_be_option(word):
-                return Hazard(unknown="what the code it reads does")
-            if word.startswith("--"):
-                if _option(word, *longs):
-                    return Hazard(unknown="what the code among its words does")
-            elif not word.startswith("-"):
-                return Hazard()
-            elif any(letter in word[1:] for letter in letters):
-                return Hazard(unknown="what the code among its words does")
-        return Hazard(unknown="what the code it reads does")
-
-    return judge
-
-
-def _options(
-    *longs: str, shorts: str = "", unknown: str = "", beyond: str = ""
-) -> Callable[[Words], Hazard]:
-    """Judge a program that is dangerous with some options only."""
-
-    def judge(args: Words) -> Hazard:
-        for word in args:
-            if word == "--":
-                break
-            if word.startswith("--"):
-                bad = _option(word, *longs)
-            elif word.startswith("-"):
-                bad = any(letter in word[1:] for letter in shorts)
-            else:
-                bad = False
-            if bad or may_be_option(word):
-                return Hazard(unknown, beyond or unknown)
-        return Hazard()
-
-    return judge
-
-
-def _always(unknown: str) -> Callable[[Words], Hazard]:
-    return lambda _: Hazard(unknown)
-
-
-def _starting(marks: tuple[str, ...], unknown: str) -> Callable[[Words], Hazard]:
-    """Judge by how any of the words begins."""
-    begins = (*marks, *HOLES)
-    return lambda args: Hazard(
-        unknown if any(word.startswith(begins) or may_be_option(word) for word in args) else ""
-    )
-
-
-def _subscripts(*options: str) -> Callable[[Words], Hazard]:
+def _subscripts(*options: str) -> Judge:
     """Judge a builtin that evaluates the subscript of a variable it is given."""
 
     def judge(args: Words) -> Hazard:
@@ -165,149 +137,101 @@ def _let(args: Words) -> Hazard:
     return Hazard("" if plain else "what arithmetic on variables evaluates")
 
 
-_FIND_WRITES = ("-delete", "-fls", "-fprint", "-fprint0", "-fprintf")
-
-
-def _find(args: Words) -> Hazard:
-    for word in args:
-        if word in _FIND_WRITES:
-            return Hazard(beyond=f"find {word} changes files")
-        if may_be_option(word):
-            return Hazard(beyond="a word may become an action such as -delete")
-    return Hazard()
-
-
-MAX_SED_CHARS = 1_000
-_SED_OPTIONS = re.compile(r"-[nErsuz]+|--(?:quiet|silent|regexp-extended|posix|debug)")
-_SED_SCRIPT = re.compile(
-    r"(?:(?:[0-9]+|\$|/[^/\\]*/)(?:,(?:[0-9]+|\$|/[^/\\]*/))?!?)?"
-    r"(?:[pdqnDPNGgHhx=]|s([/|#,])[^\\;\n]*\1[^\\;\n]*\1[gpI0-9]*)?"
-)
-
-
-def _sed(args: Words) -> Hazard:
-    scripts: list[str] = []
-    operands: list[str] = []
-    expects = False
-    for word in args:
-        if expects or word.startswith("--expression="):
-            scripts.append(word if expects else word.partition("=")[2])
-            expects = False
-        elif word in ("-e", "--expression"):
-            expects = True
-        elif not word.startswith("-") and not may_be_option(word):
-            operands.append(word)
-        elif not _SED_OPTIONS.fullmatch(word):
-            return Hazard(beyond="sed may change files with these options")
-    text = ";".join(scripts or operands[:1])
-    plain = len(text) <= MAX_SED_CHARS and all(
-        _SED_SCRIPT.fullmatch(part.strip()) for part in text.split(";")
-    )
-    return Hazard() if plain else Hazard("what a sed script runs", "sed may write files")
-
-
-def _awk(args: Words) -> Hazard:
-    text = " ".join(args)
-    risky = re.search(r"system|getline|[|>@]|(?:^| )-(?:f|i|l|E)|--(?:f|i|l|e)", text)
-    return Hazard("what an awk program runs or writes" if risky or has_hole(text) else "")
-
-
-def _make(args: Words) -> Hazard:
-    for at, word in enumerate(args):
-        source = args[at + 1] if word in ("-f", "--file") and at + 1 < len(args) else word
-        if _option(word, "--eval") or word.startswith(("-E", "SHELL=", "MAKEFLAGS=")):
-            return Hazard("what the given recipe runs")
-        if source.startswith("/dev/") or source == "-" or has_hole(word):
-            return Hazard("what the recipe it reads runs")
-    return Hazard()
-
-
-def _mapfile(args: Words) -> Hazard:
-    used = any(word.startswith("-C") for word in args)
-    return Hazard("what its callback runs" if used else "")
-
-
 def _set(args: Words) -> Hazard:
     risky = any(word[:1] in "-+" and set(word[1:]) & set("ako") for word in args if word)
     known = all(word in ("pipefail", "errexit", "nounset", "xtrace") for word in args[1:])
     return Hazard(beyond="a shell option that later commands feel" if risky and not known else "")
 
 
-_PROGRAMS: dict[str, Callable[[Words], Hazard]] = {
+def _database(args: Words) -> Hazard:
+    """Judge a client whose own commands start programs, such as `\\!`."""
+    given = any(word.startswith(("-c", "-e", "--command", "--execute")) for word in args)
+    text = " ".join(args).lower()
+    risky = any(mark in text for mark in ("\\", "program", "system", "pager", "edit"))
+    return Hazard("" if given and not risky else "what its own commands run")
+
+
+_STARTS_ONE = "which program it starts"
+_EDITORS = listed("ex gview gvim joe kak mg micro nvim pico red rview rvim vi view vim vimdiff")
+
+_PROGRAMS: dict[str, Judge] = {
+    **INTERPRETERS,
+    **SCRIPTED,
+    **dict.fromkeys(_EDITORS, by_start(("-", "+"), "what an editor is told to run")),
+    **dict.fromkeys(
+        listed("apt apt-cache apt-get aptitude"),
+        by_options("--option", "--config-file", shorts="oc", unknown=_STARTS_ONE),
+    ),
+    **dict.fromkeys(
+        listed("c++ cc clang clang++ g++ gcc gfortran"),
+        by_start(("-wrapper", "-fplugin", "-specs", "--specs", "-B", "@"), _STARTS_ONE),
+    ),
+    **dict.fromkeys(
+        listed("mapfile readarray"), by_options(shorts="C", unknown="what its callback runs")
+    ),
+    **dict.fromkeys(listed("mariadb mysql psql"), _database),
     "alias": lambda args: Hazard("what an alias stands for" if args else ""),
-    "awk": _awk,
-    "bind": _always("what a key binding runs"),
-    "bun": _inline("e", "--eval", "--print"),
-    "compgen": _options(shorts="CF", unknown="what completion runs"),
-    "complete": _options(shorts="CF", unknown="what completion runs"),
-    "crontab": _always("what the schedule runs"),
-    "date": _options("--set", shorts="s", beyond="date sets the clock"),
+    "bind": always("what a key binding runs"),
+    "cmake": by_start(("-E", "-P"), _STARTS_ONE),
+    "compgen": by_options(shorts="CFW", unknown="what completion runs"),
+    "complete": by_options(shorts="CFW", unknown="what completion runs"),
+    "cpio": by_options("--rsh-command", "--rmt-command", unknown=_STARTS_ONE),
+    "crontab": always("what the schedule runs"),
+    "date": by_options("--set", shorts="s", beyond="date sets the clock"),
     "declare": _declare,
-    "deno": _starting(("eval", "repl"), "what the code among its words does"),
-    "ed": _always("what an editor is told to run"),
-    "emacs": _starting(("-", "+"), "what an editor is told to run"),
-    "enable": _options(shorts="f", unknown="what a loaded builtin does"),
-    "ex": _always("what an editor is told to run"),
+    "deno": by_start(("eval", "repl"), "what the code among its words does"),
+    "dotnet": by_start(("fsi", "script", "exec"), "what the code it reads does"),
+    "dpkg": by_options("--pre-invoke", "--post-invoke", "--status-logger", unknown=_STARTS_ONE),
+    "ed": always("what an editor is told to run"),
+    "emacs": by_start(("-", "+"), "what an editor is told to run"),
+    "emacsclient": by_start(("-", "+"), "what an editor is told to run"),
+    "enable": by_options(shorts="f", unknown="what a loaded builtin does"),
     "export": _declare,
-    "fc": _always("which earlier command runs again"),
-    "find": _find,
-    "gawk": _awk,
+    "fc": always("which earlier command runs again"),
     "git": lambda args: Hazard(*git.judge(args)),
-    "hash": _options(shorts="p", unknown="which program a name stands for"),
-    "less": _starting(("+", "-o", "-O", "-k", "--"), "what a pager is told to run"),
+    "gs": by_start(("-",), "what a page description runs"),
+    "hash": by_options(shorts="p", unknown="which program a name stands for"),
+    "hg": by_options("--config", "--tool", unknown=_STARTS_ONE),
+    "ip": by_start(("netns", "vrf", "-b", "-n"), _STARTS_ONE),
+    "jrunscript": always("what the code it reads does"),
+    "less": by_start(("+", "-o", "-O", "-k", "--"), "what a pager is told to run"),
     "let": _let,
     "local": _declare,
-    "lua": _inline("e"),
-    "make": _make,
-    "gmake": _make,
-    "man": _options("--pager", "--html", shorts="PH", unknown="which pager it starts"),
-    "mapfile": _mapfile,
-    "mawk": _awk,
-    "more": _starting(("+",), "what a pager is told to run"),
-    "nano": _options("--speller", shorts="s", unknown="which program it starts"),
-    "node": _inline("ep", "--eval", "--print"),
-    "nvim": _starting(("-", "+"), "what an editor is told to run"),
-    "osascript": _always("what the code among its words does"),
-    "perl": _inline("eEMmnp"),
-    "php": _inline("rBRE", "--run"),
+    "man": by_options("--pager", "--html", shorts="PH", unknown="which pager it starts"),
+    "more": by_start(("+",), "what a pager is told to run"),
+    "nano": by_options("--speller", shorts="s", unknown=_STARTS_ONE),
+    "npm": by_options("--call", "--script-shell", shorts="c", unknown=_STARTS_ONE),
+    "npx": by_options("--call", "--script-shell", shorts="c", unknown=_STARTS_ONE),
     "printf": _subscripts("-v"),
-    "pypy": _inline("c"),
-    "python": _inline("c"),
     "read": _subscripts(),
-    "readarray": _mapfile,
     "readonly": _declare,
-    "rg": _options("--pre", "--hostname-bin", unknown="which program it starts"),
-    "rsync": _options("--rsh", "--rsync-path", shorts="e", unknown="which program it starts"),
-    "ruby": _inline("er"),
-    "scp": _options(shorts="SoF", unknown="which program it starts"),
-    "sed": _sed,
+    "rg": by_options("--pre", "--hostname-bin", unknown=_STARTS_ONE),
+    "rpm": by_options("--eval", "--pipe", "--define", shorts="ED", unknown=_STARTS_ONE),
+    "rsync": by_options("--rsh", "--rsync-path", shorts="e", unknown=_STARTS_ONE),
+    "scp": by_options(shorts="SoF", unknown=_STARTS_ONE),
     "set": _set,
-    "sftp": _options(shorts="SoF", unknown="which program it starts"),
-    "shopt": _always("how the rest of the text is read"),
-    "sort": _options(
-        "--output", "--compress-program", shorts="o", beyond="sort writes a file or starts one"
-    ),
+    "sftp": by_options(shorts="SoF", unknown=_STARTS_ONE),
+    "shopt": always("how the rest of the text is read"),
+    "split": by_options("--filter", unknown=_STARTS_ONE),
     "sqlite3": lambda args: Hazard(
         "what its dot commands run" if len(args) != 1 or args[0][:1] in "-." else ""
     ),
-    "tar": _options(
-        "--checkpoint-action",
-        "--to-command",
-        "--use-compress-program",
-        "--rsh-command",
-        "--info-script",
-        "--new-volume-script",
-        shorts="IF",
-        unknown="which program tar starts",
+    "svn": by_options(
+        "--editor-cmd",
+        "--diff-cmd",
+        "--diff3-cmd",
+        "--merge-cmd",
+        "--config-option",
+        unknown=_STARTS_ONE,
     ),
+    "tcpdump": by_options("--postrotate-command", shorts="z", unknown=_STARTS_ONE),
     "test": _subscripts("-v", "-R"),
     "[": _subscripts("-v", "-R"),
     "[[": _double_bracket,
-    "tree": _options("--output", shorts="o", beyond="tree writes a file"),
+    "tree": by_options("--output", shorts="o", beyond="tree writes a file"),
     "typeset": _declare,
     "unset": _subscripts(),
-    "vi": _starting(("-", "+"), "what an editor is told to run"),
-    "vim": _starting(("-", "+"), "what an editor is told to run"),
     "wait": _subscripts("-p"),
-    "zip": _options("--unzip-command", shorts="T", unknown="which program it starts"),
+    "wget": by_options("--execute", "--use-askpass", "--config", shorts="e", unknown=_STARTS_ONE),
+    "zip": by_options("--unzip-command", shorts="T", unknown=_STARTS_ONE),
 }

@@ -27,6 +27,12 @@ WORD_NODES = listed(
 _WORD_ENDS = WORD_NODES | {"heredoc_start", "command_name", "file_redirect", "herestring_redirect"}
 
 
+# The scanner of the grammar looks characters up in a table that has ASCII only, and reads
+# memory that is not its own for others. A byte of theirs is shown to it as this one, which
+# is a part of a word as they are, and of no name.
+_STAND_IN = bytes(code if code < 0x80 else ord(",") for code in range(256))  # noqa: PLR2004 - the end of ASCII
+
+
 class Source:
     """
     One text under analysis.
@@ -36,10 +42,11 @@ class Source:
         joins: Offsets of the backslashes that continue a line between two words.
     """
 
-    __slots__ = ("_bytes", "joins", "problem")
+    __slots__ = ("_bytes", "_shape", "joins", "problem")
 
     def __init__(self, text: bytes) -> None:
         self._bytes = text
+        self._shape = text.translate(_STAND_IN)
         self.problem = ""
         self.joins: set[int] = set()
 
@@ -52,8 +59,9 @@ class Source:
     def between(self, start: int, end: int) -> str:
         return self._bytes[start:end].decode(errors="replace")
 
-    def bytes_at(self, start: int, count: int) -> bytes:
-        return self._bytes[start : start + count]
+    def shape_at(self, start: int, count: int) -> bytes:
+        """What the parser is given: the text, byte for byte, in ASCII."""
+        return self._shape[start : start + count]
 
     def byte_before(self, node: Node) -> bytes:
         """The byte in front of a node; empty at the start of the text."""

@@ -171,7 +171,7 @@ def _tree(source: Source) -> Node | None:
 
     try:
         tree = Parser(_language()).parse(
-            lambda start, _: source.bytes_at(start, READ_BYTES), progress_callback=enough
+            lambda start, _: source.shape_at(start, READ_BYTES), progress_callback=enough
         )
     except ValueError:
         return None

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from a3s_code.harness.shell.options import is_long, letters_of
+from a3s_code.harness.shell.starters import CONTAINER_TOOLS, RUNNERS, STARTERS
 from a3s_code.harness.shell.words import (
     ANY_HOLE,
     UNKNOWN,
@@ -28,6 +30,7 @@ _Read: TypeAlias = tuple[dict[str, str], int]
 
 MAX_TAILS = 64
 MAX_TAIL_CHARS = 16 * 1024
+MAX_LENT = 6
 
 _ASSIGNMENT = re.compile(r"[^=]*=.*", re.DOTALL)
 
@@ -39,6 +42,8 @@ class Started:
         commands: Commands that run, by their words.
         scripts: Shell texts that run.
         maybe: Commands that may run, for deny and ask rules only.
+        lent: Where the program begins that is run in the environment of a project, by best
+            guess; the command's own rule grants it as long as it starts no other one.
         assigned: Variables set for what runs.
         unknown: What runs that the words do not tell; empty when they tell all.
     """
@@ -46,6 +51,7 @@ class Started:
     commands: list[Words] = field(default_factory=list[Words])
     scripts: list[str] = field(default_factory=list[str])
     maybe: tuple[str, ...] = ()
+    lent: tuple[Words, ...] = ()
     assigned: tuple[str, ...] = ()
     unknown: str = ""
 
@@ -118,20 +124,6 @@ _WRAPPERS = {
 
 _SHELLS = listed("sh bash dash zsh ksh mksh ash rbash")
 
-# Programs that start others in ways of their own, or on another machine.
-_STARTERS = listed(
-    """
-    apptainer at batch bwrap caffeinate catchsegv cgexec chpst chroot chrt coproc cpulimit
-    crontab daemonize dbus-run-session entr expect fakechroot fakeroot firejail fish
-    flock gdb i386 ld.so lftp linux32 linux64 lldb ltrace lxc machinectl mosh nc ncat
-    netcat nsenter numactl parallel perf pkexec pssh prlimit proot proxychains
-    proxychains4 rlogin rlwrap rr rsh run-parts runcon runuser schroot screen script
-    scriptreplay sem setarch setpriv setuidgid sg singularity socat softlimit ssh
-    start-stop-daemon strace su systemd-inhibit systemd-run taskset tcsh csh tmux torify
-    torsocks toybox unbuffer unshare uname26 valgrind x86_64 xterm xvfb-run
-    """
-)
-_CONTAINER_TOOLS = listed("docker kubectl nerdctl podman")
 _LOOKS = listed("describe get images info inspect logs ps top version")
 _LOADER = re.compile(r"ld-linux[-.\w]*|ld-musl[-.\w]*|ld-\d[-.\w]*|ld64[-.\w]*")
 
@@ -151,7 +143,7 @@ def started_by(words: Words) -> Started:
     special = _SPECIAL.get(name)
     if special is not None:
         return special(words)
-    if name in _STARTERS or _LOADER.fullmatch(name):
+    if name in STARTERS or _LOADER.fullmatch(name):
         return _unsure(words, f"what {name} starts")
     return Started()
 
@@ -324,6 +316,7 @@ def _busybox(words: Words) -> Started:
     return Started(commands=[rest])
 
 
+_FD_RUNS = ("--exec", "--exec-batch")
 _FIND_RUNS = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 
 
@@ -351,9 +344,21 @@ def _container(words: Words) -> Started:
     return Started() if looks else _unsure(words, f"what {program(words[0])} starts")
 
 
+def _runner(words: Words) -> Started:
+    """Read `uv run [options] program …`; an option may have taken the word after it."""
+    name, verb, *rest = (*words, "", "")[: max(len(words), 2)]
+    if verb not in RUNNERS[program(name)]:
+        return Started()
+    last = min(len(rest), MAX_LENT)
+    tails = [tuple(rest[at:]) for at in range(last) if not rest[at].startswith("-")]
+    if rest and not rest[0].startswith("-"):
+        tails = tails[:1]
+    plain = [(program(tail[0]), *tail[1:]) for tail in tails]
+    return Started(maybe=tuple(map(" ".join, (*tails, *plain))), lent=tuple(tails))
+
+
 def _fd(words: Words) -> Started:
-    runs = ("-x", "-X", "--exec", "--exec-batch")
-    if any(word.startswith(runs) for word in words[1:]):
+    if any(set("xX") & set(letters_of(word)) or is_long(word, *_FD_RUNS) for word in words[1:]):
         return _unsure(words, "what fd starts")
     return Started()
 
@@ -361,7 +366,8 @@ def _fd(words: Words) -> Started:
 _SPECIAL: dict[str, Callable[[Words], Started]] = {
     ".": _source,
     "busybox": _busybox,
-    **dict.fromkeys(_CONTAINER_TOOLS, _container),
+    **dict.fromkeys(CONTAINER_TOOLS, _container),
+    **dict.fromkeys(RUNNERS, _runner),
     "eval": _eval,
     "fd": _fd,
     "fdfind": _fd,

@@ -1,0 +1,47 @@
+"""What a judge of one program says, and the judges that need no knowledge of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from a3s_code.harness.shell.options import is_long, letters_of, option_words
+from a3s_code.harness.shell.words import HOLES, may_be_option
+
+Words: TypeAlias = tuple[str, ...]
+
+
+class Hazard(NamedTuple):
+    """Reasons, each empty when it does not apply."""
+
+    unknown: str = ""
+    beyond: str = ""
+
+
+Judge: TypeAlias = Callable[[Words], Hazard]
+"""Tells what a program does beyond its name, by the words after it."""
+
+
+def always(unknown: str) -> Judge:
+    return lambda _: Hazard(unknown)
+
+
+def by_options(*longs: str, shorts: str = "", unknown: str = "", beyond: str = "") -> Judge:
+    """Judge a program that is dangerous with some options only, wherever they stand."""
+
+    def judge(args: Words) -> Hazard:
+        for word in option_words(args):
+            short = set(letters_of(word)) & set(shorts)
+            if short or is_long(word, *longs) or may_be_option(word):
+                return Hazard(unknown, beyond or unknown)
+        return Hazard()
+
+    return judge
+
+
+def by_start(marks: tuple[str, ...], unknown: str) -> Judge:
+    """Judge by how any of the words begins."""
+    begins = (*marks, *HOLES)
+    return lambda args: Hazard(
+        unknown if any(word.startswith(begins) or may_be_option(word) for word in args) else ""
+    )
