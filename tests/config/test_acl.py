@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a3s_code.config import acl
-from a3s_code.config.acl import Entry, Env, Items, Node, Scalar, Table, parse
+from a3s_code.config.acl import parse
+from a3s_code.config.blocks import Entry, Env, Items, Node, Scalar, Table
 from a3s_code.errors import ConfigError
 
 

@@ -26,116 +26,26 @@ Source:
 
 from __future__ import annotations
 
-import math
-import re
-import sys
-import unicodedata
-from bisect import bisect_right
-from dataclasses import dataclass
-from typing import NoReturn, TypeAlias
-
+from a3s_code.config.blocks import (
+    Document,
+    Entry,
+    Env,
+    Items,
+    Node,
+    Scalar,
+    Source,
+    Table,
+    brief,
+)
+from a3s_code.config.lexer import Lexer, Token
 from a3s_code.errors import ConfigError
 
 MAX_DOCUMENT_BYTES = 1024 * 1024
-MAX_TOKEN_BYTES = 256 * 1024
 MAX_DEPTH = 64
-MAX_BRIEF_CHARS = 80
 MAX_ITEMS = 10_000
 """Entries and list items of one document."""
 
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A point in a configuration. Line and column count from 1, in code points."""
-
-    file: str = ""
-    line: int = 0
-    column: int = 0
-
-    def error(self, message: str, hint: str = "") -> ConfigError:
-        return ConfigError(message, file=self.file, line=self.line, column=self.column, hint=hint)
-
-
-class Source:
-    """A named text that can point into itself. A byte order mark is not part of it."""
-
-    __slots__ = ("_line_starts", "name", "text")
-
-    def __init__(self, name: str, text: str) -> None:
-        self.name = name
-        self.text = text.removeprefix("\ufeff")
-        self._line_starts: list[int] = []
-
-    def place(self, offset: int) -> Place:
-        """Give the place of the character at `offset`, counted from 0."""
-        if not self._line_starts:
-            self._line_starts = [0, *(match.end() for match in re.finditer("\n", self.text))]
-        line = bisect_right(self._line_starts, offset)
-        return Place(self.name, line, offset - self._line_starts[line - 1] + 1)
-
-    def error(self, message: str, offset: int, hint: str = "") -> ConfigError:
-        return self.place(offset).error(message, hint)
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    value: str | int | float | bool | None
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Env:
-    """`env("NAME")`, not looked up."""
-
-    variable: str
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Items:
-    values: tuple[Node, ...]
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The body of a block, or an object."""
-
-    entries: tuple[Entry, ...]
-    at: int
-
-
-Node: TypeAlias = Scalar | Env | Items | Table
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """
-    An attribute or a block.
-
-    Attributes:
-        key: As it is written.
-        at: Offset of the key.
-        labels: What stands between the key of a block and its `{`.
-    """
-
-    key: str
-    value: Node
-    at: int
-    labels: tuple[str, ...] = ()
-    is_block: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    source: Source
-    root: Table
-
-
-def brief(name: str) -> str:
-    """Make a key, label or path fit for one line of an error."""
-    clipped = name if len(name) <= MAX_BRIEF_CHARS else name[:MAX_BRIEF_CHARS] + "…"
-    return clipped if name and clipped.isprintable() else repr(clipped)
+_WORDS = {"true": True, "false": False, "null": None}
 
 
 def refuse_size(size_bytes: int, name: str) -> None:
@@ -165,142 +75,6 @@ def parse(text: str, name: str = "agent.acl") -> Document:
     return Document(source, _Parser(source).document())
 
 
-_LEXEME = re.compile(
-    r"""
-    (?P<space>   (?: [ \t\r\n]++ | (?:\#|//)[^\n]*+ | /\*(?s:.*?)\*/ )++ )
-  | (?P<string>  "(?:[^"\\\n]++|\\.)*+" | '(?:[^'\\\n]++|\\.)*+' )
-  | (?P<heredoc> <<-?[^\W\d]\w*+[ \t]*+\r?\n )
-  | (?P<number>  [+-]?\d (?: [\w.] | (?<=[eE])[+-] )*+ )
-  | (?P<word>    [^\W\d][\w-]*+ )
-  | (?P<mark>    [{}\[\]()=:,] )
-    """,
-    re.VERBOSE,
-)
-_NUMBER = re.compile(
-    r"[+-]?[0-9]+(?:_[0-9]+)*(?P<part>(?:\.[0-9]+(?:_[0-9]+)*)?(?:[eE][+-]?[0-9]+)?)"
-)
-_MAX_NUMBER_CHARS = 64
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))")
-_ESCAPED = {
-    "n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0",
-    '"': '"', "'": "'", "\\": "\\", "/": "/",
-}  # fmt: skip
-_CURLY_QUOTES = ("Pi", "Pf")
-_WORDS = {"true": True, "false": False, "null": None}
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    """`kind` is a mark itself, or string, number, word, newline or end."""
-
-    kind: str
-    value: str | int | float
-    at: int
-
-    @property
-    def said(self) -> str:
-        """What an error calls it; never its text."""
-        names = {"newline": "the end of the line", "end": "the end of the text", "string": "text"}
-        if self.kind in ("number", "word"):
-            return f"a {self.kind}"
-        return names.get(self.kind, f"'{self.kind}'")
-
-
-class _Lexer:
-    """Tokens on demand, so that the first fault in the text is the one that is told."""
-
-    __slots__ = ("_offset", "_source")
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._offset = 0
-
-    def next(self) -> _Token:
-        """Give the next token. White space and comments around a line's end are one newline."""
-        text, at = self._source.text, self._offset
-        match = _LEXEME.match(text, at)
-        if match is None:
-            return _Token("end", "", at) if at == len(text) else self._refuse(at)
-        self._offset = match.end()
-        kind, lexeme = match.lastgroup or "", match.group()
-        if kind == "space":  # one run of it never follows another
-            return _Token("newline", "", at) if "\n" in lexeme else self.next()
-        self._check_size(lexeme, at)
-        if kind == "string":
-            return _Token("string", self._unescaped(lexeme[1:-1], at + 1), at)
-        if kind == "heredoc":
-            return _Token("string", self._heredoc(lexeme, at), at)
-        if kind == "number":
-            return _Token("number", self._number(lexeme, at), at)
-        return _Token(lexeme if kind == "mark" else kind, lexeme, at)
-
-    def _check_size(self, lexeme: str, at: int) -> None:
-        if len(lexeme) > MAX_TOKEN_BYTES // 4 and len(lexeme.encode()) > MAX_TOKEN_BYTES:
-            raise self._source.error(f"one token may have {MAX_TOKEN_BYTES:,} bytes", at)
-
-    def _refuse(self, at: int) -> NoReturn:
-        text = self._source.text
-        if text[at] in "\"'":
-            raise self._source.error(
-                "this text is not closed on its line", at, "close the quote, or use <<EOF"
-            )
-        if text.startswith("/*", at):
-            raise self._source.error("this comment is not closed", at, "end it with */")
-        if text.startswith("<<", at):
-            raise self._source.error("a heredoc starts with <<NAME and a new line", at)
-        hint = "use straight quotes" if unicodedata.category(text[at]) in _CURLY_QUOTES else ""
-        shown = text[at] if text[at].isprintable() else f"U+{ord(text[at]):04X}"
-        raise self._source.error(f"{shown} has no meaning here", at, hint)
-
-    def _unescaped(self, raw: str, at: int) -> str:
-        if "\\" not in raw:
-            return raw
-
-        def character(match: re.Match[str]) -> str:
-            digits = match[1] or match[2]
-            if digits and int(digits, 16) <= sys.maxunicode:
-                return chr(int(digits, 16))
-            if match[3] not in _ESCAPED:
-                raise self._source.error(
-                    "this escape is unknown", at + match.start(), "write \\\\ for a backslash"
-                )
-            return _ESCAPED[match[3]]
-
-        text = _ESCAPE.sub(character, raw)
-        try:  # two \u escapes may be the halves of one character
-            return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
-        except UnicodeDecodeError:
-            raise self._source.error("an escape is half of a character", at - 1) from None
-
-    def _heredoc(self, opener: str, at: int) -> str:
-        text, start, name = self._source.text, self._offset, opener.strip("<- \t\r\n")
-        end = re.compile(rf"^[ \t]*+{name}[ \t]*+\r?$", re.MULTILINE).search(text, start)
-        if end is None:
-            raise self._source.error(
-                f"heredoc {name} is not closed", at, f"end it with a line that holds only {name}"
-            )
-        self._offset = end.end()
-        body = text[start : end.start()]
-        self._check_size(body, at)
-        lines = body.replace("\r\n", "\n").split("\n")
-        if opener.startswith("<<-"):
-            indents = [len(line) - len(line.lstrip(" \t")) for line in lines if line.strip()]
-            lines = [line[min(indents, default=0) :] for line in lines]
-        return "\n".join(lines)
-
-    def _number(self, lexeme: str, at: int) -> int | float:
-        match = _NUMBER.fullmatch(lexeme)
-        if match is None:
-            raise self._source.error("this is not a number", at, "put text in double quotes")
-        if len(lexeme) <= _MAX_NUMBER_CHARS:
-            value = float(lexeme) if match["part"] else int(lexeme)
-            if isinstance(value, float) and math.isfinite(value):
-                return value
-            if isinstance(value, int) and -(2**63) <= value < 2**63:
-                return value
-        raise self._source.error("this number is too large", at)
-
-
 class _Parser:
     """Recursive descent with one token of sight."""
 
@@ -308,7 +82,7 @@ class _Parser:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._lexer = _Lexer(source)
+        self._lexer = Lexer(source)
         self._token = self._lexer.next()
         self._depth = 0
         self._items = 0
@@ -320,9 +94,9 @@ class _Parser:
             raise ConfigError("the configuration is empty", file=self._source.name, hint=example)
         if self._token.kind in ("{", "["):
             raise self._fail("JSON is not a configuration; ACL and HCL are", hint=example)
-        return Table(self._entries(_Token("end", "", 0)), 0)
+        return Table(self._entries(Token("end", "", 0)), 0)
 
-    def _entries(self, opener: _Token) -> tuple[Entry, ...]:
+    def _entries(self, opener: Token) -> tuple[Entry, ...]:
         closer = "}" if opener.kind == "{" else "end"
         entries: list[Entry] = []
         first: dict[str, Entry] = {}
@@ -396,7 +170,7 @@ class _Parser:
             "put text in double quotes",
         )
 
-    def _call(self, name: _Token) -> Env:
+    def _call(self, name: Token) -> Env:
         if name.value != "env":
             raise self._source.error(
                 f"the function {brief(str(name.value))} is unknown",
@@ -433,7 +207,7 @@ class _Parser:
         self._close()
         return Items(tuple(values), opener.at)
 
-    def _open(self) -> _Token:
+    def _open(self) -> Token:
         opener = self._token
         self._depth += 1
         if self._depth > MAX_DEPTH:

@@ -18,7 +18,7 @@ from typing import ClassVar, TypeAlias, TypeVar, cast
 import msgspec
 from msgspec import inspect
 
-from a3s_code.config.acl import Entry, Env, Items, Node, Place, Scalar, Source, Table, brief
+from a3s_code.config.blocks import Entry, Env, Items, Node, Place, Scalar, Source, Table, brief
 from a3s_code.errors import ConfigError
 
 FILLED = ("at", "declared", "unset")

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from a3s_code.config.acl import Place, brief
+from a3s_code.config.blocks import Place, brief
 from a3s_code.config.decode import Record, Secret
 from a3s_code.errors import UnknownModel
 
