@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a3s_code.config import acl
+from a3s_code.config import acl, lexer
 from a3s_code.config.acl import parse
 from a3s_code.config.blocks import Entry, Env, Items, Node, Scalar, Table
 from a3s_code.errors import ConfigError
@@ -223,12 +223,12 @@ def test_the_document_may_have_one_mebibyte() -> None:
 
 
 def test_a_token_may_have_256_kibibytes() -> None:
-    longest = "a" * (acl.MAX_TOKEN_BYTES - 2)
+    longest = "a" * (lexer.MAX_TOKEN_BYTES - 2)
     assert read(f'x = "{longest}"') == {"x": longest}
     assert "one token may have" in str(fault(f'x = "{longest}a"'))
-    assert "one token may have" in str(fault(f'x = "{"é" * (acl.MAX_TOKEN_BYTES // 2)}"'))
+    assert "one token may have" in str(fault(f'x = "{"é" * (lexer.MAX_TOKEN_BYTES // 2)}"'))
     assert "one token may have" in str(fault(f"x = <<E\n{longest}aaa\nE"))
-    assert len(str(fault("a" * acl.MAX_TOKEN_BYTES))) < 500
+    assert len(str(fault("a" * lexer.MAX_TOKEN_BYTES))) < 500
 
 
 @pytest.mark.parametrize("pair", ["[]", "{}"])
