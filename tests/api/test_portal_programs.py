@@ -122,8 +122,9 @@ s = agent.session({str(house.root)!r}, permissive=True)
 {textwrap.dedent(body)}
 """
     return subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", text],
+        [sys.executable, "-W", "error", "-c", text],
         cwd=cwd,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONASYNCIODEBUG"},
         capture_output=True,
         text=True,
         timeout=WAIT_S,
@@ -140,7 +141,7 @@ s = agent.session({str(house.root)!r}, permissive=True)
         "stream = s.stream('hi'); next(stream)",
         "next(s.stream('hi'))",
         "import threading; t = threading.Thread(target=s.send, args=['hi']); t.start(); t.join()",
-        pytest.param("agent.session('.', file_session_store='store', session_id='a').send('hi')"),
+        "agent.session('.', file_session_store='store', session_id='a').send('hi')",
         "import sys; s.send('hi'); sys.exit(0)",
     ],
 )

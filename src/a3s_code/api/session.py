@@ -31,7 +31,7 @@ from a3s_code.capabilities.commands import parse as parse_command
 from a3s_code.errors import InvalidType, SessionClosed, ToolFailed, UnknownModel
 from a3s_code.kernel.events import AgentEnd, AgentStart, Record, RunEvent, RunId, TraceRecorded
 from a3s_code.kernel.messages import Attachment, JsonObject, Usage
-from a3s_code.kernel.state import RunSnapshot, run_events
+from a3s_code.kernel.state import TERMINAL, RunSnapshot, run_events
 from a3s_code.kernel.tool import Tool
 
 if TYPE_CHECKING:  # a session that is not awake imports no event loop
@@ -196,7 +196,8 @@ class AsyncSession:
     def current_run(self) -> JsonObject | None:
         """Give the snapshot of the active run; None when the session is idle."""
         current = self._engine.current if self._engine else None
-        return self.run_snapshot(current) if current is not None else None
+        run = self._runs().get(current) if current is not None else None
+        return _row(run) if run is not None and run.status not in TERMINAL else None
 
     def active_tools(self) -> list[JsonObject]:
         """List `{"id", "name", "started_at_ms"}` of the tool calls that run now."""
