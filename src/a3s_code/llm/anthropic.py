@@ -10,14 +10,12 @@ Source:
 
 from __future__ import annotations
 
-import random as randomness
 import re
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
-from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.messages import (
     Attachment,
     Block,
@@ -28,16 +26,13 @@ from a3s_code.kernel.messages import (
     ToolCall,
     ToolResult,
 )
-from a3s_code.kernel.ports import ModelRequest, Reply, ReplyListener
+from a3s_code.kernel.ports import ModelRequest, ReplyListener
 from a3s_code.kernel.tool import Tool
 from a3s_code.llm.anthropic_answer import AnthropicAnswer
-from a3s_code.llm.attempts import Line
-from a3s_code.llm.breaker import Breaker
 from a3s_code.llm.calls import CallIds
 from a3s_code.llm.endpoint import Endpoint
-from a3s_code.llm.http import Http
-from a3s_code.llm.retry import Backoff
 from a3s_code.llm.wire import encode, splice, tool_name
+from a3s_code.llm.wire_model import WireModel
 
 DEFAULT_BASE_URL = "https://api.anthropic.com"
 DEFAULT_MAX_TOKENS = 8192
@@ -45,46 +40,6 @@ _VERSION = "2023-06-01"
 _WIRE = "anthropic"
 _CACHE: JsonObject = {"cache_control": {"type": "ephemeral"}}
 _NOT_IN_IDS = re.compile(r"[^a-zA-Z0-9_-]")
-
-
-class AnthropicModel:
-    """
-    A model behind the Messages wire; see `kernel.ports.Model`.
-
-    With a `thinking_budget` the temperature is left out, since the provider then accepts
-    no other than its own, and the token limit is raised above the budget.
-
-    Args:
-        http: Shared by all models of an agent.
-        breaker: May be shared by models of one provider.
-        random: Gives numbers in [0, 1), for the jitter of pauses.
-    """
-
-    __slots__ = ("_line",)
-
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        http: Http,
-        clock: Clock,
-        breaker: Breaker,
-        *,
-        backoff: Backoff | None = None,
-        random: Callable[[], float] = randomness.random,
-    ) -> None:
-        wire = AnthropicWire(endpoint)
-        self._line = Line(wire, http, clock, breaker, backoff=backoff, random=random)
-
-    @property
-    def ref(self) -> str:
-        return self._line.endpoint.ref
-
-    @property
-    def context_window(self) -> int:
-        return self._line.endpoint.context_window
-
-    async def reply(self, request: ModelRequest, listener: ReplyListener) -> Reply:
-        return await self._line.ask(request, listener)
 
 
 class AnthropicWire:
@@ -134,6 +89,19 @@ class AnthropicWire:
         if request.temperature is not None:
             return {"max_tokens": max_tokens, "temperature": request.temperature}
         return {"max_tokens": max_tokens}
+
+
+class AnthropicModel(WireModel):
+    """
+    A model behind the Messages wire; see `kernel.ports.Model`.
+
+    With a `thinking_budget` the temperature is left out, since the provider then accepts
+    no other than its own, and the token limit is raised above the budget.
+    """
+
+    __slots__ = ()
+
+    wire = AnthropicWire
 
 
 def encode_tools(tools: tuple[Tool, ...]) -> bytes:

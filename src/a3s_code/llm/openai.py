@@ -11,14 +11,12 @@ Source:
 
 from __future__ import annotations
 
-import random as randomness
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.messages import (
     Attachment,
     JsonObject,
@@ -27,60 +25,18 @@ from a3s_code.kernel.messages import (
     Thinking,
     ToolResult,
 )
-from a3s_code.kernel.ports import ModelRequest, Reply, ReplyListener
+from a3s_code.kernel.ports import ModelRequest, ReplyListener
 from a3s_code.kernel.tool import Tool
-from a3s_code.llm.attempts import Line
-from a3s_code.llm.breaker import Breaker
 from a3s_code.llm.calls import CallIds
 from a3s_code.llm.endpoint import Endpoint
-from a3s_code.llm.http import Http
 from a3s_code.llm.openai_answer import OpenAIAnswer
-from a3s_code.llm.retry import Backoff
 from a3s_code.llm.wire import encode, splice, tool_name
+from a3s_code.llm.wire_model import WireModel
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 _HEADS = {role: b'{"role":"%s","content":' % role.encode() for role in ("user", "assistant")}
 _WIRE = "openai"
 _OWN_HOST = "api.openai.com"
-
-
-class OpenAIModel:
-    """
-    A model behind the Chat Completions wire; see `kernel.ports.Model`.
-
-    `thinking_budget` has no field on this wire and is not sent.
-
-    Args:
-        http: Shared by all models of an agent.
-        breaker: May be shared by models of one provider.
-        random: Gives numbers in [0, 1), for the jitter of pauses.
-    """
-
-    __slots__ = ("_line",)
-
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        http: Http,
-        clock: Clock,
-        breaker: Breaker,
-        *,
-        backoff: Backoff | None = None,
-        random: Callable[[], float] = randomness.random,
-    ) -> None:
-        wire = OpenAIWire(endpoint)
-        self._line = Line(wire, http, clock, breaker, backoff=backoff, random=random)
-
-    @property
-    def ref(self) -> str:
-        return self._line.endpoint.ref
-
-    @property
-    def context_window(self) -> int:
-        return self._line.endpoint.context_window
-
-    async def reply(self, request: ModelRequest, listener: ReplyListener) -> Reply:
-        return await self._line.ask(request, listener)
 
 
 class OpenAIWire:
@@ -119,6 +75,18 @@ class OpenAIWire:
 
     def answer(self, request: ModelRequest, listener: ReplyListener) -> OpenAIAnswer:
         return OpenAIAnswer(listener, CallIds(len(request.conversation)))
+
+
+class OpenAIModel(WireModel):
+    """
+    A model behind the Chat Completions wire; see `kernel.ports.Model`.
+
+    `thinking_budget` has no field on this wire and is not sent.
+    """
+
+    __slots__ = ()
+
+    wire = OpenAIWire
 
 
 def encode_tools(tools: tuple[Tool, ...]) -> bytes:
