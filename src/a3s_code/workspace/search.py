@@ -104,7 +104,7 @@ class LocalSearch:
 
     async def grep(self, under: Resolved, query: GrepQuery) -> GrepHits:
         """
-        Search one file or all below a directory. The answer is bounded by `MAX_TEXT_CHARS`.
+        Search one file or all below a directory. No line is added past `MAX_TEXT_CHARS`.
 
         A glob without `/` is matched against names, one with it against paths below `under`
         or below the root; `!` in front leaves out what matches.

@@ -6,6 +6,8 @@ alternates of the object store. Each of them may name a directory anywhere, whos
 and files git would then show. So they are resolved beneath the workspace root first, and a
 repository of which a part lies outside is refused.
 
+Links below `refs`, `logs` and the directories of single objects are not looked for.
+
 One exception: a linked worktree. Its main repository may lie outside when that repository
 itself names this worktree, in a file that git wrote there with `git worktree add`. What the
 workspace says alone is never believed.

@@ -24,7 +24,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from a3s_code.capabilities.git.boundary import Layout, LiesOutside, content, find_layout
 from a3s_code.errors import PathRefused, ProgramMissing
@@ -173,7 +173,7 @@ async def open_repository(context: ToolContext, directory: str = "") -> Git:
     if config is not None and not _OWN_PROGRAMS.search(config):
         return git
     settings = _out_of_force(await _defined_programs(git))
-    return Git(git.processes, directory, git.is_worktree, settings, git.timeout_s)
+    return replace(git, settings=settings)
 
 
 async def _check_vouched(git: Git, layout: Layout, root: str) -> None:
