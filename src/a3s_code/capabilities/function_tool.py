@@ -54,7 +54,10 @@ RESERVED_NAMES = frozenset(
         "write",
     }
 )
-"""Names that built-in tools have or will have, in lower case: permission rules match names without case."""
+"""Names that built-in tools have or will have, in lower case.
+
+Permission rules match names without case.
+"""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

@@ -16,7 +16,10 @@ MAX_LINE_CHARS = 2_000
 """Source: SPEC 5.0."""
 
 MAX_TEXT_CHARS = 128 * 1024
-"""Of one answer, the line that crosses it included; a model is shown the first 100 KiB of it, the artifact holds all."""
+"""Of one answer, the line that crosses it included.
+
+A model is shown the first 100 KiB of it, the artifact holds all.
+"""
 
 _BINARY = re.compile(
     rb"(?:WARNING: stopped searching binary|binary) file .*\(found .*\)", re.DOTALL
