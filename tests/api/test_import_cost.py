@@ -12,8 +12,8 @@ from a3s_code.api.engine import Engine
 from a3s_code.testing import says
 from api.house import House, run_python
 
-HEAVY = ("aiohttp", "mcp", "obstore", "boto3", "botocore", "rich", "prompt_toolkit", "numpy")
-AT_FIRST_USE = ("asyncio", "sqlite3", "tree_sitter", "mcp", "aiohttp")
+HEAVY = ("httptools", "mcp", "obstore", "boto3", "botocore", "rich", "prompt_toolkit", "numpy")
+AT_FIRST_USE = ("asyncio", "sqlite3", "tree_sitter", "mcp", "httptools")
 
 CONFIG = """
 default_model = "openai/m"

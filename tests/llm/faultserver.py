@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -85,11 +86,13 @@ class FaultServer:
     seen: list[Seen] = field(default_factory=list)
     connections: int = 0
     url: str = ""
+    tls: ssl.SSLContext | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def __aenter__(self) -> Self:
         listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        self.port: int = listening.getsockname()[1]
+        self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
         await self.serve(listening)
         return self
 
@@ -103,7 +106,7 @@ class FaultServer:
 
     async def serve(self, listening: socket.socket) -> None:
         """Start to answer on a socket that listens."""
-        self._server = await asyncio.start_server(self._serve, sock=listening)
+        self._server = await asyncio.start_server(self._serve, sock=listening, ssl=self.tls)
 
     @property
     def open(self) -> int:

@@ -13,6 +13,7 @@ _VERSIONED = re.compile(r"/v\d+[a-z0-9]*(/openai)?$")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 _SHORTEST_SECRET_CHARS = 6
+_OF_THE_TRANSPORT = {"content-length", "transfer-encoding"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,9 @@ class Endpoint:
         max_output_tokens: The model's own limit, where the configuration states it.
 
     Raises:
-        InvalidValue: the address is not http(s), carries credentials, or a header or the
-            key holds characters that cannot stand in a header. The text names no secret.
+        InvalidValue: the address is not http(s), carries credentials, a header or the key
+            holds characters that cannot stand in a header, or a header says how long the
+            body is. The text names no secret.
     """
 
     ref: str
@@ -76,6 +78,11 @@ class Endpoint:
         self._check_header("authorization", self.api_key, "api_key")
         for name, value in self.headers:
             self._check_header(name, value, f"header {name!r}")
+            if name.lower() in _OF_THE_TRANSPORT:
+                raise InvalidValue(
+                    f"header {name!r} of {self.ref} is written by the transport.",
+                    hint="leave it out",
+                )
         self._check_header(self.session_id_header or "x", "", "session_id_header")
 
     def _check_header(self, name: str, value: str, what: str) -> None:

@@ -1,23 +1,19 @@
 """
 The port to HTTP: one POST, an answer that is read piece by piece.
 
-Nothing else in this package knows the HTTP library. It is imported in a thread when the
-first request is made, since that takes a few hundred milliseconds.
+Nothing outside the files that it imports knows how bytes travel.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from a3s_code.llm.endpoint import Timeouts
-
-if TYPE_CHECKING:
-    from a3s_code.llm.pool import Pool
+from a3s_code.llm.pool import Pool
 
 _CLOSE_S = 2.0
 
@@ -30,7 +26,7 @@ class Exchange(Protocol):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Looked up without regard to case."""
+        """Names are in lower case."""
         ...
 
     async def read(self) -> bytes:
@@ -81,7 +77,7 @@ class Http:
         Raises:
             Fault: kind `timeout` or `transport`. Cancelling cuts the connection.
         """
-        pool = self._pools.get(asyncio.get_running_loop()) or await self._open()
+        pool = self._pools.get(asyncio.get_running_loop()) or self._open()
         return await pool.post(url, headers, body, timeouts)
 
     async def close(self) -> None:
@@ -97,15 +93,9 @@ class Http:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_CLOSE_S):
                         await asyncio.wrap_future(closing)
-            else:
-                pool.abandon()
 
-    async def _open(self) -> Pool:
-        module = await asyncio.to_thread(importlib.import_module, "a3s_code.llm.pool")
+    def _open(self) -> Pool:
         for loop in [loop for loop in self._pools if loop.is_closed()]:
-            self._pools.pop(loop).abandon()
-        running = asyncio.get_running_loop()
-        # Another call may have opened it while the module was imported.
-        if running not in self._pools:
-            self._pools[running] = module.Pool()
-        return self._pools[running]
+            del self._pools[loop]
+        pool = self._pools[asyncio.get_running_loop()] = Pool()
+        return pool

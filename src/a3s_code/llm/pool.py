@@ -1,222 +1,117 @@
-"""The HTTP port on aiohttp. Importing this module imports aiohttp."""
+"""The connections of one event loop: kept while they are idle, opened when there is none."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ipaddress
-import socket
 import ssl
-import struct
-from collections.abc import AsyncIterator, Mapping
-from contextvars import ContextVar
-from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
+from collections.abc import Mapping
 
-import aiohttp
-from aiohttp.connector import Connection
-from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
-from yarl import URL
-
-from a3s_code.llm.endpoint import Timeouts
-from a3s_code.llm.faults import Fault
-
-_IDLE_CONNECTION_S = 30.0
-_READ_BUFFER_BYTES = 128 * 1024
-_PIECE_BYTES = 256 * 1024
-_NO_LINGER = struct.pack("ii", 1, 0)
-_TRANSPORTS: ContextVar[list[asyncio.Transport | None]] = ContextVar("_TRANSPORTS")
-_TRANSPORT_ERRORS = (
-    aiohttp.ClientError,
-    HttpProcessingError,
-    asyncio.TimeoutError,
-    OSError,
-    UnicodeError,  # The look-up of a host name that IDNA cannot carry.
+from aiohappyeyeballs import (
+    start_connection,  # pyright: ignore[reportUnknownVariableType] - it says tuple, of nothing
 )
 
+from a3s_code.llm.connection import Connection
+from a3s_code.llm.endpoint import Timeouts
+from a3s_code.llm.exchange import HttpExchange
+from a3s_code.llm.faults import Fault
+from a3s_code.llm.route import Route, route_to
 
-class ResponseExchange:
-    """An aiohttp response as an `Exchange`."""
-
-    __slots__ = ("_content", "_response", "headers", "status")
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response, self._content = response, response.content
-        self.status = response.status
-        self.headers: Mapping[str, str] = response.headers
-
-    async def read(self) -> bytes:
-        try:
-            return await self._content.readany()
-        except _TRANSPORT_ERRORS as error:
-            raise _fault(error) from None
-
-    async def drain(self, patience_s: float) -> None:
-        if self._content.at_eof():
-            return
-        try:
-            async with asyncio.timeout(patience_s):
-                while await self.read():
-                    pass
-        except TimeoutError:
-            self.close()
-
-    def close(self) -> None:
-        connection = self._response.connection
-        if connection is not None and connection.transport is not None:
-            # Closing alone would first wait for the peer to take what is still to be sent.
-            connection.transport.abort()
-        self._response.close()
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Tells which transport a request got, so that `Pool.post` can cut it."""
-
-    async def connect(self, *args: Any, **kwargs: Any) -> Connection:  # noqa: ANN401 - passed on
-        connection = await super().connect(*args, **kwargs)
-        _TRANSPORTS.get().append(connection.transport)
-        return connection
-
-    def __del__(self, _warnings: Any = None) -> None:  # noqa: ANN401 - aiohttp's signature
-        """Drop idle connections in silence: a library says nothing when it is not closed."""
-        for waiting in self._conns.values():
-            for protocol, _ in waiting:
-                if protocol.transport is not None and not self._loop.is_closed():
-                    protocol.transport.abort()
+_NEXT_ADDRESS_S = 0.25
+"""How long an address of a host may keep the next one waiting (RFC 8305)."""
 
 
 class Pool:
-    """The connections of one event loop. Must be made and used inside it."""
+    """Must be made and used inside its event loop. The number of connections has no limit."""
 
-    __slots__ = ("_addresses", "_session", "_waits")
+    __slots__ = ("_idle", "_loop", "_routes", "_tls", "_urls")
 
     def __init__(self) -> None:
-        # A limit would make calls wait for each other inside their connect timeout.
-        connector = _Connector(limit=0, keepalive_timeout=_IDLE_CONNECTION_S)
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            read_bufsize=_READ_BUFFER_BYTES,
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-        )
-        self._waits: dict[Timeouts, aiohttp.ClientTimeout] = {}
-        self._addresses: dict[str, tuple[URL, str | None]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._routes: dict[str, Route] = {}
+        self._urls: dict[Connection, str] = {}
+        self._idle: dict[str, dict[Connection, None]] = {}
+        self._tls: ssl.SSLContext | None = None
 
     async def post(
         self, url: str, headers: Mapping[str, str], body: bytes, timeouts: Timeouts
-    ) -> ResponseExchange:
-        address, proxy = self._address(url)
-        transports: list[asyncio.Transport | None] = []
-        token = _TRANSPORTS.set(transports)
-        try:
-            response = await self._session.post(
-                address,
-                data=body if len(body) <= _PIECE_BYTES else _pieces(body),
-                headers={**headers, "Content-Length": str(len(body))},
-                timeout=self._wait(timeouts),
-                proxy=proxy,
-                allow_redirects=False,
-            )
-        except BaseException as error:
-            for transport in transports:
-                _reset(transport)
-            if isinstance(error, _TRANSPORT_ERRORS):
-                raise _fault(error) from None
-            raise
-        finally:
-            _TRANSPORTS.reset(token)
-        return ResponseExchange(response)
+    ) -> HttpExchange:
+        route = self._routes.get(url) or await self._find(url)
+        connection = self._take(url) or await self._connect(url, route, timeouts.connect_s)
+        return await connection.exchange(route.head(headers, len(body)), body, timeouts.idle_s)
 
     async def close(self) -> None:
-        await self._session.close()
+        """Close every connection; what they carry ends with a fault."""
+        for connection in list(self._urls):
+            connection.close()
+        await asyncio.sleep(0)  # The loop closes the sockets in its next round.
 
-    def abandon(self) -> None:
-        """Let go of a session whose loop is closed; nothing can be awaited there."""
-        self._session.detach()
+    async def _find(self, url: str) -> Route:
+        try:
+            self._routes[url] = await route_to(url)
+        except ValueError as error:
+            detail = f"the address cannot be used: {error}"
+            raise Fault("transport", detail, again=False) from None
+        return self._routes[url]
 
-    def __del__(self) -> None:
-        self._session.detach()
-
-    def _wait(self, timeouts: Timeouts) -> aiohttp.ClientTimeout:
-        if timeouts not in self._waits:
-            self._waits[timeouts] = aiohttp.ClientTimeout(
-                total=None, connect=timeouts.connect_s, sock_read=timeouts.idle_s
-            )
-        return self._waits[timeouts]
-
-    def _address(self, url: str) -> tuple[URL, str | None]:
-        if url not in self._addresses:
-            try:
-                self._addresses[url] = URL(url), _proxy_for(url)
-            except ValueError as error:
-                raise Fault(
-                    "transport", f"the address is not valid: {error}", again=False
-                ) from None
-        return self._addresses[url]
-
-
-def _reset(transport: asyncio.Transport | None) -> None:
-    """
-    Close a connection in the middle of a request. Without a reset, asyncio and then the
-    operating system would wait for the peer to take the rest of it.
-    """
-    if transport is None:
-        return
-    connected = transport.get_extra_info("socket")
-    if connected is not None:
-        with contextlib.suppress(OSError):  # It may be closed already.
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-    transport.abort()
-
-
-async def _pieces(body: bytes) -> AsyncIterator[memoryview]:
-    """Hand a large body over in parts, so that a slow peer holds no second copy of it."""
-    view = memoryview(body)
-    for start in range(0, len(body), _PIECE_BYTES):
-        yield view[start : start + _PIECE_BYTES]
-
-
-def _proxy_for(url: str) -> str | None:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if _is_loopback(host) or proxy_bypass(host):
+    def _take(self, url: str) -> Connection | None:
+        idle = self._idle.get(url)
+        while idle:
+            connection, _ = idle.popitem()
+            if connection.is_usable:
+                return connection
+            connection.cut()
         return None
-    proxy = getproxies().get(parts.scheme)
-    if proxy is not None and urlsplit(proxy).scheme not in {"http", "https"}:
-        raise ValueError(f"{parts.scheme}_proxy in the environment names no http proxy")
-    return proxy
+
+    async def _connect(self, url: str, route: Route, connect_s: float) -> Connection:
+        where = f"{route.host}:{route.port}"
+        try:
+            async with asyncio.timeout(connect_s):
+                connection = await self._open(route)
+        except TimeoutError as error:
+            detail = str(error) or f"no connection to {where} within {connect_s:g} s"
+            raise Fault("timeout", detail, again=True) from None
+        except ssl.SSLCertVerificationError as error:
+            detail = f"the certificate is not valid: {error}"
+            raise Fault("transport", detail, again=False) from None
+        except (OSError, UnicodeError) as error:
+            again = not isinstance(error, UnicodeError)
+            raise Fault("transport", f"{where}: {error}", again=again) from None
+        self._urls[connection] = url
+        return connection
+
+    async def _open(self, route: Route) -> Connection:
+        found = await route.addresses()
+        connected = await start_connection(found, happy_eyeballs_delay=_NEXT_ADDRESS_S)
+        try:
+            await route.dig(connected)
+            _, connection = await self._loop.create_connection(
+                lambda: Connection(self._loop, self._changed),
+                sock=connected,
+                ssl=await self._context() if route.server_name else None,
+                server_hostname=route.server_name or None,
+            )
+        except BaseException:
+            connected.close()
+            raise
+        return connection
+
+    async def _context(self) -> ssl.SSLContext:
+        # Reading the certificates of the system takes a while.
+        self._tls = self._tls or await asyncio.to_thread(_trusting_the_system)
+        return self._tls
+
+    def _changed(self, connection: Connection) -> None:
+        url = self._urls.get(connection)
+        if url is None:
+            return
+        if connection.is_usable:
+            self._idle.setdefault(url, {})[connection] = None
+        else:
+            del self._urls[connection]
+            self._idle.get(url, {}).pop(connection, None)
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _fault(error: Exception) -> Fault:
-    """Translate what the library raised. Its text names hosts and ports, no headers."""
-    detail = _detail(error)
-    if isinstance(error, asyncio.TimeoutError):
-        return Fault("timeout", detail, again=True)
-    if isinstance(error, ssl.SSLCertVerificationError | aiohttp.ClientConnectorCertificateError):
-        return Fault("transport", f"the certificate is not valid: {detail}", again=False)
-    if isinstance(error, aiohttp.ClientPayloadError | HttpProcessingError):
-        return Fault("truncated", detail, again=True)
-    if isinstance(error, aiohttp.ClientResponseError):
-        again = not _is_too_long(error)
-        return Fault("transport", f"not an HTTP answer: {detail}", again=again)
-    return Fault("transport", detail, again=not isinstance(error, UnicodeError))
-
-
-def _is_too_long(error: BaseException | None) -> bool:
-    """Headers that were over the library's limit once will be so again."""
-    while error is not None and not isinstance(error, LineTooLong):
-        error = error.__cause__
-    return error is not None
-
-
-def _detail(error: Exception) -> str:
-    text = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
-    return text or type(error).__name__
+def _trusting_the_system() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
