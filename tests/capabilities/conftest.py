@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from a3s_code.api.assembly import local_space
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext
-from a3s_code.workspace.local import local_workspace
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Workspace:
     timeout_s: float | None = None
 
     def __post_init__(self) -> None:
-        self.space = local_workspace(self.root)
+        self.space = local_space(str(self.root))
 
     async def run(self, tool: Tool, /, **args: Any) -> Observation:
         """Decode, resolve and run as the executor does."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from a3s_code.api.assembly import local_space
 from a3s_code.capabilities.tools import CORE_TOOLS
 from a3s_code.errors import SessionNotFound, StoreError
 from a3s_code.harness.completion import Completion
@@ -18,7 +19,7 @@ from a3s_code.harness.unattended import Unattended
 from a3s_code.kernel.artifacts import Artifacts, ArtifactStoreLimits
 from a3s_code.kernel.clock import SystemClock
 from a3s_code.kernel.events import Event, Record, RunId, RunStarted, SessionId, SessionOpened
-from a3s_code.kernel.executor import Executor, Space
+from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log, RunSink
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
 from a3s_code.kernel.messages import (
@@ -31,7 +32,6 @@ from a3s_code.kernel.messages import (
 )
 from a3s_code.kernel.ports import Approver, Authority, Model, ModelRequest, Store
 from a3s_code.kernel.tool import Observation, Tool, ToolSet
-from a3s_code.workspace.local import local_workspace
 
 RUN = RunId("run-1")
 SESSION = SessionId("s")
@@ -64,8 +64,7 @@ class Bench:
     tool_timeout_s: float | None = None
 
     def __post_init__(self) -> None:
-        local, clock = local_workspace(self.root), SystemClock()
-        space = Space(local.root, local.files, local.search, local.processes)
+        space, clock = local_space(str(self.root)), SystemClock()
         self.log = Log(SESSION, clock, self.store)
         self.log.append(
             SessionOpened(

@@ -63,7 +63,9 @@ def test_it_does_not_match(pattern: str, path: str) -> None:
     assert not Glob(pattern).matches(path)
 
 
-@pytest.mark.parametrize("pattern", ["[a", "{a", "{a,{b}", "[z-a]", "{a,b}" * 8, "x" * 2_000])
+@pytest.mark.parametrize(
+    "pattern", ["[a", "{a", "{a,{b}", "[z-a]", "{a,b}" * 8, "x" * 2_000, "{a,..}/b"]
+)
 def test_what_is_no_pattern_is_told(pattern: str) -> None:
     with pytest.raises(InvalidValue):
         Glob(pattern)

@@ -20,7 +20,6 @@ from a3s_code.workspace.local import (
     TEMPORARY_PREFIX,
     TEMPORARY_SUFFIX,
     LocalFiles,
-    local_workspace,
 )
 
 from .conftest import Place
@@ -303,7 +302,8 @@ def test_a_killed_write_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> No
 
 
 def test_a_workspace_may_be_made_before_its_directory(tmp_path: Path) -> None:
-    workspace = local_workspace(tmp_path / "later")
-    assert workspace.root == str(tmp_path / "later")
+    files = LocalFiles(tmp_path / "later")
     with pytest.raises(WorkspaceError):
-        LocalFiles(workspace.root).resolve("x")
+        files.resolve("x")
+    (tmp_path / "later").mkdir()
+    files.resolve("x").close()

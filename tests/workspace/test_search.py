@@ -91,16 +91,17 @@ async def test_files_are_found_sorted_and_nothing_else(finder: Finder) -> None:
 async def test_a_pattern_is_taken_from_the_directory_that_is_searched(finder: Finder) -> None:
     assert await finder.glob("*.ts", "src") == ["src/c.ts"]
     assert await finder.glob("deep/*", "src") == ["src/deep/d.tsx"]
-    assert await finder.glob(f"{finder.ws}/src/*.ts") == ["src/c.ts"]
-    assert await finder.glob(f"{finder.ws}/src/*.ts", "src") == ["src/c.ts"]
-    with pytest.raises(InvalidValue, match="leads out of"):
-        await finder.glob(f"{finder.ws}/*.py", "src")
-    with pytest.raises(PathRefused):
-        await finder.glob("/etc/*")
-    with pytest.raises(InvalidValue, match=r"holds `\.\.`"):
-        await finder.glob("../out/*")
     with pytest.raises(FileNotFoundError):
         await finder.glob("*", "nothing")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["/etc/*", "../out/*", "src/../../out/*", "{..}/out/*", "{../out}/*", "{.}./out/*", ".{.,.}/*"],
+)
+async def test_no_spelling_of_a_pattern_leads_out(finder: Finder, pattern: str) -> None:
+    with pytest.raises(InvalidValue, match=r"absolute|holds `\.\.`"):
+        await finder.glob(pattern)
 
 
 async def test_links_are_never_followed_by_a_search(finder: Finder) -> None:

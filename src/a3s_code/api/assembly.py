@@ -83,6 +83,17 @@ def file_store(directory: str | Path) -> Store:
     return FileSessionStore(directory)
 
 
+def local_space(root: str) -> Space:
+    """Give all that tools may use of a local directory; nothing is opened yet."""
+    from a3s_code.kernel.executor import Space
+    from a3s_code.workspace.local import LocalFiles
+    from a3s_code.workspace.processes import LocalProcesses
+    from a3s_code.workspace.search import LocalSearch
+
+    files, processes = LocalFiles(root), LocalProcesses(root)
+    return Space(root, files, LocalSearch(files, processes), processes)
+
+
 def new_id(prefix: str) -> str:
     """Give an id that cannot be guessed: the prefix and 128 random bits as a UUID."""
     hexed = os.urandom(16).hex()
@@ -277,7 +288,7 @@ class Assembly:
         from a3s_code.kernel.clock import SystemClock
 
         settings, clock = opening.settings, SystemClock()
-        space = self._space(opening.workspace)
+        space = local_space(opening.workspace)
         tools, visible = self._tool_sets(opening, space)
         engine = Engine(
             log=self._log(opening, clock, records),
@@ -310,15 +321,6 @@ class Assembly:
         if store is None and (opening.settings.storage.auto_save or records is not None):
             store = self.default_store
         return Log(SessionId(opening.session_id), clock, store, records or ())
-
-    def _space(self, workspace: str) -> Space:
-        from a3s_code.kernel.executor import Space
-        from a3s_code.workspace.local import LocalFiles
-        from a3s_code.workspace.processes import LocalProcesses
-        from a3s_code.workspace.search import LocalSearch
-
-        files, processes = LocalFiles(workspace), LocalProcesses(workspace)
-        return Space(workspace, files, LocalSearch(files, processes), processes)
 
     def _executor(self, opening: Opening, space: Space, tools: ToolSet, clock: Clock) -> Executor:
         from a3s_code.harness.gate import PolicyGate
@@ -376,20 +378,21 @@ class Assembly:
 
     def _open_model(self, ref: str, threshold: int) -> Model:
         from a3s_code.kernel.clock import SystemClock
-        from a3s_code.llm.anthropic import AnthropicModel
         from a3s_code.llm.breaker import Breaker
         from a3s_code.llm.http import Http
-        from a3s_code.llm.openai import OpenAIModel
 
         found = self.config.resolve_model(ref)
+        if found.kind == "anthropic":
+            from a3s_code.llm.anthropic import AnthropicModel as Provider
+        else:
+            from a3s_code.llm.openai import OpenAIModel as Provider
         endpoint = _endpoint(found)
         clock = SystemClock()
         self._http = self._http or Http()
         breaker = self._breakers.setdefault(
             (found.provider, threshold), Breaker(clock, threshold=threshold)
         )
-        kind = AnthropicModel if found.kind == "anthropic" else OpenAIModel
-        return kind(endpoint, self._http, clock, breaker)
+        return Provider(endpoint, self._http, clock, breaker)
 
     def _price(self, ref: str, usage: Usage) -> float:
         """Give what tokens cost, in US dollars; the configuration's price wins."""

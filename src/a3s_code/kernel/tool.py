@@ -116,6 +116,11 @@ class Entry(msgspec.Struct, frozen=True):
     target: str = ""
 
 
+def shown_name(name: str) -> str:
+    """Give a file's name on one line that any sink can encode: odd ones are escaped."""
+    return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")
+
+
 class Files(Protocol):
     """The files of a workspace. Every method takes what `resolve` gave."""
 

@@ -35,7 +35,8 @@ class Glob:
         matches: Tells whether a whole path matches.
 
     Raises:
-        InvalidValue: a set or an alternative is not closed, or there are too many.
+        InvalidValue: a set or an alternative is not closed, there are too many, or one of
+            them holds `..`.
     """
 
     __slots__ = ("depth", "literal", "matches", "names")
@@ -47,6 +48,11 @@ class Glob:
                 hint=f"keep it below {MAX_PATTERN_CHARS + 1}",
             )
         choices = [_segments(choice) for choice in alternatives(pattern)]
+        if any(".." in choice for choice in choices):
+            raise InvalidValue(
+                f"The glob pattern {pattern!r} holds `..`.",
+                hint="give the directory to search as the path instead",
+            )
         self.literal = _common_literal(choices)
         self.names = sorted({"*" if choice[-1] == "**" else choice[-1] for choice in choices})
         endless = any("**" in choice for choice in choices)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from a3s_code.kernel.tool import GrepHits
+from a3s_code.kernel.tool import GrepHits, shown_name
 
 MAX_LINE_CHARS = 2_000
 """Source: SPEC 5.0."""
@@ -75,7 +75,7 @@ def show(
         path = place(name.decode("utf-8", "replace"))
         if path is None:
             continue
-        path = _on_one_line(path)
+        path = shown_name(path)
         files += 1
         last = 0
         for line in found[name]:
@@ -91,13 +91,9 @@ def show(
     return GrepHits("\n".join(rows), matches, files, truncated)
 
 
-def _on_one_line(path: str) -> str:
-    return path if path.isprintable() else path.encode("unicode_escape").decode("ascii")
-
-
 def _parts(line: bytes) -> tuple[int, str, str]:
     """Split into number, `:` or `-`, and as much of the text as is shown."""
     parts = _NUMBERED.match(line)
     assert parts is not None, "both programs print numbers"
-    text = parts[3][: 4 * MAX_LINE_CHARS].decode("utf-8", "replace").rstrip("\r")
+    text = parts[3].decode("utf-8", "replace").rstrip("\r")
     return int(parts[1]), parts[2].decode(), text[:MAX_LINE_CHARS]

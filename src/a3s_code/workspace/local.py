@@ -1,4 +1,4 @@
-"""The files of a workspace on the local disk, and the workspace as a whole."""
+"""The files of a workspace on the local disk."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import asyncio
 import errno
 import os
 import stat
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Coroutine, Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from a3s_code.errors import PathRefused, WorkspaceError
-from a3s_code.kernel.tool import Entry, Files, Processes, Resolved, Search
+from a3s_code.kernel.tool import Entry, Resolved
 from a3s_code.workspace.beneath import OpenDirectory, open_beneath
-from a3s_code.workspace.location import Location, local, readable, shown
+from a3s_code.workspace.location import Location, apart, local, readable, shown
 from a3s_code.workspace.paths import Root
-from a3s_code.workspace.processes import LocalProcesses
-from a3s_code.workspace.search import LocalSearch
 
 IN_PLACE_BYTES = 256 * 1024
 """Files up to this size are read on the event loop: 12 us at this size, 60 by a thread."""
@@ -32,7 +29,6 @@ _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _TEMPORARY_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _CHUNK_BYTES = 16 * 1024 * 1024
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -59,7 +55,7 @@ class LocalFiles:
     async def read(self, target: Resolved, *, limit: int | None = None) -> bytes:
         location = local(target)
         data = _read(location, limit, IN_PLACE_BYTES)
-        return data if data is not None else await _apart(location, _read_whole, limit)
+        return data if data is not None else await apart(location, _read_whole, limit)
 
     async def write(self, target: Resolved, data: bytes) -> None:
         """
@@ -68,50 +64,10 @@ class LocalFiles:
         Mode and owner are kept, setuid and setgid are not; extended attributes are not. A
         file with other hard links is replaced by one of its own, so the others do not change.
         """
-        await _settled(_apart(local(target), _write, data))
+        await _settled(apart(local(target), _write, data))
 
     async def list(self, target: Resolved) -> list[Entry]:
-        return await _apart(local(target), _list)
-
-
-@dataclass(frozen=True, slots=True)
-class Workspace:
-    """
-    All that a session has of a workspace.
-
-    Attributes:
-        root: Its absolute path, as the host spelled it.
-    """
-
-    root: str
-    files: Files
-    search: Search | None
-    processes: Processes | None
-
-
-def local_workspace(root: str | os.PathLike[str]) -> Workspace:
-    """Give the whole of a local directory: files, search and processes."""
-    files = LocalFiles(root)
-    processes = LocalProcesses(root)
-    return Workspace(files.root.path, files, LocalSearch(files, processes), processes)
-
-
-async def _apart(
-    location: Location,
-    work: Callable[Concatenate[Location, P], T],
-    *args: P.args,
-    **kwargs: P.kwargs,
-) -> T:
-    """Run `work` in a thread on a location of its own, so that closing ours cannot touch it."""
-    own = location.duplicate()
-
-    def job() -> T:
-        try:
-            return work(own, *args, **kwargs)
-        finally:
-            own.close()
-
-    return await asyncio.get_running_loop().run_in_executor(None, job)
+        return await apart(local(target), _list)
 
 
 async def _settled(work: Coroutine[Any, Any, T]) -> T:

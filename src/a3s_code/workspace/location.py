@@ -8,16 +8,22 @@ earlier call of the same turn created is found.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Concatenate, ParamSpec, TypeVar
 
 from a3s_code.errors import PathRefused, UsageError, WorkspaceError
 from a3s_code.kernel.tool import Resolved
 from a3s_code.workspace.beneath import DIRECTORY
 
 _SHOWN_CHARS = 200
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def shown(path: str) -> str:
@@ -163,6 +169,24 @@ def local(target: Resolved) -> Location:
             hint="use what this workspace's `resolve` gave",
         )
     return target
+
+
+async def apart(
+    location: Location,
+    work: Callable[Concatenate[Location, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """Run `work` in a thread on a location of its own, so that closing ours cannot touch it."""
+    own = location.duplicate()
+
+    def job() -> T:
+        try:
+            return work(own, *args, **kwargs)
+        finally:
+            own.close()
+
+    return await asyncio.get_running_loop().run_in_executor(None, job)
 
 
 def mode_of(at: int, name: str) -> int:

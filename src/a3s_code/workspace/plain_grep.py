@@ -24,8 +24,6 @@ from a3s_code.workspace.tree_walk import TreeWalk
 _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 _BINARY_PROBE_BYTES = 64 * 1024
 
-MAX_LINE_CHARS = 8_000
-
 MAX_FILE_BYTES = 64 * 1024 * 1024
 """Of a larger file only the start is searched."""
 
@@ -42,7 +40,8 @@ def main(arguments: list[str]) -> int:
     for name, data in _sources(options.path, options.root, wanted):
         for number, mark, line in hits(pattern, data, options.context):
             found = True
-            out.write(os.fsencode(name) + f"\0{number}{mark}{line}\n".encode())
+            shown = line[: options.max_columns]
+            out.write(os.fsencode(name) + f"\0{number}{mark}{shown}\n".encode())
     return 0 if found else 1
 
 
@@ -50,6 +49,7 @@ def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="plain_grep")
     parser.add_argument("--ignore-case", action="store_true")
     parser.add_argument("--context", type=int, default=0)
+    parser.add_argument("--max-columns", type=int, required=True)
     parser.add_argument("--name", action="append", default=[])
     parser.add_argument("--root", default="/")
     parser.add_argument("--regexp", dest="pattern", required=True)
@@ -69,7 +69,7 @@ def hits(pattern: re.Pattern[str], data: bytes, context: int) -> Iterator[tuple[
         for number in range(max(0, match - context), min(len(lines), match + context + 1))
     }
     for number in sorted(shown):
-        yield number + 1, ":" if number in matching else "-", lines[number][:MAX_LINE_CHARS]
+        yield number + 1, ":" if number in matching else "-", lines[number]
 
 
 def _sources(path: str, root: str, wanted: list[Glob]) -> Iterator[tuple[str, bytes]]:

@@ -14,7 +14,6 @@ Source: SPEC 5.5, 5.6; LIBRARIES 5.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import sys
@@ -30,7 +29,7 @@ from a3s_code.workspace.beneath import step_by_step
 from a3s_code.workspace.globs import Glob
 from a3s_code.workspace.grep_output import MAX_LINE_CHARS, MAX_TEXT_CHARS, read_lines, show
 from a3s_code.workspace.ignore import Surroundings, surroundings
-from a3s_code.workspace.location import Location, local, readable, shown
+from a3s_code.workspace.location import Location, apart, local, readable, shown
 from a3s_code.workspace.tree_walk import MAX_DEPTH, TreeWalk
 
 MAX_PATHS = 100_000
@@ -53,7 +52,6 @@ _RIPGREP = (
     "--hidden",
     "--glob=!.git",
     "--no-ignore-global",
-    f"--max-columns={4 * MAX_LINE_CHARS}",
     "--max-columns-preview",
 )
 _PLAIN = (
@@ -79,26 +77,21 @@ class LocalSearch:
         """
         Give at most `MAX_PATHS` paths of files, relative to the root, sorted.
 
-        The pattern is taken from `under`; an absolute one must lead below it. A pattern
-        without `**` looks no deeper than it has segments.
+        The pattern is taken from `under`. One without `**` looks no deeper than it has segments.
 
         Raises:
             FileNotFoundError: `under` does not exist.
-            InvalidValue: the pattern is not closed somewhere, or leads outside.
+            InvalidValue: the pattern is not closed somewhere, or could lead out of `under`.
         """
-        location = local(under)
-        glob = Glob(self._relative(location, pattern))
+        if pattern.startswith("/"):
+            raise InvalidValue(
+                f"The glob pattern {shown(pattern)} is an absolute path.",
+                hint="give the directory to search as the path instead",
+            )
+        glob = Glob(pattern)
         walk = TreeWalk(max_depth=MAX_DEPTH if glob.depth is None else glob.depth)
-        own = location.duplicate()
-
-        def job() -> list[str]:
-            try:
-                return _glob(own, glob, walk)
-            finally:
-                own.close()
-
         try:
-            return await asyncio.get_running_loop().run_in_executor(None, job)
+            return await apart(local(under), _glob, glob, walk)
         finally:
             walk.stopped = True
 
@@ -116,11 +109,9 @@ class LocalSearch:
         """
         location = local(under)
         chosen = _Chosen(query.glob, location.path)
-        try:
-            os.close(location.open_directory())
-        except NotADirectoryError:
+        above = await apart(location, _above)
+        if above is None:
             return await self._grep_file(location, query)
-        above = surroundings(location.absolute, location.root)
         scope = () if above.in_repository else ("--no-require-git", "--no-ignore-parent")
         argv = self._argv(query, location.root, scope, chosen)
         output, whole = await self._run(Command((*argv, "./"), TIMEOUT_S, cwd=location.path))
@@ -177,6 +168,7 @@ class LocalSearch:
         common = (
             *(("--ignore-case",) if query.ignore_case else ()),
             f"--context={min(max(query.context, 0), MAX_CONTEXT)}",
+            f"--max-columns={4 * MAX_LINE_CHARS}",  # bytes; no character has more than four
             f"--regexp={query.pattern}",
         )
         if not self._ripgrep:
@@ -188,28 +180,6 @@ class LocalSearch:
         unwanted = (f"--glob=!{chosen.unwanted}",) if chosen and chosen.unwanted else ()
         only = ("--type=wanted",) if wanted else ()
         return (self._ripgrep, *_RIPGREP, *scope, *unwanted, *wanted, *only, *common, "--")
-
-    def _relative(self, location: Location, pattern: str) -> str:
-        """Give `pattern` as seen from `location`."""
-        if ".." in pattern.split("/"):
-            raise InvalidValue(
-                f"The glob pattern {shown(pattern)} holds `..`.",
-                hint="give the directory to search as the path instead",
-            )
-        if not pattern.startswith("/"):
-            return pattern
-        literal = Glob(pattern).literal
-        start = self._files.resolve("/" + "/".join(literal))
-        start.close()
-        below = "" if location.path == "." else f"{location.path}/"
-        if not f"{start.path}/".startswith(below):
-            raise InvalidValue(
-                f"The glob pattern {shown(pattern)} leads out of {shown(location.spelled)}.",
-                hint="leave the path out, or make the pattern relative to it",
-            )
-        inside = "" if start.path == "." else start.path
-        rest = [name for name in pattern.split("/") if name][len(literal) :]
-        return "/".join([*inside[len(below) :].split("/"), *rest])
 
 
 class _Enough(Exception):
@@ -266,6 +236,15 @@ def _invalid(end: Exit) -> InvalidValue:
         f"The pattern cannot be searched for: {text[:_MESSAGE_CHARS]}",
         hint="put a backslash before characters that are meant literally",
     )
+
+
+def _above(location: Location) -> Surroundings | None:
+    """Collect the rules above a directory; None for a file."""
+    try:
+        os.close(location.open_directory())
+    except NotADirectoryError:
+        return None
+    return surroundings(location.absolute, location.root)
 
 
 def _glob(location: Location, glob: Glob, walk: TreeWalk) -> list[str]:

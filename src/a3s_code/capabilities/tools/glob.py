@@ -18,9 +18,8 @@ from typing import Annotated
 
 import msgspec
 
-from a3s_code.capabilities.shown_names import shown_name
 from a3s_code.errors import InvalidValue
-from a3s_code.kernel.tool import Effect, Observation, ToolContext, failure, tool
+from a3s_code.kernel.tool import Effect, Observation, ToolContext, failure, shown_name, tool
 
 
 class GlobArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,9 +59,6 @@ async def glob(args: GlobArgs, context: ToolContext) -> Observation:
     Find files by a pattern of their paths; ignored files are left out. The result is one
     path per line, relative to the workspace root, sorted.
     """
-    if args.pattern.startswith("/") or ".." in args.pattern.split("/"):
-        text = f"{args.pattern} leads out of the directory that is searched; give it as path."
-        return failure(text, "invalid_argument")
     assert context.search is not None
     try:
         found = await context.search.glob(context.resolved, args.pattern)

@@ -11,8 +11,7 @@ from typing import Annotated
 
 import msgspec
 
-from a3s_code.capabilities.shown_names import shown_name
-from a3s_code.kernel.tool import Effect, Entry, Observation, ToolContext, failure, tool
+from a3s_code.kernel.tool import Effect, Entry, Observation, ToolContext, failure, shown_name, tool
 
 
 class LsArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
