@@ -236,7 +236,7 @@ def test_a_name_that_providers_or_built_in_tools_would_mind_is_refused(name: str
 
 @pytest.mark.parametrize("name", sorted(RESERVED_NAMES))
 def test_a_built_in_tool_cannot_be_replaced(name: str) -> None:
-    with pytest.raises(InvalidValue):
+    with pytest.raises(InvalidValue, match="reserved for built-in and MCP tools"):
         function_tool(greet, name=name.upper())
 
 

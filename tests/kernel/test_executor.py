@@ -494,6 +494,19 @@ async def test_a_command_that_takes_too_long_keeps_what_it_printed(tmp_path: Pat
     assert not alive(int((tmp_path / "pid").read_text()))
 
 
+@pytest.mark.parametrize("file_path", ["../out", "pipe"])
+async def test_a_refused_path_has_one_kind_wherever_it_is_found_out(
+    file_path: str, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    bench = Bench(tmp_path)
+
+    shown = await bench.directly("edit", file_path=file_path, old_string="a", new_string="b")
+
+    assert shown.text.startswith("edit failed: ")
+    assert shown.error_kind == {"type": "path_refused"}
+
+
 @pytest.mark.parametrize("error", [ValueError("no good"), KeyError("k"), TimeoutError("slow net")])
 async def test_a_tool_that_raises_becomes_a_failed_observation(
     error: Exception, tmp_path: Path

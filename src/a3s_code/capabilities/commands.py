@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeAlias
 import msgspec
 
 from a3s_code.errors import InvalidType, InvalidValue
+from a3s_code.harness.patterns import MCP_PREFIX
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -216,8 +217,8 @@ def _history(args: str, context: CommandContext) -> CommandOutput:  # noqa: ARG0
 
 
 def _tools(args: str, context: CommandContext) -> CommandOutput:  # noqa: ARG001 - a command
-    names = [name for name in context.tool_names if not name.startswith("mcp__")]
-    servers = [name for name in context.tool_names if name.startswith("mcp__")]
+    names = [name for name in context.tool_names if not name.startswith(MCP_PREFIX)]
+    servers = [name for name in context.tool_names if name.startswith(MCP_PREFIX)]
     lines = [f"Tools: {len(context.tool_names)}", f"Built in: {', '.join(names)}"]
     return CommandOutput("\n".join([*lines, *([f"MCP: {', '.join(servers)}"] if servers else [])]))
 

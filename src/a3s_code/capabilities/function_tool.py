@@ -24,6 +24,7 @@ from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 import msgspec
 
 from a3s_code.errors import InvalidType, InvalidValue
+from a3s_code.harness.patterns import MCP_PREFIX
 from a3s_code.kernel.messages import Attachment
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, failure, schema_of, tool
 
@@ -116,15 +117,17 @@ def check_name(name: str) -> str:
     Give `name` back if a tool of the caller's own may have it.
 
     Raises:
-        InvalidValue: it is malformed, or the name of a built-in tool in any case.
+        InvalidValue: it is malformed, or reserved for built-in and MCP tools, in any case.
     """
     if not _NAME.fullmatch(name):
         raise InvalidValue(
             f"{name!r} cannot be the name of a tool.",
             hint="use 1 to 64 letters, digits, _ or -, and pass name= for a lambda",
         )
-    if name.lower() in RESERVED_NAMES or name.lower().startswith("mcp__"):
-        raise InvalidValue(f"{name!r} is the name of a built-in tool.", hint="pass another name=")
+    if name.lower() in RESERVED_NAMES or name.lower().startswith(MCP_PREFIX):
+        raise InvalidValue(
+            f"{name!r} is reserved for built-in and MCP tools.", hint="pass another name="
+        )
     return name
 
 

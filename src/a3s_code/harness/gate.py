@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from a3s_code.harness.patterns import Kind
+from a3s_code.harness.patterns import MCP_PREFIX, Kind
 from a3s_code.harness.policy import CompiledPolicy, Subject, printable, strictest
 from a3s_code.harness.shell.analysis import Analysis, SimpleCommand, analyse
 from a3s_code.harness.shell.places import MOVES, entered, inside, protected, reach, written
@@ -36,7 +36,6 @@ from a3s_code.kernel.tool import Effect, Resolved
 
 SHELL_TOOL = "bash"
 WRITE_TOOL = "write"
-MCP_PREFIX = "mcp__"
 _MAY_LIE_OUTSIDE = "may lie outside the workspace"
 
 MAX_ALTERNATIVES = 128  # as many as a glob may have

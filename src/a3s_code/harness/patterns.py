@@ -29,6 +29,9 @@ from dataclasses import dataclass
 from a3s_code.errors import InvalidValue
 from a3s_code.harness.shell.words import ANY_HOLE, GLOB, HOLES, UNKNOWN
 
+MCP_PREFIX = "mcp__"
+"""Names of tools of MCP servers begin with it: `mcp__server__tool`."""
+
 _TOOL_NAME = re.compile(r"[\w.*?:-]+")
 _HOLE_AND_BLANKS = re.compile(rf" ?{ANY_HOLE.pattern} ?")
 _WHOLE = ("*", "**", ":*")
@@ -95,7 +98,7 @@ def parse_rule(source: str) -> Rule:
         raise _invalid(source, len(name), "the pattern is empty")
     pattern = rest[:-1] if opened else "*"
     lowered = name.lower()
-    whole_server = lowered.startswith("mcp__") and "__" not in lowered[len("mcp__") :]
+    whole_server = lowered.startswith(MCP_PREFIX) and "__" not in lowered[len(MCP_PREFIX) :]
     text = _without_prefix_mark(pattern)
     path = text.removeprefix("./") or text
     return Rule(

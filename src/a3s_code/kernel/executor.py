@@ -213,8 +213,7 @@ class Executor:
         except msgspec.ValidationError as error:
             return failure(f"Invalid arguments for {tool.name}: {error}.", "invalid_argument")
         except A3SError as error:
-            kind = "path_refused" if isinstance(error, PathRefused) else error.code
-            return failure(f"{tool.name} failed: {error}", kind)
+            return _failed(tool.name, error)
         return Action(
             call=call,
             tool=tool,
@@ -314,7 +313,7 @@ class Executor:
         except StoreError:
             raise
         except A3SError as error:
-            return failure(f"{name} failed: {error}", error.code)
+            return _failed(name, error)
         except FileNotFoundError as error:
             return failure(f"{name} failed: {error.filename or error} not found", "not_found")
         except Exception as error:  # noqa: BLE001 - a tool is foreign code; the model is told
@@ -429,6 +428,11 @@ def _release(step: _Step) -> None:
 def _close(target: Resolved | None) -> None:
     if target is not None:
         target.close()
+
+
+def _failed(tool: str, error: A3SError) -> Observation:
+    kind = "path_refused" if isinstance(error, PathRefused) else error.code
+    return failure(f"{tool} failed: {error}", kind)
 
 
 def _malformed(call: ToolCall) -> Observation:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from a3s_code.errors import InvalidValue
+from a3s_code.workspace.limits import check_limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,12 @@ class RemoteGitBackendConfig:
                 "The remote git was given only one of client_cert_pem and client_key_pem.",
                 hint="give both or neither",
             )
-        for name in ("request_timeout_ms", "max_diff_bytes", "max_log_entries"):
-            limit: int | None = getattr(self, name)
-            if limit is not None and limit < 1:
-                raise InvalidValue(
-                    f"{name} of the remote git is {limit}.",
-                    hint="give a number above 0, or leave it out",
-                )
+        check_limits(
+            "the remote git",
+            request_timeout_ms=self.request_timeout_ms,
+            max_diff_bytes=self.max_diff_bytes,
+            max_log_entries=self.max_log_entries,
+        )
 
 
 def _is_web_address(url: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from a3s_code.errors import InvalidValue
+from a3s_code.workspace.limits import check_limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +50,10 @@ class S3WorkspaceBackend:
     def __post_init__(self) -> None:
         if not self.bucket:
             raise InvalidValue("The bucket of an S3 workspace is empty.", hint="name the bucket")
-        for name in (
-            "max_read_bytes",
-            "max_objects_scanned",
-            "max_grep_bytes_per_object",
-            "search_concurrency",
-        ):
-            limit: int | None = getattr(self, name)
-            if limit is not None and limit < 1:
-                raise InvalidValue(
-                    f"{name} of an S3 workspace is {limit}.",
-                    hint="give a number above 0, or leave it out",
-                )
+        check_limits(
+            "an S3 workspace",
+            max_read_bytes=self.max_read_bytes,
+            max_objects_scanned=self.max_objects_scanned,
+            max_grep_bytes_per_object=self.max_grep_bytes_per_object,
+            search_concurrency=self.search_concurrency,
+        )

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from a3s_code.capabilities.edits.copying_slips import copying_slip
+from a3s_code.capabilities.edits.lines import lines_of
 from a3s_code.capabilities.edits.near_miss import nearest
 from a3s_code.capabilities.edits.refusal import Refusal
 
@@ -139,9 +140,8 @@ class _Edit:
         literal: bool = False,
         left_out: re.Pattern[str] = _CARRIAGE_RETURN,
     ) -> _Edit:
-        olds, news = _lines(old), _lines(new)
+        olds, news = lines_of(old), lines_of(new)
         head = _shared(olds, news)
-        head -= head > 0 and not olds[head - 1].endswith("\n")
         tail = _shared(olds[head:][::-1], news[head:][::-1])
 
         def seen(lines: list[str]) -> str:
@@ -155,12 +155,6 @@ class _Edit:
             insert="".join(news[head : len(news) - tail]),
             literal=literal or ("\r\n" in new and "\r" not in old),
         )
-
-
-def _lines(text: str) -> list[str]:
-    lines = [f"{line}\n" for line in text.split("\n")]
-    lines[-1] = lines[-1][:-1]
-    return lines
 
 
 def _shared(olds: list[str], news: list[str]) -> int:

@@ -9,19 +9,19 @@ A byte order mark, mixed line ends and a missing final newline are part of the t
 from __future__ import annotations
 
 import asyncio
+import codecs
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from a3s_code.capabilities.edits.refusal import Refusal
-from a3s_code.errors import PathRefused
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.tool import Observation, ToolContext, failure
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 _THREAD_ABOVE_BYTES = 256 * 1024
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,7 @@ async def rewrite(file_path: str, change: Change, context: ToolContext) -> Obser
     after = outcome.text.encode("utf-8", "surrogateescape")
     if refusal := _unfit(data, after, outcome):
         return failure(f"{file_path}: {refusal.text}", refusal.kind)
-    try:
-        await context.files.write(context.resolved, after)
-    except PathRefused as error:
-        return failure(str(error), "path_refused")
+    await context.files.write(context.resolved, after)
     metadata: JsonObject = {
         "file_path": file_path,
         "before": data.decode(errors="replace"),
@@ -90,8 +87,6 @@ async def _load(file_path: str, context: ToolContext) -> bytes | Observation:
         return failure(f"{file_path} does not exist. {hint}", "not_found")
     except IsADirectoryError:
         return failure(f"{file_path} is a directory; name a file in it.", "invalid_argument")
-    except PathRefused as error:
-        return failure(str(error), "path_refused")
     if len(data) > MAX_FILE_BYTES:
         return failure(
             f"{file_path} is larger than {MAX_FILE_BYTES // 2**20} MiB, the most that this"
@@ -100,7 +95,7 @@ async def _load(file_path: str, context: ToolContext) -> bytes | Observation:
             max_bytes=MAX_FILE_BYTES,
         )
     if b"\0" in data:
-        what = "UTF-16 text" if data.startswith(_UTF16_MARKS) else "a binary file"
+        what = "UTF-16 text" if data.startswith(UTF16_MARKS) else "a binary file"
         return failure(
             f"{file_path} is {what} (it holds NUL bytes) and was not changed."
             " Convert it or use a program made for its format.",

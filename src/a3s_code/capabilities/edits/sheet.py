@@ -7,12 +7,9 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from a3s_code.capabilities.edits.hunks import Line
+from a3s_code.capabilities.edits.lines import lines_of, without_end
 
 _Key: TypeAlias = Callable[[str], str]
-
-
-def _plain(line: str) -> str:
-    return line.removesuffix("\n").removesuffix("\r")
 
 
 def _trimmed(line: str) -> str:
@@ -33,21 +30,18 @@ class Sheet:
 
     @classmethod
     def of(cls, text: str) -> Sheet:
-        lines = [f"{line}\n" for line in text.split("\n")]
-        lines[-1] = lines[-1][:-1]
-        if not lines[-1]:
-            lines.pop()
+        lines = lines_of(text)
         return cls(lines, [False] * len(lines))
 
     def fits(self, at: int, wanted: Sequence[str], *, loosely: bool = False) -> bool:
         """Say whether `wanted` stands at line `at`, line ends aside."""
-        key = _trimmed if loosely else _plain
+        key = _trimmed if loosely else without_end
         region = self.lines[at : at + len(wanted)]
         return [key(line) for line in region] == [key(line) for line in wanted]
 
     def places(self, wanted: Sequence[str], limit: int, *, loosely: bool = False) -> list[int]:
         """Give the first `limit` lines at which `wanted` stands; linear in the text."""
-        key = _trimmed if loosely else _plain
+        key = _trimmed if loosely else without_end
         hay = "\n".join(["", *self._keyed(key), ""])
         needle = "\n".join(["", *map(key, wanted), ""])
         found: list[int] = []
@@ -61,7 +55,7 @@ class Sheet:
         return found
 
     def has(self, text: str) -> bool:
-        return _plain(text) in self._keyed(_plain)
+        return without_end(text) in self._keyed(without_end)
 
     def line_like(self, text: str, start: int) -> int | None:
         """Give the first line from `start` on that holds `text`, blanks around it aside."""
@@ -114,7 +108,7 @@ class Sheet:
         if not unended[1] if told else had_end:
             new[-1] += "" if new[-1].endswith("\n") else end
         else:
-            new[-1] = new[-1].removesuffix("\n") if literal else _plain(new[-1])
+            new[-1] = new[-1].removesuffix("\n") if literal else without_end(new[-1])
 
     def _put(self, start: int, stop: int, new: list[str], added: list[bool]) -> None:
         if new and start == len(self.lines) > 0 and not self.lines[-1].endswith("\n"):

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 from a3s_code.capabilities.edits.copying_slips import copying_slip
 from a3s_code.capabilities.edits.hunks import Diff, Hunk, Line
+from a3s_code.capabilities.edits.lines import without_end
 from a3s_code.capabilities.edits.near_miss import nearest
 from a3s_code.capabilities.edits.refusal import Refusal
 from a3s_code.capabilities.edits.sheet import Sheet
@@ -248,8 +249,8 @@ class _Placing:
                 f"{where}: its old lines are not there any more once the hunks before it are"
                 " applied; make one hunk of those that overlap. Nothing was changed."
             )
-        plain = [line.removesuffix("\n").removesuffix("\r") for line in before.lines]
-        wanted = [line.removesuffix("\r") for line in wanted]
+        plain = list(map(without_end, before.lines))
+        wanted = list(map(without_end, wanted))
         said = [f"{where}: its old lines are not in the file; nothing was changed."]
         if slip := copying_slip("\n".join(plain), "\n".join(wanted), name="the hunk"):
             said.append(slip)

@@ -76,8 +76,7 @@ async def grep(args: GrepArgs, context: ToolContext) -> Observation:
     metadata = {"matches": hits.matches, "files": hits.files, "truncated": hits.truncated}
     if not hits.matches:
         return Observation(f"No line matches {args.pattern}.", metadata=metadata)
-    gap = "" if hits.text.endswith("\n") else "\n"
-    return Observation(f"{hits.text}{gap}{_footer(hits)}", metadata=metadata)
+    return Observation(f"{hits.text}\n{_footer(hits)}", metadata=metadata)
 
 
 def _footer(hits: GrepHits) -> str:

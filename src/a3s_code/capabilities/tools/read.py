@@ -14,10 +14,10 @@ from typing import Annotated
 
 import msgspec
 
-from a3s_code.capabilities.shown_names import shown_name
+from a3s_code.capabilities.edits.rewriting import UTF16_MARKS
 from a3s_code.errors import PathRefused, WorkspaceError
 from a3s_code.kernel.messages import IMAGE_TYPES, Attachment, JsonObject
-from a3s_code.kernel.tool import Effect, Observation, ToolContext, failure, tool
+from a3s_code.kernel.tool import Effect, Observation, ToolContext, failure, shown_name, tool
 
 MAX_LINES = 2_000
 MAX_LINE_CHARS = 2_000
@@ -148,7 +148,7 @@ def _facts(args: ReadArgs, shown: int, total: int) -> JsonObject:
 
 
 def _binary(file_path: str, data: bytes) -> Observation:
-    utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    utf16 = data.startswith(UTF16_MARKS)
     advice = "convert it with iconv -f UTF-16 -t UTF-8" if utf16 else "look at it with bash"
     text = f"{file_path} is not text: it is binary, {len(data)} bytes; {advice}."
     return failure(text, "unsupported", bytes=len(data))
