@@ -8,9 +8,11 @@ always kept. The texts are package data in `harness/prompts/`.
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib import resources
+from pathlib import Path
 
 import msgspec
+
+_TEXTS = Path(__file__).with_name("prompts")
 
 
 class SystemPromptSlots(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,8 +36,7 @@ class SystemPromptSlots(msgspec.Struct, frozen=True, kw_only=True):
 @lru_cache(maxsize=16)
 def text(name: str) -> str:
     """Read one of our own prompt texts, such as `core`."""
-    path = resources.files("a3s_code.harness").joinpath("prompts", f"{name}.md")
-    return path.read_text(encoding="utf-8").strip()
+    return (_TEXTS / f"{name}.md").read_text(encoding="utf-8").strip()
 
 
 @lru_cache(maxsize=256)

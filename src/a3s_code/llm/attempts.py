@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from a3s_code.errors import ModelUnavailable
 from a3s_code.kernel.clock import Clock
@@ -175,8 +176,7 @@ class Line:
         return {**meta, "request_id": request_id} if request_id else meta
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(msgspec.Struct, frozen=True):
     request: ModelRequest
     listener: ReplyListener
     body: bytes

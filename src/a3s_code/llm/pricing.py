@@ -10,15 +10,14 @@ Source:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from a3s_code.kernel.messages import Usage
 
 _TOKENS_PER_PRICE = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(msgspec.Struct, frozen=True):
     """USD per million tokens."""
 
     input_usd: float

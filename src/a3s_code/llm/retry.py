@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+
+import msgspec
 
 RETRY_AFTER_CAP_S = 60.0
 _LONGEST_RETRY_AFTER_S = 365 * 86_400.0
 _DECIMAL = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(msgspec.Struct, frozen=True):
     """
     Pauses between attempts.
 

@@ -8,17 +8,17 @@ import importlib
 import ipaddress
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+import msgspec
 
 _PORTS = {"http": 80, "https": 443}
 _SAFE_IN_TARGET = "%/:=&?~+!$,;'@()*[]"
 _MAX_TUNNEL_ANSWER_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(msgspec.Struct, frozen=True):
     """
     The way to one address.
 

@@ -20,8 +20,9 @@ import signal
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 MARK = "A3S_CODE_TREE"
 """Environment variable that holds the marks, one for each harness around the program."""
@@ -35,8 +36,7 @@ _STAT_FIELDS = 20
 _PIECE_BYTES, _PIECES = 64 * 1024, 40
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessTree:
+class ProcessTree(msgspec.Struct, frozen=True):
     """
     Attributes:
         leader: Id of the program, which leads a session and a process group of its own.

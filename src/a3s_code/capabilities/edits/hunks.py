@@ -18,7 +18,8 @@ Source:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+import msgspec
 
 from a3s_code.capabilities.edits.diff_names import NO_FILE, header_name, without_side
 from a3s_code.capabilities.edits.foreign_diffs import foreign_format, foreign_header
@@ -39,8 +40,7 @@ _ENVELOPE = ("*** Begin Patch", "*** End Patch", "*** End of File", _UPDATED)
 _MAIL_SIGNATURE = "-- "
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """
     Attributes:
         mark: ` ` context, `-` removed, `+` added.
@@ -55,8 +55,7 @@ class Line:
     bare: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Hunk:
+class Hunk(msgspec.Struct, frozen=True):
     """
     Attributes:
         number: Counted from 1.
@@ -84,8 +83,7 @@ class Hunk:
         return any(line.mark != " " for line in self.lines)
 
 
-@dataclass(frozen=True, slots=True)
-class Diff:
+class Diff(msgspec.Struct, frozen=True):
     """
     Attributes:
         names: What file headers say, in order and without doubles, `/dev/null` left out.
@@ -126,16 +124,15 @@ def parse(diff: str) -> Diff | Refusal:
     return Diff(tuple(reader.hunks), names, creates=reader.creates, deletes=reader.deletes)
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(msgspec.Struct):
     """The state of reading: everything before `at` has been read."""
 
     lines: list[str]
     at: int = 0
-    hunks: list[Hunk] = field(default_factory=list[Hunk])
-    names: list[str] = field(default_factory=list[str])
-    sections: dict[str, None] = field(default_factory=dict[str, None])
-    anchors: list[str] = field(default_factory=list[str])
+    hunks: list[Hunk] = msgspec.field(default_factory=list[Hunk])
+    names: list[str] = msgspec.field(default_factory=list[str])
+    sections: dict[str, None] = msgspec.field(default_factory=dict[str, None])
+    anchors: list[str] = msgspec.field(default_factory=list[str])
     creates: bool = False
     deletes: bool = False
     fenced: bool = False
@@ -255,8 +252,7 @@ class _Reader:
         return self._names_files() and (left.known or not follows or follows.startswith("@@"))
 
 
-@dataclass(slots=True)
-class _Left:
+class _Left(msgspec.Struct):
     """Lines that the header of a hunk announced and that have not been read."""
 
     old: int = 0

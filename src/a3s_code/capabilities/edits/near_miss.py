@@ -12,7 +12,8 @@ import difflib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 MAX_QUOTED_LINES = 20
 MAX_QUOTED_CHARS = 200
@@ -26,8 +27,7 @@ _SHOWN_BEFORE, _SHOWN_AFTER = 20, 40
 _WORD = re.compile(r"\w{2,}")
 
 
-@dataclass(frozen=True, slots=True)
-class NearMiss:
+class NearMiss(msgspec.Struct, frozen=True):
     """
     Attributes:
         first: Number of the first line of the region, counted from 1.

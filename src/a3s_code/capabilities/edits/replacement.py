@@ -17,7 +17,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from a3s_code.capabilities.edits.copying_slips import copying_slip
 from a3s_code.capabilities.edits.lines import lines_of
@@ -33,8 +34,7 @@ _BLANKS_AT_LINE_END = re.compile(r"(?<![ \t])[ \t]++(?=\r?\n)|\r(?=\n)")
 _SHORTEST_TRACE = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Replaced:
+class Replaced(msgspec.Struct, frozen=True):
     """
     Attributes:
         text: The whole new text.
@@ -72,8 +72,7 @@ def replace(text: str, old: str, new: str, *, everywhere: bool = False) -> Repla
     return _replace_loosely(text, old, new) or _not_found(view.text, edit.wanted, new)
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
+class _View(msgspec.Struct, frozen=True):
     """
     A text with parts left out, and the way back.
 
@@ -83,8 +82,8 @@ class _View:
     """
 
     text: str
-    cuts: list[int] = field(default_factory=list[int])
-    lost: list[int] = field(default_factory=list[int])
+    cuts: list[int] = msgspec.field(default_factory=list[int])
+    lost: list[int] = msgspec.field(default_factory=list[int])
     source: str = ""
 
     @classmethod
@@ -113,8 +112,7 @@ class _View:
         return min(at + (self.lost[cut - 1] if cut else 0), len(self.original))
 
 
-@dataclass(frozen=True, slots=True)
-class _Edit:
+class _Edit(msgspec.Struct, frozen=True):
     """
     Two strings, taken apart into the lines they share and the ones they do not.
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import codecs
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from a3s_code.capabilities.edits.refusal import Refusal
 from a3s_code.kernel.messages import JsonObject
@@ -24,8 +25,7 @@ UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _THREAD_ABOVE_BYTES = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(msgspec.Struct, frozen=True):
     """
     The new text of a file.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+import msgspec
 
 from a3s_code.capabilities.edits.hunks import Line
 from a3s_code.capabilities.edits.lines import lines_of, without_end
@@ -16,8 +17,7 @@ def _trimmed(line: str) -> str:
     return line.rstrip(" \t\r\n")
 
 
-@dataclass(slots=True)
-class Sheet:
+class Sheet(msgspec.Struct):
     """
     Attributes:
         lines: With their line ends; only the last may have none.
@@ -26,7 +26,7 @@ class Sheet:
 
     lines: list[str]
     added: list[bool]
-    _keys: dict[_Key, list[str]] = field(default_factory=dict[_Key, list[str]])
+    _keys: dict[_Key, list[str]] = msgspec.field(default_factory=dict[_Key, list[str]])
 
     @classmethod
     def of(cls, text: str) -> Sheet:

@@ -15,7 +15,8 @@ carriage return; otherwise they get the line ends of the lines they replace or j
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
 
 from a3s_code.capabilities.edits.copying_slips import copying_slip
 from a3s_code.capabilities.edits.hunks import Diff, Hunk, Line
@@ -30,8 +31,7 @@ MAX_PLACES = 1_000
 _MAX_LISTED = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Landing:
+class Landing(msgspec.Struct, frozen=True):
     """
     Where a hunk ended up.
 
@@ -54,8 +54,7 @@ class Landing:
     loosely: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Spliced:
+class Spliced(msgspec.Struct, frozen=True):
     """
     Attributes:
         text: The whole new text.
@@ -293,7 +292,11 @@ def _as_counted(lines: Sequence[Line], hunk: Hunk) -> bool:
 
 
 def _moved(landing: Landing, at: int, by: int) -> Landing:
-    return landing if landing.line - 1 < at else replace(landing, line=landing.line + by)
+    return (
+        landing
+        if landing.line - 1 < at
+        else msgspec.structs.replace(landing, line=landing.line + by)
+    )
 
 
 def _ambiguous(hunk: Hunk, places: list[int]) -> Refusal:

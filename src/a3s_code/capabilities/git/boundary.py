@@ -19,7 +19,8 @@ Source:
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+
+import msgspec
 
 from a3s_code.errors import PathRefused, WorkspaceError
 from a3s_code.kernel.tool import ToolContext
@@ -43,8 +44,7 @@ class LiesOutside(Exception):
         self.part, self.hint = part, hint
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """
     Attributes:
         directory: The repository's own directory, below the workspace root; when it lies

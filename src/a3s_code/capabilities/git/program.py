@@ -24,7 +24,8 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from dataclasses import dataclass, replace
+
+import msgspec
 
 from a3s_code.capabilities.git.boundary import Layout, LiesOutside, content, find_layout
 from a3s_code.errors import PathRefused, ProgramMissing
@@ -84,8 +85,7 @@ class GitFailed(Exception):
         return failure(self.text, self.kind, exit_code=self.exit_code)
 
 
-@dataclass(frozen=True, slots=True)
-class Git:
+class Git(msgspec.Struct, frozen=True):
     """
     One repository.
 
@@ -173,7 +173,7 @@ async def open_repository(context: ToolContext, directory: str = "") -> Git:
     if config is not None and not _OWN_PROGRAMS.search(config):
         return git
     settings = _out_of_force(await _defined_programs(git))
-    return replace(git, settings=settings)
+    return msgspec.structs.replace(git, settings=settings)
 
 
 async def _check_vouched(git: Git, layout: Layout, root: str) -> None:

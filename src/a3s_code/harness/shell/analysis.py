@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from a3s_code.harness.shell import git, hazards, syntax
 from a3s_code.harness.shell.effects import effect_free_words
@@ -31,8 +32,7 @@ MAX_COMMANDS = 2_000
 MAX_SUSPECTS = 500
 
 
-@dataclass(frozen=True, slots=True)
-class SimpleCommand:
+class SimpleCommand(msgspec.Struct, frozen=True):
     """
     One program or builtin with its words.
 
@@ -56,8 +56,7 @@ class SimpleCommand:
         return " ".join(self.words)
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
+class Analysis(msgspec.Struct, frozen=True):
     """
     Attributes:
         commands: Every simple command that could run, in the order of the text.

@@ -8,7 +8,7 @@ are not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from a3s_code.harness.shell.judges import Hazard, Judge, Words, always
 from a3s_code.harness.shell.options import Option, is_long, options
@@ -18,8 +18,7 @@ _INLINE = Hazard("what the code among its words does")
 _INPUT = Hazard("what the code it reads does")
 
 
-@dataclass(frozen=True, slots=True)
-class _Interpreter:
+class _Interpreter(msgspec.Struct, frozen=True):
     """
     How an interpreter takes its code.
 

@@ -11,8 +11,9 @@ import functools
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from a3s_code.harness.shell.redirections import Redirections
 from a3s_code.harness.shell.source import WORD_NODES, Source
@@ -57,8 +58,7 @@ _QUOTED_HEREDOC = re.compile(
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
-@dataclass(slots=True)
-class Script:
+class Script(msgspec.Struct):
     """
     Attributes:
         commands: Words of each simple command that could run.
@@ -71,11 +71,11 @@ class Script:
             background job, no redirection but to the null device or a copy of a stream.
     """
 
-    commands: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
-    prefixes: dict[int, tuple[str, ...]] = field(default_factory=dict[int, tuple[str, ...]])
-    assigned: list[str] = field(default_factory=list[str])
-    writes: list[str] = field(default_factory=list[str])
-    reads: list[str] = field(default_factory=list[str])
+    commands: list[tuple[str, ...]] = msgspec.field(default_factory=list[tuple[str, ...]])
+    prefixes: dict[int, tuple[str, ...]] = msgspec.field(default_factory=dict[int, tuple[str, ...]])
+    assigned: list[str] = msgspec.field(default_factory=list[str])
+    writes: list[str] = msgspec.field(default_factory=list[str])
+    reads: list[str] = msgspec.field(default_factory=list[str])
     problem: str = ""
     plain: bool = True
 
@@ -91,8 +91,7 @@ class Script:
         self.plain = self.plain and more.plain
 
 
-@dataclass(slots=True)
-class Budget:
+class Budget(msgspec.Struct):
     """What may still be parsed for one command, over all texts that it hands to shells."""
 
     bytes_left: int = MAX_PARSED_BYTES

@@ -12,8 +12,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+import msgspec
 
 from a3s_code.harness.shell.options import is_long, letters_of
 from a3s_code.harness.shell.starters import CONTAINER_TOOLS, RUNNERS, STARTERS
@@ -35,8 +36,7 @@ MAX_LENT = 6
 _ASSIGNMENT = re.compile(r"[^=]*=.*", re.DOTALL)
 
 
-@dataclass(slots=True)
-class Started:
+class Started(msgspec.Struct):
     """
     Attributes:
         commands: Commands that run, by their words.
@@ -48,16 +48,15 @@ class Started:
         unknown: What runs that the words do not tell; empty when they tell all.
     """
 
-    commands: list[Words] = field(default_factory=list[Words])
-    scripts: list[str] = field(default_factory=list[str])
+    commands: list[Words] = msgspec.field(default_factory=list[Words])
+    scripts: list[str] = msgspec.field(default_factory=list[str])
     maybe: tuple[str, ...] = ()
     lent: tuple[Words, ...] = ()
     assigned: tuple[str, ...] = ()
     unknown: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Wrapper:
+class _Wrapper(msgspec.Struct, frozen=True):
     """
     How to find the command among the words of a wrapper.
 
