@@ -32,6 +32,7 @@ from a3s_code.errors import InvalidValue, PathRefused, ProgramMissing, Workspace
 from a3s_code.kernel.tool import Command, Exit
 from a3s_code.workspace.beneath import OpenDirectory, open_beneath
 from a3s_code.workspace.environment import child_environment
+from a3s_code.workspace.guard import Guard
 from a3s_code.workspace.location import Location, shown
 from a3s_code.workspace.output import HeadAndTail
 from a3s_code.workspace.paths import Root
@@ -60,6 +61,7 @@ class LocalProcesses:
     Args:
         root: The workspace; `Command.cwd` is resolved beneath it.
         pass_env: Variables of the host that programs get besides the usual ones.
+        guard: Kills what runs when this process dies; without one it goes on.
     """
 
     def __init__(
@@ -67,9 +69,10 @@ class LocalProcesses:
         root: str | os.PathLike[str],
         *,
         pass_env: Iterable[str] = (),
+        guard: Guard | None = None,
         open_directory: OpenDirectory = open_beneath,
     ) -> None:
-        self._root = Root(root, open_directory)
+        self._root, self._guard = Root(root, open_directory), guard
         self._pass_env = frozenset(pass_env)
 
     async def run(self, command: Command, on_output: OnOutput | None = None) -> Exit:
@@ -89,19 +92,28 @@ class LocalProcesses:
         program = self._start(command, on_output)
         timed_out = False
         try:
+            if self._guard is not None:
+                self._guard.watch(program.group)
             async with asyncio.timeout(command.timeout_s):
                 await program.ended()
         except TimeoutError:
             timed_out = True
+        except OSError as error:
+            raise WorkspaceError(f"{_named(command)} cannot be watched: {error}.") from None
         finally:
-            await program.end()
+            try:
+                await program.end()
+            finally:
+                if self._guard is not None:
+                    self._guard.release(program.group)
         if program.fault is not None:
             raise program.fault
         return program.exit(timed_out=timed_out)
 
     def _start(self, command: Command, on_output: OnOutput | None) -> _Program:
         mark = os.urandom(8).hex()
-        marks = f"{os.environ.get(MARK, '')}:{mark}".lstrip(":")
+        around = [os.environ.get(MARK, ""), self._guard.mark if self._guard else ""]
+        marks = ":".join(part for part in (*around, mark) if part)
         environment = child_environment(os.environ, self._pass_env, command.extra_env)
         environment[MARK] = marks
         where = self._root.find(command.cwd)
@@ -167,6 +179,11 @@ class _Program:
         for pipe in pipes:
             pipe.close_write()
         self._pumps = [asyncio.ensure_future(self._pump(pipe)) for pipe in pipes]
+
+    @property
+    def group(self) -> int:
+        """Its process group."""
+        return self._child.pid
 
     async def ended(self) -> None:
         """Return when the program has ended and its output was read."""
