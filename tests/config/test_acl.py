@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import string
 import textwrap
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from a3s_code.config import acl, lexer
 from a3s_code.config.acl import parse
 from a3s_code.config.blocks import Entry, Env, Items, Node, Scalar, Table
 from a3s_code.errors import ConfigError
+from config import reading
+from config.reading import assert_points_into
 
 
 def plain(node: Node) -> Any:
@@ -40,16 +43,7 @@ def read(text: str) -> Any:
     return plain(parse(textwrap.dedent(text)).root)
 
 
-def fault(text: str) -> ConfigError:
-    with pytest.raises(ConfigError) as caught:
-        parse(text)
-    return caught.value
-
-
-def assert_points_into(error: ConfigError, text: str) -> None:
-    lines = text.removeprefix("\ufeff").split("\n")
-    assert error.line == 0 or 1 <= error.line <= len(lines)
-    assert error.line == 0 or 1 <= error.column <= len(lines[error.line - 1]) + 1
+fault = partial(reading.fault, reader=parse)
 
 
 @pytest.mark.parametrize(

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from a3s_code.config.decode import Secret
-from a3s_code.config.providers import ModelEntry, Provider
-from a3s_code.config.schema import Config, Queue, Search, load
-from a3s_code.errors import ConfigError
-
-
-def fault(text: str, **env: str) -> ConfigError:
-    with pytest.raises(ConfigError) as caught:
-        load(text + "\n", env=env)
-    return caught.value
+from a3s_code.config.providers import Cost, Limit, Modalities, ModelEntry, Provider
+from a3s_code.config.record import Record, Secret, keys_of
+from a3s_code.config.schema import (
+    Ahp,
+    AutoDelegation,
+    Config,
+    Headless,
+    LaneHandler,
+    McpServer,
+    Memory,
+    OAuth,
+    PriorityBoost,
+    Prune,
+    Queue,
+    RateLimit,
+    Relevance,
+    RetryPolicy,
+    Search,
+    SearchEngine,
+    SearchHealth,
+    load,
+)
+from config.reading import assert_points_into, fault, read, records, refusal
 
 
 def test_an_unset_variable_is_as_good_as_no_entry_and_is_remembered() -> None:
@@ -125,30 +139,90 @@ def test_no_fault_repeats_a_secret(text: str) -> None:
     assert "hunter2" not in str(fault(text))
 
 
-ANY = st.sampled_from(
-    [
-        "null",
-        "true",
-        "-1",
-        "0",
-        "1",
-        "1.5",
-        "'text'",
-        "'https://h'",
-        "[]",
-        "{}",
-        "['a']",
-        "env('A')",
-    ]
+VALUES = (
+    "null",
+    "true",
+    "-1",
+    "0",
+    "1",
+    "1.5",
+    "'text'",
+    "'https://h'",
+    "[]",
+    "{}",
+    "['a']",
+    "[{}]",
+    "env('SET')",
+    "env('UNSET')",
 )
-RECORDS = (Config, Queue, Search, Provider, ModelEntry)
-KEYS = [name for cls in RECORDS for name in cls.__struct_fields__]
+OPENINGS = {
+    "": Config,
+    'providers "p" {': Provider,
+    'providers "p" { models "m" {': ModelEntry,
+    'providers "p" { models "m" { cost {': Cost,
+    'providers "p" { models "m" { limit {': Limit,
+    'providers "p" { models "m" { modalities {': Modalities,
+    "memory {": Memory,
+    "memory { relevance {": Relevance,
+    "memory { prune {": Prune,
+    "queue {": Queue,
+    'queue { lane_handlers "query" {': LaneHandler,
+    "queue { retry_policy {": RetryPolicy,
+    "queue { rate_limit {": RateLimit,
+    "queue { priority_boost {": PriorityBoost,
+    "search {": Search,
+    "search { health {": SearchHealth,
+    'search { engine "e" {': SearchEngine,
+    "search { headless {": Headless,
+    'mcp_servers "s" {': McpServer,
+    'mcp_servers "s" { oauth {': OAuth,
+    "auto_delegation {": AutoDelegation,
+    "ahp {": Ahp,
+}
 
 
-@given(st.dictionaries(st.sampled_from(KEYS), ANY))
-def test_any_value_at_any_key_is_taken_or_refused_at_its_place(values: dict[str, Any]) -> None:
-    body = "\n".join(f"{key} = {value}" for key, value in values.items())
-    for opening in ("", 'providers "p" {', 'providers "p" {\nmodels "m" {', "queue {", "search {"):
-        text = f"{opening}\n{body}\nx_ = 1\n{'}' * opening.count('{')}\n"
-        error = fault(text)
-        assert error.column <= len(text.split("\n")[error.line - 1])
+def body(kind: type[Record]) -> st.SearchStrategy[dict[str, str]]:
+    keys = st.sampled_from(list(keys_of(kind)))
+    return st.dictionaries(keys, st.sampled_from(VALUES), max_size=4)
+
+
+def assert_fits_its_types(config: Config) -> None:
+    """What was read holds against the types and bounds of every field, checked by msgspec."""
+
+    def out(value: Any) -> Any:
+        return [value.reveal(), value.variable] if isinstance(value, Secret) else "unread"
+
+    def back(kind: type, value: Any) -> Any:
+        return Secret(*value) if kind is Secret else kind()
+
+    again = msgspec.json.decode(
+        msgspec.json.encode(config, enc_hook=out), type=Config, dec_hook=back
+    )
+    assert without_unread(again) == without_unread(config)
+
+
+def without_unread(config: Config) -> Config:
+    return msgspec.structs.replace(config, document_parser=None, os=None, task_scheduler=None)
+
+
+def test_every_record_has_its_opening() -> None:
+    assert set(OPENINGS.values()) == set(records(Config))
+
+
+@settings(max_examples=500)
+@given(st.data())
+def test_any_value_at_any_key_is_taken_or_refused_at_its_place(data: st.DataObject) -> None:
+    opening = data.draw(st.sampled_from(list(OPENINGS)))
+    values = data.draw(body(OPENINGS[opening]))
+    lines = [f"{key} = {value}" for key, value in values.items()]
+    text = "\n".join([opening, *lines, "}" * opening.count("{"), ""])
+    error = refusal(text, SET="text")
+    if error is None:
+        assert_fits_its_types(read(text, SET="text"))
+        return
+    assert_points_into(error, text)
+    assert "is unknown" not in error.message
+    if error.line > 1:
+        key = list(values)[error.line - 2]
+        value = len(f"{key} = ") + 1
+        assert key in str(error) or error.column > value, "an item of the value has no key"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from a3s_code.config.providers import ResolvedModel
+from a3s_code.config.providers import ResolvedModel, idle_keys
 from a3s_code.config.schema import load
 from a3s_code.errors import ConfigError, UnknownModel, UsageError
 
@@ -26,8 +26,6 @@ providers "openai" {
     session_id_header = "X-Inner"
     headers = { x-b = "inner" }
     limit = { context = 1000, output = 100 }
-    reasoning = true
-    temperature = false
   }
   models "plain" {}
 }
@@ -42,33 +40,51 @@ def test_a_model_overrides_its_provider() -> None:
     assert model.session_id_header == "X-Inner"
     assert {k: v.reveal() for k, v in model.headers.items()} == {"X-A": "outer", "x-b": "inner"}
     assert (model.limit.context, model.limit.output) == (1000, 100)
-    assert (model.reasoning, model.temperature, model.tool_call) == (True, False, True)
-    assert model.listed
 
 
 def test_what_a_model_leaves_open_its_provider_says() -> None:
     model = resolve(PROVIDER, "openai/plain")
     assert (model.api_key.reveal(), model.base_url) == ("hunter2-outer", "https://outer")
     assert model.session_id_header == "X-Outer"
-    assert (model.limit.context, model.cost, model.name) == (None, None, "plain")
+    assert (model.limit.context, model.cost) == (None, None)
 
 
 def test_a_model_that_is_not_listed_works_by_its_id() -> None:
     model = resolve(PROVIDER, "openai/org/some:model")
-    assert (model.model, model.listed) == ("org/some:model", False)
+    assert model.model == "org/some:model"
     assert model.api_key.reveal() == "hunter2-outer"
 
 
 def test_an_unlabelled_models_block_is_named_by_its_id() -> None:
     model = resolve(
-        'providers "openai" {\n api_key = "k"\n models { id = "m1"\n name = "M" }\n}\n', "openai/m1"
+        'providers "openai" {\n api_key = "k"\n models { id = "m1"\n max_tokens = 7 }\n}\n',
+        "openai/m1",
     )
-    assert (model.model, model.name, model.listed) == ("m1", "M", True)
+    assert (model.model, model.limit.output) == ("m1", 7)
 
 
 def test_max_tokens_is_the_older_name_of_the_output_limit() -> None:
     text = 'providers "openai" {\n api_key = "k"\n models "m" { maxTokens = 5 }\n}\n'
     assert resolve(text, "openai/m").limit.output == 5
+
+
+@pytest.mark.parametrize(
+    ("body", "idle"),
+    [
+        ("tool_call = false", {"models.tool_call"}),
+        ("temperature = false, attachment = false", {"models.temperature", "models.attachment"}),
+        ("reasoning = false", {"models.reasoning"}),
+        ("cost { input = 1, cacheRead = 0.3 }", {"cost.cache_read"}),
+        ("cost { cache_read = 0, cache_write = 2 }", {"cost.cache_read", "cost.cache_write"}),
+        ("attachment = true, reasoning = true, tool_call = true, temperature = true", set()),
+        ('family = "f", release_date = "2025", modalities { input = ["text"] }', set()),
+        ("cost { input = 3, output = 15 }", set()),
+        ("tool_call = null", set()),
+    ],
+)
+def test_what_a_model_asks_for_and_does_not_get_is_named(body: str, idle: set[str]) -> None:
+    text = f'providers "openai" {{\n models "m" {{ {body} }}\n models "n" {{ {body} }}\n}}'
+    assert idle_keys(load(text, env={}).providers) == idle
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +13,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import inspect
 
-from a3s_code.config.decode import Record, Secret, Unread
+from a3s_code.config.record import Record, Secret, Unread, keys_of
 from a3s_code.config.schema import Config, load
 from a3s_code.errors import ConfigError
+from config.reading import assert_points_into, fault, read, records, refusal
 
 MINIMAL_HCL = """
 default_model = "anthropic/claude-sonnet-4-20250514"
@@ -119,16 +122,6 @@ KEYS = {
 }
 
 
-def fault(text: str, **env: str) -> ConfigError:
-    with pytest.raises(ConfigError) as caught:
-        load(text, env=env)
-    return caught.value
-
-
-def only(text: str) -> Config:
-    return load(text + "\n", env={})
-
-
 # The documents' own examples
 
 
@@ -145,14 +138,6 @@ def test_the_documents_examples_are_read(text: str, end: str, tmp_path: Path) ->
     assert [provider.name for provider in from_file.providers] == [
         provider.name for provider in config.providers
     ]
-
-
-@pytest.mark.parametrize("text", [MINIMAL_HCL, MINIMAL_ACL])
-def test_a_provider_needs_no_list_of_models(text: str) -> None:
-    model = load(text, env=KEYS).resolve_model()
-    assert (model.kind, model.model) == ("anthropic", "claude-sonnet-4-20250514")
-    assert model.api_key.reveal() == "hunter2-a"
-    assert model.base_url == "https://api.anthropic.com"
 
 
 def test_the_full_hcl_example_says_what_it_says() -> None:
@@ -250,7 +235,7 @@ memory {
   llm_extraction_max_items = 4
   llm_extraction_max_input_chars = 5
   relevance { decay_days = 0.1, importance_weight = 1, recency_weight = 0 }
-  prune { max_age_days = 1, min_importance_to_keep = 0, max_items = 0 }
+  prune { max_age_days = 1, min_importance_to_keep = 0, max_items = 6 }
 }
 queue {
   control_max_concurrency = 1
@@ -313,21 +298,6 @@ ahp { enabled = false, url = "https://h", idle_ms = 1 }
 """
 
 
-def records(cls: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:
-    """Every record class that a configuration is made of."""
-    found: list[type[msgspec.Struct]] = [cls]
-    waiting: list[Any] = [inspect.type_info(cls)]
-    while waiting:
-        kind = waiting.pop()
-        if isinstance(kind, inspect.StructType):
-            found.append(kind.cls)
-            waiting.extend(field.type for field in kind.fields)
-        for part in ("types", "type", "item_type", "value_type"):
-            inner = getattr(kind, part, ())
-            waiting.extend(inner if isinstance(inner, tuple) else [inner])
-    return [each for each in dict.fromkeys(found) if issubclass(each, Record)]
-
-
 def in_camel_case(text: str) -> str:
     names = {name for cls in records(Config) for name in cls.__struct_fields__}
 
@@ -349,25 +319,40 @@ def without_places(value: Any) -> Any:
     return "unread" if isinstance(value, Unread) else value
 
 
-def test_the_table_of_keys_is_whole() -> None:
-    keys = {
-        name
-        for cls in records(Config)
-        for name in cls.__struct_fields__
-        if name not in ("at", "declared", "unset", getattr(cls, "label_key", ""))
-    }
-    assert {key for key in keys if f"{key} " not in EVERY_KEY} == set()
+def parts(value: Any) -> Iterator[Record]:
+    """Give every record of a configuration."""
+    if isinstance(value, Record):
+        yield value
+        value = tuple(getattr(value, name) for name in value.__struct_fields__)
+    for inner in (
+        value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else ()
+    ):
+        yield from parts(inner)
+
+
+def test_the_table_of_keys_sets_every_key_of_every_record_to_another_value() -> None:
+    unsaid = {cls: set(keys_of(cls)) - {cls.label_key} for cls in records(Config)}
+    for record in parts(read(EVERY_KEY)):
+        cls = type(record)
+        own = {field.name: field for field in msgspec.structs.fields(cls)}
+        for name in set(unsaid[cls]):
+            default = own[name].default
+            if default is msgspec.NODEFAULT:
+                default = own[name].default_factory()
+            if getattr(record, name) != default:
+                unsaid[cls].remove(name)
+    assert {cls.__name__: names for cls, names in unsaid.items() if names} == {}
 
 
 def test_camel_case_says_the_same_as_snake_case() -> None:
     text = in_camel_case(EVERY_KEY)
     assert "llmExtractionMaxInputChars = 5" in text
     assert "max_tool_rounds" not in text
-    assert without_places(load(text, env={})) == without_places(load(EVERY_KEY, env={}))
+    assert without_places(read(text)) == without_places(read(EVERY_KEY))
 
 
 def test_every_key_arrives_typed() -> None:
-    config = load(EVERY_KEY, env={})
+    config = read(EVERY_KEY)
     model = config.resolve_model()
     assert model.limit.context == 200_000
     assert model.cost is not None
@@ -386,12 +371,14 @@ def test_every_key_arrives_typed() -> None:
 
 
 def test_no_secret_shows_in_a_repr_or_leaves_by_a_codec() -> None:
-    config = load(EVERY_KEY, env={})
+    config = read(EVERY_KEY)
     assert "hunter2" not in f"{config!r} {config} {config.resolve_model()!r}"
     secret = Secret("hunter2")
     assert "hunter2" not in f"{secret} {secret!r} {secret!s:>20}"
-    with pytest.raises(TypeError):
-        msgspec.json.encode(config)
+    for encode in (msgspec.json.encode, msgspec.to_builtins, pickle.dumps):
+        with pytest.raises(TypeError):
+            encode(config)
+    assert copy.deepcopy(config.providers) == config.providers
 
 
 # Forms
@@ -411,7 +398,7 @@ def test_no_secret_shows_in_a_repr_or_leaves_by_a_codec() -> None:
     ],
 )
 def test_servers_take_every_documented_form(text: str) -> None:
-    (server,) = only(text).mcp_servers
+    (server,) = read(text).mcp_servers
     assert (server.name, server.wire, server.command) == ("s", "stdio", "c")
 
 
@@ -426,7 +413,7 @@ def test_servers_take_every_documented_form(text: str) -> None:
     ],
 )
 def test_a_server_with_an_address_is_reached_over_http(text: str, wire: str) -> None:
-    assert only(f'mcp_servers "s" {{ {text} }}').mcp_servers[0].wire == wire
+    assert read(f'mcp_servers "s" {{ {text} }}').mcp_servers[0].wire == wire
 
 
 @pytest.mark.parametrize(
@@ -439,37 +426,37 @@ def test_a_server_with_an_address_is_reached_over_http(text: str, wire: str) -> 
     ],
 )
 def test_named_blocks_take_every_form(text: str) -> None:
-    search = only(f"search {{\n{text}\n}}").search
+    search = read(f"search {{\n{text}\n}}").search
     assert search is not None
     assert [(name, each.weight) for name, each in search.engine.items()] == [("g", 2.0), ("b", 1.0)]
 
 
 @pytest.mark.parametrize("key", ["skill_dirs", "skillDirs", "skills"])
 def test_skills_is_another_name_of_skill_dirs(key: str) -> None:
-    config = only(f'{key} = ["a"]')
+    config = read(f'{key} = ["a"]')
     assert config.skill_dirs == ("a",)
     assert config.declared == {"skill_dirs"}
 
 
 @pytest.mark.parametrize("key", ["llm_api_timeout_ms", "api_timeout_ms", "modelApiTimeoutMs"])
 def test_the_timeout_of_models_has_three_names(key: str) -> None:
-    assert only(f"{key} = 5").llm_api_timeout_ms == 5
+    assert read(f"{key} = 5").llm_api_timeout_ms == 5
 
 
 def test_prune_policy_is_another_name_of_prune() -> None:
-    memory = only("memory { prunePolicy { maxItems = 3 } }").memory
+    memory = read("memory { prunePolicy { maxItems = 3 } }").memory
     assert memory is not None
     assert memory.prune.max_items == 3
 
 
 def test_null_says_nothing() -> None:
-    config = only("thinking_budget = null\nmax_tool_rounds = null")
+    config = read("thinking_budget = null\nmax_tool_rounds = null")
     assert (config.thinking_budget, config.max_tool_rounds) == (None, 50)
     assert config.declared == frozenset()
 
 
 def test_a_whole_float_is_a_whole_number() -> None:
-    assert only("max_tool_rounds = 1e3").max_tool_rounds == 1000
+    assert read("max_tool_rounds = 1e3").max_tool_rounds == 1000
 
 
 # Sources
@@ -507,14 +494,18 @@ def test_the_home_directory_may_be_a_tilde(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    "text", ["", "  ", "\n", "# nothing\n", '{"default_model": "a/b"}', "providers {{{"]
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        ("  ", "is empty"),
+        ("a {{", "expected a name"),
+        (f"max_tool_rounds = {'9' * 5_000}", "too large"),
+    ],
 )
-def test_what_is_no_configuration_is_refused(text: str) -> None:
-    assert fault(text)
-
-
-def test_a_long_line_is_text() -> None:
-    assert "too large" in str(fault("max_tool_rounds = " + "9" * 5_000))
+def test_what_can_be_no_path_is_text(text: str, said: str) -> None:
+    error = fault(text)
+    assert said in str(error)
+    assert error.file == "configuration"
 
 
 def test_a_file_must_be_utf_8(tmp_path: Path) -> None:
@@ -554,14 +545,5 @@ def test_a_damaged_configuration_is_read_or_refused_at_a_place_inside_it(
     damaged = text[:start] + junk + text[end:]
     error = refusal(damaged)
     if error is not None:
-        lines = damaged.split("\n")
-        assert error.line == 0 or 1 <= error.column <= len(lines[error.line - 1]) + 1
+        assert_points_into(error, damaged)
         assert len(str(error)) < 1_500
-
-
-def refusal(text: str) -> ConfigError | None:
-    try:
-        load(text, env={})
-    except ConfigError as error:
-        return error
-    return None

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 
 from a3s_code.config.blocks import Place, brief
-from a3s_code.config.decode import Record, Secret
+from a3s_code.config.record import Record, Secret
 from a3s_code.errors import UnknownModel
 
 Tokens = Annotated[int, msgspec.Meta(ge=1)]
@@ -24,6 +24,8 @@ Url = Annotated[
 Kind = Literal["anthropic", "openai"]
 """The wire: Anthropic's Messages, or OpenAI's chat completions, which all others speak."""
 
+_FLAGS = frozenset({"attachment", "reasoning", "tool_call", "temperature"})
+_PRICES = frozenset({"cache_read", "cache_write"})
 _ANTHROPIC_NAMES = ("anthropic", "claude")
 _BASE_URLS = {
     "anthropic": "https://api.anthropic.com",
@@ -41,12 +43,19 @@ class Limit(Record, frozen=True, kw_only=True):
 
 
 class Cost(Record, frozen=True, kw_only=True):
-    """US dollars per million tokens."""
+    """
+    US dollars per million tokens.
+
+    Attributes:
+        cache_read, cache_write: Without effect yet, see `idle_keys`: cached tokens are
+            counted at the price of others.
+    """
 
     input: Dollars = 0.0
     output: Dollars = 0.0
     cache_read: Dollars = 0.0
     cache_write: Dollars = 0.0
+    declared: frozenset[str] = frozenset()
 
 
 class Modalities(Record, frozen=True, kw_only=True):
@@ -59,8 +68,10 @@ class ModelEntry(Record, frozen=True, kw_only=True):
     One `models` block. What it sets overrides its provider.
 
     Attributes:
-        name: For people; the id when it is not set.
-        attachment, reasoning, tool_call, temperature: What the model can do or takes.
+        name, family, release_date, modalities: For people; they describe the model and
+            change nothing.
+        attachment, reasoning, tool_call, temperature: What the model can do or takes. That
+            it does not is without effect yet, see `idle_keys`.
         max_tokens: The older name of `limit.output`, which wins.
     """
 
@@ -83,6 +94,7 @@ class ModelEntry(Record, frozen=True, kw_only=True):
     limit: Limit = Limit()
     max_tokens: Tokens | None = None
     at: Place = Place()
+    declared: frozenset[str] = frozenset()
 
 
 class Provider(Record, frozen=True, kw_only=True):
@@ -116,28 +128,19 @@ class ResolvedModel(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         provider: Name of the provider's block.
         model: The id that requests carry.
-        name: The model's name for people.
         base_url: As it was written, or the public one; may end in `/v1` or not.
         headers: Sent with each request; the model's and its provider's together.
-        listed: The configuration has a block for it; otherwise the flags are defaults.
     """
 
     provider: str
     kind: Kind
     model: str
-    name: str
-    family: str
     api_key: Secret
     base_url: str
     headers: Mapping[str, Secret]
     session_id_header: str | None
     limit: Limit
     cost: Cost | None
-    attachment: bool
-    reasoning: bool
-    tool_call: bool
-    temperature: bool
-    listed: bool
 
     @property
     def ref(self) -> str:
@@ -159,20 +162,28 @@ def resolve(providers: Sequence[Provider], ref: str) -> ResolvedModel:
         provider=provider.name,
         kind=provider.kind,
         model=model.id,
-        name=model.name or model.id,
-        family=model.family,
         api_key=_api_key(provider, model),
         base_url=_base_url(provider, model),
         headers=_headers(provider.headers, model.headers),
         session_id_header=model.session_id_header or provider.session_id_header,
         limit=Limit(context=model.limit.context, output=model.limit.output or model.max_tokens),
         cost=model.cost,
-        attachment=model.attachment,
-        reasoning=model.reasoning,
-        tool_call=model.tool_call,
-        temperature=model.temperature,
-        listed=listed is not None,
     )
+
+
+def idle_keys(providers: Sequence[Provider]) -> frozenset[str]:
+    """
+    Name the keys of models that ask for something and are without effect in this build.
+
+    A flag that is set to false asks that something be left out of requests; a price of
+    cached tokens asks that they be counted apart. Neither is done.
+    """
+    models = [model for provider in providers for model in provider.models]
+    flags = {
+        flag for model in models for flag in _FLAGS & model.declared if not getattr(model, flag)
+    }
+    prices = {price for model in models if model.cost for price in _PRICES & model.cost.declared}
+    return frozenset({f"models.{flag}" for flag in flags} | {f"cost.{price}" for price in prices})
 
 
 def _find(providers: Sequence[Provider], ref: str) -> tuple[Provider, str]:

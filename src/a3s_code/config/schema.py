@@ -21,8 +21,9 @@ import msgspec
 
 from a3s_code.config.acl import MAX_DOCUMENT_BYTES, parse, refuse_size
 from a3s_code.config.blocks import Document, Place, brief
-from a3s_code.config.decode import Decoder, Record, Secret, Unread, snake_case
+from a3s_code.config.decode import Decoder
 from a3s_code.config.providers import Provider, ResolvedModel, Url, resolve
+from a3s_code.config.record import Record, Secret, Unread, snake_case
 from a3s_code.errors import ConfigError
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
