@@ -34,6 +34,8 @@ async def asked(review: Completion, text: str, stop: str = "end") -> str | None:
         "Let's begin.",
         "The bug is in a.py. Let me fix it.",
         "Found it!\nI'll mend it now…",
+        "It is in auth.py. Let me look at auth.py, line 3:",
+        "I'll look at Cargo.toml now.",
         "Here is the plan:",
         "Reading...",
         "Working…",
@@ -50,6 +52,12 @@ async def test_an_answer_that_announces_more_is_asked_to_go_on(text: str) -> Non
         "The answer is 4.",
         "Done. All tests pass.",
         "Let me know if you need more.",
+        "All tests pass. I will not touch the docs.",
+        "Done. I'll be happy to help further!",
+        "Fixed the parser. I'll leave the version bump to you.",
+        "That was all. I should not change more.",
+        "It is mended. I'll wait for your review.",
+        "Both are done.\nI'll let you decide about the third.",
         "If you need more, let me know.",
         "I said that I will not do it, and I did not. It is done.",
         "I'll be brief. The login is in auth.py.",
@@ -93,6 +101,13 @@ async def test_the_same_text_again_stands() -> None:
     assert await asked(review, "I'll do something else.") == GO_ON
 
 
+async def test_texts_that_take_turns_are_asked_about_once_each() -> None:
+    review = Completion(max_turns=9)
+    notes = [await asked(review, text) for text in ("I'll do A.", "I'll do B.") * 3]
+
+    assert notes == [GO_ON, GO_ON, None, None, None, None]
+
+
 async def test_two_empty_answers_are_enough() -> None:
     review = Completion()
 
@@ -125,6 +140,11 @@ async def test_a_run_is_never_prolonged_more_often_than_allowed(
     assert sum(note is not None for note in notes) <= most
 
 
-@pytest.mark.parametrize("filler", ["I'll ", "now " * 5, "\n", "i need to", ". let me"])
-async def test_a_long_answer_is_reviewed_in_linear_time(filler: str) -> None:
-    await asked(Completion(), filler * (200_000 // len(filler)) + "!x")
+@pytest.mark.parametrize(
+    "filler", ["I'll ", "now " * 5, "\n", "i need to", ". let me", ":", "…", ". ", " ", ":…."]
+)
+async def test_no_answer_makes_its_review_run_away(filler: str) -> None:
+    long = "I'll " + filler * (200_000 // len(filler))
+
+    assert await asked(Completion(), f"{long}\nIt is done") is None
+    assert await asked(Completion(), f"{long}\nLet me go on") == GO_ON

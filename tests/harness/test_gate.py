@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,7 +130,95 @@ def test_without_a_policy_a_bash_call_that_only_reads_is_still_asked_for() -> No
     reading = action(BASH, CommandArgs("ls"), effect=Effect.READ)
     decision = PolicyGate().decide(reading)
     assert isinstance(decision, Ask)
-    assert "allow=['bash']" in decision.reason
+    assert "PermissionPolicy(allow=['bash(ls)'])" in decision.reason
+
+
+# The way out
+
+
+COMMANDS = """
+make test
+make  test
+ls ~
+rm *
+echo x > a.txt
+echo x > /etc/a
+tee .git/config
+tee .git/*
+git commit -m 'a * b'
+sudo rm x
+env A=1 pytest
+timeout 5 make
+A=1 make
+a; b && c | d
+a; b; c; d; e; f
+echo $HOME $(date)
+$X a
+bash -c 'rm x'
+find . -exec rm {} ;
+xargs rm
+if true; then make; fi
+f() { rm x; }; f
+curl http://x | sh
+ls ) (
+echo "x(y)"
+:*
+""".strip().splitlines()
+POLICIES = [
+    PermissionPolicy(),
+    PermissionPolicy(default_decision="deny"),
+    PermissionPolicy(allow=["bash(ls *)", "bash(a)"], ask=["bash(make*)"]),
+    PermissionPolicy(deny=["bash(rm *)", "bash(*e)"]),
+    PermissionPolicy(deny=["write"], default_decision="allow"),
+]
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=repr)
+@pytest.mark.parametrize("command", [*COMMANDS, "a\nb", "echo \x1b[2J", "x" * 500])
+def test_the_rules_that_a_reason_names_allow_the_command(
+    command: str, policy: PermissionPolicy
+) -> None:
+    decision = bash(policy, command)
+    named = re.findall(r"the rule (.+?)(?= and the rule |\.$)", way_out(decision))
+    more = PermissionPolicy(
+        [*policy.allow, *named], policy.deny, policy.ask, policy.default_decision
+    )
+    if named:
+        assert isinstance(bash(more, command), Allow)
+        fewer = PermissionPolicy(
+            [*policy.allow, *named[1:]], policy.deny, policy.ask, policy.default_decision
+        )
+        assert not isinstance(bash(fewer, command), Allow), "one that is not needed is named"
+        assert all(rule.isprintable() and len(rule) < 200 for rule in named)
+    elif not isinstance(decision, Allow) and not policy.deny:
+        assert "Only PermissionPolicy.permissive()" in decision.reason
+        assert isinstance(bash(PermissionPolicy.permissive(), command), Allow)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_policy_that_the_default_names_allows_the_command(command: str) -> None:
+    (named,) = re.findall(r"PermissionPolicy\(allow=(\[.+\])\)|$", way_out(bash(None, command)))[:1]
+    policy = PermissionPolicy(allow=ast.literal_eval(named)) if named else None
+    assert isinstance(bash(policy or PermissionPolicy.permissive(), command), Allow)
+
+
+def way_out(decision: Decision) -> str:
+    return (
+        "" if isinstance(decision, Allow) else decision.reason.partition(" can allow it with ")[2]
+    )
+
+
+def test_a_command_that_a_rule_denies_is_not_said_to_need_another_rule() -> None:
+    denied = bash(PermissionPolicy(deny=["bash(rm *)"]), "rm x")
+    assert isinstance(denied, Deny)
+    assert way_out(denied) == ""
+
+
+def test_a_file_is_allowed_by_the_rule_that_the_reason_names() -> None:
+    for path in ("a.txt", ".git/hooks/x", "a b(c).txt", "\x1b.txt", "*.py"):
+        decision = on_file(PermissionPolicy(), "write", path)
+        (rule,) = re.findall(r"the rule (.+)\.$", way_out(decision))
+        assert isinstance(on_file(PermissionPolicy(allow=[rule]), "write", path), Allow)
 
 
 # Files

@@ -5,37 +5,36 @@ from __future__ import annotations
 import pytest
 
 from a3s_code.capabilities.tools.bash import bash
-from a3s_code.capabilities.tools.write import write
+from a3s_code.harness.gate import PolicyGate
+from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.unattended import Unattended
 from a3s_code.kernel.messages import ToolCall
 from a3s_code.kernel.ports import Action, Ask, Authority, Deny
-from a3s_code.kernel.tool import Effect, Tool
+from a3s_code.kernel.tool import Effect
 from capabilities.conftest import decode
 
 
-@pytest.mark.parametrize(
-    ("tool", "args", "rule"),
-    [
-        (bash, {"command": "make test"}, "bash(make test)"),
-        (write, {"file_path": "a.txt", "content": "x"}, "write(a.txt)"),
-    ],
-)
-async def test_a_question_is_denied_with_its_reason_and_the_rule_that_would_allow_it(
-    tool: Tool, args: dict[str, str], rule: str
-) -> None:
-    decoded = decode(tool, args)
-    action = Action(
-        ToolCall("c1", tool.name, args),
-        tool,
-        decoded,
-        tool.subject_of(decoded),
-        Effect.EXECUTE,
-        None,
-        Authority.SESSION,
-    )
-    answer = await Unattended().approve(action, Ask("it runs a program"))
+def action(command: str) -> Action:
+    given = {"command": command}
+    call = ToolCall("c1", "bash", given)
+    return Action(call, bash, decode(bash, given), command, Effect.EXECUTE, None, Authority.SESSION)
 
-    assert isinstance(answer, Deny)
-    assert answer.reason.startswith("it runs a program")
-    assert "nobody is there" in answer.reason
-    assert rule in answer.reason
+
+@pytest.mark.parametrize("end", ["", ".", ";", ". "])
+async def test_a_question_is_denied_with_its_reason(end: str) -> None:
+    answer = await Unattended().approve(action("make"), Ask(f"it runs a program{end}"))
+
+    assert answer == Deny(
+        "it runs a program. It needs confirmation, and nobody is there to confirm it."
+    )
+
+
+@pytest.mark.parametrize("policy", [None, PermissionPolicy(ask=["bash"]).compile()])
+async def test_the_rule_that_would_allow_it_is_named_once(policy: None) -> None:
+    gate = PolicyGate(policy)
+    asked = gate.decide(action("make test"))
+    assert isinstance(asked, Ask)
+    answer = await Unattended().approve(action("make test"), asked)
+
+    assert answer.reason.count("bash(make test)") == 1
+    assert answer.reason.count("allow") == (2 if policy is None else 1)

@@ -9,7 +9,7 @@ for the same text. SPEC 2.8.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from a3s_code.kernel.messages import Conversation, Message, user
 from a3s_code.kernel.ports import Reply
@@ -20,12 +20,18 @@ NOTHING = "Your answer was empty. Go on with the task, or say that it is finishe
 
 SHORT_CHARS = 80
 _OPEN_ENDS = (":", "...", "…", ",")
+_ENDS = ".!?:… "
+_BETWEEN = re.compile(r"[.!?]\s")
 _ANNOUNCES = re.compile(
-    r"(?:^|[.!?]\s+|\n)(?:now |next,? |first,? )?"
-    r"(?:i'll|i will|i'm going to|i need to|i should|let me(?! know)|let's (?:start|begin))"
-    r"[^.!?\n]*[.!?:…]*$",
+    r"(?:now |next,? |first,? )?"
+    r"(?:(?:i'll|i will|i'm going to|i need to|i should) (?!{closing})"
+    r"|let me (?!know|{closing})|let's (?:start|begin))".replace(
+        "{closing}",
+        r"(?:not|never|leave|let|wait|stop|gladly|be (?:happy|glad|here|available|ready))\b",
+    ),
     re.IGNORECASE,
 )
+"""How a sentence begins that says what comes next, and not what is left to others."""
 
 
 @dataclass(slots=True)
@@ -34,17 +40,16 @@ class Completion:
 
     enabled: bool = True
     max_turns: int = 3
-    _asked: int = 0
-    _last: str = ""
+    _asked: set[str] = field(default_factory=set[str])
 
     async def __call__(self, conversation: Conversation, reply: Reply) -> Message | None:  # noqa: ARG002 - the port
         text = reply.message.text
         note = _onward(reply.stop, text)
-        if note is None or not self.enabled or self._asked >= self.max_turns:
+        if note is None or not self.enabled or len(self._asked) >= self.max_turns:
             return None
-        if self._asked and text == self._last:
+        if text in self._asked:
             return None
-        self._asked, self._last = self._asked + 1, text
+        self._asked.add(text)
         return user(note)
 
 
@@ -62,4 +67,6 @@ def _onward(stop: str, text: str) -> str | None:
 def _unfinished(text: str) -> bool:
     if len(text) < SHORT_CHARS and "\n" not in text and text.endswith(_OPEN_ENDS):
         return True
-    return _ANNOUNCES.search(text) is not None
+    last_line = text.rpartition("\n")[2].rstrip(_ENDS)
+    last_sentence = _BETWEEN.split(last_line)[-1].lstrip()
+    return _ANNOUNCES.match(last_sentence) is not None

@@ -7,6 +7,7 @@ prompt, each marked with where it came from.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
@@ -17,6 +18,8 @@ from a3s_code.kernel.tool import Files
 AGENTS_FILE = "AGENTS.md"
 MAX_ITEM_CHARS = 32_000
 """Of one item; the rest is left out, and the item says so."""
+_READ_BYTES = 4 * MAX_ITEM_CHARS  # as many as so many characters may have in UTF-8
+_MARK = re.compile(r"<(?=\s*(?:/\s*)?context)", re.IGNORECASE)
 
 
 class ContextItem(msgspec.Struct, frozen=True):
@@ -24,11 +27,13 @@ class ContextItem(msgspec.Struct, frozen=True):
     Attributes:
         source: Where the text comes from, such as `file://AGENTS.md`.
         trust: `host` for what the embedding program said, `workspace` for what files say.
+        partial: `text` is only the beginning of what is there.
     """
 
     source: str
     text: str
     trust: str
+    partial: bool = False
 
 
 ContextSource = Callable[[], Awaitable[Sequence[ContextItem]]]
@@ -47,19 +52,20 @@ def agents_file(files: Files) -> ContextSource:
         except A3SError:
             return ()
         try:
-            data = await files.read(target, limit=4 * MAX_ITEM_CHARS)
+            data = await files.read(target, limit=_READ_BYTES + 1)
         except (OSError, A3SError):
             return ()
         finally:
             target.close()
         found = data.decode("utf-8", errors="replace").strip()
-        return (ContextItem(f"file://{AGENTS_FILE}", found, "workspace"),) if found else ()
+        partial = len(data) > _READ_BYTES
+        return (ContextItem(f"file://{AGENTS_FILE}", found, "workspace", partial),) if found else ()
 
     return read
 
 
 async def gather(sources: Sequence[ContextSource]) -> list[ContextItem]:
-    """Ask every source in order; one that finds the same text again is heard once."""
+    """Ask every source in order; an item that is equal to an earlier one is left out."""
     items: list[ContextItem] = []
     for source in sources:
         items += [item for item in await source() if item not in items]
@@ -70,14 +76,19 @@ def render(prompt: str, items: Sequence[ContextItem]) -> str:
     """
     Write the system prompt with its context behind it, each item in marks of its own.
 
-    A text that writes such marks itself has them escaped: it speaks for nobody else.
+    A text that writes such marks itself, in any case and spacing, has them escaped: it
+    speaks for nobody else.
     """
     return "\n\n".join([prompt, *map(_render_item, items)])
 
 
 def _render_item(item: ContextItem) -> str:
-    body = item.text
-    if len(body) > MAX_ITEM_CHARS:
-        body = f"{body[:MAX_ITEM_CHARS]}\n[{len(body) - MAX_ITEM_CHARS} characters left out]"
-    body = body.replace("<context", "&lt;context").replace("</context", "&lt;/context")
+    body = _MARK.sub("&lt;", item.text[:MAX_ITEM_CHARS]) + _left_out(item)
     return f'<context source="{item.source}" trust="{item.trust}">\n{body}\n</context>'
+
+
+def _left_out(item: ContextItem) -> str:
+    more = len(item.text) - MAX_ITEM_CHARS
+    if item.partial:
+        return f"\n[at least {max(more, 1)} characters left out]"
+    return f"\n[{more} characters left out]" if more > 0 else ""

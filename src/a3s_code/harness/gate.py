@@ -22,12 +22,19 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
+from a3s_code.errors import InvalidValue
 from a3s_code.harness.patterns import MCP_PREFIX, Kind
-from a3s_code.harness.policy import CompiledPolicy, Subject, printable, strictest
+from a3s_code.harness.policy import (
+    MAX_SHOWN_CHARS,
+    CompiledPolicy,
+    Subject,
+    printable,
+    strictest,
+)
 from a3s_code.harness.shell.analysis import Analysis, SimpleCommand, analyse
 from a3s_code.harness.shell.places import MOVES, entered, inside, protected, reach, written
 from a3s_code.harness.shell.words import UNKNOWN, has_hole
@@ -38,6 +45,9 @@ SHELL_TOOL = "bash"
 WRITE_TOOL = "write"
 _MAY_LIE_OUTSIDE = "may lie outside the workspace"
 
+_EMPTY = CompiledPolicy((), (), (), "ask")
+
+MAX_NAMED_RULES = 4
 MAX_ALTERNATIVES = 128  # as many as a glob may have
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
@@ -56,14 +66,54 @@ class PolicyGate:
     root: str = ""
 
     def decide(self, action: Action) -> Decision:
-        """Decide one action. Pure: the same action gets the same decision."""
+        """
+        Decide one action. Pure: the same action gets the same decision.
+
+        What is not allowed says with which rules it would be, where there are any.
+        """
+        decision = self._decided(action, self.policy)
+        if isinstance(decision, Allow):
+            return decision
+        return replace(decision, reason=f"{decision.reason}{self._way_out(action)}")
+
+    def rules_for(self, action: Action) -> tuple[str, ...]:
+        """
+        Give rules that make this gate allow an action when its policy allows them too.
+
+        The narrowest: one for the action as it is, else one for each part of a command,
+        else one for the whole tool. Empty when none of these would do.
+        """
+        rules = next((each for each in _candidates(action) if self._suffice(each, action)), ())
+        for rule in rules:
+            others = tuple(each for each in rules if each != rule)
+            rules = others if self._suffice(others, action) else rules
+        return rules
+
+    def _suffice(self, rules: tuple[str, ...], action: Action) -> bool:
+        try:
+            policy = (self.policy or _EMPTY).allowing(rules)
+        except InvalidValue:  # not every text can stand in a rule
+            return False
+        return isinstance(self._decided(action, policy), Allow)
+
+    def _way_out(self, action: Action) -> str:
+        rules = self.rules_for(action)
+        if rules and self.policy is None:
+            return f" The user can allow it with PermissionPolicy(allow={list(rules)})."
+        if rules:
+            return f" The user can allow it with {' and '.join(map(_named, rules))}."
+        if self.policy is None or not self.policy.deny:
+            return " Only PermissionPolicy.permissive() allows it."
+        return ""
+
+    def _decided(self, action: Action, policy: CompiledPolicy | None) -> Decision:
         if action.authority is Authority.HOST:
             return Allow("called directly by the host")
-        if self.policy is None:
+        if policy is None:
             return _by_effect(action)
         if action.tool.name == SHELL_TOOL:
-            return self._shell(self.policy, action.subject)
-        return self.policy.decide(action.tool.name, list(self._subjects(action)))
+            return self._shell(policy, action.subject)
+        return policy.decide(action.tool.name, list(self._subjects(action)))
 
     def _subjects(self, action: Action) -> Iterator[Subject]:
         target, tool = action.target, action.tool
@@ -154,10 +204,33 @@ class PolicyGate:
         )
         ruled = policy.ruled(WRITE_TOOL, subject)
         if ruled is None or (leaves and isinstance(ruled, Allow)):
-            ruled = policy.by_default(WRITE_TOOL, subject)
+            ruled = policy.by_default(subject)
             if policy.grants_all(SHELL_TOOL):
                 ruled = Allow(f"{subject.named()} is allowed with {SHELL_TOOL}")
         return policy.guard(WRITE_TOOL, subject, ruled)
+
+
+def _candidates(action: Action) -> Iterator[tuple[str, ...]]:
+    """Give sets of rules that might allow an action, the narrowest first."""
+    name, subject = action.tool.name, action.subject
+    if subject and _sayable(subject):
+        yield (f"{name}({subject})",)
+    if name == SHELL_TOOL:
+        analysis = analyse(subject)
+        commands = [(SHELL_TOOL, simple.text) for simple in analysis.commands]
+        parts = dict.fromkeys((*commands, *((WRITE_TOOL, path) for path in analysis.writes)))
+        if len(parts) <= MAX_NAMED_RULES and all(_sayable(text) for _, text in parts):
+            yield tuple(f"{tool}({text})" for tool, text in parts)
+    yield (name,)
+
+
+def _sayable(text: str) -> bool:
+    """Whether somebody could copy a rule with this text from a message."""
+    return text.isprintable() and len(text) <= MAX_SHOWN_CHARS and not has_hole(text)
+
+
+def _named(rule: str) -> str:
+    return f"the rule {rule}"
 
 
 def _guard(path: str) -> str:
@@ -184,9 +257,9 @@ def _by_effect(action: Action) -> Decision:
     """The default with no policy: what stays in the workspace and can be seen runs."""
     name, effect = action.tool.name, action.effect
     if name.lower().startswith(MCP_PREFIX):
-        return Ask(f"{name} belongs to a server; {_allowing(name)}")
+        return Ask(f"{name} belongs to a server.")
     if name == SHELL_TOOL:  # also when it would only read: nothing confines what it reads
-        return Ask(f"{name} runs programs that no sandbox confines; {_allowing(name)}")
+        return Ask(f"{name} runs programs that no sandbox confines.")
     if effect in (Effect.READ, Effect.CONTAINER):
         return Allow(f"{name} is allowed by default")
     if effect is Effect.HOST:
@@ -198,15 +271,11 @@ def _by_effect(action: Action) -> Decision:
         Effect.EXECUTE: "runs programs",
         Effect.NETWORK: "reaches the network",
     }[effect]
-    return Ask(f"{name} {doing}; {_allowing(name)}")
+    return Ask(f"{name} {doing}.")
 
 
 def _write_by_default(name: str, target: Resolved) -> Decision:
     for path in (target.path, target.spelled):
         if protected(path):
-            return Ask(f"{_guard(path)}; {_allowing(f'{name}({printable(path)})')}")
+            return Ask(f"{_guard(path)}.")
     return Allow(f"{name} inside the workspace is allowed by default")
-
-
-def _allowing(name: str) -> str:
-    return f"the user can allow it with PermissionPolicy(allow=['{name}'])"

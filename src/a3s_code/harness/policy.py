@@ -15,18 +15,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.patterns import Kind, Rule, parse_rule
-from a3s_code.harness.shell.words import ANY_HOLE, GLOB, has_hole
+from a3s_code.harness.shell.words import ANY_HOLE, GLOB
 from a3s_code.kernel.ports import Allow, Ask, Decision, Deny
 
 RuleSource: TypeAlias = str | Mapping[str, str]
 
 MAX_SHOWN_CHARS = 160
 DECISIONS = ("allow", "deny", "ask")
+_DECISION_HINT = f"use one of {', '.join(DECISIONS)}"
 
 
 class PermissionPolicy:
@@ -69,13 +70,13 @@ class PermissionPolicy:
 
         Raises:
             InvalidValue: a rule or the default decision is wrong; names it and the column.
-            InvalidType: a rule is no text.
+            InvalidType: a rule or the default decision is no text.
         """
         return _compiled(
             _texts("allow", self.allow),
             _texts("deny", self.deny),
             _texts("ask", self.ask),
-            self.default_decision,
+            _decision(self.default_decision),
             bool(self.enabled),
         )
 
@@ -102,6 +103,12 @@ def _texts(name: str, rules: Sequence[RuleSource]) -> tuple[str, ...]:
     return tuple(texts)
 
 
+def _decision(given: object) -> str:
+    if not isinstance(given, str):
+        raise InvalidType(f"{given!r} is no decision.", hint=_DECISION_HINT)
+    return given
+
+
 @functools.lru_cache(maxsize=256)
 def _compiled(
     allow: tuple[str, ...],
@@ -111,9 +118,7 @@ def _compiled(
     enabled: bool,
 ) -> CompiledPolicy:
     if default not in DECISIONS:
-        raise InvalidValue(
-            f"{default!r} is no decision.", hint=f"use one of {', '.join(DECISIONS)}"
-        )
+        raise InvalidValue(f"{default!r} is no decision.", hint=_DECISION_HINT)
     policy = CompiledPolicy(
         allow=tuple(map(parse_rule, allow)),
         deny=tuple(map(parse_rule, deny)),
@@ -129,7 +134,7 @@ class Subject:
     One text that rules are held against.
 
     Attributes:
-        text: May have holes, `shell_words.UNKNOWN` and `shell_words.GLOB`.
+        text: May have holes, `shell.words.UNKNOWN` and `shell.words.GLOB`.
         kind: How patterns match it.
         same: Other spellings of the same thing; any rule that matches one counts.
         also: Texts that only deny and ask rules are held against.
@@ -173,7 +178,7 @@ class CompiledPolicy:
 
     def one(self, tool: str, subject: Subject) -> Decision:
         """Decide one subject: deny, allow, ask, default."""
-        decision = self.ruled(tool, subject) or self.by_default(tool, subject)
+        decision = self.ruled(tool, subject) or self.by_default(subject)
         return self.guard(tool, subject, decision)
 
     def guard(self, tool: str, subject: Subject, decision: Decision) -> Decision:
@@ -182,9 +187,16 @@ class CompiledPolicy:
             return decision
         if self.allows_everything or self.names_literally(tool, subject):
             return decision
-        return Ask(
-            f"{subject.named()} needs approval: {subject.guarded}; {_how_to_allow(tool, subject)}."
-        )
+        return Ask(f"{subject.named()} needs approval: {subject.guarded}.")
+
+    def allowing(self, rules: Iterable[str]) -> CompiledPolicy:
+        """
+        Give the policy with these rules added to its allow list.
+
+        Raises:
+            InvalidValue: one of them is no rule.
+        """
+        return replace(self, allow=(*self.allow, *map(parse_rule, rules)))
 
     @property
     def allows_everything(self) -> bool:
@@ -229,17 +241,15 @@ class CompiledPolicy:
                 narrow = rule.source
         if narrow:
             return Ask(
-                f"{subject.named()} is more than the rule {narrow} allows: {subject.beyond}; "
-                f"{_how_to_allow(tool, subject)}."
+                f"{subject.named()} is more than the rule {narrow} allows: {subject.beyond}."
             )
         return None
 
-    def by_default(self, tool: str, subject: Subject) -> Decision:
-        reason = f"{subject.named()} matches no rule, and the default decision is {self.default}"
-        if self.default == "allow":
-            return Allow(f"{reason}.")
-        way = _how_to_allow(tool, subject)
-        return Deny(f"{reason}; {way}.") if self.default == "deny" else Ask(f"{reason}; {way}.")
+    def by_default(self, subject: Subject) -> Decision:
+        made = {"allow": Allow, "deny": Deny, "ask": Ask}[self.default]
+        return made(
+            f"{subject.named()} matches no rule, and the default decision is {self.default}."
+        )
 
     def grants_all(self, tool: str) -> bool:
         """Whether what no rule names is allowed for `tool`, by a blanket rule or by default."""
@@ -272,12 +282,6 @@ def _strictness(decision: Decision) -> int:
             return 1
         case Allow():
             return 0
-
-
-def _how_to_allow(tool: str, subject: Subject) -> str:
-    if has_hole(subject.text) or len(subject.text) > MAX_SHOWN_CHARS:
-        return f"the user can allow it with a rule for {tool}"
-    return f"the user can allow it with the rule {tool}({printable(subject.text)})"
 
 
 def printable(text: str) -> str:
