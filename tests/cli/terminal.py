@@ -111,7 +111,7 @@ class Desk:
                 out, _ = process.communicate(timeout=wait_s)
             finally:
                 process.kill()
-        return Done(arguments, process.returncode, out.decode(), shown.decode())
+        return Done(arguments, process.returncode, out.decode(), shown.decode(errors="replace"))
 
     @property
     def variables(self) -> dict[str, str]:

@@ -98,6 +98,15 @@ def test_a_slash_command_is_answered(desk: Desk) -> None:
     assert "Tools:" in done.stdout
 
 
+def test_keys_of_a_model_without_effect_are_announced(desk: Desk) -> None:
+    desk.serve(says("Hello."))
+    desk.put("agent.acl", desk.server.acl(model_extra="tool_call = false\ncost { cacheRead = 1 }"))
+    done = desk.run("go")
+
+    assert done.stdout == "Hello.\n"
+    assert "no effect yet: cost.cache_read, models.tool_call." in done.stderr
+
+
 # How it ends
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.terminal import Desk, calls_made
+from cli.terminal import PROGRAM, WAIT_S, Desk, calls_made
 
 
 @pytest.fixture
@@ -32,6 +32,8 @@ def test_the_demo_mends_the_project_and_says_that_the_model_is_scripted(
     assert "<- bash failed (1)" in done.stderr
     assert done.stderr.splitlines()[-1].endswith("says OK")
     assert list(temporary.iterdir()) == []
+    assert f"Record:    {temporary}" not in done.stderr
+    assert "Record:    removed with the project" in done.stderr
 
 
 def test_what_is_kept_is_the_mended_project_and_its_record(desk: Desk, temporary: Path) -> None:
@@ -39,12 +41,33 @@ def test_what_is_kept_is_the_mended_project_and_its_record(desk: Desk, temporary
 
     (place,) = temporary.iterdir()
     assert f"Kept: {place}" in done.stderr
+    assert f"Record:    {place / 'record'}\n" in done.stderr
     assert ">= least" in (place / "project/discounts.py").read_text()
     assert list((place / "record").iterdir()) != []
     again = subprocess.run(
         ["python3", "-m", "unittest"], cwd=place / "project", capture_output=True, check=False
     )
     assert again.returncode == 0
+
+
+def test_a_record_that_cannot_be_written_is_a_failure_and_no_wrong_use(
+    desk: Desk, temporary: Path
+) -> None:
+    script = 'ulimit -f 16; exec "$@"'  # 16 KiB a file: enough for the project, not for its record
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", PROGRAM, "demo"],
+        cwd=desk.root,
+        env=desk.variables,
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_real_model_needs_a_key(desk: Desk, temporary: Path) -> None:

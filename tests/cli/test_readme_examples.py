@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from a3s_code.testing import says
 from cli.terminal import Desk
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHOWN = re.findall(r"^(?: {4}|\$ )?(a3s-code .+)$", README, re.MULTILINE)
 PROMPTS = [line for line in SHOWN if "a3s-code demo" not in line]
 DEMOS = [*re.findall(r'ARGS="(.+?)"', README), *(line.partition(" demo")[2] for line in SHOWN)]
@@ -36,3 +38,11 @@ def test_a_demo_of_the_readme_asks_for_a_key_and_nothing_else(flags: str, desk: 
 
     assert done.returncode == 2
     assert "_API_KEY is not set" in done.stderr
+
+
+def test_every_extra_that_nothing_imports_yet_is_named() -> None:
+    """They install libraries without effect; who imports one takes it from the list here."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (told,) = re.findall(r"The extras (.+?) install libraries that nothing", README, re.DOTALL)
+
+    assert set(re.findall(r"`(\w+)`", told)) == set(extras["optional-dependencies"])

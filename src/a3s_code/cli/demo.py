@@ -31,6 +31,7 @@ TASK = "The tests of this project fail. Find the bug, mend it, and show that the
 TESTS = "python3 -m unittest"
 ALLOWED = ("read", "ls", "glob", "grep", "edit", f"bash({TESTS}*)")
 SESSION = "demo"
+CHECK_TIMEOUT_S = 60
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -74,7 +75,7 @@ def _run(given: argparse.Namespace, place: Path) -> int:
             )
             session = agent.session(project, options)
             answered = show(session.stream(TASK)) == 0
-            _report(session.runs()[-1], place)
+            _report(session.runs()[-1], place / "record" if given.keep else None)
         finally:
             agent.close()
     return 0 if answered and _tests_pass(project) else 1
@@ -139,15 +140,26 @@ def _script() -> Script:
     )
 
 
-def _report(run: dict[str, object], place: Path) -> None:
+def _report(run: dict[str, object], record: Path | None) -> None:
     _say("")
     _say(f"Run:       {run['id']}, {run['status']}, {run['event_count']} events")
-    _say(f"Record:    {place / 'record'}, every event of it durable; --keep keeps it")
+    _say(f"Record:    {record or 'removed with the project; --keep keeps both'}")
 
 
 def _tests_pass(project: Path) -> bool:
     """Run the tests once more from outside, so that the claim is not the agent's own."""
-    run = subprocess.run([*TESTS.split()], cwd=project, capture_output=True, text=True, check=False)
+    try:
+        run = subprocess.run(
+            TESTS.split(),
+            cwd=project,
+            capture_output=True,
+            text=True,
+            timeout=CHECK_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        _say(f"Checked:   {TESTS} was not done after {CHECK_TIMEOUT_S} s")
+        return False
     last = (run.stderr.strip() or "no output").splitlines()[-1]
     _say(f"Checked:   {TESTS} says {last}")
     return run.returncode == 0

@@ -12,14 +12,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from a3s_code.errors import A3SError
+from a3s_code.errors import A3SError, CapabilityMissing, ConfigError, UsageError
 
-if TYPE_CHECKING:  # `--help` loads nothing
-    from a3s_code.harness.policy import PermissionPolicy
-
-INTERRUPTED = 130
+FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 ALLOWED_BY_DEFAULT = ("read", "ls", "glob", "grep", "write", "edit", "patch")
 
 HELP = """examples:
@@ -47,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _prompt(_parser().parse_args(given))
     except A3SError as error:
         sys.stderr.write(f"a3s-code: {error}\n")
-        return 2
+        wrong_use = isinstance(error, ConfigError | UsageError | CapabilityMissing)
+        return WRONG_USE if wrong_use else FAILED
     except BrokenPipeError:  # who reads has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -85,19 +82,21 @@ def _prompt(given: argparse.Namespace) -> int:
     from a3s_code.cli.approval import approver
     from a3s_code.cli.discovery import find
     from a3s_code.cli.transcript import show, show_json
+    from a3s_code.harness.policy import PermissionPolicy
 
     if not given.prompt.strip():
         sys.stderr.write(f"a3s-code: say what is to be done, or try the demo\n\n{HELP}\n")
-        return 2
+        return WRONG_USE
     if not Path(given.workspace).is_dir():
         sys.stderr.write(f"a3s-code: {given.workspace} is no directory\n")
-        return 2
+        return WRONG_USE
+    policy = PermissionPolicy(allow=[*ALLOWED_BY_DEFAULT, *given.allow], default_decision="ask")
     agent = Agent(find(given.config, os.environ, Path.cwd(), Path.home()))
     try:
         options = SessionOptions(
-            confirmation_manager=approver(),
+            confirmation_manager=approver(policy, given.workspace),
             model=given.model,
-            permission_policy=None if given.permissive else _policy(given.allow),
+            permission_policy=policy if given.allow and not given.permissive else None,
             permissive=given.permissive,
         )
         session = agent.session(given.workspace, options)
@@ -107,15 +106,6 @@ def _prompt(given: argparse.Namespace) -> int:
         return show_json(events) if given.json else show(events)
     finally:
         agent.close()
-
-
-def _policy(rules: Sequence[str]) -> PermissionPolicy | None:
-    """Give the default policy's own permissions and `rules`; None leaves the default."""
-    from a3s_code.harness.policy import PermissionPolicy
-
-    if not rules:
-        return None
-    return PermissionPolicy(allow=[*ALLOWED_BY_DEFAULT, *rules], default_decision="ask")
 
 
 if __name__ == "__main__":
