@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-READY = $(VENV)/.ready
+VERSION := $(shell "$(PYTHON)" -c 'import platform; print(platform.python_version())')
+READY = $(VENV)/.ready-$(VERSION)
 
 .PHONY: demo test check sync clean
 
@@ -25,8 +26,7 @@ sync: $(READY)
 	$(BIN)/python tools/gen_extension_points.py
 
 $(READY): pyproject.toml tools/setup_venv.sh
-	sh tools/setup_venv.sh "$(PYTHON)" "$(VENV)"
-	@touch $(READY)
+	sh tools/setup_venv.sh "$(PYTHON)" "$(VENV)" "$(READY)"
 
 clean:
 	rm -rf .venv* .pytest_cache .ruff_cache .hypothesis dist build

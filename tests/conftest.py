@@ -1,9 +1,11 @@
-"""What was not run is said, and never quietly left out."""
+"""What was not run, or is known not to hold, is said and never quietly left out."""
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections import Counter
+from collections.abc import Generator
 
 import pytest
 
@@ -14,14 +16,40 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 SHARED = "reads ../shared"
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None]:
+    return (yield from _skipping_without_git())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None]:
+    return (yield from _skipping_without_git())
+
+
+def _skipping_without_git() -> Generator[None]:
+    """Skip a test that starts git itself, where there is none."""
+    try:
+        return (yield)
+    except FileNotFoundError as error:
+        if error.filename == "git" and shutil.which("git") is None:
+            pytest.skip("needs git")
+        raise
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Count skips by what they need, and what runs only beside the shared material."""
+    """Count skips by what they need, and tell what is known not to hold."""
+    _tell_what_was_not_run(terminalreporter)
+    for report in terminalreporter.stats.get("xfailed", []):
+        terminalreporter.write_line(f"known not to hold: {report.nodeid}: {report.wasxfail}")
+
+
+def _tell_what_was_not_run(reporter: pytest.TerminalReporter) -> None:
     reasons: Counter[str] = Counter()
-    for report in terminalreporter.stats.get("skipped", []):
+    for report in reporter.stats.get("skipped", []):
         reason = str(report.longrepr[2]).removeprefix("Skipped: ")
         # Tests that are made from rows of the shared material have none without it.
         reasons[SHARED if reason.startswith("got empty parameter set") else reason] += 1
     if reasons[SHARED]:
-        terminalreporter.write_line(f"only beside ../shared: {reasons.pop(SHARED)} tests")
+        reporter.write_line(f"only beside ../shared: {reasons.pop(SHARED)} tests")
     for reason, count in sorted(reasons.items()):
-        terminalreporter.write_line(f"not run: {count} tests need {reason.removeprefix('needs ')}")
+        reporter.write_line(f"not run: {count} tests need {reason.removeprefix('needs ')}")

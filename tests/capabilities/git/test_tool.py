@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,6 +144,7 @@ async def test_a_repository_without_commits_can_be_asked(workspace: Workspace) -
     assert "+one" in (await workspace.run(git, command="diff")).text
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 async def test_no_repository_is_a_failure_that_says_so(workspace: Workspace) -> None:
     for tool in GIT_TOOLS:
         shown = await workspace.run(tool, command="status")
