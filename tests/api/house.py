@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import textwrap
@@ -119,6 +120,15 @@ def come(look: Callable[[], T | None]) -> T:
         assert time.monotonic() < until, "it did not come"
         time.sleep(0.005)
     return found
+
+
+async def arrive(look: Callable[[], object]) -> None:
+    """Let the loop go on until there is something to see."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            if look():
+                return
+            await asyncio.sleep(0.005)
 
 
 @contextmanager

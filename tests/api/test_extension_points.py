@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from a3s_code import PermissionPolicy, SessionOptions
-from a3s_code.kernel.events import Record, SessionId, TextDelta
+from a3s_code.kernel.events import SessionId, TextDelta
 from a3s_code.kernel.messages import Message, Text, Usage
 from a3s_code.kernel.ports import Action, Allow, Ask, Deny, ModelRequest, Reply, ReplyListener
+from a3s_code.kernel.records import Record
 from a3s_code.testing import calls, says
 from api.house import House
 from kernel.bench import WatchedStore

@@ -16,9 +16,9 @@ from a3s_code.harness.completion import Completion
 from a3s_code.harness.gate import PolicyGate
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.unattended import Unattended
-from a3s_code.kernel.artifacts import Artifacts, ArtifactStoreLimits
+from a3s_code.kernel.artifacts import Artifact, Artifacts, ArtifactStoreLimits
 from a3s_code.kernel.clock import SystemClock
-from a3s_code.kernel.events import Event, Record, RunId, RunStarted, SessionId, SessionOpened
+from a3s_code.kernel.events import RunId, SessionId
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log, RunSink
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
@@ -31,6 +31,7 @@ from a3s_code.kernel.messages import (
     user,
 )
 from a3s_code.kernel.ports import Approver, Authority, Model, ModelRequest, Store
+from a3s_code.kernel.records import ArtifactStored, Event, Record, RunStarted, SessionOpened
 from a3s_code.kernel.tool import Observation, Tool, ToolSet
 
 RUN = RunId("run-1")
@@ -85,6 +86,11 @@ class Bench:
             tool_timeout_s=self.tool_timeout_s,
         )
 
+    def resume(self, records: Sequence[Record]) -> None:
+        """Go on with a log of before."""
+        self.log = Log(SESSION, SystemClock(), self.store, records)
+        self.sink = RunSink(self.log, RUN)
+
     async def execute(self, *calls: ToolCall) -> tuple[ToolResult, ...]:
         """Run calls as one turn of the model."""
         return await self.executor.execute(calls, self.sink)
@@ -106,20 +112,44 @@ class Bench:
         return [type(event).__name__ for event in self.events[2:]]
 
 
+class Shelf:
+    """Artifacts, and what a log would say that is kept of them."""
+
+    def __init__(self, limits: ArtifactStoreLimits) -> None:
+        self.artifacts = Artifacts(limits)
+        self.kept: dict[str, ArtifactStored] = {}
+
+    def put(
+        self, tool: str, content: str, shown_bytes: int
+    ) -> tuple[Artifact | None, tuple[str, ...]]:
+        artifact, gone = self.artifacts.put(tool, content, shown_bytes, self.kept)
+        for uri in gone:
+            del self.kept[uri]
+        if artifact is not None:
+            self.kept[artifact.artifact_uri] = ArtifactStored(
+                uri=artifact.artifact_uri,
+                tool=tool,
+                sha256=artifact.artifact_uri.rpartition("/")[2],
+                original_bytes=artifact.original_bytes,
+                shown_bytes=artifact.shown_bytes,
+            )
+        return artifact, gone
+
+
 class WatchedStore:
     """
     Remembers what a barrier has acknowledged.
 
     Attributes:
         durable: Records that are safe.
-        broken: Barriers fail from now on.
+        broken: Barriers fail from now on, with this error when it is one.
     """
 
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.blobs: dict[str, bytes] = {}
         self.durable = 0
-        self.broken = False
+        self.broken: bool | StoreError = False
 
     def safe(self, kind: type[E]) -> list[E]:
         """Give the durable events of one type."""
@@ -132,6 +162,8 @@ class WatchedStore:
     async def barrier(self, session: SessionId) -> None:
         count = len(self.records)
         await asyncio.sleep(0)
+        if isinstance(self.broken, StoreError):
+            raise self.broken
         if self.broken:
             raise StoreError("The disk is full.")
         self.durable = count

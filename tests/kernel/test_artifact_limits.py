@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a3s_code.errors import InvalidType, InvalidValue
-from a3s_code.kernel.artifacts import Artifacts, ArtifactStoreLimits, bounded
+from a3s_code.kernel.artifacts import ArtifactStoreLimits, bounded
+from kernel.bench import Shelf
 
 KIB = 1024
 
@@ -54,25 +55,25 @@ def test_a_negative_limit_is_refused() -> None:
 
 
 def test_the_oldest_goes_first() -> None:
-    artifacts = Artifacts(ArtifactStoreLimits(max_artifacts=2))
-    put = [artifacts.put("read", f"content {number}", 1) for number in range(4)]
+    shelf = Shelf(ArtifactStoreLimits(max_artifacts=2))
+    put = [shelf.put("read", f"content {number}", 1) for number in range(4)]
     uris = [artifact.artifact_uri for artifact, _ in put if artifact]
 
     assert [evicted for _, evicted in put] == [(), (), (uris[0],), (uris[1],)]
-    assert [artifacts.get(uri) is not None for uri in uris] == [False, False, True, True]
+    assert [shelf.artifacts.get(uri) is not None for uri in uris] == [False, False, True, True]
 
 
 def test_what_is_too_large_pushes_nothing_out() -> None:
-    artifacts = Artifacts(ArtifactStoreLimits(max_bytes=10))
-    small, _ = artifacts.put("read", "small", 5)
+    shelf = Shelf(ArtifactStoreLimits(max_bytes=10))
+    small, _ = shelf.put("read", "small", 5)
 
-    assert artifacts.put("bash", "x" * 11, 5) == (None, ())
+    assert shelf.put("bash", "x" * 11, 5) == (None, ())
     assert small is not None
-    assert artifacts.get(small.artifact_uri) == small
+    assert shelf.artifacts.get(small.artifact_uri) == small
 
 
 def test_the_id_names_the_tool_as_it_is_called() -> None:
-    artifact, _ = Artifacts(ArtifactStoreLimits()).put("mcp/../x y?#", "content", 7)
+    artifact, _ = Shelf(ArtifactStoreLimits()).put("mcp/../x y?#", "content", 7)
 
     assert artifact is not None
     assert re.fullmatch(r"a3s://tool-output/mcp____x_y__/[0-9a-f]{64}", artifact.artifact_uri)

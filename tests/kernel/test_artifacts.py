@@ -7,14 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a3s_code.kernel.artifacts import Artifacts, ArtifactStoreLimits, bounded
+from kernel.bench import Shelf
 
 SHOWN = 10
 
 
 def kept(limits: ArtifactStoreLimits, *contents: str) -> tuple[Artifacts, list[str | None]]:
-    artifacts = Artifacts(limits)
-    put = [artifacts.put("bash", content, SHOWN)[0] for content in contents]
-    return artifacts, [artifact and artifact.artifact_uri for artifact in put]
+    shelf = Shelf(limits)
+    put = [shelf.put("bash", content, SHOWN)[0] for content in contents]
+    return shelf.artifacts, [artifact and artifact.artifact_uri for artifact in put]
 
 
 def test_an_artifact_is_found_by_the_digest_of_its_content() -> None:
@@ -29,7 +30,7 @@ def test_an_artifact_is_found_by_the_digest_of_its_content() -> None:
 
 
 def test_names_of_tools_are_made_fit_for_a_uri() -> None:
-    artifact, _ = Artifacts(ArtifactStoreLimits()).put("mcp__a b/../c", "x", SHOWN)
+    artifact, _ = Shelf(ArtifactStoreLimits()).put("mcp__a b/../c", "x", SHOWN)
 
     assert artifact is not None
     assert artifact.artifact_uri.startswith("a3s://tool-output/mcp__a_b____c/")
@@ -64,18 +65,37 @@ def test_sizes_are_bytes_not_characters() -> None:
 def test_limits_hold_and_the_newest_can_always_be_found(
     contents: list[str], most: int, max_bytes: int
 ) -> None:
-    artifacts = Artifacts(ArtifactStoreLimits(most, max_bytes))
-    here: dict[str, int] = {}
+    shelf = Shelf(ArtifactStoreLimits(most, max_bytes))
     for content in contents:
-        artifact, gone = artifacts.put("t", content, SHOWN)
-        for uri in gone:
-            del here[uri]
+        artifact, _ = shelf.put("t", content, SHOWN)
         if artifact is not None:
-            here[artifact.artifact_uri] = artifact.original_bytes
-            assert artifacts.get(artifact.artifact_uri) == artifact
-        assert len(here) <= most
-        assert sum(here.values()) <= max_bytes
-    assert all(artifacts.get(uri) is not None for uri in here)
+            assert shelf.artifacts.get(artifact.artifact_uri) == artifact
+        assert len(shelf.kept) <= most
+        assert sum(stored.original_bytes for stored in shelf.kept.values()) <= max_bytes
+    assert all(shelf.artifacts.get(uri) is not None for uri in shelf.kept)
+
+
+@given(
+    st.lists(st.text(min_size=1, max_size=8), max_size=20),
+    st.integers(0, 4),
+    st.integers(0, 20),
+)
+def test_limits_hold_for_what_was_kept_before_a_resume(
+    contents: list[str], most: int, max_bytes: int
+) -> None:
+    before = Shelf(ArtifactStoreLimits())
+    for content in contents:
+        before.put("t", content, SHOWN)
+    old = list(before.kept)
+    shelf = Shelf(ArtifactStoreLimits(most, max_bytes))
+    shelf.kept = before.kept
+
+    artifact, gone = shelf.put("t", "new output", SHOWN)
+
+    assert len(shelf.kept) <= most
+    assert sum(stored.original_bytes for stored in shelf.kept.values()) <= max_bytes
+    assert list(gone) == old[: len(gone)]
+    assert artifact is None or artifact.artifact_uri in shelf.kept
 
 
 # What is shown

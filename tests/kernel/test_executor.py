@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,21 +15,19 @@ import pytest
 from a3s_code.capabilities.tools import CORE_TOOLS
 from a3s_code.errors import StoreError
 from a3s_code.harness.policy import PermissionPolicy
+from a3s_code.kernel.actions import MAX_REWRITES
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
-from a3s_code.kernel.events import (
+from a3s_code.kernel.events import PermissionDenied, ToolEnd, ToolOutputDelta
+from a3s_code.kernel.messages import ToolCall
+from a3s_code.kernel.observation import MAX_OUTPUT_BYTES
+from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny
+from a3s_code.kernel.records import (
     ArtifactEvicted,
     ArtifactStored,
     EffectIntended,
     EffectSettled,
-    PermissionDenied,
-    ToolEnd,
-    ToolOutputDelta,
     TraceRecorded,
 )
-from a3s_code.kernel.executor import MAX_REWRITES
-from a3s_code.kernel.messages import ToolCall
-from a3s_code.kernel.observation import MAX_OUTPUT_BYTES
-from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny
 from a3s_code.kernel.tool import (
     Command,
     Effect,
@@ -39,31 +37,7 @@ from a3s_code.kernel.tool import (
     tool,
 )
 from kernel.bench import WAIT_S, Bench, WatchedStore, alive, call, come, files, until, until_gone
-
-Body = Callable[["Given", ToolContext], Awaitable[Observation]]
-
-
-class Given(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    text: str = ""
-    count: Annotated[int, msgspec.Meta(ge=0, le=9)] = 0
-
-
-class GivenPath(msgspec.Struct, frozen=True):
-    file_path: str
-
-
-def tool_of(body: Body, name: str = "probe", effect: Effect = Effect.EXECUTE) -> Tool:
-    """Make a tool of any async function."""
-    return tool(Given, effect=effect, name=name)(body)
-
-
-async def echo(args: Given, context: ToolContext) -> Observation:
-    """Give the text back."""
-    return Observation(args.text)
-
-
-ECHO = tool_of(echo, "echo", Effect.READ)
-
+from kernel.probes import ECHO, Given, GivenPath, echo, tool_of
 
 # The path of an action
 
@@ -164,12 +138,15 @@ async def test_a_redacted_text_is_the_only_one_that_is_recorded(tmp_path: Path) 
     assert not any("s3cret" in result.content for result in results)
 
 
-@pytest.mark.parametrize("sink", ["live output", "metadata"])
+@pytest.mark.parametrize("sink", ["live output", "metadata", "kind of failure"])
 async def test_a_redactor_reaches_every_sink(sink: str, tmp_path: Path) -> None:
     async def body(args: Given, context: ToolContext) -> Observation:
+        facts: dict[str, Any] = {"type": "odd", "about": ("s3cret", ["s3cret"])}
         if sink == "live output":
             context.emit_output("s3cret")
-        return Observation("", metadata={"before": "s3cret"} if sink == "metadata" else None)
+        if sink == "metadata":
+            return Observation("", metadata=facts)
+        return Observation("", error_kind=facts if sink == "kind of failure" else None)
 
     bench = Bench(tmp_path, [tool_of(body)])
     Stages(decision=Allow("yes")).around(bench)
@@ -689,6 +666,36 @@ async def test_the_oldest_artifact_goes_when_the_limits_are_reached_and_an_event
     assert bench.all(ArtifactEvicted) == [ArtifactEvicted(uri=uris[0])]
     assert [bench.executor.artifacts.get(uri) is not None for uri in uris] == [False, True, True]
     assert list(bench.log.state.artifacts) == uris[1:]
+
+
+async def test_the_limits_of_artifacts_hold_over_a_resume(tmp_path: Path) -> None:
+    before = Bench(tmp_path, [ECHO])
+    for n in range(3):
+        await before.execute(call("echo", f"c{n}", text=f"{n}\n" * MAX_OUTPUT_BYTES))
+    old = list(before.log.state.artifacts)
+    bench = Bench(tmp_path, [ECHO], artifacts=ArtifactStoreLimits(max_artifacts=1))
+    bench.resume(before.log.records)
+
+    await bench.execute(call("echo", "c3", text="new\n" * MAX_OUTPUT_BYTES))
+
+    assert [gone.uri for gone in bench.all(ArtifactEvicted)] == old
+    (kept,) = bench.log.state.artifacts
+    assert bench.executor.artifacts.get(kept) is not None
+    await bench.execute(call("echo", "c4", text="newer\n" * MAX_OUTPUT_BYTES))
+    assert [gone.uri for gone in bench.all(ArtifactEvicted)] == [*old, kept]
+
+
+async def test_an_output_that_was_kept_before_a_resume_is_kept_once(tmp_path: Path) -> None:
+    text = "same\n" * MAX_OUTPUT_BYTES
+    before = Bench(tmp_path, [ECHO])
+    await before.execute(call("echo", text=text))
+    bench = Bench(tmp_path, [ECHO], artifacts=ArtifactStoreLimits(max_artifacts=1))
+    bench.resume(before.log.records)
+
+    await bench.execute(call("echo", "c2", text=text))
+
+    assert bench.all(ArtifactEvicted) == []
+    assert list(bench.log.state.artifacts) == list(before.log.state.artifacts)
 
 
 @pytest.mark.parametrize(

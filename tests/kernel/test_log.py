@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import itertools
+import threading
+import traceback
 
 import pytest
 from hypothesis import given
@@ -10,15 +12,9 @@ from a3s_code.errors import StoreError
 from a3s_code.kernel.events import (
     AgentStart,
     Delta,
-    DeltaBatch,
-    Event,
-    HistoryAppended,
-    LogOnly,
     ReasoningDelta,
     RunEvent,
     RunId,
-    RunStarted,
-    SessionOpened,
     TextDelta,
     ToolInputDelta,
     ToolOutputDelta,
@@ -26,8 +22,18 @@ from a3s_code.kernel.events import (
 )
 from a3s_code.kernel.log import BATCH_CHARS, BATCH_S, Log, RunSink
 from a3s_code.kernel.messages import user
+from a3s_code.kernel.records import (
+    DeltaBatch,
+    Event,
+    HistoryAppended,
+    LogOnly,
+    RunStarted,
+    RunStatusChanged,
+    SessionEnded,
+    SessionOpened,
+)
 from a3s_code.kernel.state import run_events
-from kernel.bench import SESSION, WatchedStore
+from kernel.bench import SESSION, WAIT_S, WatchedStore
 
 RUN, OTHER = RunId("run-1"), RunId("run-2")
 
@@ -75,8 +81,38 @@ async def test_a_barrier_that_fails_says_so_every_time() -> None:
     store.broken = True
 
     for _ in range(2):
-        with pytest.raises(StoreError):
+        with pytest.raises(StoreError, match="disk is full"):
             await log.barrier()
+
+
+class Particular(StoreError):
+    """An error of a store of somebody else, which is not made of its message alone."""
+
+    code = "store.particular"
+
+    def __init__(self, *, table: str) -> None:
+        super().__init__(f"{table} is locked.", hint="wait")
+        self.table = table
+
+
+async def test_an_error_of_the_store_is_new_each_time_and_says_all_of_the_first() -> None:
+    store = WatchedStore()
+    log = begun(store)
+    store.broken = Particular(table="records")
+    raised: list[Particular] = []
+
+    for _ in range(200):
+        with pytest.raises(Particular) as caught:
+            await log.barrier()
+        raised.append(caught.value)
+
+    assert len({id(error) for error in raised}) == 200
+    depths = {len(traceback.extract_tb(error.__traceback__)) for error in raised}
+    assert len(depths) == 1
+    assert len(traceback.format_exception(raised[-1])) < 20
+    assert {(error.table, str(error)) for error in raised} == {
+        ("records", "records is locked. (wait)")
+    }
 
 
 def test_records_are_numbered_from_zero_without_gaps() -> None:
@@ -137,13 +173,62 @@ def test_a_record_of_deltas_is_closed_when_it_is_large_and_when_it_is_old() -> N
     assert batches(log) == ["a" * BATCH_CHARS, "b", "cd"]
 
 
-def test_looking_at_the_records_shows_the_deltas_so_far() -> None:
-    log = begun()
+def test_looking_at_the_records_shows_the_deltas_so_far_and_writes_nothing() -> None:
+    store = WatchedStore()
+    log = begun(store)
     log.append(TextDelta(text="a"), RUN)
     assert batches(log) == ["a"]
     log.append(TextDelta(text="b"), RUN)
 
-    assert batches(log) == ["a", "b"]
+    assert batches(log) == ["ab"]
+    assert [record.sequence for record in log.records] == [0, 1, 2]
+    assert len(store.records) == 2
+
+
+async def test_what_was_shown_before_it_was_written_is_what_is_written() -> None:
+    store = WatchedStore()
+    log = begun(store)
+    log.append(TextDelta(text="a"), RUN)
+    shown = log.records
+    await log.barrier()
+
+    assert log.records == shown == tuple(store.records)
+
+
+def test_records_that_were_read_stay_as_they_were() -> None:
+    log = begun()
+    before = log.records
+    log.append(TurnStart(turn=1), RUN)
+
+    assert (len(before), len(log.records)) == (2, 3)
+
+
+def test_another_thread_reads_the_records_without_gaps_while_they_are_written() -> None:
+    log = begun()
+    done = threading.Event()
+    wrong: list[object] = []
+
+    def read() -> None:
+        seen = 0
+        while not done.is_set():
+            records = log.records
+            rows = run_events(records, RUN)
+            texts = [row.event.text for row in rows if isinstance(row.event, TextDelta)]
+            numbered = [record.sequence for record in records] == list(range(len(records)))
+            if not numbered or len(texts) < seen or texts != [str(n) for n in range(len(texts))]:
+                wrong.append(records)
+            seen = len(texts)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(2_000):
+        log.append(TextDelta(text=str(number)), RUN)
+        if number % 7 == 0:
+            log.append(RunStatusChanged(status="executing"), RUN)
+    done.set()
+    reader.join(WAIT_S)
+
+    assert wrong == []
 
 
 @pytest.mark.parametrize(
@@ -165,7 +250,7 @@ async def test_a_log_that_gets_a_store_later_is_kept_from_its_first_record(
     log.append(TurnStart(turn=1), RUN)
     await log.barrier()
 
-    assert store.records == log.records
+    assert tuple(store.records) == log.records
     assert second.records == []
 
 
@@ -205,6 +290,8 @@ def test_the_events_of_a_run_come_back_one_by_one_as_they_were(
         clock.time += pause
         log.append(delta, run)
 
+    assert len(run_events(log.records, RUN)) == sum(run == RUN for _, run, _ in happened)
+    log.append(SessionEnded())
     rows = run_events(log.records, RUN)
     assert [row.event for row in rows] == [delta for delta, run, _ in happened if run == RUN]
     assert [row.sequence for row in rows] == list(range(len(rows)))

@@ -3,22 +3,26 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from a3s_code.errors import LimitReached, ModelUnavailable
 from a3s_code.harness.completion import CUT, GO_ON, NOTHING, Completion
-from a3s_code.kernel.events import (
-    DeltaBatch,
-    EffectIntended,
-    ModelRetry,
-    TextDelta,
-    ToolEnd,
-    TurnEnd,
-    TurnStart,
-)
+from a3s_code.kernel.events import ModelRetry, TextDelta, ToolEnd, TurnEnd, TurnStart
 from a3s_code.kernel.loop import Limits
-from a3s_code.kernel.messages import Message, Text, ToolCall, ToolResult, Usage, user
+from a3s_code.kernel.messages import (
+    Message,
+    Text,
+    ToolCall,
+    ToolResult,
+    Usage,
+    user,
+    with_own_ids,
+)
 from a3s_code.kernel.ports import ModelRequest, Reply, ReplyListener
+from a3s_code.kernel.records import DeltaBatch, EffectIntended
 from a3s_code.testing import Call, Scripted, Turn, breaks, calls, calls_text, says
 from kernel.bench import Bench, Play, WatchedStore, files, until
 
@@ -230,6 +234,71 @@ async def test_identical_calls_of_one_turn_count_too(tmp_path: Path) -> None:
     await run.run()
 
     assert files(tmp_path)["log"] == "xx"
+
+
+def sharing(id_: str, *commands: str) -> Turn:
+    """Call bash once for each command, all calls with one id, as some models do."""
+    arguments = [msgspec.json.encode({"command": command}).decode() for command in commands]
+    return Turn(calls=tuple(Call("bash", each, id_) for each in arguments))
+
+
+async def test_identical_calls_with_one_id_are_counted_one_by_one(tmp_path: Path) -> None:
+    run = play(tmp_path, sharing("c", *["printf x >> log"] * 3), says("Done."))
+    await run.run()
+
+    assert files(tmp_path)["log"] == "xx"
+    codes = {end.id: end.exit_code for end in run.bench.all(ToolEnd)}
+    assert codes == {"c": 0, "c-2": 0, "c-3": 1}
+
+
+async def test_calls_with_one_id_each_have_their_own_result_and_record(tmp_path: Path) -> None:
+    run = play(tmp_path, sharing("c", "echo one", "echo two >> log", "echo three"), says("Done."))
+    await run.run()
+
+    (asked, answered) = run.said[1:3]
+    results = [block for block in answered.blocks if isinstance(block, ToolResult)]
+    assert [call.id for call in asked.calls] == ["c", "c-2", "c-3"]
+    assert [(r.tool_use_id, r.content) for r in results] == [
+        ("c", "one\n"),
+        ("c-2", ""),
+        ("c-3", "three\n"),
+    ]
+    assert [end.id for end in run.bench.all(ToolEnd)] == ["c", "c-2", "c-3"]
+    assert [intent.call_id for intent in run.bench.all(EffectIntended)] == ["c-2"]
+    assert seen(run)[1].conversation.messages[1] == asked
+
+
+async def test_a_call_that_was_cut_short_does_not_get_the_result_of_one_with_its_id(
+    tmp_path: Path,
+) -> None:
+    run = play(tmp_path, sharing("c", "touch one", "echo here > two; exec sleep 600"))
+    running = asyncio.create_task(run.run())
+    await until(tmp_path / "two")
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    run.transcript.settle("", run.loop.results)
+
+    results = [block for block in run.said[-1].blocks if isinstance(block, ToolResult)]
+    assert [(r.tool_use_id, r.is_error) for r in results] == [("c", False), ("c-2", True)]
+
+
+ids = st.lists(st.sampled_from(["", "a", "a-2", "a-3", "b"]), max_size=8)
+
+
+@given(ids)
+def test_every_call_of_an_answer_gets_an_id_of_its_own_and_the_first_keeps_its(
+    given_: list[str],
+) -> None:
+    blocks = (Text("I will."), *(ToolCall(id_, "ls", {"n": n}) for n, id_ in enumerate(given_)))
+    message = with_own_ids(Message("assistant", blocks))
+
+    own = [call.id for call in message.calls]
+    assert len(set(own)) == len(own)
+    assert all(own[given_.index(id_)] == id_ for id_ in given_)
+    assert [call.input for call in message.calls] == [{"n": n} for n in range(len(given_))]
+    assert message.text == "I will."
+    assert with_own_ids(message) is message
 
 
 async def test_the_order_of_arguments_does_not_make_a_call_different(tmp_path: Path) -> None:

@@ -7,22 +7,25 @@ from hypothesis import strategies as st
 from a3s_code.kernel.events import (
     AgentEnd,
     AgentStart,
-    Event,
-    HistoryAppended,
-    HistoryReplaced,
-    ModelSwitched,
-    Record,
     RunId,
-    RunStarted,
-    RunStatusChanged,
     SessionId,
-    SessionOpened,
     TextDelta,
     ToolOutputDelta,
     TurnEnd,
 )
 from a3s_code.kernel.log import BATCH_CHARS, Log
 from a3s_code.kernel.messages import Message, Text, Usage, user
+from a3s_code.kernel.records import (
+    Event,
+    HistoryAppended,
+    HistoryReplaced,
+    ModelSwitched,
+    Record,
+    RunStarted,
+    RunStatusChanged,
+    SessionEnded,
+    SessionOpened,
+)
 from a3s_code.kernel.state import SessionState, fold, run_events
 
 RUN = RunId("run-1")
@@ -47,6 +50,7 @@ def opened() -> SessionOpened:
 
 
 def log_of(*events: Event) -> Log:
+    """Give a log that holds `events`, the last of which may be a delta that still waits."""
     log = Log(SessionId("s"), StillClock(), None)
     log.append(opened())
     for event in events:
@@ -74,6 +78,7 @@ events = st.one_of(
 @given(st.lists(events))
 def test_the_fold_over_a_stored_log_gives_the_state_the_session_had(happened: list[Event]) -> None:
     log = log_of(*happened)
+    log.append(SessionEnded())
     stored = msgspec.json.decode(msgspec.json.encode(log.records), type=list[Record])
 
     assert facts(fold(stored)) == facts(log.state)
@@ -94,6 +99,7 @@ def test_run_events_are_the_stream_events_in_order_without_gaps(happened: list[E
 @given(st.lists(events))
 def test_event_count_is_the_number_of_run_events(happened: list[Event]) -> None:
     log = log_of(RunStarted(prompt="p"), *(e for e in happened if not isinstance(e, RunStarted)))
+    log.append(SessionEnded())
     rows = run_events(log.records, RUN)
 
     assert log.state.runs[RUN].event_count == len(rows)

@@ -8,7 +8,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from a3s_code.kernel.events import Record, RunId, SessionId, ToolEnd
+from a3s_code.kernel.events import RunId, SessionId, ToolEnd
+from a3s_code.kernel.records import Record
 from a3s_code.persistence.sqlite import FileSessionStore
 
 S = SessionId("my-session")
@@ -34,6 +35,12 @@ def change(directory: Path, statement: str, *values: object) -> int:
     """Change the closed store in `directory` behind our back; gives the number of rows."""
     with closing(sqlite3.connect(directory / "sessions.db")) as connection, connection:
         return connection.execute(statement, values).rowcount
+
+
+def open_files_in(directory: Path) -> list[Path]:
+    """List what this process holds open there, a file once for each descriptor."""
+    files = (path.resolve() for path in Path("/proc/self/fd").iterdir())
+    return [path for path in files if path.is_relative_to(directory)]
 
 
 def run(script: str, *args: str | Path) -> str:

@@ -9,17 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a3s_code.errors import StoreError
-from a3s_code.kernel.events import (
-    BudgetThresholdHit,
-    Event,
-    HistoryAppended,
-    Record,
-    RunId,
-    SessionId,
-    TextDelta,
-    ToolEnd,
-)
+from a3s_code.kernel.events import BudgetThresholdHit, RunId, SessionId, TextDelta, ToolEnd
 from a3s_code.kernel.messages import Message, Text, ToolCall
+from a3s_code.kernel.records import Event, HistoryAppended, Record
 from a3s_code.persistence.codec import GENESIS, decode, encode, link, read_chain
 
 S = SessionId("s")
@@ -154,6 +146,24 @@ def test_no_edit_of_a_log_goes_unnoticed(data: st.DataObject) -> None:
 
     with pytest.raises(StoreError, match=r"Record \d of session 's'"):
         read_chain(S, rows, length, last)
+
+
+def test_a_last_record_that_was_linked_anew_is_noticed() -> None:
+    first, last, forged = (
+        encode(record(TextDelta(text=text), sequence))
+        for text, sequence in (("first", 0), ("last", 1), ("forged", 1))
+    )
+    stored, linked_anew = chained(first, last), chained(first, forged)
+
+    with pytest.raises(StoreError, match="Record 1 of session 's' is not the one"):
+        read_chain(S, linked_anew, 2, stored[-1][2])
+
+
+def test_a_record_that_gives_itself_another_sequence_is_noticed() -> None:
+    rows = chained(encode(record(TextDelta(text="a"))), encode(record(TextDelta(text="b"), 7)))
+
+    with pytest.raises(StoreError, match="Record 1 of session 's' says that it is record 7"):
+        read_chain(S, rows, 2, rows[-1][2])
 
 
 def test_a_body_that_is_no_record_is_refused_and_its_place_is_named() -> None:

@@ -48,7 +48,40 @@ def over(tape: Tape) -> GroupCommit[str]:
     return GroupCommit(lambda: tape, "tape")
 
 
-async def test_what_is_queued_during_a_commit_is_the_next_commit() -> None:
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write nothing behind: only who waits gets a commit, and fails after the deadline."""
+    monkeypatch.setattr(group_commit, "WRITE_BEHIND_S", 3600.0)
+    monkeypatch.setattr(group_commit, "DEADLINE_S", 10.0)
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_barrier_ends_the_gathering_of_writes() -> None:
+    tape = Tape()
+    group = over(tape)
+    group.add(S, "one")
+    await asyncio.sleep(0.2)  # by now the thread gathers
+    assert tape.commits == []
+    group.add(OTHER, "two")
+    await group.durable(S)
+
+    assert tape.commits == [["one", "two"]]
+    await group.close()
+
+
+@pytest.mark.usefixtures("patient")
+async def test_closing_ends_the_gathering_of_writes() -> None:
+    tape = Tape()
+    group = over(tape)
+    group.add(S, "one")
+    await asyncio.sleep(0.2)  # by now the thread gathers
+    await group.close()
+
+    assert tape.commits == [["one"]]
+
+
+@pytest.mark.usefixtures("patient")
+async def test_what_is_queued_during_a_commit_is_the_next_commit_at_once() -> None:
     tape = Tape()
     group = over(tape)
     tape.free.clear()
@@ -162,3 +195,5 @@ async def test_after_closing_nothing_is_taken() -> None:
         group.add(S, "late")
     with pytest.raises(StoreError, match="closed"):
         await group.durable(S)
+    with pytest.raises(StoreError, match="closed"):
+        group.refuse(S, StoreError("unreadable"))

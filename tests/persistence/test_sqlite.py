@@ -13,7 +13,7 @@ from a3s_code.errors import SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
 from a3s_code.persistence import group_commit
 from a3s_code.persistence.sqlite import FileSessionStore
-from persistence.logs import OTHER, S, keep, records, run
+from persistence.logs import OTHER, S, keep, open_files_in, records, run
 
 
 def names_in(directory: Path) -> set[str]:
@@ -22,11 +22,6 @@ def names_in(directory: Path) -> set[str]:
 
 def modes_in(directory: Path) -> dict[str, str]:
     return {path.name: oct(path.stat().st_mode) for path in directory.rglob("*")}
-
-
-def open_files_in(directory: Path) -> list[Path]:
-    files = (path.resolve() for path in Path("/proc/self/fd").iterdir())
-    return [path for path in files if path.is_relative_to(directory)]
 
 
 # What it costs not to use it

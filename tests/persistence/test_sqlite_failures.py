@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from a3s_code.errors import StoreError
@@ -104,13 +105,17 @@ async def test_an_id_that_is_no_text_fails_its_session_alone(tmp_path: Path) -> 
     await store.close()
 
 
-async def test_a_blob_with_another_digest_is_refused(tmp_path: Path) -> None:
+async def test_an_id_of_a_run_that_is_no_text_fails_its_session_alone(tmp_path: Path) -> None:
     store = FileSessionStore(tmp_path)
-    await keep(store, records(1))
-    store.put_blob(S, hashlib.sha256(b"good").hexdigest(), b"poison")
-    with pytest.raises(StoreError, match="digest"):
-        await store.barrier(S)
+    first, odd = records(2)
+    store.append(S, first)
+    store.append(S, msgspec.structs.replace(odd, run="\ud800"))
+    store.append(OTHER, record(0))  # of the same commit
+    await store.barrier(OTHER)
 
+    with pytest.raises(StoreError, match="'my-session' is no text"):
+        await store.barrier(S)
+    assert await store.load(S) == [first]
     await store.close()
 
 

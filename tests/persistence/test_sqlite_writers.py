@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from a3s_code.errors import StoreError
 from a3s_code.kernel.events import SessionId
 from a3s_code.persistence.sqlite import FileSessionStore
-from persistence.logs import OTHER, S, keep, record, records, run
+from persistence.logs import OTHER, S, keep, open_files_in, record, records, run
 
 
 async def test_two_stores_on_one_directory_serve_different_sessions(tmp_path: Path) -> None:
@@ -57,10 +59,31 @@ async def test_a_session_that_begins_under_a_stored_id_is_told_what_it_may_do(
     await store.close()
 
 
+async def test_a_session_is_deleted_while_its_last_record_is_being_refused(tmp_path: Path) -> None:
+    first, store = FileSessionStore(tmp_path), FileSessionStore(tmp_path)
+    await keep(first, records(2))
+    await first.close()
+    with closing(sqlite3.connect(tmp_path / "sessions.db")) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        opened = len(open_files_in(tmp_path))
+        store.append(S, record(7))
+        async with asyncio.timeout(5):
+            while len(open_files_in(tmp_path)) == opened:  # noqa: ASYNC110 - the thread tells nobody
+                await asyncio.sleep(0.005)
+        deleting = asyncio.create_task(store.delete(S))
+        await asyncio.sleep(0)
+    await deleting
+    await keep(store, records(3, "anew"))
+
+    assert await store.load(S) == records(3, "anew")
+    await store.close()
+
+
 def test_processes_that_start_at_once_share_a_directory(tmp_path: Path) -> None:
     script = """
 import asyncio, sys
-from a3s_code.kernel.events import Record, SessionId, TextDelta
+from a3s_code.kernel.events import SessionId, TextDelta
+from a3s_code.kernel.records import Record
 from a3s_code.persistence.sqlite import FileSessionStore
 
 async def main():
@@ -105,7 +128,8 @@ def test_a_fork_does_not_write_through_its_parents_store(tmp_path: Path) -> None
 import asyncio, os, sys, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of forks with threads
 from a3s_code.errors import StoreError
-from a3s_code.kernel.events import Record, SessionId, TextDelta
+from a3s_code.kernel.events import SessionId, TextDelta
+from a3s_code.kernel.records import Record
 from a3s_code.persistence.sqlite import FileSessionStore
 
 async def keep(store, session):

@@ -14,34 +14,25 @@ import pytest
 
 from a3s_code.config.schema import load
 from a3s_code.errors import (
-    ContextOverflow,
-    ModelError,
     ModelRefused,
-    ModelUnavailable,
     UsageError,
 )
-from a3s_code.kernel.events import TextDelta
 from a3s_code.kernel.messages import (
     Message,
     Text,
     Thinking,
     ToolCall,
-    ToolResult,
     Usage,
-    user,
 )
 from a3s_code.kernel.ports import Reply
 from a3s_code.llm.http import Http
 from a3s_code.testing import (
-    Asked,
     Script,
     ScriptedServer,
     When,
     breaks,
     calls,
-    calls_text,
     on,
-    overflows,
     refuses,
     says,
 )
@@ -71,6 +62,18 @@ def whole(server: ScriptedServer, wire: str, **fields: Any) -> Any:
     return answer
 
 
+class VoidKeeper(Watcher):
+    """Also keeps the texts that a retry made void."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.voided: list[str] = []
+
+    def retry(self, attempt: int, reason: str, delay_s: float) -> None:
+        self.voided.append(self.text)
+        super().retry(attempt, reason, delay_s)
+
+
 # Streams, heard by the adapters that users talk through
 
 
@@ -85,16 +88,6 @@ class TestStreams:
             return await talker.reply(ask(*messages, **given), watcher), watcher
 
         return hear
-
-    async def test_exactly_the_scripted_deltas_arrive(self, hear: Callable[..., Any]) -> None:
-        reply, watcher = await hear(Script(says("The ans", "wer is ", "4.")))
-
-        assert reply.message == Message("assistant", (Text("The answer is 4."),))
-        assert watcher.deltas == [
-            TextDelta(text="The ans"),
-            TextDelta(text="wer is "),
-            TextDelta(text="4."),
-        ]
 
     async def test_thinking_text_and_calls_come_in_this_order(
         self, wire: str, hear: Callable[..., Any]
@@ -113,40 +106,13 @@ class TestStreams:
         ]
         assert reply.stop == "tool_calls"
 
-    async def test_arguments_that_are_no_json_arrive_as_they_were_written(
-        self, hear: Callable[..., Any]
+    async def test_a_request_is_kept_with_its_path_its_body_and_its_turn(
+        self, wire: str, hear: Callable[..., Any]
     ) -> None:
-        reply, _ = await hear(Script(calls_text("bash", '{"comm', 'and": ')))
-        (call,) = reply.message.calls
-
-        assert call.malformed == '{"command": '
-
-    async def test_usage_and_stop_are_told(self, wire: str, hear: Callable[..., Any]) -> None:
-        told = Usage(100, 7, cache_read_tokens=40)
-        reply, _ = await hear(Script(says("cut", usage=told, stop="length")))
-
-        assert reply.usage == told
-        assert reply.stop == "length"
-        assert self.server.requests[0].path == PATHS[wire]
-
-    async def test_conditions_see_the_same_on_both_wires(self, hear: Callable[..., Any]) -> None:
-        talk = (
-            user("one"),
-            Message("assistant", (ToolCall("c1", "ls", {}), ToolCall("c2", "ls", {}))),
-            Message("tool", (ToolResult("c1", "a.txt"), ToolResult("c2", "b.txt"))),
-        )
-        await hear(Script(says("ok")), *talk, system="Be brief.")
+        await hear(Script(says("ok")))
         (request,) = self.server.requests
 
-        assert msgspec.structs.replace(request.asked, path="", body="") == Asked(
-            system="Be brief.",
-            users=("one",),
-            last=request.asked.last,
-            tool_results=2,
-            model="m",
-            streams=True,
-        )
-        assert "b.txt" in request.asked.last
+        assert request.path == PATHS[wire]
         assert request.body["model"] == "m"
         assert request.turn is not None
         assert request.turn.text == "ok"
@@ -167,17 +133,16 @@ class TestStreams:
         self, wire: str, serve: Serve, http: Http
     ) -> None:
         clock = StuckClock()  # It never comes to the second attempt.
-        watcher = Watcher()
+        watcher = VoidKeeper()
         server = serve(Script(breaks("reset_mid", says("one ", "two ", "three ", "four"))))
         talk = model(wire, server.base_url, http, clock).reply(ask(), watcher)
         asking = asyncio.create_task(talk)
-        await asyncio.wait_for(watcher.shown.wait(), 10)
         await asyncio.wait_for(clock.sleeping.wait(), 10)
         asking.cancel()
 
         with pytest.raises(asyncio.CancelledError):
             await asking
-        assert watcher.retries[0][0] >= 1
+        assert watcher.voided == ["one two "]
         assert len(server.requests) == 1
 
     async def test_a_refusal_keeps_its_status_headers_and_body(
@@ -189,21 +154,6 @@ class TestStreams:
 
         assert reply.message.text == "whole"
         assert watcher.retries[0][2] == 7.0
-
-    @pytest.mark.parametrize(
-        ("turn", "error"),
-        [
-            (refuses(401), ModelRefused),
-            (overflows(), ContextOverflow),
-            (refuses(529), ModelUnavailable),
-            (breaks("bad_json"), ModelError),
-        ],
-    )
-    async def test_failures_are_what_the_adapters_take_them_for(
-        self, turn: Any, error: type[Exception], hear: Callable[..., Any]
-    ) -> None:
-        with pytest.raises(error):
-            await hear(Script(default=turn))
 
     async def test_a_script_that_is_over_says_so_and_is_not_asked_again(
         self, hear: Callable[..., Any]
@@ -271,13 +221,6 @@ def test_a_message_has_blocks_of_thinking_text_and_calls(serve: Serve) -> None:
 @pytest.mark.parametrize("how", ["bad_json", "bad_sse", "empty"])
 def test_a_json_answer_can_be_no_json(how: str, wire: str, serve: Serve) -> None:
     with pytest.raises(msgspec.DecodeError):
-        whole(serve(Script(breaks(how))), wire)
-
-
-@pytest.mark.parametrize("wire", WIRES)
-@pytest.mark.parametrize("how", ["truncate", "reset_mid"])
-def test_a_json_answer_can_end_in_the_middle(how: str, wire: str, serve: Serve) -> None:
-    with pytest.raises((http.client.IncompleteRead, ConnectionError)):
         whole(serve(Script(breaks(how))), wire)
 
 

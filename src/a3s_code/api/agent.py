@@ -7,19 +7,25 @@ What a program embeds: one configuration, many sessions.
 from __future__ import annotations
 
 import os
-import weakref
-from collections.abc import Sequence
+import threading
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakValueDictionary
 
 from a3s_code.api.assembly import Assembly, load_config
+from a3s_code.api.closing import close_all
 from a3s_code.api.options import SessionOptions, merged
 from a3s_code.api.session import AsyncSession
-from a3s_code.api.settings import fold
-from a3s_code.errors import InvalidValue, SessionClosed
+from a3s_code.api.settings import Opening, Settings, fold
+from a3s_code.errors import InvalidType, InvalidValue, SessionClosed, StoreError
 
 if TYPE_CHECKING:  # the configuration's own module is imported when one is read
+    from asyncio import Lock
+
     from a3s_code.config.schema import Config
+    from a3s_code.kernel.records import Record
 
 
 class AsyncAgent:
@@ -37,12 +43,14 @@ class AsyncAgent:
         A3S Code README, "Agent"; the Python SDK README, "Quick Start".
     """
 
-    __slots__ = ("_assembly", "_closed", "_live")
+    __slots__ = ("_assembly", "_closed", "_live", "_taking", "_turns")
 
     def __init__(self, config_source: str | os.PathLike[str] | Config) -> None:
         self._assembly = Assembly(load_config(config_source))
         self._closed = False
-        self._live: weakref.WeakValueDictionary[str, AsyncSession] = weakref.WeakValueDictionary()
+        self._live: WeakValueDictionary[str, AsyncSession] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[str | None, Lock] = WeakValueDictionary()
+        self._taking = threading.Lock()
 
     @staticmethod
     def create(config_source: str | os.PathLike[str]) -> AsyncAgent:
@@ -80,7 +88,8 @@ class AsyncAgent:
             workspace: The directory; nothing outside it can be read or written.
             options: May be combined with keywords, which win.
             keywords: Any name of `SessionOptions`. A `session_id` that the session's own
-                store knows goes on where it stopped.
+                store knows goes on where it stopped, with the options that
+                `resume_session` would keep.
 
         Raises:
             InvalidType, InvalidValue: an option does not exist or has a wrong value.
@@ -97,7 +106,9 @@ class AsyncAgent:
         }
         given = merged(options, {**named, **keywords})
         opening = self._assembly.open(os.fspath(workspace), given.session_id, fold(given))
-        return self._keep(AsyncSession(self._assembly, opening))
+        with self._taking:
+            self._refuse_resuming(opening.session_id)
+            return self._take(opening)
 
     async def resume_session(
         self,
@@ -106,7 +117,16 @@ class AsyncAgent:
         **keywords: Any,  # noqa: ANN401 - names and types of SessionOptions
     ) -> AsyncSession:
         """
-        Go on with a stored session. A session of this id that is still open is closed.
+        Go on with a stored session, in its directory and with its model.
+
+        A session of this id that is still open is closed when the store has it, and goes
+        on otherwise. Resuming one id several times at once gives each caller a session,
+        one after the other; the last one stays open.
+
+        Limits, sampling, labels, the texts of the prompt and the permission rules are as
+        they were, except for what is given again; so without a policy the session is as
+        strict as before, and `permissive=False` takes a `permissive=True` back. Objects
+        (tools, `llm_client`, `confirmation_manager`) are not stored and must be given again.
 
         Args:
             options: Carries the `session_store`; without one, the agent's own is used.
@@ -114,33 +134,61 @@ class AsyncAgent:
         Raises:
             SessionNotFound: the store has no session of this id.
             StoreError: it cannot be read.
+            InvalidType, InvalidValue, CapabilityMissing: as `session`, or
+                `workspace_backend` is another directory than the session's.
+            UnknownModel, ConfigError: the session's model cannot answer any more.
+            SessionClosed: the agent was closed, also while this waited.
         """
         self._check_open()
+        if not isinstance(session_id, str):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
+            raise InvalidType(f"session_id is a {type(session_id).__name__}, not str.")
         settings = fold(merged(options, keywords))
-        await self.close_session(session_id)
-        records = await self._assembly.records(session_id, settings)
-        opening = self._assembly.reopen(session_id, settings, records)
-        return self._keep(AsyncSession(self._assembly, opening, records))
+        async with self._turn(session_id):
+            known = self._live.get(session_id)
+            if known is not None and not known.is_closed:
+                await self._stored(session_id, settings)  # it stays open when this fails
+            await self.close_session(session_id)
+            opening, records = await self._stored(session_id, settings)
+            with self._taking:
+                return self._take(opening, records)
 
     async def list_sessions(self) -> list[str]:
         """Name the open sessions and those in the agent's own store, sorted."""
         stored = await self._assembly.default_store.sessions()
-        return sorted({*self._live, *stored})
+        live = [key for key, session in list(self._live.items()) if not session.is_closed]
+        return sorted({*live, *stored})
 
     async def close_session(self, session_id: str) -> bool:
-        """Close an open session; False when none has this id."""
-        session = self._live.pop(session_id, None)
+        """
+        Close an open session; False when none has this id.
+
+        Returns when it is closed, also when somebody else has begun to close it.
+
+        Raises:
+            UsageError, StoreError: as `AsyncSession.close`.
+        """
+        session = self._live.get(session_id)
         if session is None:
             return False
+        was_open = not session.is_closed
         await session.close()
-        return True
+        return was_open
 
     async def close(self) -> None:
-        """Close every session and all connections; does nothing the second time."""
+        """
+        Close every session and all connections; does nothing the second time.
+
+        All of them are closed, also when some fail; the first failure is raised then. A
+        second caller waits for the first one.
+
+        Raises:
+            UsageError: something in a session did not stop in time; says what.
+            StoreError: what a session recorded last could not be made durable.
+        """
         self._closed = True
-        for session_id in list(self._live):
-            await self.close_session(session_id)
-        await self._assembly.close()
+        async with self._turn(None):
+            sessions = list(self._live.values())
+            await close_all([session.close for session in sessions], [self._assembly.close])
 
     async def __aenter__(self) -> Self:
         return self
@@ -152,12 +200,42 @@ class AsyncAgent:
         if self._closed:
             raise SessionClosed("The agent is closed.", hint="make a new one")
 
-    def _keep(self, session: AsyncSession) -> AsyncSession:
-        known = self._live.get(session.session_id)
+    @asynccontextmanager
+    async def _turn(self, session_id: str | None) -> AsyncGenerator[None]:
+        """Let one caller at a time resume a session, or with None close the agent."""
+        from asyncio import Lock  # a session is made without asyncio; DESIGN 7
+
+        turn = self._turns.setdefault(session_id, Lock())
+        async with turn:
+            yield
+
+    def _take(self, opening: Opening, records: Sequence[Record] | None = None) -> AsyncSession:
+        """Make a session, unless one of its id is open: two would write into one log."""
+        known = self._live.get(opening.session_id)
         if known is not None and not known.is_closed:
             raise InvalidValue(
-                f"A session {session.session_id!r} is open already.",
+                f"A session {opening.session_id!r} is open already.",
                 hint="close it, resume it, or choose another session_id",
             )
-        self._live[session.session_id] = session
+        session = self._live[opening.session_id] = AsyncSession(self._assembly, opening, records)
         return session
+
+    def _refuse_resuming(self, session_id: str) -> None:
+        turn = self._turns.get(session_id)
+        if turn is not None and turn.locked():
+            raise InvalidValue(
+                f"Session {session_id!r} is being resumed.",
+                hint="use the session that resume_session gives, or another session_id",
+            )
+
+    async def _stored(
+        self, session_id: str, settings: Settings
+    ) -> tuple[Opening, Sequence[Record]]:
+        """Read a session and check that it can go on; the agent may be closed meanwhile."""
+        try:
+            records = await self._assembly.records(session_id, settings)
+        except StoreError:
+            self._check_open()
+            raise
+        self._check_open()
+        return self._assembly.reopen(session_id, settings, records), records

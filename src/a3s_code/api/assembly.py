@@ -1,8 +1,9 @@
 """
-The composition root: the only place that knows adapters, and puts a session together.
+The composition root: puts a session together from adapters, which nothing else knows.
 
-Adapters are imported when the first session wakes, so that loading a configuration and
-creating sessions costs neither an event loop nor an HTTP client.
+It knows the workspace; `models.py` knows providers, and `stores.py` where sessions are
+kept. Adapters are imported when the first session wakes, so that loading a configuration
+and creating sessions costs neither an event loop nor an HTTP client.
 """
 
 from __future__ import annotations
@@ -10,28 +11,31 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from a3s_code.api.settings import Opening, Settings
-from a3s_code.errors import CapabilityMissing, InvalidValue, SessionNotFound, StoreError
+import msgspec
+
+from a3s_code.api.closing import close_all
+from a3s_code.api.models import Models
+from a3s_code.api.recorded import Recorded
+from a3s_code.api.settings import CONTINUATIONS, Opening, Settings
+from a3s_code.api.stores import Stores, first_of
+from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools
+from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.prompt import system_prompt
-from a3s_code.kernel import state
-from a3s_code.kernel.events import ModelSwitched, Record, SessionId, SessionOpened
-from a3s_code.kernel.ports import Model, Store
-from a3s_code.kernel.tool import Tool, ToolSet
+from a3s_code.kernel.events import SessionId
+from a3s_code.kernel.ports import Store
+from a3s_code.kernel.records import ModelSwitched, Record, SessionOpened
+from a3s_code.kernel.tool import Tool
 
 if TYPE_CHECKING:
     from a3s_code.api.engine import Behaviour, Engine
-    from a3s_code.config.providers import ResolvedModel
     from a3s_code.config.schema import Config
     from a3s_code.kernel.clock import Clock
-    from a3s_code.kernel.executor import Executor, Space
-    from a3s_code.kernel.log import Log
-    from a3s_code.kernel.messages import Usage
-    from a3s_code.llm.breaker import Breaker
-    from a3s_code.llm.endpoint import Endpoint
-    from a3s_code.llm.http import Http
+    from a3s_code.kernel.executor import Executor
+    from a3s_code.kernel.space import Space
+    from a3s_code.kernel.tool import ToolSet
+    from a3s_code.workspace.guard import Guard
 
 KEYS_TO_COME = frozenset(
     {
@@ -55,13 +59,8 @@ KEYS_TO_COME = frozenset(
         "user_instructions_dir",
     }
 )
-DIRECT_ONLY = frozenset({"git_worktree"})
-"""Tools of older documents: they can be called directly, and the model is not shown them."""
-BREAKER_THRESHOLD = 3
-CONTINUATIONS = 3
-CONTEXT_WINDOW = 200_000
-SILENCE_S = 300.0
-"""How long a model may think without sending a byte."""
+
+_NAMES_MODEL = frozenset({SessionOpened, ModelSwitched})
 
 
 def load_config(source: str | os.PathLike[str] | Config) -> Config:
@@ -76,21 +75,19 @@ def load_config(source: str | os.PathLike[str] | Config) -> Config:
     return source if isinstance(source, Config) else load(source)
 
 
-def file_store(directory: str | Path) -> Store:
-    """Give the store that keeps sessions in `directory`; nothing is opened yet."""
-    from a3s_code.persistence.sqlite import FileSessionStore
+def local_space(root: str, guard: Guard | None = None) -> Space:
+    """
+    Give all that tools may use of a local directory; nothing is opened yet.
 
-    return FileSessionStore(directory)
-
-
-def local_space(root: str) -> Space:
-    """Give all that tools may use of a local directory; nothing is opened yet."""
-    from a3s_code.kernel.executor import Space
+    Args:
+        guard: Ends its programs with this process; without one they outlive `kill -9`.
+    """
+    from a3s_code.kernel.space import Space
     from a3s_code.workspace.local import LocalFiles
     from a3s_code.workspace.processes import LocalProcesses
     from a3s_code.workspace.search import LocalSearch
 
-    files, processes = LocalFiles(root), LocalProcesses(root)
+    files, processes = LocalFiles(root), LocalProcesses(root, guard=guard)
     return Space(root, files, LocalSearch(files, processes), processes)
 
 
@@ -104,16 +101,15 @@ def new_id(prefix: str) -> str:
 class Assembly:
     """One agent's parts: what its sessions share, and how one is put together."""
 
+    __slots__ = ("_guard", "_idle_keys", "_models", "_stores", "_toolbox", "config")
+
     def __init__(self, config: Config) -> None:
         self.config = config
         self._idle_keys = _idle_keys(config)
-        self._stores: list[Store] = []
-        self._directories: dict[str, Store] = {}
-        self._default_store: Store | None = None
-        self._tools: dict[tuple[Tool, ...], tuple[ToolSet, ToolSet]] = {}
-        self._models: dict[tuple[str, int], Model] = {}
-        self._breakers: dict[tuple[str, int], Breaker] = {}
-        self._http: Http | None = None
+        self._models = Models(config)
+        self._stores = Stores(config)
+        self._toolbox = Toolbox()
+        self._guard: Guard | None = None
 
     # A session that is not awake
 
@@ -123,114 +119,61 @@ class Assembly:
 
         Raises:
             UnknownModel, ConfigError: no model of the configuration can answer.
-            InvalidValue: the workspace cannot be served.
+            InvalidType, InvalidValue: the workspace cannot be served, or a tool is none.
             CapabilityMissing: the workspace's backend is not part of this build.
         """
-        model = self._model_ref(settings)
-        settings = replace(settings, tools=self._checked_tools(settings))
-        root = self._root(workspace, settings.storage.backend)
-        return Opening(session_id or new_id(""), root, model, self._with_keys(settings))
+        model = self._models.choose(settings)
+        root = _root(workspace, settings.storage.backend)
+        checked = self._checked(settings)
+        return Opening(session_id or new_id(""), root, model, checked, is_new=not session_id)
 
-    def _with_keys(self, settings: Settings) -> Settings:
-        """Add configuration keys to the names that are accepted and have no effect."""
-        if not self._idle_keys:
-            return settings
-        return replace(settings, missing=tuple(sorted({*settings.missing, *self._idle_keys})))
-
-    def _model_ref(self, settings: Settings) -> str:
-        if settings.llm_client is not None:
-            return settings.model or settings.llm_client.ref
-        ref = settings.model or self.config.default_model
-        if ref is None:
-            raise InvalidValue(
-                "The configuration has no default_model.",
-                hint="set default_model, or give the session a model",
-            )
-        self.config.resolve_model(ref)
-        return ref
-
-    def _root(self, workspace: str, backend: object) -> str:
-        if backend is not None:
-            from a3s_code.workspace.backend import LocalWorkspaceBackend
-
-            if not isinstance(backend, LocalWorkspaceBackend):
-                kind = type(backend).__name__
-                raise CapabilityMissing(
-                    f"This build cannot work in a {kind}.", hint="use LocalWorkspaceBackend(root)"
-                )
-            return os.path.abspath(backend.root)  # noqa: PTH100 - as below
-        if "://" in workspace or "\0" in workspace:
-            raise InvalidValue(
-                f"{workspace!r} is no directory.", hint="give a path, or set workspace_backend"
-            )
-        return os.path.abspath(workspace)  # noqa: PTH100 - keeps links as they were given
-
-    # Tools
-
-    def tool(self, tool: Tool | Callable[..., Any]) -> Tool:
-        """Take a tool as it is, and make one of a function with typed parameters."""
-        from a3s_code.capabilities.function_tool import function_tool
-
-        return tool if isinstance(tool, Tool) else function_tool(tool)
-
-    def checked_tool(self, tool: Tool | Callable[..., Any]) -> Tool:
+    def reopen(self, session_id: str, settings: Settings, records: Sequence[Record]) -> Opening:
         """
-        Take a tool, or make one of a function, and check its name.
+        Check the options of a session that goes on, and lay them over the recorded ones.
 
         Raises:
-            InvalidType: the function cannot be a tool; says why.
-            InvalidValue: the name is malformed or built in.
+            UnknownModel, ConfigError, InvalidType, CapabilityMissing: as `open`.
+            InvalidValue: as `open`, or the session worked in another directory.
+            StoreError: the log does not begin as a session's does.
         """
-        from a3s_code.capabilities.function_tool import check_name
+        opened = first_of(records)
+        backend = settings.storage.backend
+        if backend is not None and _root("", backend) != opened.workspace:
+            raise InvalidValue(
+                f"Session {session_id!r} works in {opened.workspace}, and workspace_backend "
+                "is another directory.",
+                hint="leave workspace_backend out",
+            )
+        opening = Opening(session_id, opened.workspace, "", self._checked(settings))
+        return self._continued(opening, *_last_of(records))
 
-        made = self.tool(tool)
-        check_name(made.name)
-        return made
+    def _checked(self, settings: Settings) -> Settings:
+        """Check tools, and name the keys of the configuration that have no effect here."""
+        idle = {*self._idle_keys, *self._stores.idle_keys(settings)}
+        if not settings.tools and not idle:
+            return settings
+        missing = tuple(sorted({*settings.missing, *idle}))
+        return replace(settings, tools=checked_tools(settings.tools), missing=missing)
 
-    def _checked_tools(self, settings: Settings) -> tuple[Tool, ...]:
-        """Check the tools of a session, and that no two have one name."""
-        made = tuple(map(self.checked_tool, settings.tools))
-        names = [tool.name.lower() for tool in made]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise InvalidValue(f"Two tools are named {twice!r}.", hint="rename one")
-        return made
+    def _continued(self, opening: Opening, opened: SessionOpened, model: str) -> Opening:
+        """Lay the options of a session that goes on over those that it had."""
+        settings = Recorded.read(opened.settings).under(opening.settings)
+        return replace(opening, settings=settings, model=self._models.choose(settings, model))
 
-    def tools(self, opening: Opening) -> tuple[Tool, ...]:
-        """Give every tool of a session: the core, git, and those it was given."""
-        from a3s_code.capabilities.git.tool import GIT_TOOLS
-        from a3s_code.capabilities.tools import CORE_TOOLS
+    def checked_tool(self, tool: Tool | Callable[..., Any]) -> Tool:
+        """Take a tool, or make one of a function; see `toolbox.checked_tool`."""
+        return checked_tool(tool)
 
-        return (*CORE_TOOLS, *GIT_TOOLS, *map(self.tool, opening.settings.tools))
+    def tools(self, opening: Opening, added: Sequence[Tool] = ()) -> tuple[Tool, ...]:
+        """Give every tool of a session, `added` ones last; the last one of a name counts."""
+        return self._toolbox.tools(*checked_tools(opening.settings.tools), *added)
 
-    # Stores
+    # Where it is kept
 
     @property
     def default_store(self) -> Store:
         """Where sessions without a store of their own are saved; DESIGN 6."""
-        if self._default_store is None:
-            self._default_store = self._open_default_store()
-            self._stores.append(self._default_store)
-        return self._default_store
-
-    def _own_store(self, settings: Settings) -> Store | None:
-        """Give the store that the session was given; a directory has one for all sessions."""
-        storage = settings.storage
-        if storage.store is not None or storage.directory is None:
-            return storage.store
-        directory = os.path.abspath(storage.directory)  # noqa: PTH100 - a name, not a look-up
-        if directory not in self._directories:
-            self._directories[directory] = file_store(directory)
-            self._stores.append(self._directories[directory])
-        return self._directories[directory]
-
-    def _open_default_store(self) -> Store:
-        directory = self.config.sessions_dir
-        if self.config.storage_backend == "file" and directory:
-            return file_store(directory)
-        from a3s_code.persistence.memory import MemorySessionStore
-
-        return MemorySessionStore()
+        return self._stores.default
 
     async def records(self, session_id: str, settings: Settings) -> Sequence[Record]:
         """
@@ -240,8 +183,7 @@ class Assembly:
             SessionNotFound: its store, or the agent's, has none of this id.
             StoreError: it cannot be read.
         """
-        store = self._own_store(settings) or self.default_store
-        return await store.load(SessionId(session_id))
+        return await self._stores.records(session_id, settings)
 
     async def stored(self, opening: Opening) -> Sequence[Record] | None:
         """
@@ -249,31 +191,23 @@ class Assembly:
 
         Raises:
             StoreError: it cannot be read.
+            InvalidValue: it worked in another directory.
         """
-        store = self._own_store(opening.settings)
-        if store is None:
-            return None
+        return await self._stores.stored(opening)
+
+    async def close(self) -> None:
+        """Close what the sessions shared, whatever fails; they must be closed before."""
         try:
-            records = await store.load(SessionId(opening.session_id))
-        except SessionNotFound:
-            return None
-        _check_place(opening, records)
-        return records
+            await close_all([self._stores.close, self._models.close])
+        finally:
+            if self._guard is not None:
+                self._guard.close()
 
-    def reopen(self, session_id: str, settings: Settings, records: Sequence[Record]) -> Opening:
-        """
-        Check the options of a session that goes on.
+    def _programs_guard(self) -> Guard:
+        from a3s_code.workspace.guard import Guard
 
-        Raises:
-            StoreError: the log does not begin as a session's does.
-        """
-        opened = records[0].event if records else None
-        if not isinstance(opened, SessionOpened):
-            raise StoreError(f"The log of session {session_id!r} has no beginning.")
-        model = settings.model or state.fold(records).model
-        if settings.llm_client is None:
-            self.config.resolve_model(model)
-        return Opening(session_id, opened.workspace, model, self._with_keys(settings))
+        self._guard = self._guard or Guard()
+        return self._guard
 
     # Waking up
 
@@ -282,45 +216,31 @@ class Assembly:
         Put an engine together.
 
         Args:
-            records: What is stored of the session, when it is resumed.
+            records: What is stored of the session, when it goes on.
         """
         from a3s_code.api.engine import Engine
         from a3s_code.kernel.clock import SystemClock
+        from a3s_code.kernel.log import Log
 
-        settings, clock = opening.settings, SystemClock()
-        space = local_space(opening.workspace)
-        tools, visible = self._tool_sets(opening, space)
+        clock = SystemClock()
+        store = self._stores.of(opening, goes_on=records is not None)
+        log = Log(SessionId(opening.session_id), clock, store, records or ())
+        if log.state.opened is not None:
+            opening = self._continued(opening, log.state.opened, log.state.model)
+        space = local_space(opening.workspace, self._programs_guard())
+        tools, visible = self._toolbox.sets(checked_tools(opening.settings.tools), space)
         engine = Engine(
-            log=self._log(opening, clock, records),
+            log=log,
             executor=self._executor(opening, space, tools, clock),
-            model=lambda ref: self._model(ref, settings),
-            behaviour=self._behaviour(settings, space),
+            model=lambda ref: self._models.answering(ref, opening),
+            behaviour=self._behaviour(opening.settings, space),
             visible=visible,
             clock=clock,
             new_id=new_id,
-            price=self._price,
+            price=self._models.price,
         )
         _begin(engine, opening)
         return engine
-
-    def _tool_sets(self, opening: Opening, space: Space) -> tuple[ToolSet, ToolSet]:
-        """Give all tools, and those the model sees; sessions with the same ones share them."""
-        served = tuple(tool for tool in self.tools(opening) if space.serves(tool))
-        if served not in self._tools:
-            visible = ToolSet(tuple(tool for tool in served if tool.name not in DIRECT_ONLY))
-            sets = ToolSet(served), visible
-            if opening.settings.tools:
-                return sets
-            self._tools[served] = sets
-        return self._tools[served]
-
-    def _log(self, opening: Opening, clock: Clock, records: Sequence[Record] | None) -> Log:
-        from a3s_code.kernel.log import Log
-
-        store = self._own_store(opening.settings)
-        if store is None and (opening.settings.storage.auto_save or records is not None):
-            store = self.default_store
-        return Log(SessionId(opening.session_id), clock, store, records or ())
 
     def _executor(self, opening: Opening, space: Space, tools: ToolSet, clock: Clock) -> Executor:
         from a3s_code.harness.gate import PolicyGate
@@ -364,104 +284,66 @@ class Assembly:
             missing=settings.missing,
         )
 
-    # Models
 
-    def _model(self, ref: str, settings: Settings) -> Model:
-        """Open a model; sessions that ask alike share one, its connections and its breaker."""
-        if settings.llm_client is not None:
-            return settings.llm_client
-        threshold = _first(settings.limits.breaker_threshold, BREAKER_THRESHOLD)
-        key = (ref, threshold)
-        if key not in self._models:
-            self._models[key] = self._open_model(ref, threshold)
-        return self._models[key]
+def _root(workspace: str, backend: object) -> str:
+    """Give the directory that a session works in, absolute, with its links as they were given."""
+    if backend is None:
+        if "://" in workspace or "\0" in workspace:
+            raise InvalidValue(
+                f"{workspace!r} is no directory.", hint="give a path, or set workspace_backend"
+            )
+        return os.path.abspath(workspace)  # noqa: PTH100 - keeps links
+    from a3s_code.workspace.backend import LocalWorkspaceBackend
 
-    def _open_model(self, ref: str, threshold: int) -> Model:
-        from a3s_code.kernel.clock import SystemClock
-        from a3s_code.llm.breaker import Breaker
-        from a3s_code.llm.http import Http
-
-        found = self.config.resolve_model(ref)
-        if found.kind == "anthropic":
-            from a3s_code.llm.anthropic import AnthropicModel as Provider
-        else:
-            from a3s_code.llm.openai import OpenAIModel as Provider
-        endpoint = _endpoint(found)
-        clock = SystemClock()
-        self._http = self._http or Http()
-        breaker = self._breakers.setdefault(
-            (found.provider, threshold), Breaker(clock, threshold=threshold)
+    if not isinstance(backend, LocalWorkspaceBackend):
+        kind = type(backend).__name__
+        raise CapabilityMissing(
+            f"This build cannot work in a {kind}.", hint="use LocalWorkspaceBackend(root)"
         )
-        return Provider(endpoint, self._http, clock, breaker)
-
-    def _price(self, ref: str, usage: Usage) -> float:
-        """Give what tokens cost, in US dollars; the configuration's price wins."""
-        from a3s_code.llm.pricing import Price, cost_usd
-
-        known = {provider.name for provider in self.config.providers}
-        stated = self.config.resolve_model(ref).cost if ref.partition("/")[0] in known else None
-        return cost_usd(ref, usage, Price(stated.input, stated.output) if stated else None)
-
-    async def close(self) -> None:
-        """Close what the sessions shared; they must be closed before."""
-        try:
-            for store in self._stores:
-                await store.close()
-        finally:
-            if self._http is not None:
-                await self._http.close()
+    return os.path.abspath(backend.root)  # noqa: PTH100 - as above
 
 
-def _check_place(opening: Opening, records: Sequence[Record]) -> None:
-    """Refuse to go on with a session in another directory than it worked in."""
-    opened = records[0].event if records else None
-    if isinstance(opened, SessionOpened) and opened.workspace != opening.workspace:
-        raise InvalidValue(
-            f"Session {opening.session_id!r} is stored for {opened.workspace}.",
-            hint="use resume_session, or another session_id",
-        )
+def _last_of(records: Sequence[Record]) -> tuple[SessionOpened, str]:
+    """Give how a session was opened the last time, and the model that answered it last."""
+    model = ""
+    for event in (each.event for each in reversed(records) if type(each.event) in _NAMES_MODEL):
+        if isinstance(event, SessionOpened):
+            return event, model or event.model
+        if isinstance(event, ModelSwitched):
+            model = model or event.model
+    raise AssertionError("a log begins with SessionOpened; first_of has looked")
 
 
 def _begin(engine: Engine, opening: Opening) -> None:
-    """Write the first record of a new log, or close what the last process left open."""
-    log = engine.log
-    if log.state.opened is None:
+    """Write the first record of a new log; in an older one, what is closed and what changed."""
+    log, kept = engine.log, Recorded.of(opening.settings)
+    opened = log.state.opened
+    if opened is None:
         log.append(
             SessionOpened(
                 session_id=opening.session_id,
                 workspace=opening.workspace,
                 model=opening.model,
                 created_at_ms=engine.clock.now_ms(),
-                settings=opening.settings.recorded(),
+                settings=kept.written_form(),
             )
         )
         return
     engine.recover()
-    if log.state.model != opening.model:
+    if Recorded.read(opened.settings) != kept:
+        changed = {"model": opening.model, "settings": kept.written_form()}
+        log.append(msgspec.structs.replace(opened, **changed))
+    elif log.state.model != opening.model:
         log.append(ModelSwitched(model=opening.model))
-
-
-def _endpoint(found: ResolvedModel) -> Endpoint:
-    from a3s_code.llm.endpoint import Endpoint, Timeouts
-
-    return Endpoint(
-        ref=found.ref,
-        model=found.model,
-        base_url=found.base_url,
-        api_key=found.api_key.reveal(),
-        headers=tuple((name, value.reveal()) for name, value in found.headers.items()),
-        session_id_header=found.session_id_header or "",
-        context_window=found.limit.context or CONTEXT_WINDOW,
-        max_output_tokens=found.limit.output,
-        timeouts=Timeouts(idle_s=SILENCE_S),
-    )
 
 
 def _idle_keys(config: Config) -> frozenset[str]:
     """Name the keys that the file sets and this build reads nothing of."""
+    from a3s_code.config.providers import idle_keys
+
     empty = {key for key in config.declared if getattr(config, key) in ((), None)}
     off = {"ahp"} if config.ahp is not None and not config.ahp.enabled else set[str]()
-    return (config.declared & KEYS_TO_COME) - empty - off
+    return (config.declared & KEYS_TO_COME) - empty - off | idle_keys(config.providers)
 
 
 def _first(given: int | None, default: int) -> int:

@@ -30,7 +30,7 @@ class Door:
 
     def __init__(self, leave: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._leave = leave
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._portal: Portal | None = None
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -41,6 +41,22 @@ class Door:
         """Run a plain function on the loop's thread."""
         return self._open().invoke(function)
 
+    def between(self, function: Callable[[], T]) -> T:
+        """
+        Run a plain function between two steps of the loop, which it so never meets half-way.
+
+        Without a loop it runs right here: nobody else can be at work.
+        """
+        portal = self._portal
+        if portal is None:
+            with self._lock:  # no loop is opened meanwhile
+                portal = self._portal
+                if portal is None:
+                    return function()
+        if portal.is_here or portal.is_stopping:
+            return function()
+        return portal.invoke(function)
+
     def stream(self, start: Callable[[], EventStream]) -> EventStream:
         """Start a stream on the loop; it keeps the loop alive for as long as it is read."""
         stream = self.invoke(start)
@@ -50,7 +66,7 @@ class Door:
     def finish(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine that closes something; nothing is left to close without the loop."""
         portal = self._portal
-        if portal is not None and portal.is_stopping:
+        if portal is not None and (portal.is_stopping or portal.is_foreign):
             coroutine.close()
         else:
             self.call(coroutine)
@@ -74,6 +90,6 @@ class Door:
 def _shut(portal: Portal, leave: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Close what nobody holds any more. There is nobody left to be told of a failure."""
     with contextlib.suppress(A3SError):
-        if portal.is_open and not portal.is_here:
+        if portal.is_open and not (portal.is_here or portal.is_foreign):
             portal.call(leave())
     portal.close()

@@ -8,86 +8,33 @@ exists costs a small record.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
 
+from a3s_code.api.outlet import Outlet, Seal, Watch
+from a3s_code.api.recovery import leave_behind, recover
 from a3s_code.api.request import Request
-from a3s_code.api.works import Works
-from a3s_code.capabilities.commands import Command, CommandContext, CommandOutput, output_of
-from a3s_code.errors import (
-    A3SError,
-    LimitReached,
-    RunError,
-    SessionClosed,
-    StoreError,
-)
-from a3s_code.harness.compaction import split, summarise
-from a3s_code.harness.completion import Completion
-from a3s_code.harness.context import ContextSource, gather, render
+from a3s_code.api.run import Behaviour, Run
+from a3s_code.api.works import Works, is_inside
+from a3s_code.errors import RunError, StoreError, UsageError
 from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
-from a3s_code.kernel.events import (
-    AgentEnd,
-    AgentStart,
-    CapabilityWasMissing,
-    ContextCompacted,
-    EffectIntended,
-    HistoryAppended,
-    HistoryReplaced,
-    HistorySupplied,
-    ModelSwitched,
-    PersistenceFailed,
-    RunEvent,
-    RunFailed,
-    RunId,
-    RunStarted,
-    RunStatusChanged,
-    TokensSpent,
-    ToolEnd,
-    TurnStart,
-)
+from a3s_code.kernel.events import RunId
 from a3s_code.kernel.executor import Executor
-from a3s_code.kernel.ledger import canonical
-from a3s_code.kernel.log import SESSION, Log, RunSink
-from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
-from a3s_code.kernel.messages import (
-    Conversation,
-    JsonObject,
-    Message,
-    ToolCall,
-    ToolResult,
-    Usage,
-    user,
-)
-from a3s_code.kernel.ports import Authority, Model, ModelRequest, Sink, Store
-from a3s_code.kernel.state import TERMINAL
+from a3s_code.kernel.log import SESSION, Log
+from a3s_code.kernel.loop import Answer
+from a3s_code.kernel.messages import JsonObject, ToolCall, Usage
+from a3s_code.kernel.ports import Authority, Model, Store
 from a3s_code.kernel.tool import Observation, Tool, ToolSet
 
-NO_REPORTS: JsonObject = {"status": "skipped", "report_count": 0}
+T = TypeVar("T")
 
-Watch = Callable[[RunEvent], None]
+KEEP_S = 90.0
+"""For any store; those of this package say sooner that they cannot keep something."""
 
-
-@dataclass(frozen=True, slots=True)
-class Behaviour:
-    """
-    How a session's runs go about their work.
-
-    Attributes:
-        continuations: How often an unfinished answer is asked to go on; 0 = never.
-        missing: Settings without effect, announced in the first run.
-    """
-
-    prompt: str
-    sources: tuple[ContextSource, ...]
-    limits: Limits
-    continuations: int = 3
-    temperature: float | None = None
-    thinking_budget: int | None = None
-    llm_timeout_ms: int | None = None
-    missing: tuple[str, ...] = ()
+_COMMAND = "command"
 
 
 @dataclass(slots=True)
@@ -97,6 +44,7 @@ class Engine:
         model: Opens a model by its `provider/model`; raises UnknownModel.
         visible: The tools that the model is shown, in a stable order.
         price: US dollars for a model's tokens; 0 for a model without a known price.
+        keep_s: How long `close` waits for the store.
     """
 
     log: Log
@@ -107,11 +55,10 @@ class Engine:
     clock: Clock
     new_id: Callable[[str], str]
     price: Callable[[str, Usage], float]
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    keep_s: float = KEEP_S
     _works: Works = field(default_factory=Works)
-    _current: RunId | None = None
-    _closed: bool = False
-    _announced: bool = False
+    _seal: Seal = field(default_factory=Seal)
+    _has_announced: bool = False
 
     # Runs
 
@@ -121,168 +68,107 @@ class Engine:
 
         Raises:
             SessionClosed: `close` was called, also while this waited.
-            RunError, ModelError, StoreError: as `Loop.run`; the session goes on.
+            UsageError: called from inside a run of this session.
+            RunError, ModelError, StoreError: as `Run.conduct`; the session goes on.
         """
-        self._works.check_loop()
-        async with self._turn:
-            self._check_open()
-            run_id = RunId(self.new_id("run"))
-            sink = RunSink(self.log, run_id, watch)
-            self._current = run_id
+        run_id = RunId(self.new_id("run"))
+        async with self._works.turn(run_id):
+            run = Run(self, self.outlet(run_id, watch), request, self._news())
             try:
-                return await self._works.run(run_id, self._conduct(run_id, sink, request))
-            finally:
-                self._current = None
-
-    async def cancel(self, run_id: str | None = None) -> bool:
-        """Stop the active run, or only if it is `run_id`; True when there was one to stop."""
-        current = self._current
-        if current is None or run_id not in (None, current):
-            return False
-        return await self._works.stop(lambda key: key == current)
+                return await self._works.run(run_id, run.conduct)
+            except RunError as error:
+                error.run_id, error.partial_text = run_id, run.said
+                raise
 
     @property
     def current(self) -> RunId | None:
         """The run that is active now."""
-        return self._current
+        holder = RunId(self._works.holder)
+        return holder if holder in self.log.state.runs else None
 
-    async def close(self) -> None:
-        """Stop what runs and refuse what comes; what was recorded is made durable."""
-        self._closed = True
-        await self._works.stop(lambda _: True)
-        await self.log.barrier()
+    async def cancel(self, run_id: str | None = None) -> bool:
+        """
+        Stop what is being answered, or only the run `run_id`; True when there was something.
 
-    def _check_open(self) -> None:
-        if self._closed:
-            raise SessionClosed("The session is closed.", hint="open a new one, or resume this one")
+        What waits its turn goes on, and so does a command that this is called from.
 
-    async def _conduct(self, run_id: RunId, sink: RunSink, request: Request) -> Answer:
-        """Run the loop between the records that say how the run began and ended."""
-        sink.emit(RunStarted(prompt=request.prompt))
-        sink.emit(AgentStart(prompt=request.prompt))
-        self._announce(sink)
-        transcript = self._transcript(request, sink)
-        loop = self._loop(sink)
-        try:
-            answer = await self._within_limit(loop, transcript, request)
-            await sink.barrier()  # nothing is said to be done before it is kept
-        except BaseException as error:
-            spoken = "".join(loop.spoken) if _was_cancelled(error) else ""
-            transcript.settle(spoken, loop.results)
-            await self._fail(sink, error)
-            if isinstance(error, RunError):
-                error.run_id, error.partial_text = run_id, "".join(loop.spoken)
-            raise
-        sink.emit(
-            AgentEnd(
-                text=answer.text,
-                usage=answer.usage,
-                verification_summary=NO_REPORTS,
-                meta=dict(answer.meta),
-            )
-        )
-        sink.emit(RunStatusChanged(status="completed", result_text=answer.text))
-        await sink.barrier()
-        return answer
+        Raises:
+            UsageError: it does not stop; says what goes on by itself.
+        """
+        stopped = await self._works.stop(lambda key: self._answers(key, run_id))
+        if stopped.left:
+            raise self._left_behind()
+        return stopped.count > 0
 
-    async def _within_limit(self, loop: Loop, transcript: Transcript, request: Request) -> Answer:
-        limit_ms = self.behaviour.limits.max_execution_ms
-        transcript.add(user(request.prompt, request.attachments))
-        scope = asyncio.timeout(limit_ms / 1000 if limit_ms else None)
-        try:
-            async with scope:
-                return await loop.run(transcript)
-        except TimeoutError as error:
-            if not scope.expired():
-                raise
-            raise LimitReached(
-                f"The run took longer than max_execution_time_ms ({limit_ms} ms).",
-                hint="raise max_execution_time_ms, or ask for less at once",
-            ) from error
+    def _answers(self, key: str, run_id: str | None) -> bool:
+        if key == self._works.holder:
+            return run_id in (None, key)
+        return run_id is None and key.startswith(_COMMAND) and not is_inside(key)
 
-    async def _fail(self, sink: RunSink, error: BaseException) -> None:
-        """Record that a run did not come to an answer; what cannot be recorded is shown."""
-        status = "cancelled" if _was_cancelled(error) else "failed"
-        text = "The run was cancelled." if status == "cancelled" else _described(error)
-        code = error.code if isinstance(error, A3SError) else f"run.{status}"
-        if isinstance(error, StoreError):
-            session = str(self.log.session)
-            sink.emit(PersistenceFailed(session_id=session, operation="append", error=text))
-        sink.emit(RunFailed(message=text, kind=code))
-        sink.emit(RunStatusChanged(status=status, error=text))
-        if not isinstance(error, StoreError):
-            await asyncio.shield(sink.barrier())
+    def _news(self) -> tuple[str, ...]:
+        """Name the settings without effect, the first time."""
+        told, self._has_announced = self._has_announced, True
+        return () if told else self.behaviour.missing
 
-    def _announce(self, sink: Sink) -> None:
-        if self.behaviour.missing and not self._announced:
-            sink.emit(CapabilityWasMissing(names=self.behaviour.missing))
-        self._announced = True
+    # Works
 
-    def _transcript(self, request: Request, sink: Sink) -> Transcript:
-        if request.history is None:
-            return Transcript(self.log.state.conversation, sink)
-        sink.emit(self._supplied(request.history))
-        return Transcript(Conversation(list(request.history)), sink, isolated=True)
+    async def in_turn(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run what changes the conversation, when it is its turn."""
+        key = self.new_id("change")
+        async with self._works.turn(key):
+            return await self._works.run(key, begin)
 
-    def _supplied(self, history: list[Message]) -> HistorySupplied:
-        sha256 = ""
-        if self.log.is_stored:
-            sha256 = hashlib.sha256(canonical(history)).hexdigest()
-        return HistorySupplied(messages=len(history), sha256=sha256)
+    async def beside_turn(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run what may itself wait for the turn."""
+        return await self._works.run(self.new_id(_COMMAND), begin)
 
-    def _loop(self, sink: Sink) -> Loop:
-        behaviour = self.behaviour
-        return Loop(
-            model=self.model(self.log.state.model),
-            executor=self.executor,
-            sink=sink,
-            prepare=_Preparation(self),
-            review=Completion(behaviour.continuations > 0, behaviour.continuations),
-            compact=_leave_alone,
-            inbox=_Empty(),
-            limits=behaviour.limits,
-        )
+    def outlet(self, run: RunId = SESSION, watch: Watch | None = None) -> Outlet:
+        """Give the log to a run, or to what belongs to no run."""
+        return Outlet(self.log, self._seal, run, watch)
+
+    # The end of the process before, and of this session
 
     def recover(self) -> None:
-        """
-        Close what an ended process left open: runs that never ended, calls without result.
+        """Close what an ended process left open."""
+        recover(self.log)
 
-        Whether such a call took effect is not known, and the model is told so.
+    async def close(self) -> None:
         """
-        for run in self.log.state.runs.values():
-            if run.status not in TERMINAL:
-                gone = "The process ended before the run did."
-                self.log.append(RunStatusChanged(status="failed", error=gone), run.id)
-        last = self.log.state.conversation.last
-        if last is not None and last.calls:
-            results = tuple(map(self._recovered, last.calls))
-            self.log.append(HistoryAppended(message=Message("tool", results)))
+        Stop what runs and refuse what comes; what was recorded is made durable.
 
-    def _recovered(self, call: ToolCall) -> ToolResult:
-        """Say of a call without result what the log knows of it."""
-        for record in reversed(self.log.records):
-            event = record.event
-            if isinstance(event, ToolEnd) and event.id == call.id:
-                return ToolResult(call.id, event.output, event.exit_code != 0)
-            if isinstance(event, EffectIntended) and event.call_id == call.id:
-                break
-            if isinstance(event, TurnStart):
-                gone = "Not run: the process ended before it was started."
-                return ToolResult(call.id, gone, is_error=True)
-        unknown = "Outcome unknown: the process ended while this ran. Check before repeating."
-        return ToolResult(call.id, unknown, is_error=True)
+        Raises:
+            UsageError: something does not stop; says what goes on by itself. Nothing of it
+                is recorded any more.
+            StoreError: what was recorded could not be made durable.
+        """
+        stopped = await self._works.close()
+        leave_behind(self.log)
+        self._seal.set()
+        try:
+            async with asyncio.timeout(self.keep_s):
+                await self.log.barrier()
+        except TimeoutError as error:
+            raise StoreError(f"The store did not answer within {self.keep_s:g} s.") from error
+        if stopped.left:
+            raise self._left_behind()
+
+    def _left_behind(self) -> UsageError:
+        tools = sorted({name for name, _ in self.executor.active.values()})
+        what = f"the tool {', '.join(tools)}" if tools else "a model, a command or a store"
+        return UsageError(
+            f"Cancelled, not stopped within {self._works.stop_s:g} s, and left behind: {what}.",
+            hint="make it end when it is cancelled",
+        )
 
     # Calls of the host
 
     async def call(self, name: str, args: JsonObject) -> Observation:
         """Run one tool on the host's authority, outside any run."""
-        self._check_open()
-        self._works.check_loop()
         call = ToolCall(self.new_id("call"), name, args)
-        return await self._works.run(call.id, self._call(call))
+        return await self._works.run(call.id, partial(self._call, call))
 
     async def _call(self, call: ToolCall) -> Observation:
-        sink = self.session_sink()
+        sink = self.outlet()
         observation = await self.executor.call(call, Authority.HOST, sink)
         await sink.barrier()
         return observation
@@ -294,6 +180,9 @@ class Engine:
         Raises:
             StoreError: it cannot be stored.
         """
+        await self._works.run(self.new_id("save"), partial(self._keep, store))
+
+    async def _keep(self, store: Store) -> None:
         if not self.log.is_stored:
             self.log.attach(store)
             for uri, stored in self.log.state.artifacts.items():
@@ -325,120 +214,3 @@ class Engine:
         others = tuple(t for t in self.visible.tools if t.name != tool.name)
         self.visible = ToolSet((*others, tool))
         self.executor.tools = {**self.executor.tools, tool.name: tool}
-
-    # Commands
-
-    def session_sink(self, watch: Watch | None = None) -> RunSink:
-        """Give the log for events that belong to no run."""
-        return RunSink(self.log, SESSION, watch)
-
-    async def run_handler(
-        self, command: Command, args: str, context: CommandContext
-    ) -> CommandOutput:
-        """Run a command's handler; blocking ones in a thread, so that they may call us back."""
-        if command.blocking:
-            given = await asyncio.to_thread(command.execute, args, context)
-        else:
-            given = command.execute(args, context)
-        return output_of(await given if inspect.isawaitable(given) else given)
-
-    # Changes of the conversation
-
-    async def clear(self) -> None:
-        """Forget the conversation; the log keeps it."""
-        async with self._turn:
-            self._check_open()
-            self.log.append(HistoryReplaced(messages=(), reason="clear"))
-            await self.log.barrier()
-
-    async def switch_model(self, ref: str) -> None:
-        """
-        Answer with another model from the next run on.
-
-        Raises:
-            UnknownModel: the configuration knows no such provider.
-        """
-        async with self._turn:
-            self.model(ref)
-            self.log.append(ModelSwitched(model=ref))
-            await self.log.barrier()
-
-    async def compact(self, watch: Watch | None = None) -> tuple[int, int]:
-        """
-        Put the middle of the conversation into a summary.
-
-        Returns:
-            Messages before and after; equal when there was no middle.
-
-        Raises:
-            ModelError: the summary could not be made; nothing was changed.
-        """
-        self._works.check_loop()
-        async with self._turn:
-            self._check_open()
-            return await self._works.run(self.new_id("compact"), self._compact(watch))
-
-    async def _compact(self, watch: Watch | None) -> tuple[int, int]:
-        messages = self.log.state.conversation.messages
-        head, middle, tail = split(messages)
-        if not middle:
-            return len(messages), len(messages)
-        session = str(self.log.session)
-        model = self.model(self.log.state.model)
-        sink = self.session_sink(watch)
-        summary, usage = await summarise(model, middle, session)
-        sink.emit(TokensSpent(usage=usage, purpose="compact"))
-        shorter = (*head, summary, *tail)
-        sink.emit(HistoryReplaced(messages=shorter, reason="compact"))
-        used = self.log.state.last_usage.total_tokens / model.context_window * 100
-        sink.emit(
-            ContextCompacted(
-                session_id=session,
-                before_messages=len(messages),
-                after_messages=len(shorter),
-                percent_before=round(used, 1),
-            )
-        )
-        await sink.barrier()
-        return len(messages), len(shorter)
-
-
-class _Preparation:
-    """What the model sees in one run: the context is gathered once, in its first turn."""
-
-    __slots__ = ("_engine", "_system")
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._system: str | None = None
-
-    async def __call__(self, conversation: Conversation) -> ModelRequest:
-        engine, behaviour = self._engine, self._engine.behaviour
-        if self._system is None:
-            self._system = render(behaviour.prompt, await gather(behaviour.sources))
-        limit_ms = behaviour.llm_timeout_ms
-        return ModelRequest(
-            system=self._system,
-            conversation=conversation,
-            tools=engine.visible,
-            session_id=str(engine.log.session),
-            temperature=behaviour.temperature,
-            thinking_budget=behaviour.thinking_budget,
-            deadline=engine.clock.monotonic() + limit_ms / 1000 if limit_ms else None,
-        )
-
-
-class _Empty:
-    def take(self) -> Sequence[Message]:
-        return ()
-
-
-async def _leave_alone(conversation: Conversation, usage: Usage) -> None: ...
-
-
-def _was_cancelled(error: BaseException) -> bool:
-    return isinstance(error, asyncio.CancelledError)
-
-
-def _described(error: BaseException) -> str:
-    return str(error) if isinstance(error, A3SError) else f"{type(error).__name__}: {error}"

@@ -14,6 +14,7 @@ import msgspec
 
 from a3s_code.kernel import events as e
 from a3s_code.kernel.messages import JsonObject
+from a3s_code.kernel.tool import kind_of
 
 
 class EventType:
@@ -166,7 +167,7 @@ def _tool_end(event: e.ToolEnd) -> AgentEvent:
         tool_id=event.id,
         tool_output=event.output,
         exit_code=event.exit_code,
-        error_kind=str(kind["type"]) if kind else None,
+        error_kind=kind_of(kind),
         error_kind_json=_json(kind) if kind else None,
         data=_json({"metadata": event.metadata}) if event.metadata else None,
     )

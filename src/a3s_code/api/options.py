@@ -65,7 +65,8 @@ class _Named:
 
 class SessionOptions(_Named):
     """
-    Options of one session. None leaves the configuration, or our default, in force.
+    Options of one session. None leaves the configuration, or our default, in force; in a
+    session that goes on, what it was told before.
 
     Times end in `_ms`. `model` is `provider/model`. Values that are wrong are refused
     when the session is created; a name that does not exist is refused at once.

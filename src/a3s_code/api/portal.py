@@ -2,7 +2,8 @@
 One background event loop, callable from any thread.
 
 Blocking callers work the same in a plain script, a notebook with a running loop and a
-web worker. About 65 us per call.
+web worker. About 65 us per call. A child process that was forked has the object and not
+the thread: there, every call is refused and closing does nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
+from a3s_code.api.forked import Process
 from a3s_code.errors import SessionClosed, UsageError
 
 T = TypeVar("T")
@@ -60,6 +62,7 @@ class Portal:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._process = Process()
         self._stopping = False
         self._works: set[_Work[Any]] = set()
         self._thread = threading.Thread(target=self._serve, name="a3s", daemon=True)
@@ -80,9 +83,13 @@ class Portal:
         On Ctrl-C it is cancelled, given `CLEANUP_S` to clean up, and the interrupt goes on.
 
         Raises:
-            UsageError: called from inside the loop, where blocking would never end.
+            UsageError: called from inside the loop, where blocking would never end, or in
+                a process that was forked after the portal was made.
             SessionClosed: the agent was closed, before or while this ran.
         """
+        if self.is_foreign:
+            coroutine.close()
+            self._process.check()
         if self.is_here:
             coroutine.close()
             raise UsageError("A blocking call from inside the loop.", hint="await the Async API")
@@ -125,6 +132,11 @@ class Portal:
         return not self._loop.is_closed()
 
     @property
+    def is_foreign(self) -> bool:
+        """The caller is in a child process; the loop and its thread are the parent's."""
+        return self._process.is_another
+
+    @property
     def is_here(self) -> bool:
         """The caller is on the loop's own thread."""
         return threading.current_thread() is self._thread
@@ -136,7 +148,7 @@ class Portal:
         Threads that foreign functions still use are left to end by themselves. On the
         loop's own thread the loop only stops, since a thread cannot wait for itself.
         """
-        if self._stopping:
+        if self._stopping or self.is_foreign:
             return
         if not self.is_here:
             with contextlib.suppress(SessionClosed):

@@ -8,10 +8,15 @@ import msgspec
 
 from a3s_code.api.event import summary_text
 from a3s_code.kernel.messages import Attachment, JsonObject, Usage
-from a3s_code.kernel.tool import Observation
+from a3s_code.kernel.tool import Observation, kind_of
 
 if TYPE_CHECKING:  # the loop brings an event loop with it
     from a3s_code.kernel.loop import Answer
+
+
+def no_reports() -> JsonObject:
+    """Summarise the verification of a run in which nothing was verified."""
+    return {"status": "skipped", "report_count": 0}
 
 
 class AgentResult(msgspec.Struct, frozen=True):
@@ -31,9 +36,7 @@ class AgentResult(msgspec.Struct, frozen=True):
     text: str
     tool_calls_count: int = 0
     usage: Usage = Usage()
-    verification_summary: JsonObject = msgspec.field(
-        default_factory=lambda: {"status": "skipped", "report_count": 0}
-    )
+    verification_summary: JsonObject = msgspec.field(default_factory=no_reports)
 
     @property
     def prompt_tokens(self) -> int:
@@ -75,8 +78,8 @@ class AgentResult(msgspec.Struct, frozen=True):
         return self.text
 
 
-def result_of(answer: Answer, summary: JsonObject) -> AgentResult:
-    return AgentResult(answer.text, answer.tool_calls, answer.usage, summary)
+def result_of(answer: Answer) -> AgentResult:
+    return AgentResult(answer.text, answer.tool_calls, answer.usage)
 
 
 class ToolResult(msgspec.Struct, frozen=True):
@@ -111,7 +114,7 @@ def tool_result(name: str, observation: Observation) -> ToolResult:
         output=observation.text,
         exit_code=observation.exit_code,
         metadata=observation.metadata or {},
-        error_kind=str(kind["type"]) if kind else None,
+        error_kind=kind_of(kind),
         error_kind_json=msgspec.json.encode(kind).decode() if kind else None,
         images=observation.images,
     )

@@ -11,42 +11,31 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-import msgspec
-
+from a3s_code.api import records_view
 from a3s_code.api.assembly import Assembly
-from a3s_code.api.request import Request, history_rows, parse
+from a3s_code.api.direct_tools import DirectTools
+from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
 from a3s_code.api.settings import Opening, warning
-from a3s_code.capabilities.commands import (
-    ClearHistory,
-    Command,
-    CommandAction,
-    CommandContext,
-    CommandRegistry,
-    Compact,
-    SlashCommand,
-    SwitchModel,
-)
+from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
 from a3s_code.capabilities.commands import parse as parse_command
-from a3s_code.errors import InvalidType, SessionClosed, ToolFailed, UnknownModel
-from a3s_code.kernel.events import AgentEnd, AgentStart, Record, RunEvent, RunId, TraceRecorded
-from a3s_code.kernel.messages import Attachment, JsonObject, Usage
-from a3s_code.kernel.state import TERMINAL, RunSnapshot, run_events
+from a3s_code.errors import A3SError, InvalidType, SessionClosed
+from a3s_code.kernel.events import RunEvent
+from a3s_code.kernel.messages import Attachment, JsonObject
+from a3s_code.kernel.records import Record
 from a3s_code.kernel.tool import Tool
 
 if TYPE_CHECKING:  # a session that is not awake imports no event loop
     from a3s_code.api.engine import Engine
     from a3s_code.api.stream import EventStream
-
-TRACE_SCHEMA = "a3s.trace_event.v1"
-_NO_LISTS: JsonObject = {"metadata_keys": [], "artifact_uris": []}
+    from a3s_code.kernel.log import Log
 
 Prompt = str | Mapping[str, Any]
 History = Sequence[Mapping[str, Any]]
 Attachments = Sequence[Attachment | Mapping[str, Any]]
 
 
-class AsyncSession:
+class AsyncSession(DirectTools):
     """
     A conversation bound to a workspace. Made by `AsyncAgent.session`.
 
@@ -116,6 +105,7 @@ class AsyncSession:
             ModelError: the provider failed.
             StoreError: the record could not be made durable.
             SessionClosed: the session was closed.
+            UsageError: called by one of the session's own tools, in the middle of a run.
         """
         return await self._answer(parse(prompt, history))
 
@@ -142,7 +132,8 @@ class AsyncSession:
         """
         Start a run and give its events as they happen. Arguments as for `send`.
 
-        Leaving the stream early cancels the run; a failure is its last event.
+        Closing or dropping the stream before its end cancels the run; a stream that is
+        still held goes on. A failure of the run is its last event.
 
         Raises:
             InvalidType, InvalidValue: the request is malformed; nothing was run.
@@ -160,11 +151,18 @@ class AsyncSession:
         return self._stream(parse(prompt, history, attachments))
 
     async def cancel(self) -> bool:
-        """Stop the active run and wait for it to end; True when there was one."""
+        """
+        Stop the active run or command and wait for its end; True when there was one.
+
+        What waits its turn goes on, and so do tools that were called directly.
+
+        Raises:
+            UsageError: it did not stop within 10 s; says what goes on by itself.
+        """
         return await self._engine.cancel() if self._engine else False
 
     async def cancel_run(self, run_id: str) -> bool:
-        """Stop the active run if it is this one; any other id is ignored."""
+        """Stop the active run, as `cancel` does, if it is this one; ignore any other id."""
         return await self._engine.cancel(run_id) if self._engine else False
 
     # Records
@@ -173,44 +171,64 @@ class AsyncSession:
         """
         Give the conversation: `{"role", "content": [blocks]}`, oldest first.
 
-        Empty until the session is first used, also when its store knows it.
+        Empty until the session is first used, also when its store knows it. Like every
+        record it goes with the session: read it before `close`, or resume the session.
+
+        Raises:
+            SessionClosed: the session was closed; nothing of it is kept in memory.
         """
-        return history_rows(self._engine.log.state.conversation.messages) if self._engine else []
+        log = self._log()
+        return records_view.history(log) if log else []
 
     def runs(self) -> list[JsonObject]:
-        """Give the snapshots of all runs, oldest first; fields of `RunSnapshot`."""
-        return [_row(run) for run in self._runs().values()]
+        """
+        Give the snapshots of all runs, oldest first; fields of `RunSnapshot`.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        log = self._log()
+        return records_view.runs(log) if log else []
 
     def run_snapshot(self, run_id: str) -> JsonObject | None:
-        """Give the snapshot of one run; None for an unknown id."""
-        run = self._runs().get(RunId(run_id))
-        return _row(run) if run is not None else None
+        """
+        Give the snapshot of one run; None for an unknown id.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        log = self._log()
+        return records_view.run_snapshot(log, run_id) if log else None
 
     def run_events(self, run_id: str) -> list[JsonObject]:
-        """List `{"sequence", "timestamp_ms", "event"}` of one run, from 0 without gaps."""
-        if self._engine is None:
-            return []
-        rows = run_events(self._engine.log.records, RunId(run_id))
-        return [msgspec.to_builtins(row) for row in rows]
+        """
+        List `{"sequence", "timestamp_ms", "event"}` of one run, from 0 without gaps.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        log = self._log()
+        return records_view.run_events(log, run_id) if log else []
 
     def current_run(self) -> JsonObject | None:
-        """Give the snapshot of the active run; None when the session is idle."""
-        current = self._engine.current if self._engine else None
-        run = self._runs().get(current) if current is not None else None
-        return _row(run) if run is not None and run.status not in TERMINAL else None
+        """Give the snapshot of the active run; None when the session is idle or closed."""
+        engine = self._engine
+        return records_view.active_run(engine.log, engine.current) if engine else None
 
     def active_tools(self) -> list[JsonObject]:
         """List `{"id", "name", "started_at_ms"}` of the tool calls that run now."""
-        if self._engine is None:
-            return []
-        calls = tuple(self._engine.executor.active.items())
+        calls = self._engine.executor.active.items() if self._engine else ()
         return [{"id": id_, "name": name, "started_at_ms": at} for id_, (name, at) in calls]
 
     def trace_events(self) -> list[JsonObject]:
-        """List every tool call with its duration and size, without its output; SPEC 4.2."""
-        records = self._engine.log.records if self._engine else ()
-        traces = [r.event for r in records if isinstance(r.event, TraceRecorded)]
-        return [{"schema": TRACE_SCHEMA, **_NO_LISTS, **_row(trace)} for trace in traces]
+        """
+        List every tool call with its duration and size, without its output; SPEC 4.2.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        log = self._log()
+        return records_view.trace_events(log) if log else []
 
     async def get_artifact(self, artifact_uri: str) -> JsonObject | None:
         """
@@ -219,9 +237,13 @@ class AsyncSession:
         Returns:
             `artifact_id`, `artifact_uri`, `tool_name`, `content`, `original_bytes`,
             `shown_bytes`; None for an unknown URI, or after the limits evicted it.
+
+        Raises:
+            SessionClosed: the session was closed.
         """
+        self._check_open()
         artifact = await self._engine.artifact(artifact_uri) if self._engine else None
-        return _row(artifact) if artifact is not None else None
+        return records_view.row(artifact) if artifact is not None else None
 
     async def save(self) -> None:
         """
@@ -233,11 +255,26 @@ class AsyncSession:
         await (await self._awake()).keep(self._assembly.default_store)
 
     async def close(self) -> None:
-        """Stop what runs and refuse everything later; does nothing the second time."""
+        """
+        Stop what runs and refuse everything later; does nothing the second time.
+
+        Nothing of the session is kept in memory; what it recorded is in its store.
+
+        Raises:
+            UsageError: something did not stop within 10 s; the session is closed, and the
+                error says what goes on by itself.
+            StoreError: what was recorded last could not be made durable.
+        """
         self._closed = True
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            await engine.close()
+        engine = self._engine
+        if engine is None:
+            return
+        try:
+            await engine.close()  # whoever closes it meanwhile waits for the same end
+        except A3SError:
+            self._engine = None
+            raise
+        self._engine = None
 
     # Tools, called directly
 
@@ -252,113 +289,13 @@ class AsyncSession:
             raise InvalidType("A tool is called by its name and an object of arguments.")
         return tool_result(name, await (await self._awake()).call(name, dict(args)))
 
-    async def read_file(self, path: str) -> str:
-        """
-        Read a text file: its first 2,000 lines, numbered as the `read` tool shows them.
-
-        Raises:
-            ToolFailed: it is missing, outside the workspace, or no text.
-        """
-        return (await self._demand("read", file_path=path)).output
-
-    async def write_file(self, path: str, content: str) -> ToolResult:
-        """Write a file, atomically, with its parents; metadata has `before` and `after`."""
-        return await self.tool("write", {"file_path": path, "content": content})
-
-    async def edit_file(
-        self, path: str, old_string: str, new_string: str, replace_all: bool = False
-    ) -> ToolResult:
-        """Replace text that occurs exactly once, or everywhere with `replace_all`."""
-        args: JsonObject = {
-            "file_path": path,
-            "old_string": old_string,
-            "new_string": new_string,
-            "replace_all": replace_all,
-        }
-        return await self.tool("edit", args)
-
-    async def patch_file(self, path: str, diff: str) -> ToolResult:
-        """Apply a unified diff, all of it or nothing; its file headers are ignored."""
-        return await self.tool("patch", {"file_path": path, "diff": diff})
-
-    async def ls(self, path: str | None = None) -> ToolResult:
-        """List a directory, the workspace root by default."""
-        return await self.tool("ls", {} if path is None else {"path": path})
-
-    async def glob(self, pattern: str) -> list[str]:
-        """
-        Find files by a pattern such as `**/*.py`; sorted paths relative to the root.
-
-        Raises:
-            ToolFailed: the pattern is not valid.
-        """
-        return list((await self._demand("glob", pattern=pattern)).metadata["paths"])
-
-    async def grep(self, pattern: str) -> str:
-        """
-        Find lines by a regular expression: `path:line:text`.
-
-        Raises:
-            ToolFailed: the pattern is not valid.
-        """
-        return (await self._demand("grep", pattern=pattern)).output
-
-    async def bash(self, command: str) -> str:
-        """
-        Run a shell command in the workspace and give its output, both streams in order.
-
-        Raises:
-            ToolFailed: its exit status is not 0; `error.result` has output and status.
-        """
-        return (await self._demand("bash", command=command)).output
-
-    async def git(  # noqa: PLR0913, PLR0917 - the documents' own signature
-        self,
-        command: str | Mapping[str, Any],
-        subcommand: str | None = None,
-        name: str | None = None,
-        path: str | None = None,
-        new_branch: bool = True,
-        base: str | None = None,
-        force: bool = False,
-        max_count: int | None = None,
-        message: str | None = None,
-        include_untracked: bool = False,
-        target: str | None = None,
-        reference: str | None = None,
-    ) -> ToolResult:
-        """
-        Ask or change the workspace's repository.
-
-        Args:
-            command: `status`, `log`, `branch`, `checkout`, `diff`, `stash`, `remote`,
-                `worktree`; or an object with it and the other fields (`ref` for
-                `reference`).
-        """
-        if isinstance(command, Mapping):
-            return await self.tool("git", dict(command))
-        fields = {
-            "subcommand": subcommand,
-            "name": name,
-            "path": path,
-            "new_branch": None if new_branch else False,
-            "base": base,
-            "force": force or None,
-            "max_count": max_count,
-            "message": message,
-            "include_untracked": include_untracked or None,
-            "target": target,
-            "ref": reference,
-        }
-        given = {key: value for key, value in fields.items() if value is not None}
-        return await self.tool("git", {"command": command, **given})
-
-    async def git_command(self, args: Mapping[str, Any]) -> ToolResult:
-        """The same as `git`, with an object."""
-        return await self.tool("git", dict(args))
-
     def tool_names(self) -> list[str]:
-        """Name every tool of the session, in the order the model sees them."""
+        """
+        Name every tool that can be called.
+
+        The model is shown the same ones in this order, without `git_worktree`, which older
+        documents call directly.
+        """
         return [tool.name for tool in self._tools()]
 
     def tool_definitions(self) -> list[JsonObject]:
@@ -428,98 +365,38 @@ class AsyncSession:
         self._check_open()
         if self._engine is None:
             records = await self._assembly.stored(self._opening)
+            self._check_open()
             if self._engine is None:  # another call may have been quicker
                 self._engine = self._assembly.wake(self._opening, records)
                 for tool in self._added:
                     self._engine.add_tool(tool)
         return self._engine
 
-    def _runs(self) -> Mapping[RunId, RunSnapshot]:
-        return self._engine.log.state.runs if self._engine else {}
+    def _log(self) -> Log | None:
+        """Give what is recorded; None when the session was not used."""
+        self._check_open()
+        return self._engine.log if self._engine else None
 
     def _tools(self) -> Sequence[Tool]:
         if self._engine is not None:
             return tuple(self._engine.executor.tools.values())
-        return (*self._assembly.tools(self._opening), *self._added)
-
-    async def _demand(self, name: str, **args: str) -> ToolResult:
-        result = await self.tool(name, args)
-        if result.exit_code:
-            said = result.output.strip() or f"{name} failed with exit status {result.exit_code}"
-            raise ToolFailed(said, result=result)
-        return result
+        return self._assembly.tools(self._opening, self._added)
 
     async def _answer(
         self, request: Request, watch: Callable[[RunEvent], None] | None = None
     ) -> AgentResult:
         engine = await self._awake()
         command = parse_command(request.prompt)
-        if command is not None:
-            return await self._run_command(engine, *command, watch)
-        from a3s_code.api.engine import NO_REPORTS
+        if command is None:
+            return result_of(await engine.run(request, watch))
+        from a3s_code.api.command_runs import CommandRun
 
-        return result_of(await engine.run(request, watch), NO_REPORTS)
+        name, args = command
+        known = self.command_registry().get(name)
+        return await CommandRun(engine, known, name, args, watch).conduct()
 
     def _stream(self, request: Request) -> EventStream:
         from a3s_code.api.stream import open_stream
 
         self._check_open()
         return open_stream(partial(self._answer, request))
-
-    async def _run_command(
-        self, engine: Engine, name: str, args: str, watch: Callable[[RunEvent], None] | None
-    ) -> AgentResult:
-        sink = engine.session_sink(watch)
-        sink.emit(AgentStart(prompt=f"/{name} {args}".strip()))
-        command = self.command_registry().get(name)
-        if command is None:
-            text = f"Unknown command: /{name}. Type /help for the list."
-        else:
-            text = await self._execute(engine, command, args)
-        summary = AgentResult(text).verification_summary
-        sink.emit(AgentEnd(text=text, usage=Usage(), verification_summary=summary))
-        return AgentResult(text)
-
-    async def _execute(self, engine: Engine, command: Command, args: str) -> str:
-        """Run a command's handler, foreign code, and carry out what it asks for."""
-        try:
-            output = await engine.run_handler(command, args, self._context(engine))
-        except Exception as error:  # noqa: BLE001 - the handler is foreign code; the user is told
-            return f"Command error: {type(error).__name__}: {error}"
-        try:
-            return f"{output.text}{await _effect(engine, output.action)}"
-        except UnknownModel as error:
-            return str(error)
-
-    def _context(self, engine: Engine) -> CommandContext:
-        state = engine.log.state
-        return CommandContext(
-            session_id=self.session_id,
-            workspace=self.workspace,
-            model=state.model,
-            history_len=len(state.conversation),
-            total_tokens=state.usage.total_tokens,
-            total_cost=sum(engine.price(model, usage) for model, usage in state.spent.items()),
-            tool_names=tuple(self.tool_names()),
-        )
-
-
-async def _effect(engine: Engine, action: CommandAction | None) -> str:
-    """Carry out what a command asked for; gives what is to be said about it, if anything."""
-    match action:
-        case ClearHistory():
-            await engine.clear()
-        case SwitchModel(model=ref):
-            await engine.switch_model(ref)
-        case Compact():
-            before, after = await engine.compact()
-            return f" {after} are left." if after < before else " There was nothing to summarise."
-        case None:
-            pass
-    return ""
-
-
-def _row(value: msgspec.Struct) -> JsonObject:
-    row: JsonObject = msgspec.to_builtins(value)
-    row.pop("type", None)
-    return row

@@ -11,22 +11,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
+from a3s_code.api.option_types import check
 from a3s_code.api.options import SessionOptions
-from a3s_code.errors import CapabilityMissing, InvalidType, InvalidValue
-from a3s_code.harness.confirm import ConfirmationPolicy
+from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
-from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.ports import Approver, Model, Store
 from a3s_code.kernel.tool import Tool
-from a3s_code.lanes.queue import SessionQueueConfig
 
-MAX_TEMPERATURE = 2
+CONTINUATIONS = 3
+"""How often an unfinished answer is asked to go on, unless something else is said."""
 
 _SYNONYMS = {
     "circuit_breaker": "circuit_breaker_threshold",
@@ -45,13 +44,6 @@ _SAFETY = {
     "hook_engine": "hooks",
 }
 """Options that keep somebody safe, and the feature they need."""
-
-_FOREIGN = {
-    "session_store": ("append", "barrier", "load", "sessions", "delete", "put_blob", "get_blob"),
-    "llm_client": ("ref", "context_window", "reply"),
-    "confirmation_manager": ("approve",),
-}
-"""Options that take objects of the caller's own, and what these must have."""
 
 _TO_COME = frozenset(
     {
@@ -119,10 +111,17 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Safety:
-    """`policy` is None for the default policy; `approver` is None when nobody can be asked."""
+    """
+    Attributes:
+        policy: None for the default policy.
+        approver: None when nobody can be asked.
+        never_permissive: `permissive=False` was said, and not just left alone; a resumed
+            session then does not go on allowing everything.
+    """
 
     policy: CompiledPolicy | None = None
     approver: Approver | None = None
+    never_permissive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,23 +153,21 @@ class Settings:
     tools: tuple[Tool | Callable[..., Any], ...]
     missing: tuple[str, ...]
 
-    def recorded(self) -> JsonObject:
-        """Give what the first record of the log keeps of them; plain JSON, no secrets."""
-        return {
-            "sampling": msgspec.to_builtins(self.sampling),
-            "limits": msgspec.to_builtins(self.limits),
-            "identity": msgspec.to_builtins(self.identity),
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """All that a session is until it is first used."""
+    """
+    All that a session is until it is first used.
+
+    Attributes:
+        is_new: Its id was made for it, so no store can know it.
+    """
 
     session_id: str
     workspace: str
     model: str
     settings: Settings
+    is_new: bool = False
 
 
 _NO_LIMITS, _NO_SAMPLING, _NO_IDENTITY = Limits(), Sampling(), Identity()
@@ -186,11 +183,11 @@ def fold(options: SessionOptions) -> Settings:
         CapabilityMissing: an option that keeps somebody safe needs a feature that this
             build does not have.
     """
-    given = _without_synonyms(options.given())
-    _validate(given)
+    given = _renamed(options.given())
+    check(given)
     _refuse_unsafe(given)
     return Settings(
-        model=_checked(given, "model", str),
+        model=given.get("model"),
         llm_client=given.get("llm_client"),
         sampling=_sampling(given),
         limits=_limits(given),
@@ -198,12 +195,14 @@ def fold(options: SessionOptions) -> Settings:
         safety=_safety(given),
         storage=_storage(given),
         identity=_identity(given),
-        tools=_tools(given),
+        tools=tuple(given.get("tools", ())),
         missing=_missing(given),
     )
 
 
-def _without_synonyms(given: dict[str, Any]) -> dict[str, Any]:
+def _renamed(options: dict[str, Any]) -> dict[str, Any]:
+    """Give what was given, None left out, by its newest names; these win over older ones."""
+    given = {name: value for name, value in options.items() if value is not None}
     for old, name in _SYNONYMS.items():
         if old in given:
             value = given.pop(old)
@@ -211,30 +210,9 @@ def _without_synonyms(given: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _validate(given: dict[str, Any]) -> None:
-    """Refuse wrong values of options whose feature may still be to come."""
-    for name, kind in (
-        ("confirmation_policy", ConfirmationPolicy),
-        ("queue_config", SessionQueueConfig),
-    ):
-        value = _checked(given, name, kind)
-        if value is not None:
-            value.validate()
-    for worker in given.get("worker_agents") or ():
-        worker.validate()
-    for name, methods in _FOREIGN.items():
-        value = given.get(name)
-        absent = [method for method in methods if not hasattr(value, method)]
-        if value is not None and absent:
-            raise InvalidType(
-                f"{name} is a {type(value).__name__} without {', '.join(absent)}.",
-                hint="see docs/extension-points.md for its port",
-            )
-
-
 def _refuse_unsafe(given: dict[str, Any]) -> None:
     for name, feature in _SAFETY.items():
-        if given.get(name) not in (None, False):
+        if given.get(name, False) is not False:
             raise CapabilityMissing(
                 f"{name} was set, and this build has no {feature.removeprefix('the ')}.",
                 hint=f"leave {name} out; permission_policy with ask=['*'] and a "
@@ -243,7 +221,7 @@ def _refuse_unsafe(given: dict[str, Any]) -> None:
 
 
 def _missing(given: dict[str, Any]) -> tuple[str, ...]:
-    names = [name for name in given if name in _TO_COME and given[name] not in (None, False)]
+    names = [name for name in given if name in _TO_COME and given[name] is not False]
     planned = given.get("planning_mode") or {True: "enabled"}.get(given.get("planning", False))
     return tuple(sorted([*names, *(["planning"] if planned == "enabled" else [])]))
 
@@ -252,57 +230,53 @@ def _sampling(given: dict[str, Any]) -> Sampling:
     if "temperature" not in given and "thinking_budget" not in given:
         return _NO_SAMPLING
     temperature = given.get("temperature")
-    if temperature is not None and not isinstance(temperature, int | float):
-        raise InvalidType(f"temperature is a {type(temperature).__name__}, not a number.")
-    if temperature is not None and not 0 <= float(temperature) <= MAX_TEMPERATURE:
-        hint = f"give a number from 0 to {MAX_TEMPERATURE}"
-        raise InvalidValue(f"temperature is {temperature}.", hint=hint)
-    budget = _positive(given, "thinking_budget")
-    return Sampling(None if temperature is None else float(temperature), budget)
+    heat = None if temperature is None else float(temperature)
+    return Sampling(heat, given.get("thinking_budget"))
 
 
 def _limits(given: dict[str, Any]) -> Limits:
-    continuations = _positive(given, "max_continuation_turns", least=0)
-    if given.get("continuation_enabled") is False:
-        continuations = 0
     limits = Limits(
-        max_tool_rounds=_positive(given, "max_tool_rounds"),
-        max_parse_retries=_positive(given, "max_parse_retries", least=0),
-        duplicate_threshold=_positive(given, "duplicate_tool_call_threshold", least=2),
-        max_execution_ms=_positive(given, "max_execution_time_ms"),
-        tool_timeout_ms=_positive(given, "tool_timeout_ms"),
-        llm_timeout_ms=_positive(given, "llm_api_timeout_ms"),
-        breaker_threshold=_positive(given, "circuit_breaker_threshold"),
-        continuations=continuations,
+        max_tool_rounds=given.get("max_tool_rounds"),
+        max_parse_retries=given.get("max_parse_retries"),
+        duplicate_threshold=given.get("duplicate_tool_call_threshold"),
+        max_execution_ms=given.get("max_execution_time_ms"),
+        tool_timeout_ms=given.get("tool_timeout_ms"),
+        llm_timeout_ms=given.get("llm_api_timeout_ms"),
+        breaker_threshold=given.get("circuit_breaker_threshold"),
+        continuations=_continuations(given),
     )
     return _NO_LIMITS if limits == _NO_LIMITS else limits
 
 
+def _continuations(given: dict[str, Any]) -> int | None:
+    match given.get("continuation_enabled"):
+        case None:
+            return given.get("max_continuation_turns")
+        case False:
+            return 0
+        case _:
+            return given.get("max_continuation_turns", CONTINUATIONS)
+
+
 def _slots(given: dict[str, Any]) -> SystemPromptSlots:
-    base = given.get("prompt_slots") or _NO_SLOTS
-    flat = {
-        name: given[name]
-        for name in ("role", "guidelines", "response_style", "extra")
-        if given.get(name) is not None
-    }
+    base = given.get("prompt_slots", _NO_SLOTS)
+    flat = {name: given[name] for name in SystemPromptSlots.__struct_fields__ if name in given}
     return msgspec.structs.replace(base, **flat) if flat else base
 
 
 def _safety(given: dict[str, Any]) -> Safety:
-    policy = given.get("permission_policy")
-    approver = given.get("confirmation_manager")
-    if given.get("permissive"):
-        if policy is not None:
-            raise InvalidValue(
-                "permissive and permission_policy were both set.", hint="choose one of them"
-            )
-        policy = PermissionPolicy(allow=["*"], default_decision="allow")
-    if policy is None and approver is None:
+    policy: PermissionPolicy | None = given.get("permission_policy")
+    approver, permissive = given.get("confirmation_manager"), given.get("permissive")
+    if permissive and policy is not None:
+        raise InvalidValue(
+            "permissive and permission_policy were both set.", hint="choose one of them"
+        )
+    if permissive:
+        policy = PermissionPolicy.permissive()
+    if policy is None and approver is None and permissive is None:
         return _NO_SAFETY
-    if policy is not None and not isinstance(policy, PermissionPolicy):
-        kind = type(policy).__name__
-        raise InvalidType(f"permission_policy is a {kind}.", hint="pass a PermissionPolicy")
-    return Safety(policy.compile() if policy is not None else None, approver)
+    compiled = policy.compile() if policy is not None else None
+    return Safety(compiled, approver, never_permissive=permissive is False)
 
 
 def _storage(given: dict[str, Any]) -> Storage:
@@ -312,8 +286,8 @@ def _storage(given: dict[str, Any]) -> Storage:
     return Storage(
         store=given.get("session_store"),
         directory=given.get("file_session_store"),
-        auto_save=bool(given.get("auto_save")),
-        artifacts=_checked(given, "artifact_store_limits", ArtifactStoreLimits),
+        auto_save=given.get("auto_save", False),
+        artifacts=given.get("artifact_store_limits"),
         backend=given.get("workspace_backend"),
     )
 
@@ -321,31 +295,6 @@ def _storage(given: dict[str, Any]) -> Storage:
 def _identity(given: dict[str, Any]) -> Identity:
     labels = {name: given[name] for name in Identity.__struct_fields__ if given.get(name)}
     return Identity(**labels) if labels else _NO_IDENTITY
-
-
-def _tools(given: dict[str, Any]) -> tuple[Tool | Callable[..., Any], ...]:
-    tools = given.get("tools") or ()
-    if not isinstance(tools, list | tuple):
-        raise InvalidType(f"tools is a {type(tools).__name__}, not a list.")
-    return tuple(cast("Sequence[Any]", tools))
-
-
-def _checked(given: dict[str, Any], name: str, kind: type) -> Any:  # noqa: ANN401 - checked here
-    value = given.get(name)
-    if value is not None and not isinstance(value, kind):
-        raise InvalidType(f"{name} is a {type(value).__name__}, not {kind.__name__}.")
-    return value
-
-
-def _positive(given: dict[str, Any], name: str, *, least: int = 1) -> int | None:
-    value = given.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise InvalidType(f"{name} is a {type(value).__name__}, not an int.")
-    if value < least:
-        raise InvalidValue(f"{name} is {value}.", hint=f"give at least {least}")
-    return value
 
 
 def warning(missing: Sequence[str]) -> str | None:

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import Self
 
 from a3s_code.api.event import AgentEvent, project
+from a3s_code.api.forked import Process
 from a3s_code.errors import A3SError, UsageError
 from a3s_code.kernel.events import RunEvent, RunFailed
 
@@ -109,19 +110,21 @@ class EventStream:
     """
     Iterate with `for` or `async for`; it ends after the `end` or `error` event.
 
-    Leaving early, `close()`, or dropping the stream cancels the run. A failure of the run
+    `close()`, the end of a `with` block, or dropping the last reference cancels the run; a
+    stream that is still held, and that nobody reads, runs to its end. A failure of the run
     is its `error` event, not an exception.
 
     Source:
         SPEC 1.10 and 3.1.
     """
 
-    __slots__ = ("_cancel", "_channel", "_closed", "_owner", "_woken")
+    __slots__ = ("_cancel", "_channel", "_closed", "_owner", "_process", "_woken")
 
     def __init__(self, channel: Channel, cancel: Callable[[], object]) -> None:
         self._channel, self._cancel = channel, cancel
         self._closed = False
         self._owner: object = None
+        self._process = Process()
         self._woken = threading.Event()
 
     def keep(self, owner: object) -> None:
@@ -141,6 +144,7 @@ class EventStream:
             self._wait()
 
     def _wait(self) -> None:
+        self._process.check()
         if _running_loop() is self._channel.loop:
             raise UsageError("A blocking read inside the loop.", hint="use 'async for'")
         self._woken.clear()
@@ -183,6 +187,8 @@ class EventStream:
     def close(self) -> None:
         """Cancel the run if it has not ended. May be called from any thread, and twice."""
         if self._closed or self._channel.drained or self._channel.loop.is_closed():
+            return
+        if self._process.is_another:  # the run is the parent's
             return
         self._closed = True
         self._channel.loop.call_soon_threadsafe(self._cancel)

@@ -1,32 +1,167 @@
 """
-The tasks of one session: each has an owner, can be stopped, and is waited for.
+The works of one session: each has an owner, can be stopped, and is waited for.
 
-Whoever waits may be cancelled any number of times: the work is then stopped, and only
-when it has ended does the cancellation go on. So what comes next never overlaps with
-what was cut short.
+A work is a task of its own. Those that change the conversation take the session's turn,
+one after the other; the others run beside them. Whoever waits for a work may be cancelled
+any number of times: the work is then stopped, and only when it has ended does the
+cancellation go on, so what comes next never overlaps with what was cut short. Nobody
+waits longer than `stop_s` for a work that was told to stop.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import contextvars
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from a3s_code.errors import RunCancelled, UsageError
+from a3s_code.errors import RunCancelled, SessionClosed, UsageError
 
 T = TypeVar("T")
 
+STOP_S = 10.0
+"""How long a work may take to stop; a command's processes are given 3 s of it."""
+
+_INSIDE: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("a3s_works", default=())
+"""Keys of the works, of any session, that the code that runs now is part of."""
+
+
+def is_inside(key: str) -> bool:
+    """Say whether the caller is part of the work `key`; threads of its tools are."""
+    return key in _INSIDE.get()
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """
+    Attributes:
+        count: Works that were told to stop.
+        left: Keys of those that did not stop in time and go on by themselves.
+    """
+
+    count: int
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    task: asyncio.Task[Any]
+    waiter: asyncio.Future[Any]
+
 
 class Works:
-    """All of them run on the loop of the first one."""
+    """
+    All of them run on the loop of the first one; a loop that is gone is replaced.
 
-    __slots__ = ("_loop", "_tasks")
+    Attributes:
+        stop_s: How long a work may take to stop.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_closed", "_holder", "_loop", "_turn", "_works", "stop_s")
+
+    def __init__(self, stop_s: float = STOP_S) -> None:
+        self.stop_s = stop_s
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._turn = asyncio.Lock()
+        self._holder = ""
+        self._works: dict[str, _Work] = {}
+        self._closed = False
 
-    def check_loop(self) -> None:
+    @property
+    def holder(self) -> str:
+        """The key of the work whose turn it is; empty when it is nobody's."""
+        return self._holder
+
+    @asynccontextmanager
+    async def turn(self, key: str) -> AsyncGenerator[None]:
+        """
+        Wait for the session's turn, and have it during the block for the work `key`.
+
+        Raises:
+            UsageError: asked from inside the work that has it, which would never end; or
+                the one before was stopped and goes on nevertheless.
+            SessionClosed: `close` was called, also while this waited.
+        """
+        self._check_loop()
+        if self._holder and is_inside(self._holder):
+            raise UsageError(
+                "This session is in the middle of a run, and the call came from inside it.",
+                hint="use another session, or make the call when the run has ended",
+            )
+        async with self._turn:
+            self._check_open()
+            if self._holder:
+                raise UsageError(
+                    "What was stopped in this session still goes on.",
+                    hint="wait until its tool returns, or close the session",
+                )
+            self._holder = key
+            try:
+                yield
+            finally:
+                work = self._works.get(key)
+                if work is None or work.task.done():
+                    self._holder = ""
+
+    async def run(self, key: str, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """
+        Run what `begin` makes as a task of its own to its end.
+
+        Raises:
+            RunCancelled: somebody stopped it by its key.
+            SessionClosed: `close` was called.
+        """
+        self._check_loop()
+        self._check_open()
+        inside = contextvars.copy_context()
+        inside.run(_INSIDE.set, (*_INSIDE.get(), key))
+        task = asyncio.create_task(begin(), context=inside)
+        work = self._works[key] = _Work(task, asyncio.shield(task))
+        task.add_done_callback(lambda _: self._forget(key, work))
+        waiting = asyncio.current_task()
+        before = waiting.cancelling() if waiting else 0
+        try:
+            return await work.waiter
+        except asyncio.CancelledError:
+            if waiting is None or waiting.cancelling() == before:
+                raise RunCancelled(_cancelled(task)) from None
+            await _end(task, self.stop_s)
+            raise
+
+    async def stop(self, chosen: Callable[[str], bool]) -> Stopped:
+        """Cancel those whose key is chosen, and wait for them; nobody waits for what is left."""
+        if self._works:
+            self._check_loop()
+        works = {key: work for key, work in self._works.items() if chosen(key)}
+        if not works:
+            return Stopped(0)
+        for work in works.values():
+            work.task.cancel()
+        await asyncio.wait([work.task for work in works.values()], timeout=self.stop_s)
+        left = {key: work for key, work in works.items() if not work.task.done()}
+        for work in left.values():
+            work.waiter.cancel()
+        return Stopped(len(works), tuple(left))
+
+    async def close(self) -> Stopped:
+        """Refuse what comes, and stop what runs."""
+        self._closed = True
+        return await self.stop(lambda _: True)
+
+    def _forget(self, key: str, work: _Work) -> None:
+        if not work.task.cancelled():
+            work.task.exception()  # seen, also when nobody waits for it any more
+        if self._works.get(key) is work:
+            del self._works[key]
+            self._holder = "" if self._holder == key else self._holder
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SessionClosed("The session is closed.", hint="open a new one, or resume this one")
+
+    def _check_loop(self) -> None:
         """
         Make sure that the caller is on the session's loop.
 
@@ -35,48 +170,28 @@ class Works:
         """
         running = asyncio.get_running_loop()
         if self._loop is None or self._loop.is_closed():
-            self._loop = running
+            self._loop, self._turn = running, asyncio.Lock()
+            self._holder = ""
+            self._works.clear()
         if self._loop is not running:
             raise UsageError(
                 "This session belongs to another event loop.",
                 hint="use one AsyncSession on one loop, or the blocking Session from any thread",
             )
 
-    async def run(self, key: str, work: Coroutine[Any, Any, T]) -> T:
-        """
-        Run `work` as a task of its own to its end.
 
-        Raises:
-            RunCancelled: somebody stopped it by its key.
-        """
-        task = asyncio.create_task(work)
-        self._tasks[key] = task
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            waiting = asyncio.current_task()
-            if task.cancelled() and not (waiting and waiting.cancelling()):
-                raise RunCancelled("It was cancelled.", run_id=key) from None
-            await _end(task)
-            raise
-        finally:
-            del self._tasks[key]
-
-    async def stop(self, chosen: Callable[[str], bool]) -> bool:
-        """Cancel those whose key is chosen and wait for them; True when there were any."""
-        tasks = [task for key, task in self._tasks.items() if chosen(key)]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        return bool(tasks)
+def _cancelled(task: asyncio.Task[Any]) -> str:
+    ended = "It was cancelled."
+    return ended if task.done() else f"{ended[:-1]}, did not stop in time, and was left behind."
 
 
-async def _end(task: asyncio.Task[Any]) -> None:
+async def _end(task: asyncio.Task[Any], stop_s: float) -> None:
     """Cancel `task` and stay until it has ended, however often this is cancelled itself."""
     task.cancel()
-    while not task.done():
+    loop = asyncio.get_running_loop()
+    until = loop.time() + stop_s
+    while not task.done() and (left_s := until - loop.time()) > 0:
         try:
-            await asyncio.wait([task])
+            await asyncio.wait([task], timeout=left_s)
         except asyncio.CancelledError:
             continue

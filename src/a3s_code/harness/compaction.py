@@ -56,10 +56,13 @@ def split(
 
 
 async def summarise(
-    model: Model, middle: Sequence[Message], session_id: str
+    model: Model, middle: Sequence[Message], session_id: str, *, deadline: float | None = None
 ) -> tuple[Message, Usage]:
     """
     Have `model` put `middle` into notes, as one message that goes in its place.
+
+    Args:
+        deadline: As in `ModelRequest`.
 
     Returns:
         The message, and the tokens that making it took.
@@ -73,6 +76,7 @@ async def summarise(
         conversation=told,
         tools=ToolSet(()),
         session_id=session_id,
+        deadline=deadline,
     )
     reply = await model.reply(request, _Silent())
     notes = f"[Summary of {len(middle)} earlier messages]\n{reply.message.text}"

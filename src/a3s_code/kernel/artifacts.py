@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from a3s_code.errors import InvalidType, InvalidValue
+from a3s_code.kernel.records import ArtifactStored
 
 HEAD_SHARE = 0.6
 """Of what is shown of a long text; the rest shows its end."""
@@ -77,34 +78,42 @@ class Artifacts:
     """
     First in, first out within `limits`; the same content of a tool is kept once.
 
-    A URI is handed out only for what is kept at that moment.
+    What is kept is what the log says, also of the time before a resume; the contents of
+    this process are here. A URI is handed out only for what is kept at that moment.
     """
 
-    __slots__ = ("_bytes", "_kept", "_limits")
+    __slots__ = ("_here", "_limits")
 
     def __init__(self, limits: ArtifactStoreLimits) -> None:
         self._limits = limits
-        self._kept: dict[str, Artifact] = {}
-        self._bytes = 0
+        self._here: dict[str, Artifact] = {}
 
     def put(
-        self, tool: str, content: str, shown_bytes: int
+        self, tool: str, content: str, shown_bytes: int, kept: Mapping[str, ArtifactStored]
     ) -> tuple[Artifact | None, tuple[str, ...]]:
         """
         Keep a complete output.
 
+        Args:
+            kept: What the log says is kept, by URI, oldest first.
+
         Returns:
-            The artifact, and the URIs that had to go for it, oldest first. None when it is
-            larger than the limits allow; nothing goes for it then.
+            The artifact, and the URIs that have to go, oldest first. None when it is larger
+            than the limits allow; then only that goes which is beyond the limits without it.
         """
         data = content.encode("utf-8", "surrogatepass")
         if len(data) > self._limits.max_bytes or self._limits.max_artifacts == 0:
-            return None, ()
+            return None, self._evict(
+                kept.values(), self._limits.max_artifacts, self._limits.max_bytes
+            )
         sha256 = hashlib.sha256(data).hexdigest()
         uri = f"a3s://tool-output/{_sanitised(tool)}/{sha256}"
-        known = self._kept.get(uri)
-        if known is not None:
-            return known, ()
+        others = [stored for stored in kept.values() if stored.uri != uri]
+        gone = self._evict(
+            others, self._limits.max_artifacts - 1, self._limits.max_bytes - len(data)
+        )
+        if uri in self._here:
+            return self._here[uri], gone
         artifact = Artifact(
             artifact_id=f"tool-output:{tool}:{sha256}",
             artifact_uri=uri,
@@ -113,19 +122,24 @@ class Artifacts:
             original_bytes=len(data),
             shown_bytes=min(shown_bytes, len(data)),
         )
-        self._kept[uri] = artifact
-        self._bytes += len(data)
-        return artifact, self._evict()
+        self._here[uri] = artifact
+        return artifact, gone
 
     def get(self, uri: str) -> Artifact | None:
-        return self._kept.get(uri)
+        """Give what was kept in this process; an older one is a blob beside the log."""
+        return self._here.get(uri)
 
-    def _evict(self) -> tuple[str, ...]:
+    def _evict(self, kept: Iterable[ArtifactStored], most: int, max_bytes: int) -> tuple[str, ...]:
+        """Let the oldest go until the others are within `most` and `max_bytes`."""
+        left = list(kept)
+        size = sum(stored.original_bytes for stored in left)
         gone: list[str] = []
-        while self._bytes > self._limits.max_bytes or len(self._kept) > self._limits.max_artifacts:
-            uri = next(iter(self._kept))
-            self._bytes -= self._kept.pop(uri).original_bytes
-            gone.append(uri)
+        for oldest in left:
+            if len(left) - len(gone) <= most and size <= max_bytes:
+                break
+            gone.append(oldest.uri)
+            size -= oldest.original_bytes
+            self._here.pop(oldest.uri, None)
         return tuple(gone)
 
 

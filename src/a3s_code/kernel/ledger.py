@@ -9,23 +9,14 @@ entry.
 from __future__ import annotations
 
 import hashlib
-import json
 
 import msgspec
 
-from a3s_code.kernel.events import EffectIntended, EffectSettled
 from a3s_code.kernel.messages import JsonObject
+from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Action, Allow, Sink
+from a3s_code.kernel.records import EffectIntended, EffectSettled
 from a3s_code.kernel.tool import Effect, Observation
-
-
-def canonical(value: object) -> bytes:
-    """Give the JSON of `value` with sorted keys; halves of surrogate pairs are escaped."""
-    try:
-        return msgspec.json.encode(value, order="sorted")
-    except UnicodeEncodeError:
-        plain = msgspec.to_builtins(value, order="sorted")
-        return json.dumps(plain, separators=(",", ":"), sort_keys=True).encode("ascii")
 
 
 def digest(value: msgspec.Struct | JsonObject) -> str:

@@ -8,18 +8,14 @@ made; only `barrier` waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias, cast
 
 from a3s_code.errors import StoreError
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import (
     Delta,
-    DeltaBatch,
-    Event,
-    LogOnly,
     ReasoningDelta,
-    Record,
     RunEvent,
     RunId,
     SessionId,
@@ -29,6 +25,7 @@ from a3s_code.kernel.events import (
     tag_of,
 )
 from a3s_code.kernel.ports import Store
+from a3s_code.kernel.records import ArtifactStored, DeltaBatch, Event, LogOnly, Record
 from a3s_code.kernel.state import SessionState, apply, fold
 
 BATCH_CHARS = 64 * 1024
@@ -52,10 +49,10 @@ def _full(batch: _Batch, now: float) -> bool:
 class _Batch:
     """Deltas of one block on their way to one record."""
 
-    __slots__ = ("ends", "id", "key", "kind", "length", "name", "run", "since", "texts")
+    __slots__ = ("ends", "id", "key", "kind", "length", "name", "run", "sequence", "since", "texts")
 
-    def __init__(self, run: RunId, delta: Delta, since: float) -> None:
-        self.run, self.kind, self.since = run, tag_of(delta), since
+    def __init__(self, sequence: int, run: RunId, delta: Delta, since: float) -> None:
+        self.sequence, self.run, self.kind, self.since = sequence, run, tag_of(delta), since
         self.key = _key(delta)
         self.id = delta.id if isinstance(delta, _Named) else ""
         self.name = delta.name if isinstance(delta, ToolOutputDelta) else ""
@@ -69,10 +66,12 @@ class _Batch:
         self.ends.append(self.length)
 
     def event(self) -> DeltaBatch:
+        """Give the record so far. Other threads may ask while this one adds."""
+        ends = tuple(self.ends)
         return DeltaBatch(
             kind=self.kind,
-            text="".join(self.texts),
-            ends=tuple(self.ends),
+            text="".join(self.texts[: len(ends)]),
+            ends=ends,
             id=self.id,
             name=self.name,
         )
@@ -99,10 +98,18 @@ class Log:
         self.state: SessionState = fold(self._records)
 
     @property
-    def records(self) -> list[Record]:
-        """All records so far, oldest first; the batch that is still open is closed first."""
-        self._close_batch()
-        return self._records
+    def records(self) -> tuple[Record, ...]:
+        """
+        All records so far, oldest first. Any thread may read them.
+
+        Deltas that are not written yet come last, as the record that they would be.
+        """
+        batch = self._batch
+        written = tuple(self._records)
+        if batch is None or batch.sequence < len(written):
+            return written
+        unwritten = Record(batch.sequence, self._clock.now_ms(), batch.run, batch.event())
+        return (*written, unwritten)
 
     @property
     def is_stored(self) -> bool:
@@ -119,9 +126,9 @@ class Log:
     def attach(self, store: Store) -> None:
         """Keep this log in `store` from its first record on; only the first call counts."""
         if self._store is None:
-            records = self.records
+            self._close_batch()
             self._store = store
-            for record in records:
+            for record in self._records:
                 self._hand_over(record)
 
     def put_blob(self, sha256: str, data: bytes) -> None:
@@ -151,7 +158,7 @@ class Log:
             except Exception as error:  # noqa: BLE001 - a store is foreign code
                 self._lost = _store_error(error)
         if self._lost is not None:
-            raise self._lost
+            raise _again(self._lost) from self._lost
 
     def _append_delta(self, delta: Delta, run: RunId) -> None:
         text = delta.delta if isinstance(delta, _Named) else delta.text
@@ -159,13 +166,13 @@ class Log:
         batch = self._batch
         if batch is None or batch.key != _key(delta) or batch.run != run or _full(batch, now):
             self._close_batch()
-            batch = self._batch = _Batch(run, delta, now)
+            batch = self._batch = _Batch(len(self._records), run, delta, now)
         batch.add(text)
 
     def _close_batch(self) -> None:
         if self._batch is not None:
-            batch, self._batch = self._batch, None
-            self._write(batch.event(), batch.run)
+            self._write(self._batch.event(), self._batch.run)
+            self._batch = None  # only now, so that a reader in another thread misses nothing
 
     def _write(self, event: Event, run: RunId) -> None:
         record = Record(len(self._records), self._clock.now_ms(), run, event)
@@ -193,6 +200,13 @@ def _store_error(error: Exception) -> StoreError:
     return lost
 
 
+def _again(error: StoreError) -> StoreError:
+    """Copy an error, whose traceback would grow each time that it is raised itself."""
+    copy = type(error).__new__(type(error), *error.args)
+    copy.__dict__.update(error.__dict__)
+    return copy
+
+
 class RunSink:
     """The log as one run sees it: every event is recorded, and shown to who watches."""
 
@@ -202,6 +216,10 @@ class RunSink:
         self, log: Log, run: RunId, watch: Callable[[RunEvent], None] | None = None
     ) -> None:
         self._log, self._watch, self.run = log, watch, run
+
+    @property
+    def artifacts(self) -> Mapping[str, ArtifactStored]:
+        return self._log.state.artifacts
 
     def emit(self, event: Event) -> None:
         self._log.append(event, self.run)

@@ -15,16 +15,18 @@ from dataclasses import dataclass, field
 import msgspec
 
 from a3s_code.errors import LimitReached
-from a3s_code.kernel.events import (
-    HistoryAppended,
-    ModelRetry,
-    TextDelta,
-    TurnEnd,
-    TurnStart,
-)
+from a3s_code.kernel.events import ModelRetry, TextDelta, TurnEnd, TurnStart
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.ledger import digest
-from a3s_code.kernel.messages import Conversation, Message, Text, ToolCall, ToolResult, Usage
+from a3s_code.kernel.messages import (
+    Conversation,
+    Message,
+    Text,
+    ToolCall,
+    ToolResult,
+    Usage,
+    with_own_ids,
+)
 from a3s_code.kernel.ports import (
     Compact,
     Inbox,
@@ -36,6 +38,7 @@ from a3s_code.kernel.ports import (
     Review,
     Sink,
 )
+from a3s_code.kernel.records import HistoryAppended
 from a3s_code.kernel.tool import Observation, failure
 
 
@@ -176,6 +179,7 @@ class Loop:
         listener = _Listener(self, turn)
         self.sink.emit(TurnStart(turn=turn))
         reply = await self.model.reply(request, listener)
+        reply = msgspec.structs.replace(reply, message=with_own_ids(reply.message))
         self.usage += reply.usage
         self.spoken.clear()
         self.sink.emit(TurnEnd(turn=turn, usage=reply.usage, stop=reply.stop))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -130,6 +131,33 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     @property
     def calls(self) -> tuple[ToolCall, ...]:
         return tuple(block for block in self.blocks if isinstance(block, ToolCall))
+
+
+def with_own_ids(message: Message) -> Message:
+    """
+    Give `message` with an id for each of its calls that no other one of them has.
+
+    Some models give calls of one answer the same id. Results are matched by id, so the
+    first call keeps it and the others get a number after it.
+    """
+    taken = {call.id for call in message.calls}
+    if len(taken) == len(message.calls):
+        return message
+    seen: set[str] = set()
+    blocks: list[Block] = []
+    for block in message.blocks:
+        if isinstance(block, ToolCall):
+            block = msgspec.structs.replace(block, id=_free(block.id, seen, taken))  # noqa: PLW2901 - the same call
+            seen.add(block.id)
+        blocks.append(block)
+    return Message(message.role, tuple(blocks))
+
+
+def _free(id_: str, seen: set[str], taken: set[str]) -> str:
+    if id_ not in seen:
+        return id_
+    numbered = (f"{id_}-{number}" for number in itertools.count(2))
+    return next(free for free in numbered if free not in seen | taken)
 
 
 def user(text: str, images: tuple[Attachment, ...] = ()) -> Message:

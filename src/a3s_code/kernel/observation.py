@@ -6,15 +6,15 @@ What the caller gets back is what stands in the log and what the model reads.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol, cast
 
-import msgspec
-
 from a3s_code.kernel.artifacts import Artifact, Artifacts, bounded
-from a3s_code.kernel.events import ArtifactEvicted, ArtifactStored, ToolEnd, TraceRecorded
+from a3s_code.kernel.events import ToolEnd
 from a3s_code.kernel.messages import JsonObject, ToolCall
 from a3s_code.kernel.ports import Redactor, Sink
+from a3s_code.kernel.records import ArtifactEvicted, ArtifactStored, TraceRecorded
 from a3s_code.kernel.tool import Observation
 
 MAX_OUTPUT_BYTES = 100 * 1024
@@ -44,14 +44,15 @@ def observe(
     """
     text = redact(observation.text, keeping.redactor)
     size = _size(text)
-    metadata = _redact_metadata(observation.metadata, keeping.redactor)
+    metadata = _redact_object(observation.metadata, keeping.redactor)
+    error_kind = _redact_object(observation.error_kind, keeping.redactor)
     uris: tuple[str, ...] = ()
     if size > MAX_OUTPUT_BYTES:
         text, artifact = _shorten(call.name, text, sink, keeping.artifacts)
         if artifact is not None:
             metadata = (metadata or {}) | {"artifact": _facts(artifact)}
             uris = (artifact.artifact_uri,)
-    observed = replace(observation, text=text, metadata=metadata)
+    observed = replace(observation, text=text, metadata=metadata, error_kind=error_kind)
     sink.emit(
         TraceRecorded(
             kind="tool_execution",
@@ -81,18 +82,18 @@ def redact(text: str, redactor: Redactor | None) -> str:
     return redactor.redact(text) if redactor is not None else text
 
 
-def _redact_metadata(metadata: JsonObject | None, redactor: Redactor | None) -> JsonObject | None:
-    if redactor is None or metadata is None:
-        return metadata
-    return cast("JsonObject", _redacted(msgspec.to_builtins(metadata), redactor))
+def _redact_object(given: JsonObject | None, redactor: Redactor | None) -> JsonObject | None:
+    if redactor is None or given is None:
+        return given
+    return cast("JsonObject", _redacted(given, redactor))
 
 
 def _redacted(value: object, redactor: Redactor) -> object:
     """Redact every text in plain JSON; keys are ours and stay."""
     if isinstance(value, str):
         return redactor.redact(value)
-    if isinstance(value, list):
-        return [_redacted(item, redactor) for item in cast("list[object]", value)]
+    if isinstance(value, list | tuple):
+        return [_redacted(item, redactor) for item in cast("Sequence[object]", value)]
     if isinstance(value, dict):
         pairs = cast("dict[str, object]", value).items()
         return {key: _redacted(item, redactor) for key, item in pairs}
@@ -101,7 +102,7 @@ def _redacted(value: object, redactor: Redactor) -> object:
 
 def _shorten(tool: str, text: str, sink: Sink, artifacts: Artifacts) -> tuple[str, Artifact | None]:
     """Cut `text` to head and tail, and keep the whole as an artifact where it fits."""
-    artifact, evicted = artifacts.put(tool, text, MAX_OUTPUT_BYTES)
+    artifact, evicted = artifacts.put(tool, text, MAX_OUTPUT_BYTES, sink.artifacts)
     for uri in evicted:
         sink.emit(ArtifactEvicted(uri=uri))
     if artifact is None:
@@ -145,7 +146,7 @@ def _for_event(metadata: JsonObject | None) -> JsonObject | None:
 def _short(value: object) -> object:
     if isinstance(value, str) and len(value) > MAX_EVENT_METADATA_CHARS:
         return f"[{len(value)} characters left out]"
-    if isinstance(value, list):
-        items = cast("list[object]", value)
+    if isinstance(value, list | tuple):
+        items = cast("Sequence[object]", value)
         return f"[{len(items)} items left out]" if len(items) > MAX_EVENT_METADATA_ITEMS else items
     return value

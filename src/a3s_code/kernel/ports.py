@@ -9,21 +9,15 @@ where they are wired together, in `api/assembly.py`, and by the conformance suit
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 import msgspec
 
-from a3s_code.kernel.events import (
-    Event,
-    ReasoningDelta,
-    Record,
-    SessionId,
-    TextDelta,
-    ToolInputDelta,
-)
+from a3s_code.kernel.events import ReasoningDelta, SessionId, TextDelta, ToolInputDelta
 from a3s_code.kernel.messages import Conversation, Message, ToolCall, Usage
+from a3s_code.kernel.records import ArtifactStored, Event, Record
 from a3s_code.kernel.tool import Effect, Observation, Resolved, Tool, ToolSet
 
 # Model
@@ -158,13 +152,17 @@ Decision: TypeAlias = Allow | Ask | Deny
 
 class Gate(Protocol):
     def decide(self, action: Action) -> Decision:
-        """Decide one action. Pure: the same action gets the same decision."""
+        """Decide one action. Pure: the same action gets the same decision. Raising denies."""
         ...
 
 
 class Approver(Protocol):
     async def approve(self, action: Action, ask: Ask) -> Allow | Deny:
-        """Settle an `Ask`. Nobody there to ask = Deny, with a reason that says so."""
+        """
+        Settle an `Ask`. Nobody there to ask = Deny, with a reason that says so.
+
+        An approver that raises denies.
+        """
         ...
 
 
@@ -184,7 +182,11 @@ class Hooks(Protocol):
 
 class Redactor(Protocol):
     def redact(self, text: str) -> str:
-        """Replace secrets. Linear time, idempotent. Applied once, where a value is recorded."""
+        """
+        Replace secrets. Linear time, idempotent. Applied once, where a value is recorded.
+
+        What a tool shows while it runs is redacted on the thread that the tool runs in.
+        """
         ...
 
 
@@ -201,10 +203,17 @@ class Dispatcher(Protocol):
 
 class Store(Protocol):
     """
-    Where sessions are kept. Users may bring their own.
+    Where sessions are kept. Users may bring their own; `a3s_code.testing.STORE_CHECKS` are
+    the promises below as checks that can be run on any store.
 
-    `append` hands records over in order and never waits; `barrier` waits until they are
-    durable. A store that failed once stays failed: it never acknowledges later records.
+    `append` and `put_blob` hand over in order and never wait; `barrier` waits until all that
+    was handed over is durable. Refused at the barrier are a record whose sequence is not the
+    next one of its session, and a blob that does not have the digest it was put under; from
+    then on nothing more of that session is taken until it is loaded or deleted. A store
+    whose medium failed stays failed: it never acknowledges later records.
+
+    After `close`, which may be called twice, `append`, `put_blob`, `barrier` and `delete`
+    raise StoreError.
     """
 
     def append(self, session: SessionId, record: Record) -> None: ...
@@ -214,7 +223,8 @@ class Store(Protocol):
         Return when everything appended for `session` is durable.
 
         Raises:
-            StoreError: it cannot be made so. Nothing later will be acknowledged either.
+            StoreError: it cannot be made so, or some of it was refused. Nothing later will
+                be acknowledged either.
         """
         ...
 
@@ -233,7 +243,10 @@ class Store(Protocol):
     async def delete(self, session: SessionId) -> None: ...
 
     def put_blob(self, session: SessionId, sha256: str, data: bytes) -> None:
-        """Keep `data` under its digest; durable at the next barrier."""
+        """
+        Keep `data` for `session`, under its SHA-256 in lower-case hex; durable at the next
+        barrier. It goes with the last session that has put it.
+        """
         ...
 
     async def get_blob(self, session: SessionId, sha256: str) -> bytes | None: ...
@@ -244,8 +257,13 @@ class Store(Protocol):
 class Sink(Protocol):
     """The one log, as the loop and the executor see it."""
 
+    @property
+    def artifacts(self) -> Mapping[str, ArtifactStored]:
+        """What the log says is kept, by URI, oldest first."""
+        ...
+
     def emit(self, event: Event) -> None:
-        """Append to the log and show it to who watches. Never waits."""
+        """Append to the log and show it to who watches. Never waits; the loop's thread only."""
         ...
 
     def put_blob(self, sha256: str, data: bytes) -> None:

@@ -13,29 +13,31 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from a3s_code.kernel.events import (
+    Delta,
+    ReasoningDelta,
+    RunEvent,
+    RunId,
+    TextDelta,
+    ToolInputDelta,
+    ToolOutputDelta,
+    TurnEnd,
+)
+from a3s_code.kernel.messages import Conversation, Usage
+from a3s_code.kernel.records import (
     ArtifactEvicted,
     ArtifactStored,
-    Delta,
     DeltaBatch,
     Event,
     HistoryAppended,
     HistoryReplaced,
     LogOnly,
     ModelSwitched,
-    ReasoningDelta,
     Record,
-    RunEvent,
-    RunId,
     RunStarted,
     RunStatusChanged,
     SessionOpened,
-    TextDelta,
     TokensSpent,
-    ToolInputDelta,
-    ToolOutputDelta,
-    TurnEnd,
 )
-from a3s_code.kernel.messages import Conversation, Usage
 
 RunStatus: TypeAlias = Literal[
     "created", "planning", "executing", "verifying", "completed", "failed", "cancelled"
@@ -48,7 +50,7 @@ class RunSnapshot(msgspec.Struct):
     Stable facts of one run.
 
     Attributes:
-        event_count: Of its stream events, those of its deltas counted singly.
+        event_count: Of its stream events that are written, those of its deltas counted singly.
 
     Source:
         A3S Code README 3.x, "Durable run state"; SPEC 4.1.
@@ -68,7 +70,7 @@ class RunSnapshot(msgspec.Struct):
 class SessionState:
     """
     Attributes:
-        opened: The first record of the log, or None before it.
+        opened: How the session was opened the last time; None before the first record.
         model: `provider/model` that answers now.
         runs: By id, oldest first.
         spent: Tokens of all runs by the model that answered.

@@ -26,6 +26,7 @@ import msgspec
 
 from a3s_code.errors import UsageError
 from a3s_code.kernel.messages import Attachment, JsonObject
+from a3s_code.kernel.plain import canonical
 
 
 class Effect(enum.Enum):
@@ -51,9 +52,10 @@ class Observation:
             artifact, so a tool hands over all of it.
         failed: The call did not do what it was asked; `text` says why.
         exit_code: 0 for success; a command's own status; 1 for any other failure.
-        metadata: Facts for the caller and for UIs; plain JSON. Never sent to the model.
+        metadata: Facts for the caller and for UIs. Never sent to the model.
         error_kind: Machine-readable failure, tagged with `type`: `not_found`,
             `invalid_argument`, `unsupported`, `timeout`, `version_conflict`, …
+            This and `metadata` are plain JSON; a call that returns anything else failed.
         images: Pictures for a model that can see.
     """
 
@@ -76,6 +78,12 @@ def failure(text: str, kind: str = "", *, exit_code: int = 1, **facts: Any) -> O
     """
     tagged: JsonObject | None = {"type": kind, **facts} if kind else None
     return Observation(text, failed=True, exit_code=exit_code, error_kind=tagged)
+
+
+def kind_of(error_kind: JsonObject | None) -> str | None:
+    """Give the `type` of a failure's `error_kind`; None when it has none."""
+    kind = error_kind.get("type") if error_kind else None
+    return kind if isinstance(kind, str) else None
 
 
 class Resolved(Protocol):
@@ -279,7 +287,8 @@ class ToolContext:
         target: What the tool's `path` argument resolved to; None for tools without one.
         search, processes: None when the workspace cannot do it; a tool that needs one
             names it in `needs` and is not offered without it.
-        emit_output: Shows a piece of output to who watches while the tool still runs.
+        emit_output: Shows a piece of output to who watches while the tool still runs. May
+            be called from any thread; `live.MAX_LIVE_CHARS` bounds what one call shows.
         call: Runs another tool.
         timeout_s: What is left for this call, when the session limits it.
     """
@@ -387,7 +396,7 @@ def tool(
 
 def _subject_field(field: str | None) -> SubjectOf:
     if field is None:
-        return lambda args: msgspec.json.encode(args, order="sorted").decode()
+        return lambda args: canonical(args).decode()
     return lambda args: str(getattr(args, field) or "")
 
 

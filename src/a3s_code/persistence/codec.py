@@ -21,7 +21,8 @@ from typing import get_args
 import msgspec
 
 from a3s_code.errors import StoreError
-from a3s_code.kernel.events import Event, Record, SessionId, tag_of
+from a3s_code.kernel.events import SessionId, tag_of
+from a3s_code.kernel.records import Event, Record
 
 GENESIS = bytes(32)
 """The hash before the first record."""

@@ -103,8 +103,16 @@ class GroupCommit(Generic[W]):
                 self._changed.notify()
 
     def refuse(self, session: SessionId, error: StoreError) -> None:
-        """Acknowledge nothing more of `session`, because of `error`."""
+        """
+        Acknowledge nothing more of `session`, because of `error`.
+
+        Raises:
+            StoreError: as `add`.
+        """
+        self._check_process()
         with self._changed:
+            if self._closed:
+                raise _closed()
             self._refused.setdefault(session, error)
 
     def accept(self, session: SessionId) -> None:
@@ -150,7 +158,7 @@ class GroupCommit(Generic[W]):
         Write what is queued and end the thread; further writes raise.
 
         Raises:
-            StoreError: something that was queued could not be written.
+            StoreError: the medium has failed, now or before.
         """
         self._check_process()
         with self._changed:

@@ -7,11 +7,13 @@ is closed or the process ends.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from a3s_code.errors import SessionNotFound, StoreError
-from a3s_code.kernel.events import Record, SessionId
-from a3s_code.persistence.refusal import not_next
+from a3s_code.kernel.events import SessionId
+from a3s_code.kernel.records import Record
+from a3s_code.persistence.refusal import not_its_digest, not_next
 
 
 class MemorySessionStore:
@@ -29,7 +31,7 @@ class MemorySessionStore:
     def __init__(self) -> None:
         self._logs: dict[SessionId, list[Record]] | None = {}
         self._blobs: dict[SessionId, dict[str, bytes]] = {}
-        self._refused: dict[SessionId, int] = {}
+        self._refused: dict[SessionId, StoreError] = {}
 
     def append(self, session: SessionId, record: Record) -> None:
         """
@@ -39,22 +41,24 @@ class MemorySessionStore:
             StoreError: the store was closed.
         """
         log = self._open_logs().setdefault(session, [])
-        if session not in self._refused and record.sequence == len(log):
+        if session in self._refused:
+            return
+        if record.sequence == len(log):
             log.append(record)
         else:
-            self._refused.setdefault(session, record.sequence)
+            self._refused[session] = not_next(session, record.sequence, len(log))
 
     async def barrier(self, session: SessionId) -> None:
         """
         Return at once.
 
         Raises:
-            StoreError: the store was closed, or a record of `session` was refused.
+            StoreError: the store was closed, or something of `session` was refused.
         """
-        log = self._open_logs().get(session, ())
+        self._open_logs()
         refused = self._refused.get(session)
         if refused is not None:
-            raise not_next(session, refused, len(log))
+            raise StoreError(refused.message, hint=refused.hint)
 
     async def load(self, session: SessionId) -> Sequence[Record]:
         """
@@ -84,8 +88,19 @@ class MemorySessionStore:
         self._refused.pop(session, None)
 
     def put_blob(self, session: SessionId, sha256: str, data: bytes) -> None:
+        """
+        Keep a blob. One that does not have the digest is refused at the barrier.
+
+        Raises:
+            StoreError: the store was closed.
+        """
         self._open_logs()
-        self._blobs.setdefault(session, {})[sha256] = data
+        if session in self._refused:
+            return
+        if hashlib.sha256(data).hexdigest() == sha256:
+            self._blobs.setdefault(session, {})[sha256] = data
+        else:
+            self._refused[session] = not_its_digest(session, sha256)
 
     async def get_blob(self, session: SessionId, sha256: str) -> bytes | None:
         """Give what `session` itself has put under this digest."""

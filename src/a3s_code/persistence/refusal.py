@@ -1,4 +1,4 @@
-"""Why a store does not add a record: the words that all stores use."""
+"""Why a store does not take a record or a blob: the words that all stores use."""
 
 from __future__ import annotations
 
@@ -17,4 +17,12 @@ def not_next(session: SessionId, sequence: int, expected: int) -> StoreError:
     return StoreError(
         f"Record {sequence} of session {session!r} cannot be added: {expected} would be the next.",
         hint=hint,
+    )
+
+
+def not_its_digest(session: SessionId, sha256: str) -> StoreError:
+    """Refuse a blob that was put under a digest that is not its own."""
+    return StoreError(
+        f"A blob of session {session!r} does not have the digest {sha256!r}.",
+        hint="give the SHA-256 of the data in lower-case hex",
     )

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from a3s_code.errors import SessionNotFound, StoreError
-from a3s_code.kernel.events import Record, SessionId
+from a3s_code.kernel.events import SessionId
+from a3s_code.kernel.records import Record
 from a3s_code.persistence.codec import encode
 from a3s_code.persistence.sqlite_tables import (
     DropSession,
@@ -130,6 +131,8 @@ class FileSessionStore:
         Raises:
             StoreError: it could not be deleted.
         """
+        # What is still on its way must not be refused after we have accepted the session again.
+        await self._writer.handled(session)
         self._writer.accept(session)
         self._writer.add(session, DropSession())
         await self._writer.durable(session)
@@ -159,7 +162,8 @@ class FileSessionStore:
         Write what is queued, and let go of the file.
 
         Raises:
-            StoreError: something that was queued could not be written.
+            StoreError: the file could not be written. That a record or a blob was refused
+                is told by the barrier of its session alone.
         """
         await self._writer.close()
 

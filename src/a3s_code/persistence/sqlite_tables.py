@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from a3s_code.errors import SessionNotFound, StoreError
-from a3s_code.kernel.events import Record, SessionId
+from a3s_code.kernel.events import SessionId
+from a3s_code.kernel.records import Record
 from a3s_code.persistence.codec import GENESIS, link, read_chain
-from a3s_code.persistence.refusal import not_next
+from a3s_code.persistence.refusal import not_its_digest, not_next
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -102,7 +103,8 @@ def write_all(
         except StoreError as error:
             refused[session] = error
         except UnicodeEncodeError as error:
-            refused[session] = StoreError(f"An id in {session!r} is no text: {error.reason}.")
+            said = f"An id in session {session!r} is no text: {error.reason}."
+            refused[session] = StoreError(said, hint="use ids that UTF-8 can write")
     transaction.flush()
     return refused
 
@@ -154,10 +156,7 @@ class _Transaction:
 
     def _keep_blob(self, session: SessionId, sha256: str, data: bytes) -> None:
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise StoreError(
-                f"A blob of session {session!r} does not have the digest {sha256!r}.",
-                hint="give the SHA-256 of the data in lower-case hex",
-            )
+            raise not_its_digest(session, sha256)
         self._connection.execute(
             "INSERT INTO blobs VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (sha256, len(data), data)
         )

@@ -1,5 +1,6 @@
 """
-What tests of programs with agents need: scripted models, in process and over HTTP.
+What tests of programs with agents need: scripted models, in process and over HTTP, and
+checks of what a port promises.
 
     from a3s_code import Agent
     from a3s_code.testing import Script, ScriptedServer, calls, says
@@ -9,6 +10,7 @@ What tests of programs with agents need: scripted models, in process and over HT
         assert session.send("What is here?").text == "Two files."
 
 `Scripted` plays the same turns without a socket, as the option `llm_client`.
+`STORE_CHECKS` are what every session store promises; `store_conformance` shows their use.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 from a3s_code.testing.script import Asked, Pattern, Playback, Rule, Script, When, on
 from a3s_code.testing.scripted import Scripted
 from a3s_code.testing.server import Request, ScriptedServer
+from a3s_code.testing.store_conformance import STORE_CHECKS, StoreCheck, StoreFactory
 from a3s_code.testing.turn import (
     ONLY_TOOL,
     Call,
@@ -32,6 +35,7 @@ from a3s_code.testing.turn import (
 
 __all__ = [
     "ONLY_TOOL",
+    "STORE_CHECKS",
     "Asked",
     "Call",
     "Fault",
@@ -43,6 +47,8 @@ __all__ = [
     "Script",
     "Scripted",
     "ScriptedServer",
+    "StoreCheck",
+    "StoreFactory",
     "Turn",
     "When",
     "breaks",

@@ -8,6 +8,7 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 import msgspec
 
@@ -66,7 +67,7 @@ class OpenAIWire:
         return Asked(
             system="\n".join(system),
             users=tuple(text_of(message.content) for message in talk if message.role == "user"),
-            last=text_of(talk[-1].content) if talk else "",
+            last=_last(talk),
             tools=tuple(tool.function.name for tool in given.tools or ()),
             forced_tool=choice.function.name if isinstance(choice, _Tool) else None,
             tool_results=sum(message.role == "tool" for message in talk),
@@ -112,6 +113,13 @@ class OpenAIWire:
     def error(self, status: int, message: str) -> JsonObject:
         kind = "server_error" if status >= 500 else "invalid_request_error"  # noqa: PLR2004 - HTTP
         return {"error": {"message": message, "type": kind, "param": None, "code": None}}
+
+
+def _last(talk: list[_Message]) -> str:
+    """Give the text of the last message. The results of one turn are a message for each here."""
+    results = list(takewhile(lambda message: message.role == "tool", reversed(talk)))
+    texts = [text_of(message.content) for message in reversed(results or talk[-1:])]
+    return "\n".join(text for text in texts if text)
 
 
 class _Frames:

@@ -35,7 +35,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         users: What the user said, a text for each message; results of tools are not in it.
-        last: Text of the last message, results of tools included.
+        last: Text of the last message; results of tools are in it, a line or more each. In
+            Chat Completions images of results are a message of the user after them.
         tool_results: How many results of tools the conversation holds.
         body: The whole request as JSON.
     """

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from http import HTTPStatus
 
 import msgspec
 
-from a3s_code.errors import ContextOverflow, ModelError, ModelRefused, ModelUnavailable
 from a3s_code.kernel.clock import Clock, SystemClock
 from a3s_code.kernel.events import ReasoningDelta, TextDelta, ToolInputDelta
 from a3s_code.kernel.messages import (
@@ -22,36 +20,24 @@ from a3s_code.kernel.messages import (
     Usage,
 )
 from a3s_code.kernel.ports import ModelDelta, ModelRequest, Reply, ReplyListener
+from a3s_code.testing.failures import broken, refused
 from a3s_code.testing.script import USAGE, Asked, Playback, Rule, Script
 from a3s_code.testing.turn import Call, Fault, Refusal, Turn
 
 HANG_S = 600.0
 """A request without a deadline is left hanging for this long."""
 
-_WORTH_ANOTHER_TRY = (
-    HTTPStatus.REQUEST_TIMEOUT,
-    HTTPStatus.CONFLICT,
-    HTTPStatus.TOO_MANY_REQUESTS,
-)
-_KINDS = {
-    Fault.RESET: "transport",
-    Fault.RESET_MID: "transport",
-    Fault.TRUNCATE: "truncated",
-    Fault.NO_DONE: "truncated",
-    Fault.EMPTY: "empty",
-    Fault.BAD_JSON: "protocol",
-    Fault.BAD_SSE: "protocol",
-    Fault.HANG: "timeout",
-    Fault.HANG_MID: "timeout",
-}
+_STOPS = ("length", "refusal", "content_filter")
+"""What a model may stop for, other than its answer being whole."""
 
 
 class Scripted:
     """
     Answers with `turns`, one a request, without a socket.
 
-    Failures are raised as a provider's adapter raises them after its last attempt: a
-    refusal by its status, everything else as `ModelUnavailable`.
+    A turn means what it means over HTTP; failures are raised as a provider's adapter raises
+    them after its last attempt. There is no wire, so a turn is taken as it is where the two
+    wires differ: see `Turn.stop`.
 
     Args:
         rules, default, usage: As in `Script`.
@@ -98,24 +84,25 @@ class Scripted:
         if turn.delay_s:
             await self._clock.sleep(turn.delay_s)
         if isinstance(turn.failure, Refusal):
-            raise _refused(turn.failure)
+            raise refused(turn.failure)
         deltas = _deltas(turn)
         if turn.failure is not None:
             deltas = _before(turn.failure, deltas)
         for delta in deltas:
-            listener.delta(delta)
+            if not _is_empty(delta):
+                listener.delta(delta)
             if turn.piece_delay_s:
                 await self._clock.sleep(turn.piece_delay_s)
         if turn.failure is not None:
             await self._fail(turn.failure, request.deadline)
         meta: dict[str, str | int] = {"request_model": self._ref, "attempts": 1}
-        return Reply(_message(turn), turn.usage or Usage(), turn.stopped_by, meta)
+        return Reply(_message(turn), turn.usage or Usage(), _stop(turn), meta)
 
     async def _fail(self, fault: Fault, deadline: float | None) -> None:
         if fault in (Fault.HANG, Fault.HANG_MID):
             left = HANG_S if deadline is None else deadline - self._clock.monotonic()
             await self._clock.sleep(max(0.0, left))
-        raise ModelUnavailable(f"The script broke the answer: {fault}.", kind=_KINDS[fault])
+        raise broken(fault)
 
 
 def _asked(request: ModelRequest, ref: str) -> Asked:
@@ -137,7 +124,7 @@ def _asked(request: ModelRequest, ref: str) -> Asked:
 
 def _text(message: Message) -> str:
     results = [block.content for block in message.blocks if isinstance(block, ToolResult)]
-    return "\n".join([message.text, *results]) if results else message.text
+    return "\n".join(text for text in (message.text, *results) if text)
 
 
 def _deltas(turn: Turn) -> list[ModelDelta]:
@@ -147,6 +134,10 @@ def _deltas(turn: Turn) -> list[ModelDelta]:
         ToolInputDelta(id=call.id, delta=piece) for call in turn.calls for piece in call.deltas
     ]
     return [*thinking, *text, *arguments]
+
+
+def _is_empty(delta: ModelDelta) -> bool:
+    return not (delta.delta if isinstance(delta, ToolInputDelta) else delta.text)
 
 
 def _before(fault: Fault, deltas: list[ModelDelta]) -> list[ModelDelta]:
@@ -162,25 +153,23 @@ def _message(turn: Turn) -> Message:
         blocks.append(Thinking(turn.thinking))
     if turn.text:
         blocks.append(Text(turn.text))
-    blocks.extend(_tool_call(call) for call in turn.calls)
+    cut = turn.calls[-1] if turn.calls and turn.stopped_by == "length" else None
+    blocks.extend(_tool_call(call, is_cut=call is cut) for call in turn.calls)
     return Message("assistant", tuple(blocks))
 
 
-def _tool_call(call: Call) -> ToolCall:
+def _tool_call(call: Call, *, is_cut: bool) -> ToolCall:
+    """Read the arguments; there are none where there is no text, unless it was cut off."""
+    if not call.arguments.strip() and not is_cut:
+        return ToolCall(call.id, call.name, {})
     try:
         return ToolCall(call.id, call.name, msgspec.json.decode(call.arguments, type=JsonObject))
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return ToolCall(call.id, call.name, {}, malformed=call.arguments)
 
 
-def _refused(refusal: Refusal) -> ModelError:
-    status = refusal.status
-    message = f"The script refused with status {status}."
-    if "context_length_exceeded" in str(refusal.body):
-        return ContextOverflow(message, kind="context_length", status=status)
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return ModelUnavailable(message, kind="rate_limit", status=status)
-    if status in _WORTH_ANOTHER_TRY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return ModelUnavailable(message, kind="server", status=status)
-    kinds = {401: "auth", 402: "quota", 403: "permission", 404: "not_found", 413: "too_large"}
-    return ModelRefused(message, kind=kinds.get(status, "bad_request"), status=status)
+def _stop(turn: Turn) -> str:
+    """Say why the model stopped, in the words of `kernel.ports.Reply`."""
+    if turn.stopped_by in _STOPS:
+        return turn.stopped_by
+    return "tool_calls" if turn.calls else "end"

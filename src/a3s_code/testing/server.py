@@ -31,6 +31,7 @@ from a3s_code.testing.wire import Wire
 
 START_S = 10.0
 CLOSE_S = 5.0
+_ACCEPT_ROUNDS = 3  # of the loop, until a connection on its way has its task
 
 _WIRES: dict[str, Wire] = {openai_wire.PATH: OpenAIWire(), anthropic_wire.PATH: AnthropicWire()}
 
@@ -161,14 +162,22 @@ class ScriptedServer:
         self._started.set_result((asyncio.get_running_loop(), stop, port))
         await stop.wait()
         server.close()
+        for _ in range(_ACCEPT_ROUNDS):
+            await asyncio.sleep(0)
         for connection in self._connections:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._attend(Connection(reader, writer)))
+        connection = Connection(reader, writer)
+        task = asyncio.create_task(self._attend(connection))
         self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            connection.close()  # here, since a task may be cancelled before it begins
+            self._connections.discard(task)
+
+        task.add_done_callback(ended)
 
     async def _attend(self, connection: Connection) -> None:
         try:
@@ -177,8 +186,6 @@ class ScriptedServer:
                     return
         except ConnectionError:
             pass  # The client went away in the middle of its answer.
-        finally:
-            connection.close()
 
     async def _answer(self, connection: Connection, incoming: Incoming) -> bool:
         """Answer one request. False when the connection cannot go on after it."""

@@ -2,9 +2,9 @@
 What every session store promises, as checks that you can run on your own.
 
     import pytest
-    from a3s_code.testing.store_conformance import CHECKS
+    from a3s_code.testing import STORE_CHECKS
 
-    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+    @pytest.mark.parametrize("check", STORE_CHECKS, ids=lambda check: check.__name__)
     async def test_my_store_keeps_the_promises_of_a_store(check):
         await check(MyStore)
 
@@ -25,26 +25,19 @@ from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 from a3s_code.errors import SessionNotFound, StoreError
-from a3s_code.kernel.events import (
-    HistoryAppended,
-    Record,
-    RunId,
-    SessionId,
-    SessionOpened,
-    TextDelta,
-    ToolEnd,
-)
+from a3s_code.kernel.events import RunId, SessionId, TextDelta, ToolEnd
 from a3s_code.kernel.messages import Attachment, Message, Text, ToolCall, user
 from a3s_code.kernel.ports import Store
+from a3s_code.kernel.records import HistoryAppended, Record, SessionOpened
 
-Factory: TypeAlias = Callable[[], Store]
-Check: TypeAlias = Callable[[Factory], Awaitable[None]]
+StoreFactory: TypeAlias = Callable[[], Store]
+StoreCheck: TypeAlias = Callable[[StoreFactory], Awaitable[None]]
 
 ONE, OTHER = SessionId("one"), SessionId("../other session\n'; DROP TABLE sessions; --\0\U0001f980")
 
 
 @asynccontextmanager
-async def _open(factory: Factory) -> AsyncGenerator[Store]:
+async def _open(factory: StoreFactory) -> AsyncGenerator[Store]:
     store = factory()
     try:
         yield store
@@ -76,7 +69,7 @@ async def _raises(kind: type[StoreError], awaitable: Awaitable[object], what: st
     raise AssertionError(f"{what} must raise {kind.__name__}")
 
 
-async def a_log_is_loaded_as_it_was_appended(factory: Factory) -> None:
+async def a_log_is_loaded_as_it_was_appended(factory: StoreFactory) -> None:
     async with _open(factory) as store:
         records = log_of(500)
         await _store(store, ONE, records)
@@ -85,7 +78,7 @@ async def a_log_is_loaded_as_it_was_appended(factory: Factory) -> None:
         assert list(await store.load(ONE)) == records, "the second load differs from the first"
 
 
-async def every_kind_of_value_comes_back(factory: Factory) -> None:
+async def every_kind_of_value_comes_back(factory: StoreFactory) -> None:
     picture = Attachment.png(bytes(range(256)))
     blocks = (picture, Text("a\0\u2028\U0001f980"), ToolCall("c", "f", {"b": 1, "a": [None, 1.5]}))
     events = (
@@ -100,7 +93,7 @@ async def every_kind_of_value_comes_back(factory: Factory) -> None:
         assert list(await store.load(ONE)) == records, "a value was changed"
 
 
-async def a_load_sees_what_was_appended_before_it(factory: Factory) -> None:
+async def a_load_sees_what_was_appended_before_it(factory: StoreFactory) -> None:
     async with _open(factory) as store:
         records = log_of(20)
         for record in records:
@@ -109,7 +102,7 @@ async def a_load_sees_what_was_appended_before_it(factory: Factory) -> None:
         assert list(await store.load(ONE)) == records, "load did not wait for the appends"
 
 
-async def a_loaded_log_does_not_change(factory: Factory) -> None:
+async def a_loaded_log_does_not_change(factory: StoreFactory) -> None:
     async with _open(factory) as store:
         *before, last = log_of(3)
         await _store(store, ONE, before)
@@ -119,7 +112,7 @@ async def a_loaded_log_does_not_change(factory: Factory) -> None:
         assert list(loaded) == before, "what load returned was changed by an append"
 
 
-async def a_log_goes_on_after_a_load(factory: Factory) -> None:
+async def a_log_goes_on_after_a_load(factory: StoreFactory) -> None:
     async with _open(factory) as store:
         records = log_of(6)
         await _store(store, ONE, records[:3])
@@ -129,15 +122,18 @@ async def a_log_goes_on_after_a_load(factory: Factory) -> None:
         assert list(await store.load(ONE)) == records, "the log does not go on where it was"
 
 
-async def a_barrier_with_nothing_to_wait_for_returns(factory: Factory) -> None:
+async def a_barrier_with_nothing_to_wait_for_returns(factory: StoreFactory) -> None:
     async with _open(factory) as store:
-        await store.barrier(ONE)
-        await _store(store, ONE, log_of(2))
-        await store.barrier(ONE)
-        await store.barrier(OTHER)
+        try:
+            await store.barrier(ONE)
+            await _store(store, ONE, log_of(2))
+            await store.barrier(ONE)
+            await store.barrier(OTHER)
+        except StoreError as error:
+            raise AssertionError("a barrier with nothing to wait for must return") from error
 
 
-async def sessions_do_not_see_each_other(factory: Factory) -> None:
+async def sessions_do_not_see_each_other(factory: StoreFactory) -> None:
     async with _open(factory) as store:
         mine, others = log_of(5, "mine"), log_of(7, "others'")
         for pair in zip(mine, others, strict=False):
@@ -151,7 +147,7 @@ async def sessions_do_not_see_each_other(factory: Factory) -> None:
         assert sorted(await store.sessions()) == sorted([ONE, OTHER]), "sessions() is wrong"
 
 
-async def many_sessions_at_once_all_keep_their_order(factory: Factory) -> None:
+async def many_sessions_at_once_all_keep_their_order(factory: StoreFactory) -> None:
     async with _open(factory) as store:
 
         async def write(session: SessionId) -> None:
@@ -165,7 +161,7 @@ async def many_sessions_at_once_all_keep_their_order(factory: Factory) -> None:
             assert list(await store.load(name)) == log_of(10, name), f"{name} is not in order"
 
 
-async def an_unknown_session_is_not_found(factory: Factory) -> None:
+async def an_unknown_session_is_not_found(factory: StoreFactory) -> None:
     async with _open(factory) as store:
         await _raises(SessionNotFound, store.load(ONE), "loading an unknown session")
         assert list(await store.sessions()) == [], "an empty store lists sessions"
@@ -173,7 +169,7 @@ async def an_unknown_session_is_not_found(factory: Factory) -> None:
         await _raises(SessionNotFound, store.load(OTHER), "loading an unknown session")
 
 
-async def a_deleted_session_is_gone_and_may_begin_anew(factory: Factory) -> None:
+async def a_deleted_session_is_gone_and_may_begin_anew(factory: StoreFactory) -> None:
     async with _open(factory) as store:
         await _store(store, ONE, log_of(5))
         await _store(store, OTHER, log_of(2))
@@ -186,7 +182,7 @@ async def a_deleted_session_is_gone_and_may_begin_anew(factory: Factory) -> None
         assert list(await store.load(ONE)) == log_of(3, "new"), "the new session is not as written"
 
 
-async def a_sequence_that_is_taken_is_refused(factory: Factory) -> None:
+async def a_sequence_that_is_taken_is_refused(factory: StoreFactory) -> None:
     async with _open(factory) as store:
         records = log_of(4)
         await _store(store, ONE, records)
@@ -200,7 +196,7 @@ async def a_sequence_that_is_taken_is_refused(factory: Factory) -> None:
         assert list(await store.load(ONE)) == log_of(5), "who loaded the log may not go on"
 
 
-async def a_gap_is_refused(factory: Factory) -> None:
+async def a_gap_is_refused(factory: StoreFactory) -> None:
     async with _open(factory) as store:
         records = log_of(5)
         await _store(store, ONE, records[:2])
@@ -210,7 +206,7 @@ async def a_gap_is_refused(factory: Factory) -> None:
         assert list(await store.load(ONE)) == records[:2], "the log has a gap"
 
 
-async def a_blob_belongs_to_the_session_that_put_it(factory: Factory) -> None:
+async def a_blob_belongs_to_the_session_that_put_it(factory: StoreFactory) -> None:
     data = bytes(range(256)) * 1000
     sha256 = hashlib.sha256(data).hexdigest()
     async with _open(factory) as store:
@@ -225,7 +221,7 @@ async def a_blob_belongs_to_the_session_that_put_it(factory: Factory) -> None:
         assert await store.get_blob(OTHER, sha256) is None, "another session can read the blob"
 
 
-async def a_blob_goes_with_the_last_session_that_has_it(factory: Factory) -> None:
+async def a_blob_goes_with_the_last_session_that_has_it(factory: StoreFactory) -> None:
     data, empty = b"shared", b""
     sha256 = hashlib.sha256(data).hexdigest()
     async with _open(factory) as store:
@@ -242,19 +238,55 @@ async def a_blob_goes_with_the_last_session_that_has_it(factory: Factory) -> Non
         assert await store.get_blob(OTHER, sha256) is None, "a deleted session still has a blob"
 
 
-async def a_closed_store_refuses_records(factory: Factory) -> None:
+async def a_blob_with_another_digest_is_refused(factory: StoreFactory) -> None:
+    digest_of_good = hashlib.sha256(b"good").hexdigest()
+    for wrong in ("0" * 64, digest_of_good, hashlib.sha256(b"poison").hexdigest().upper()):
+        async with _open(factory) as store:
+            await _store(store, ONE, log_of(1))
+            store.put_blob(ONE, wrong, b"poison")
+            store.append(ONE, log_of(2)[1])
+            store.put_blob(ONE, digest_of_good, b"good")
+
+            await _raises(StoreError, store.barrier(ONE), "a blob with another digest")
+            assert await store.get_blob(ONE, wrong) is None, "a refused blob can be read"
+            assert await store.get_blob(ONE, digest_of_good) is None, "a blob after it is kept"
+            assert list(await store.load(ONE)) == log_of(1), "a record after a refused blob is kept"
+            store.put_blob(ONE, digest_of_good, b"good")
+            await store.barrier(ONE)
+            assert await store.get_blob(ONE, digest_of_good) == b"good", "a blob is missing"
+
+
+async def a_blob_alone_makes_no_session(factory: StoreFactory) -> None:
+    async with _open(factory) as store:
+        store.put_blob(ONE, hashlib.sha256(b"data").hexdigest(), b"data")
+        await store.barrier(ONE)
+
+        assert list(await store.sessions()) == [], "a session without a record is listed"
+        await _raises(SessionNotFound, store.load(ONE), "loading a session without a record")
+        await _store(store, ONE, log_of(2))
+        assert list(await store.load(ONE)) == log_of(2), "the session cannot begin"
+
+
+async def a_closed_store_takes_nothing(factory: StoreFactory) -> None:
     store = factory()
     await _store(store, ONE, log_of(2))
     await store.close()
     await store.close()
-    try:
-        store.append(ONE, log_of(3)[2])
-    except StoreError:
-        return
-    raise AssertionError("append to a closed store must raise StoreError")
+    blob = hashlib.sha256(b"data").hexdigest()
+    for name, call in (
+        ("append", lambda: store.append(ONE, log_of(3)[2])),
+        ("put_blob", lambda: store.put_blob(ONE, blob, b"data")),
+    ):
+        try:
+            call()
+        except StoreError:
+            continue
+        raise AssertionError(f"{name} on a closed store must raise StoreError")
+    await _raises(StoreError, store.barrier(ONE), "a barrier of a closed store")
+    await _raises(StoreError, store.delete(ONE), "deleting from a closed store")
 
 
-CHECKS: tuple[Check, ...] = (
+STORE_CHECKS: tuple[StoreCheck, ...] = (
     a_log_is_loaded_as_it_was_appended,
     every_kind_of_value_comes_back,
     a_load_sees_what_was_appended_before_it,
@@ -269,5 +301,7 @@ CHECKS: tuple[Check, ...] = (
     a_gap_is_refused,
     a_blob_belongs_to_the_session_that_put_it,
     a_blob_goes_with_the_last_session_that_has_it,
-    a_closed_store_refuses_records,
+    a_blob_with_another_digest_is_refused,
+    a_blob_alone_makes_no_session,
+    a_closed_store_takes_nothing,
 )

@@ -99,7 +99,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
         thinking: Comes before the text.
         usage: None = that of the script.
         stop: `end`, `tool_calls`, `length`, `refusal` or `content_filter`; empty = as the
-            calls have it. Another text goes out as it is.
+            calls have it. Messages has no word for `content_filter` and says `refusal`.
+            Another text goes out as it is; adapters take one they do not know for the end.
         delay_s: Before the first byte.
         piece_delay_s: After each delta.
         failure: In place of the answer, or in the middle of it.

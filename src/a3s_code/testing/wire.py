@@ -24,11 +24,16 @@ class Part(msgspec.Struct):
 
 
 def text_of(content: str | Sequence[Part] | None) -> str:
-    """Join the texts of a content, those inside results of tools included."""
+    """Join the texts of a content; each result of a tool in it has lines of its own."""
     if content is None or isinstance(content, str):
         return content or ""
-    texts = (part.text or text_of(part.content) for part in content)
-    return "\n".join(text for text in texts if text)
+    lines = [""]
+    for part in content:
+        if part.content is None:
+            lines[-1] += part.text or ""
+        else:
+            lines += [text_of(part.content), ""]
+    return "\n".join(line for line in lines if line)
 
 
 class Frame(NamedTuple):

@@ -1,0 +1,177 @@
+"""
+What kinds of values options take: the border where a wrong one is refused.
+
+None is not looked at: it means that an option was not given.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, cast
+
+from a3s_code.api.options import InlineSkill
+from a3s_code.delegation.agents import AutoDelegationConfig, WorkerAgentSpec
+from a3s_code.errors import InvalidType, InvalidValue
+from a3s_code.harness.confirm import ConfirmationPolicy
+from a3s_code.harness.policy import PermissionPolicy
+from a3s_code.harness.prompt import SystemPromptSlots
+from a3s_code.kernel.artifacts import ArtifactStoreLimits
+from a3s_code.lanes.queue import SessionQueueConfig
+
+_BOOLS = (
+    "auto_compact",
+    "auto_parallel",
+    "auto_save",
+    "builtin_skills",
+    "continuation_enabled",
+    "default_security",
+    "enforce_active_skill_tool_restrictions",
+    "goal_tracking",
+    "manual_delegation_enabled",
+    "permissive",
+    "planning",
+)
+_LEAST = {
+    "budget_guard_timeout_ms": 1,
+    "circuit_breaker_threshold": 1,
+    "duplicate_tool_call_threshold": 2,
+    "llm_api_timeout_ms": 1,
+    "max_context_tokens": 1,
+    "max_continuation_turns": 0,
+    "max_execution_time_ms": 1,
+    "max_parallel_tasks": 1,
+    "max_parse_retries": 0,
+    "max_tool_rounds": 1,
+    "thinking_budget": 1,
+    "tool_timeout_ms": 1,
+}
+"""Whole numbers, and the least of each that is accepted."""
+
+_LISTS: dict[str, tuple[type, ...]] = {
+    "agent_dirs": (str, os.PathLike),
+    "inline_skills": (InlineSkill,),
+    "skill_dirs": (str, os.PathLike),
+    "worker_agents": (WorkerAgentSpec,),
+}
+"""Options that are lists, and what may be in them."""
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(_BOOLS, (bool,)),
+    **dict.fromkeys(_LEAST, (int,)),
+    **dict.fromkeys(_LISTS, (list, tuple)),
+    **dict.fromkeys(("auto_compact_threshold", "temperature"), (int, float)),
+    **dict.fromkeys(
+        (
+            "agent_template_id",
+            "correlation_id",
+            "extra",
+            "guidelines",
+            "model",
+            "planning_mode",
+            "principal",
+            "response_style",
+            "role",
+            "session_id",
+            "tenant_id",
+        ),
+        (str,),
+    ),
+    **dict.fromkeys(
+        ("file_memory", "file_session_store", "fs_context", "memory_dir", "skills_from_dir"),
+        (str, os.PathLike),
+    ),
+    "artifact_store_limits": (ArtifactStoreLimits,),
+    "auto_delegation": (AutoDelegationConfig,),
+    "command_env": (Mapping,),
+    "confirmation_policy": (ConfirmationPolicy,),
+    "permission_policy": (PermissionPolicy,),
+    "prompt_slots": (SystemPromptSlots,),
+    "queue_config": (SessionQueueConfig,),
+    "tools": (list, tuple),
+}
+
+_FOREIGN = {
+    "session_store": ("append", "barrier", "load", "sessions", "delete", "put_blob", "get_blob"),
+    "llm_client": ("ref", "context_window", "reply"),
+    "confirmation_manager": ("approve",),
+}
+"""Options that take objects of the caller's own, and what these must have."""
+
+MAX_TEMPERATURE = 2
+
+
+def check(given: Mapping[str, Any]) -> None:
+    """
+    Refuse values of a wrong kind, or outside what is accepted.
+
+    Args:
+        given: Options by their newest names.
+
+    Raises:
+        InvalidType, InvalidValue: names the option, and what it takes.
+    """
+    for name, value in given.items():
+        if value is None:
+            continue
+        kinds = _KINDS.get(name)
+        if kinds is not None and not _is(value, kinds):
+            raise _wrong(name, value, kinds)
+        if name in _LEAST and value < _LEAST[name]:
+            raise InvalidValue(f"{name} is {value}.", hint=f"give at least {_LEAST[name]}")
+        if name in _LISTS:
+            _check_items(name, value)
+        if name in _FOREIGN:
+            _check_foreign(name, value)
+        if name in _ALONE:
+            _ALONE[name](value)
+
+
+def _is(value: object, kinds: tuple[type, ...]) -> bool:
+    """Say whether a value is of one of these kinds; True and False are no numbers."""
+    return isinstance(value, kinds) and (type(value) is not bool or bool in kinds)
+
+
+def _check_items(name: str, items: list[object] | tuple[object, ...]) -> None:
+    for at, item in enumerate(items):
+        if not _is(item, _LISTS[name]):
+            raise _wrong(f"{name}[{at}]", item, _LISTS[name])
+    if name == "worker_agents":
+        for worker in cast("tuple[WorkerAgentSpec, ...]", items):
+            worker.validate()
+
+
+def _check_foreign(name: str, value: object) -> None:
+    absent = [method for method in _FOREIGN[name] if not hasattr(value, method)]
+    if absent:
+        raise InvalidType(
+            f"{name} is a {type(value).__name__} without {', '.join(absent)}.",
+            hint="see docs/extension-points.md for its port",
+        )
+
+
+def _check_temperature(value: float) -> None:
+    if not 0 <= value <= MAX_TEMPERATURE:
+        hint = f"give a number from 0 to {MAX_TEMPERATURE}"
+        raise InvalidValue(f"temperature is {value}.", hint=hint)
+
+
+def _check_slots(slots: SystemPromptSlots) -> None:
+    for field in slots.__struct_fields__:
+        text: object = getattr(slots, field)
+        if text is not None and not isinstance(text, str):
+            raise _wrong(f"prompt_slots.{field}", text, (str,))
+
+
+_ALONE = {
+    "confirmation_policy": ConfirmationPolicy.validate,
+    "prompt_slots": _check_slots,
+    "queue_config": SessionQueueConfig.validate,
+    "temperature": _check_temperature,
+}
+"""Options with a check of their own."""
+
+
+def _wrong(name: str, value: object, kinds: tuple[type, ...]) -> InvalidType:
+    wanted = " or ".join(kind.__name__ for kind in kinds)
+    return InvalidType(f"{name} is a {type(value).__name__}, not {wanted}.")

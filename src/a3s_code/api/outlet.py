@@ -1,0 +1,62 @@
+"""Where the works of a session tell what happens: the log, until the session is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from a3s_code.errors import SessionClosed
+from a3s_code.kernel.events import RunEvent, RunId
+from a3s_code.kernel.log import SESSION, Log, RunSink
+from a3s_code.kernel.records import Event
+
+Watch = Callable[[RunEvent], None]
+
+
+class Seal:
+    """Set on the log of a session when it is closed: nothing is appended after that."""
+
+    __slots__ = ("_is_set",)
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def set(self) -> None:
+        self._is_set = True
+
+    def check(self) -> None:
+        """
+        Raises:
+            SessionClosed: the log is closed; a work that still goes on ends here.
+        """
+        if self._is_set:
+            raise SessionClosed("The session was closed while this went on.")
+
+
+class Outlet(RunSink):
+    """The sink of one work."""
+
+    __slots__ = ("_seal",)
+
+    def __init__(
+        self, log: Log, seal: Seal, run: RunId = SESSION, watch: Watch | None = None
+    ) -> None:
+        super().__init__(log, run, watch)
+        self._seal = seal
+
+    def emit(self, event: Event) -> None:
+        self._seal.check()
+        super().emit(event)
+
+    def record(self, event: RunEvent) -> None:
+        """Record an event without showing it yet."""
+        self._seal.check()
+        self._log.append(event, self.run)
+
+    def show(self, event: RunEvent) -> None:
+        """Show an event that is recorded already."""
+        if self._watch is not None:
+            self._watch(event)
+
+    def put_blob(self, sha256: str, data: bytes) -> None:
+        self._seal.check()
+        super().put_blob(sha256, data)

@@ -1,0 +1,130 @@
+"""
+What the log keeps of a session's options, and how those of a resume are laid over it.
+
+Kept is what plain JSON can say and a resume must know again: sampling, limits, labels,
+the texts of the prompt, what is kept of artifacts, and the permission rules. So a session
+that is resumed without a policy is as strict as it was. What a session was given as an
+object (tools, a model, an approver, a store) has to be given again.
+
+Source:
+    SPEC 12.1: options override persisted values; DESIGN 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar
+
+import msgspec
+
+from a3s_code.api.settings import Identity, Limits, Safety, Sampling, Settings
+from a3s_code.errors import A3SError, StoreError
+from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
+from a3s_code.harness.prompt import SystemPromptSlots
+from a3s_code.kernel.artifacts import ArtifactStoreLimits
+from a3s_code.kernel.messages import JsonObject
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """A permission policy in the words that it was given in."""
+
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    ask: tuple[str, ...] = ()
+    default: str = "ask"
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """
+    Attributes:
+        policy: None when the session had the default policy.
+    """
+
+    sampling: Sampling = Sampling()
+    limits: Limits = Limits()
+    identity: Identity = Identity()
+    slots: SystemPromptSlots = SystemPromptSlots()
+    policy: Rules | None = None
+    artifacts: ArtifactStoreLimits | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Recorded:
+        """Give what is kept of `settings`."""
+        return cls(
+            sampling=settings.sampling,
+            limits=settings.limits,
+            identity=settings.identity,
+            slots=settings.slots,
+            policy=_rules(settings.safety.policy),
+            artifacts=settings.storage.artifacts,
+        )
+
+    @classmethod
+    def read(cls, written: JsonObject) -> Recorded:
+        """
+        Take what `written_form` gave; what a later version added is left out.
+
+        Raises:
+            StoreError: it is something else.
+        """
+        try:
+            return msgspec.convert(written, cls)
+        except msgspec.ValidationError as error:
+            raise StoreError(f"The options in the log cannot be read: {error}.") from error
+
+    def written_form(self) -> JsonObject:
+        """Give it as plain JSON, without secrets."""
+        return msgspec.to_builtins(self)
+
+    def under(self, given: Settings) -> Settings:
+        """
+        Give the settings of a session that goes on: what is given again wins.
+
+        Raises:
+            StoreError: the rules are none for this version.
+        """
+        return replace(
+            given,
+            sampling=_over(given.sampling, self.sampling),
+            limits=_over(given.limits, self.limits),
+            identity=_over(given.identity, self.identity),
+            slots=_over(given.slots, self.slots),
+            safety=self._safety(given.safety),
+            storage=replace(given.storage, artifacts=given.storage.artifacts or self.artifacts),
+        )
+
+    def _safety(self, given: Safety) -> Safety:
+        if given.policy is not None or self.policy is None:
+            return given
+        policy = _policy(self.policy)
+        if given.never_permissive and policy == PermissionPolicy.permissive().compile():
+            return given
+        return replace(given, policy=policy)
+
+
+def _over(given: S, kept: S) -> S:
+    """Give what is in `given`, and what is in `kept` where nothing was given."""
+    said = msgspec.structs.asdict(given).items()
+    return msgspec.structs.replace(kept, **{name: it for name, it in said if it is not None})
+
+
+def _rules(policy: CompiledPolicy | None) -> Rules | None:
+    if policy is None:
+        return None
+    allow, deny, ask = (
+        tuple(rule.source for rule in rules) for rules in (policy.allow, policy.deny, policy.ask)
+    )
+    return Rules(allow, deny, ask, policy.default)
+
+
+def _policy(rules: Rules) -> CompiledPolicy:
+    given = PermissionPolicy(rules.allow, rules.deny, rules.ask, rules.default)
+    try:
+        return given.compile()
+    except A3SError as error:
+        raise StoreError(
+            f"The permission rules in the log cannot be read: {error}",
+            hint="give the session a permission_policy",
+        ) from error

@@ -1,0 +1,59 @@
+"""The log of a session as callers see it: plain JSON, made anew for each question."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from a3s_code.api.request import history_rows
+from a3s_code.kernel import state
+from a3s_code.kernel.events import RunId
+from a3s_code.kernel.messages import JsonObject
+from a3s_code.kernel.records import TraceRecorded
+
+if TYPE_CHECKING:  # a session that is not awake imports no event loop
+    from a3s_code.kernel.log import Log
+
+TRACE_SCHEMA = "a3s.trace_event.v1"
+_NO_LISTS: JsonObject = {"metadata_keys": [], "artifact_uris": []}
+
+
+def history(log: Log) -> list[JsonObject]:
+    """Give the conversation: `{"role", "content": [blocks]}`, oldest first."""
+    return history_rows(log.state.conversation.messages)
+
+
+def runs(log: Log) -> list[JsonObject]:
+    """Give the snapshots of all runs, oldest first."""
+    return [row(run) for run in log.state.runs.values()]
+
+
+def run_snapshot(log: Log, run_id: str) -> JsonObject | None:
+    run = log.state.runs.get(RunId(run_id))
+    return row(run) if run is not None else None
+
+
+def active_run(log: Log, current: RunId | None) -> JsonObject | None:
+    """Give the snapshot of `current` unless the log says that it has ended."""
+    run = log.state.runs.get(current) if current is not None else None
+    return row(run) if run is not None and run.status not in state.TERMINAL else None
+
+
+def run_events(log: Log, run_id: str) -> list[JsonObject]:
+    """List `{"sequence", "timestamp_ms", "event"}` of one run, from 0 without gaps."""
+    events = state.run_events(log.records, RunId(run_id))
+    return [msgspec.to_builtins(event) for event in events]
+
+
+def trace_events(log: Log) -> list[JsonObject]:
+    """List every tool call with its duration and size, without its output; SPEC 4.2."""
+    traces = [r.event for r in log.records if isinstance(r.event, TraceRecorded)]
+    return [{"schema": TRACE_SCHEMA, **_NO_LISTS, **row(trace)} for trace in traces]
+
+
+def row(value: msgspec.Struct) -> JsonObject:
+    """Give the fields of a value, without the tag of its type."""
+    fields: JsonObject = msgspec.to_builtins(value)
+    fields.pop("type", None)
+    return fields

@@ -1,0 +1,269 @@
+"""
+One run of a session, from the record of its prompt to the record of how it ended.
+
+A run is over when the record of its answer is durable. Until then a failure or a
+cancellation may still come, and nobody is shown the end; what comes later changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from a3s_code.api.outlet import Outlet
+from a3s_code.api.request import Request
+from a3s_code.api.result import no_reports
+from a3s_code.errors import A3SError, LimitReached, StoreError
+from a3s_code.harness.completion import Completion
+from a3s_code.harness.context import ContextSource, gather, render
+from a3s_code.kernel.clock import Clock
+from a3s_code.kernel.events import (
+    AgentEnd,
+    AgentStart,
+    CapabilityWasMissing,
+    PersistenceFailed,
+    RunFailed,
+)
+from a3s_code.kernel.executor import Executor
+from a3s_code.kernel.log import Log
+from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
+from a3s_code.kernel.messages import Conversation, Message, Text, Usage, user
+from a3s_code.kernel.plain import canonical
+from a3s_code.kernel.ports import Model, ModelRequest
+from a3s_code.kernel.records import HistorySupplied, RunStarted, RunStatusChanged
+from a3s_code.kernel.tool import ToolSet
+
+CANCELLED = "run.cancelled"
+"""The kind of a failure that somebody asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """
+    How a session's runs go about their work.
+
+    Attributes:
+        continuations: How often an unfinished answer is asked to go on; 0 = never.
+        missing: Settings without effect, announced in the first run.
+    """
+
+    prompt: str
+    sources: tuple[ContextSource, ...]
+    limits: Limits
+    continuations: int = 3
+    temperature: float | None = None
+    thinking_budget: int | None = None
+    llm_timeout_ms: int | None = None
+    missing: tuple[str, ...] = ()
+
+
+class Awake(Protocol):
+    """What a run uses of the session that it belongs to."""
+
+    @property
+    def log(self) -> Log: ...
+    @property
+    def executor(self) -> Executor: ...
+    @property
+    def model(self) -> Callable[[str], Model]: ...
+    @property
+    def behaviour(self) -> Behaviour: ...
+    @property
+    def visible(self) -> ToolSet: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+class Run:
+    """
+    Made when it is its turn, and used once.
+
+    Args:
+        announced: Settings without effect that the caller is to be told of.
+    """
+
+    __slots__ = (
+        "_announced",
+        "_before",
+        "_conversation",
+        "_loop",
+        "_request",
+        "_session",
+        "_sink",
+        "_system",
+        "_transcript",
+    )
+
+    def __init__(
+        self, session: Awake, sink: Outlet, request: Request, announced: tuple[str, ...] = ()
+    ) -> None:
+        self._session, self._sink, self._request = session, sink, request
+        self._announced = announced
+        self._system: str | None = None
+        given = request.history
+        own = session.log.state.conversation if given is None else Conversation(list(given))
+        self._conversation, self._before = own, len(own)
+        self._transcript = Transcript(own, sink, isolated=given is not None)
+        behaviour = session.behaviour
+        self._loop = Loop(
+            model=session.model(session.log.state.model),
+            executor=session.executor,
+            sink=sink,
+            prepare=self._prepare,
+            review=Completion(behaviour.continuations > 0, behaviour.continuations),
+            compact=_leave_alone,
+            inbox=_Empty(),
+            limits=behaviour.limits,
+        )
+
+    async def conduct(self) -> Answer:
+        """
+        Raises:
+            RunError, ModelError, StoreError: as `Loop.run`; the session goes on.
+        """
+        try:
+            self._begin()
+            answer = await self._within_limit()
+            end = _end(answer)
+            self._sink.record(end)
+            await self._sink.barrier()
+        except BaseException as error:
+            self._settle(error)
+            await self._fail(error)
+            raise
+        await self._complete(end)
+        return answer
+
+    @property
+    def said(self) -> str:
+        """What the model said last in this run, also of an answer that was cut short."""
+        if self._loop.spoken:
+            return "".join(self._loop.spoken)
+        messages = self._conversation.messages[self._before :]
+        whole = [message.text for message in messages if message.role == "assistant"]
+        return whole[-1] if whole else ""
+
+    # Begin
+
+    def _begin(self) -> None:
+        prompt, history = self._request.prompt, self._request.history
+        self._sink.emit(RunStarted(prompt=prompt))
+        self._sink.emit(AgentStart(prompt=prompt))
+        if self._announced:
+            self._sink.emit(CapabilityWasMissing(names=self._announced))
+        if history is not None:
+            self._sink.emit(self._supplied(history))
+        self._transcript.add(user(prompt, self._request.attachments))
+
+    def _supplied(self, history: Sequence[Message]) -> HistorySupplied:
+        sha256 = ""
+        if self._session.log.is_stored:
+            sha256 = hashlib.sha256(canonical(history)).hexdigest()
+        return HistorySupplied(messages=len(history), sha256=sha256)
+
+    # On the way
+
+    async def _within_limit(self) -> Answer:
+        limit_ms = self._session.behaviour.limits.max_execution_ms
+        scope = asyncio.timeout(limit_ms / 1000 if limit_ms else None)
+        try:
+            async with scope:
+                return await self._loop.run(self._transcript)
+        except TimeoutError as error:
+            if not scope.expired():
+                raise
+            raise LimitReached(
+                f"The run took longer than max_execution_time_ms ({limit_ms} ms).",
+                hint="raise max_execution_time_ms, or ask for less at once",
+            ) from error
+
+    async def _prepare(self, conversation: Conversation) -> ModelRequest:
+        """Give what the model sees; the context is gathered once, in the first turn."""
+        session, behaviour = self._session, self._session.behaviour
+        if self._system is None:
+            self._system = render(behaviour.prompt, await gather(behaviour.sources))
+        return ModelRequest(
+            system=self._system,
+            conversation=conversation,
+            tools=session.visible,
+            session_id=str(session.log.session),
+            temperature=behaviour.temperature,
+            thinking_budget=behaviour.thinking_budget,
+            deadline=deadline(session),
+        )
+
+    # End
+
+    async def _complete(self, end: AgentEnd) -> None:
+        """Record the status that follows from `end`, which is durable and now is shown."""
+        self._sink.emit(RunStatusChanged(status="completed", result_text=end.text))
+        # It is too late for a cancellation, and the next barrier tells of a store that failed.
+        with contextlib.suppress(StoreError, asyncio.CancelledError):
+            await self._sink.barrier()
+        self._sink.show(end)
+
+    def _settle(self, error: BaseException) -> None:
+        """Leave a conversation that can go on, with what was said before the run was cut."""
+        self._transcript.settle("", self._loop.results)
+        why = _interruption(error)
+        if self._loop.spoken and why:
+            marked = Text(f"{self.said}\n\n(Response interrupted by {why}.)")
+            self._transcript.add(Message("assistant", (marked,)))
+
+    async def _fail(self, error: BaseException) -> None:
+        """Record that there is no answer; what cannot be recorded is shown."""
+        failure = failure_of(error)
+        if isinstance(error, StoreError):
+            session = str(self._session.log.session)
+            lost = PersistenceFailed(session_id=session, operation="append", error=failure.message)
+            self._sink.emit(lost)
+        self._sink.emit(failure)
+        self._sink.emit(RunStatusChanged(status=status_of(failure), error=failure.message))
+        if not isinstance(error, StoreError):
+            await asyncio.shield(self._sink.barrier())
+
+
+def deadline(session: Awake) -> float | None:
+    """Say by `Clock.monotonic()` when a request that is made now must be answered."""
+    limit_ms = session.behaviour.llm_timeout_ms
+    return session.clock.monotonic() + limit_ms / 1000 if limit_ms else None
+
+
+def failure_of(error: BaseException) -> RunFailed:
+    """Give the event that tells of `error`."""
+    if isinstance(error, asyncio.CancelledError):
+        return RunFailed(message="The run was cancelled.", kind=CANCELLED)
+    if isinstance(error, A3SError):
+        return RunFailed(message=str(error), kind=error.code)
+    return RunFailed(message=f"{type(error).__name__}: {error}", kind="run.failed")
+
+
+def status_of(failure: RunFailed) -> str:
+    return "cancelled" if failure.kind == CANCELLED else "failed"
+
+
+def _end(answer: Answer) -> AgentEnd:
+    return AgentEnd(
+        text=answer.text,
+        usage=answer.usage,
+        verification_summary=no_reports(),
+        meta=dict(answer.meta),
+    )
+
+
+def _interruption(error: BaseException) -> str:
+    if isinstance(error, asyncio.CancelledError):
+        return "the user"
+    return "a limit of the session" if isinstance(error, LimitReached) else ""
+
+
+class _Empty:
+    def take(self) -> Sequence[Message]:
+        return ()
+
+
+async def _leave_alone(conversation: Conversation, usage: Usage) -> None: ...

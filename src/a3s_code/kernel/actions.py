@@ -1,0 +1,238 @@
+"""
+From a call to an action that may run, or to the reason why it may not.
+
+    find -> decode -> resolve -> hooks -> gate -> approver
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from a3s_code.kernel.border import answer_of, described, failure_of
+from a3s_code.kernel.events import PermissionDenied
+from a3s_code.kernel.messages import ToolCall
+from a3s_code.kernel.plain import plain
+from a3s_code.kernel.ports import (
+    Action,
+    Allow,
+    Approver,
+    Ask,
+    Authority,
+    Decision,
+    Deny,
+    Gate,
+    Hooks,
+    Sink,
+)
+from a3s_code.kernel.space import Space
+from a3s_code.kernel.tool import Effect, Observation, Tool, failure
+
+MAX_REWRITES = 3
+"""How often hooks may replace one call before it is denied."""
+MAX_SHOWN_CHARS = 500
+"""Of arguments that could not be read."""
+
+
+class Deciders(Protocol):
+    """Where tools are found, and who decides about a call."""
+
+    @property
+    def tools(self) -> Mapping[str, Tool]: ...
+
+    @property
+    def space(self) -> Space: ...
+
+    @property
+    def hooks(self) -> Hooks | None: ...
+
+    @property
+    def gate(self) -> Gate: ...
+
+    @property
+    def approver(self) -> Approver: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """It may run. Whoever has it calls `release` in the end."""
+
+    action: Action
+    decision: Allow
+
+    @property
+    def call(self) -> ToolCall:
+        return self.action.call
+
+    def release(self) -> None:
+        _close(self.action)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It does not run; `observation` is what its caller is told instead."""
+
+    call: ToolCall
+    observation: Observation
+
+    def release(self) -> None: ...
+
+
+Step: TypeAlias = Ready | Refused
+
+
+async def prepare(call: ToolCall, authority: Authority, sink: Sink, deciders: Deciders) -> Step:
+    """
+    Decide about one call; a denial is recorded.
+
+    Whatever decides and raises, or gives no decision, denies.
+    """
+    asked = call
+    for _ in range(MAX_REWRITES):
+        action = _decode(asked, authority, deciders)
+        if isinstance(action, Observation):
+            return Refused(asked, action)
+        try:
+            verdict = await _ask_hooks(action, deciders.hooks)
+            if not isinstance(verdict, ToolCall):
+                return await _decide(action, verdict, sink, deciders)
+        except BaseException:
+            _close(action)
+            raise
+        _close(action)
+        asked = ToolCall(call.id, str(verdict.name), verdict.input)
+    return _deny(call, "the hooks kept rewriting this call", sink)
+
+
+# Find, decode, resolve
+
+
+def _decode(call: ToolCall, authority: Authority, deciders: Deciders) -> Action | Observation:
+    """Find the tool, decode the arguments and resolve the path, or say what is wrong."""
+    tool = deciders.tools.get(call.name)
+    if tool is None:
+        names = ", ".join(sorted(deciders.tools))
+        return failure(f"There is no tool named {call.name!r}. Tools: {names}.", "not_found")
+    if call.malformed is not None:
+        return _malformed(call, call.malformed)
+    if not deciders.space.serves(tool):
+        return failure(f"This workspace cannot run {tool.name!r}.", "unsupported")
+    args = _arguments(call, tool)
+    if isinstance(args, Observation):
+        return args
+    return _action(call, tool, args, authority, deciders.space)
+
+
+def _malformed(call: ToolCall, text: str) -> Observation:
+    return failure(
+        f"The arguments of {call.name} are not a valid JSON object, so nothing was run. "
+        f"Send the call again with valid JSON. They were: {text[:MAX_SHOWN_CHARS]}",
+        "invalid_argument",
+    )
+
+
+def _arguments(call: ToolCall, tool: Tool) -> msgspec.Struct | Observation:
+    try:
+        plain(call.input)  # they are recorded, whatever the tool would accept
+        return msgspec.convert(call.input, tool.args, strict=False)
+    except msgspec.ValidationError as error:
+        wrong = str(error)
+    except Exception as error:  # noqa: BLE001 - values and types of foreign code
+        wrong = described(error)
+    return failure(f"Invalid arguments for {tool.name}: {wrong}.", "invalid_argument")
+
+
+def _action(
+    call: ToolCall, tool: Tool, args: msgspec.Struct, authority: Authority, space: Space
+) -> Action | Observation:
+    target = None
+    try:
+        if tool.path is not None:
+            target = space.files.resolve(getattr(args, tool.path))
+        return Action(
+            call=call,
+            tool=tool,
+            args=args,
+            subject=_subject(tool, args),
+            effect=_effect(tool, args),
+            target=target,
+            authority=authority,
+        )
+    except Exception as error:  # noqa: BLE001 - a tool is foreign code; the model is told
+        if target is not None:
+            target.close()
+        return failure_of(tool.name, error)
+
+
+def _subject(tool: Tool, args: msgspec.Struct) -> str:
+    subject = tool.subject_of(args)
+    if not isinstance(subject, str):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
+        raise TypeError(f"its subject is a {type(subject).__name__}, not a str")
+    return subject
+
+
+def _effect(tool: Tool, args: msgspec.Struct) -> Effect:
+    effect = tool.effect_of(args)
+    if not isinstance(effect, Effect):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
+        raise TypeError(f"its effect is a {type(effect).__name__}, not an Effect")
+    return effect
+
+
+# Hooks, gate, approver
+
+
+async def _ask_hooks(action: Action, hooks: Hooks | None) -> Deny | ToolCall | None:
+    if hooks is None:
+        return None
+    try:
+        verdict = await answer_of(hooks.before_tool(action))
+    except Exception as error:  # noqa: BLE001 - hooks are foreign code; broken ones deny
+        return Deny(f"a hook failed: {described(error)}")
+    if verdict is None or isinstance(verdict, Deny | ToolCall):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
+        return verdict
+    return Deny(f"a hook answered with a {type(verdict).__name__}, which is no decision")
+
+
+async def _decide(action: Action, veto: Deny | None, sink: Sink, deciders: Deciders) -> Step:
+    decision = veto or _ask_gate(action, deciders.gate)
+    if isinstance(decision, Ask):
+        decision = await _ask_approver(action, decision, deciders.approver)
+    if isinstance(decision, Allow):
+        return Ready(action, Allow(str(decision.reason)))
+    _close(action)
+    return _deny(action.call, _why(decision), sink)
+
+
+def _ask_gate(action: Action, gate: Gate) -> Decision:
+    try:
+        return gate.decide(action)
+    except Exception as error:  # noqa: BLE001 - rules meet any text; what they cannot decide is denied
+        return Deny(f"the gate failed: {described(error)}")
+
+
+async def _ask_approver(action: Action, ask: Ask, approver: Approver) -> Allow | Deny:
+    try:
+        return await answer_of(approver.approve(action, ask))
+    except Exception as error:  # noqa: BLE001 - an approver is foreign code; a broken one denies
+        return Deny(f"the approver failed: {described(error)}")
+
+
+def _why(decision: object) -> str:
+    if isinstance(decision, Deny):
+        return str(decision.reason)
+    return f"the gate or the approver answered with a {type(decision).__name__}, no decision"
+
+
+def _deny(call: ToolCall, reason: str, sink: Sink) -> Refused:
+    sink.emit(
+        PermissionDenied(tool_id=call.id, tool_name=call.name, args=call.input, reason=reason)
+    )
+    return Refused(call, failure(f"Permission denied: {reason}", "permission_denied"))
+
+
+def _close(action: Action) -> None:
+    if action.target is not None:
+        action.target.close()

@@ -1,0 +1,189 @@
+"""
+The entries of a session's log: what happened, numbered, timed and given to a run.
+
+`SessionEvent`s are in the log only: they carry what the fold needs to rebuild the
+session. The rules for adding and changing them are those of `events`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from a3s_code.kernel.events import RunEvent, RunId, Tagged
+from a3s_code.kernel.messages import JsonObject, Message, Usage
+
+
+class LogOnly(Tagged, frozen=True):
+    """What the fold needs and no stream shows."""
+
+
+class SessionOpened(LogOnly, tag="session_opened", frozen=True):
+    """
+    The first record of a log; written again when the session goes on with other options.
+
+    Attributes:
+        format: Version of the record format.
+        settings: The options that a resume must know again; never a secret.
+    """
+
+    session_id: str
+    workspace: str
+    model: str
+    created_at_ms: int
+    format: int = 1
+    settings: JsonObject = msgspec.field(default_factory=dict[str, Any])
+
+
+class SessionEnded(LogOnly, tag="session_ended", frozen=True):
+    pass
+
+
+class ModelSwitched(LogOnly, tag="model_switched", frozen=True):
+    model: str
+
+
+class HistoryAppended(LogOnly, tag="history_appended", frozen=True):
+    """`isolated` messages belong to a run with a history of its own."""
+
+    message: Message
+    isolated: bool = False
+
+
+class HistoryReplaced(LogOnly, tag="history_replaced", frozen=True):
+    """The conversation is now these messages: after `/clear` and after a compaction."""
+
+    messages: tuple[Message, ...]
+    reason: str
+
+
+class HistorySupplied(LogOnly, tag="history_supplied", frozen=True):
+    """
+    A run was given a history by the caller.
+
+    Attributes:
+        sha256: Of its JSON as a list of `Message`; empty while the log is in memory only,
+            where nobody could check it later.
+    """
+
+    messages: int
+    sha256: str = ""
+
+
+class TokensSpent(LogOnly, tag="tokens_spent", frozen=True):
+    """Tokens of a request outside the turns of a run; `purpose` says what for."""
+
+    usage: Usage
+    purpose: str
+
+
+class RunStarted(LogOnly, tag="run_started", frozen=True):
+    prompt: str
+
+
+class RunStatusChanged(LogOnly, tag="run_status_changed", frozen=True):
+    status: str
+    result_text: str | None = None
+    error: str | None = None
+
+
+class EffectIntended(LogOnly, tag="effect_intended", frozen=True):
+    """
+    A call with effects is about to run; written and durable before it does.
+
+    Attributes:
+        args_sha256: Of the canonical JSON of the decoded arguments.
+        decision: Why it may run: the rule, or who approved it.
+        authority: `session` for the model's calls, `host` for direct ones.
+    """
+
+    call_id: str
+    tool: str
+    args_sha256: str
+    decision: str
+    authority: str
+
+
+class EffectSettled(LogOnly, tag="effect_settled", frozen=True):
+    call_id: str
+    outcome: str
+    exit_code: int
+
+
+class ArtifactStored(LogOnly, tag="artifact_stored", frozen=True):
+    uri: str
+    tool: str
+    sha256: str
+    original_bytes: int
+    shown_bytes: int
+
+
+class ArtifactEvicted(LogOnly, tag="artifact_evicted", frozen=True):
+    uri: str
+
+
+class TraceRecorded(LogOnly, tag="trace_recorded", frozen=True):
+    """A row of `trace_events()`; fields of schema `a3s.trace_event.v1`, SPEC 4.2."""
+
+    kind: str
+    name: str
+    success: bool
+    exit_code: int
+    duration_ms: int
+    output_bytes: int
+    metadata_keys: tuple[str, ...] = ()
+    artifact_uris: tuple[str, ...] = ()
+
+
+class DeltaBatch(LogOnly, tag="delta_batch", frozen=True):
+    """
+    Consecutive deltas of one block as one record.
+
+    Attributes:
+        kind: Tag of the single events.
+        ends: Offset in `text` (code points) where each of them ends.
+    """
+
+    kind: str
+    text: str
+    ends: tuple[int, ...]
+    id: str = ""
+    name: str = ""
+
+
+SessionEvent: TypeAlias = (
+    SessionOpened
+    | SessionEnded
+    | ModelSwitched
+    | HistoryAppended
+    | HistoryReplaced
+    | HistorySupplied
+    | TokensSpent
+    | RunStarted
+    | RunStatusChanged
+    | EffectIntended
+    | EffectSettled
+    | ArtifactStored
+    | ArtifactEvicted
+    | TraceRecorded
+    | DeltaBatch
+)
+
+Event: TypeAlias = RunEvent | SessionEvent
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """
+    One entry of a session's log.
+
+    Attributes:
+        sequence: From 0, without gaps, per session.
+        timestamp_ms: Unix time of the (last) event in it.
+        run: The run it belongs to, or "" for the session itself.
+    """
+
+    sequence: int
+    timestamp_ms: int
+    run: RunId
+    event: Event
