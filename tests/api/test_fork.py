@@ -15,7 +15,8 @@ import os, signal, sys, warnings
 warnings.simplefilter("ignore")
 from a3s_code import Agent
 from a3s_code.testing import Script, ScriptedServer, says
-with ScriptedServer(Script(default=says("Hello."))) as server:
+held = says("Hello.", delay_s=1)  # so that the stream is not at its end before the fork
+with ScriptedServer(Script(says("Hello."), held, default=says("Hello."))) as server:
     agent = Agent(server.acl())
     session = agent.session({root!r})
     session.send("hi")
