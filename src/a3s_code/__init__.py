@@ -68,7 +68,9 @@ if TYPE_CHECKING:
     from a3s_code.errors import RunCancelled as RunCancelled
     from a3s_code.errors import RunError as RunError
     from a3s_code.errors import SessionClosed as SessionClosed
+    from a3s_code.errors import SessionInUse as SessionInUse
     from a3s_code.errors import SessionNotFound as SessionNotFound
+    from a3s_code.errors import SessionTakenOver as SessionTakenOver
     from a3s_code.errors import StoreError as StoreError
     from a3s_code.errors import ToolFailed as ToolFailed
     from a3s_code.errors import UnknownModel as UnknownModel
@@ -158,7 +160,9 @@ _HOMES = {
         "RunCancelled",
         "RunError",
         "SessionClosed",
+        "SessionInUse",
         "SessionNotFound",
+        "SessionTakenOver",
         "StoreError",
         "ToolFailed",
         "UnknownModel",

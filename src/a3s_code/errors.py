@@ -21,7 +21,9 @@ Every exception A3S Code raises.
     │   ├── PathRefused        the path leads out of the workspace, or is protected
     │   └── ProgramMissing     a program that is needed is not installed
     └── StoreError             a session could not be read or written
-        └── SessionNotFound    the store holds no session of this id
+        ├── SessionNotFound    the store holds no session of this id
+        ├── SessionInUse       somebody else is writing the session now
+        └── SessionTakenOver   somebody else has gone on with the session since
 
 All of them are `RuntimeError`s, which is what earlier bindings raised. A tool that fails
 while the model drives it raises none of these: it returns an `Observation` with
@@ -191,3 +193,11 @@ class StoreError(A3SError):
 
 class SessionNotFound(StoreError):
     code = "store.session_not_found"
+
+
+class SessionInUse(StoreError):
+    code = "store.session_in_use"
+
+
+class SessionTakenOver(StoreError):
+    code = "store.session_taken_over"

@@ -28,10 +28,10 @@ class SlowStore(MemorySessionStore):
         self.asked, self.answer = asyncio.Event(), asyncio.Event()
         self.answer.set()
 
-    async def load(self, session: SessionId) -> Sequence[Any]:
+    async def load(self, session: SessionId, owner: str | None = "") -> Sequence[Any]:
         self.asked.set()
         await self.answer.wait()
-        return await super().load(session)
+        return await super().load(session, owner)
 
 
 class LateStore(MemorySessionStore):
@@ -42,7 +42,7 @@ class LateStore(MemorySessionStore):
         self.asked, self.answer = asyncio.Event(), asyncio.Event()
         self.answer.set()
 
-    async def barrier(self, session: SessionId) -> None:
+    async def barrier(self, session: SessionId, owner: str = "") -> None:
         self.asked.set()
         await self.answer.wait()
 
@@ -50,7 +50,7 @@ class LateStore(MemorySessionStore):
 class TornStore(MemorySessionStore):
     """A store of the user that cannot keep anything."""
 
-    async def barrier(self, session: SessionId) -> None:
+    async def barrier(self, session: SessionId, owner: str = "") -> None:
         raise StoreError(f"{session}: no space left")
 
 

@@ -63,9 +63,9 @@ def test_an_approver_of_the_user_settles_what_is_asked(house: House) -> None:
 class Cellar(WatchedStore):
     """A store of the user: a list of records, and no base class of ours."""
 
-    async def load(self, session: SessionId) -> Sequence[Record]:
+    async def load(self, session: SessionId, owner: str | None = "") -> Sequence[Record]:
         assert session == "job-1"
-        return await super().load(session)
+        return await super().load(session, owner)
 
 
 def test_a_store_of_the_user_keeps_the_session(house: House) -> None:

@@ -27,13 +27,13 @@ class LastStraw(WatchedStore):
         self.reached = asyncio.Event()
         self.go = asyncio.Event()
 
-    async def barrier(self, session: SessionId) -> None:
+    async def barrier(self, session: SessionId, owner: str = "") -> None:
         if any(isinstance(record.event, self.kind) for record in self.records):
             self.reached.set()
             if not self.hangs:
                 raise StoreError("The disk is full.")
             await self.go.wait()
-        await super().barrier(session)
+        await super().barrier(session, owner)
 
 
 @pytest.fixture

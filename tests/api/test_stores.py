@@ -124,7 +124,7 @@ class BrokenStore(MemorySessionStore):
         super().__init__()
         self.answer = answer
 
-    async def load(self, session: SessionId) -> Sequence[Any]:
+    async def load(self, session: SessionId, owner: str | None = "") -> Sequence[Any]:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer

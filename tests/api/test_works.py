@@ -51,7 +51,7 @@ def test_a_session_goes_on_in_a_second_event_loop(house: House) -> None:
 
 
 async def test_the_turn_of_a_session_is_free_again_after_its_loop_is_gone() -> None:
-    works = Works()
+    works = Works(on_idle=lambda: None)
 
     def lose() -> None:
         """End a loop in the middle of a work, with another one that waits for the turn."""
@@ -339,10 +339,10 @@ def test_a_blocking_session_says_it_as_well(house: House) -> None:
 class Abyss(WatchedStore):
     """A store that stops answering."""
 
-    async def barrier(self, session: Any) -> None:
+    async def barrier(self, session: Any, owner: str = "") -> None:
         if self.broken:
             await asyncio.sleep(WAIT_S)
-        await super().barrier(session)
+        await super().barrier(session, owner)
 
 
 async def test_closing_a_session_does_not_wait_for_ever_for_its_store(house: House) -> None:
@@ -384,10 +384,10 @@ class SlowStore(WatchedStore):
         self.asked = asyncio.Event()
         self.go = asyncio.Event()
 
-    async def load(self, session: Any) -> Any:
+    async def load(self, session: Any, owner: str | None = "") -> Any:
         self.asked.set()
         await self.go.wait()
-        return await super().load(session)
+        return await super().load(session, owner)
 
 
 async def test_a_send_that_still_reads_its_store_when_the_session_closes_is_refused(

@@ -156,10 +156,10 @@ class WatchedStore:
         events = [record.event for record in self.records[: self.durable]]
         return [event for event in events if isinstance(event, kind)]
 
-    def append(self, session: SessionId, record: Record) -> None:
+    def append(self, session: SessionId, record: Record, owner: str = "") -> None:
         self.records.append(record)
 
-    async def barrier(self, session: SessionId) -> None:
+    async def barrier(self, session: SessionId, owner: str = "") -> None:
         count = len(self.records)
         await asyncio.sleep(0)
         if isinstance(self.broken, StoreError):
@@ -168,10 +168,12 @@ class WatchedStore:
             raise StoreError("The disk is full.")
         self.durable = count
 
-    async def load(self, session: SessionId) -> Sequence[Record]:
+    async def load(self, session: SessionId, owner: str | None = "") -> Sequence[Record]:
         if not self.records:
             raise SessionNotFound("There is none.")
         return tuple(self.records)
+
+    def release(self, session: SessionId, owner: str = "") -> None: ...
 
     async def sessions(self) -> Sequence[SessionId]:
         return [SESSION] if self.records else []
@@ -179,7 +181,7 @@ class WatchedStore:
     async def delete(self, session: SessionId) -> None:
         self.records.clear()
 
-    def put_blob(self, session: SessionId, sha256: str, data: bytes) -> None:
+    def put_blob(self, session: SessionId, sha256: str, data: bytes, owner: str = "") -> None:
         self.blobs[sha256] = data
 
     async def get_blob(self, session: SessionId, sha256: str) -> bytes | None:

@@ -12,8 +12,9 @@ from a3s_code.errors import StoreError
 from a3s_code.kernel.events import SessionId
 from a3s_code.persistence import group_commit
 from a3s_code.persistence.group_commit import GroupCommit
+from a3s_code.persistence.sqlite_tables import Writer
 
-S, OTHER = SessionId("s"), SessionId("other")
+S, OTHER = Writer(SessionId("s")), Writer(SessionId("other"))
 
 
 class Tape:
@@ -31,20 +32,20 @@ class Tape:
         self.began = threading.Event()
         self.closed = False
 
-    def commit(self, writes: Sequence[tuple[SessionId, str]]) -> Mapping[SessionId, StoreError]:
+    def commit(self, writes: Sequence[tuple[Writer, str]]) -> Mapping[Writer, StoreError]:
         self.began.set()
         self.free.wait(30)
         if any(write == "break" for _, write in writes):
             raise ZeroDivisionError("the tape tore")
         refused = {session for session, write in writes if write == "refuse"}
         self.commits.append([write for session, write in writes if session not in refused])
-        return {session: StoreError(f"{session} is refused") for session in refused}
+        return {session: StoreError(f"{session.session} is refused") for session in refused}
 
     def close(self) -> None:
         self.closed = True
 
 
-def over(tape: Tape) -> GroupCommit[str]:
+def over(tape: Tape) -> GroupCommit[Writer, str]:
     return GroupCommit(lambda: tape, "tape")
 
 
@@ -123,7 +124,7 @@ async def test_a_medium_that_cannot_be_opened_is_told() -> None:
     def no_medium() -> Tape:
         raise StoreError("no tape", hint="insert one")
 
-    group: GroupCommit[str] = GroupCommit(no_medium, "tape")
+    group: GroupCommit[Writer, str] = GroupCommit(no_medium, "tape")
     group.add(S, "one")
     with pytest.raises(StoreError, match="no tape") as error:
         await group.durable(S)
@@ -141,7 +142,7 @@ async def test_a_refused_session_stays_refused_until_it_is_accepted() -> None:
     await group.durable(OTHER)
     with pytest.raises(StoreError, match="s is refused"):
         await group.durable(S)
-    group.accept(S)
+    group.accept(S.session)
     group.add(S, "kept too")
     await group.durable(S)
 

@@ -70,22 +70,24 @@ async def test_a_store_that_nobody_uses_holds_no_thread_and_no_file(
     monkeypatch.setattr(group_commit, "IDLE_S", 0.05)
     store = FileSessionStore(tmp_path)
     await keep(store, records(1))
-    (thread,) = (t for t in threading.enumerate() if t.name.startswith("a3s-code store"))
+    (thread,) = (t for t in threading.enumerate() if t.name == f"a3s-code store {tmp_path}")
+    store.release(S)
     await asyncio.to_thread(thread.join, 30)
 
     assert not thread.is_alive()
-    assert names_in(tmp_path) == {"sessions.db"}
+    assert names_in(tmp_path) == {"sessions.db", "sessions.lock"}
+    assert not open_files_in(tmp_path)
     await keep(store, records(3)[1:])
     assert await store.load(S) == records(3)
     await store.close()
 
 
-async def test_a_closed_store_leaves_one_file_and_no_open_descriptor(tmp_path: Path) -> None:
+async def test_a_closed_store_leaves_two_files_and_no_open_descriptor(tmp_path: Path) -> None:
     store = FileSessionStore(tmp_path)
     await keep(store, records(3))
     await store.close()
 
-    assert names_in(tmp_path) == {"sessions.db"}
+    assert names_in(tmp_path) == {"sessions.db", "sessions.lock"}
     assert not open_files_in(tmp_path)
 
 
@@ -104,7 +106,9 @@ async def test_everything_made_is_for_its_owner_alone_under_any_umask(tmp_path: 
 
     assert modes == {
         **dict.fromkeys("abc", oct(stat.S_IFDIR | 0o700)),
-        **dict.fromkeys(("sessions.db", "sessions.db-wal", "sessions.db-shm"), "0o100600"),
+        **dict.fromkeys(
+            ("sessions.db", "sessions.db-wal", "sessions.db-shm", "sessions.lock"), "0o100600"
+        ),
     }
 
 

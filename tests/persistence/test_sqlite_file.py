@@ -16,9 +16,11 @@ from a3s_code.persistence.sqlite_tables import (
     DropSession,
     KeepRecord,
     Write,
+    Writer,
     read_log,
     read_sessions,
 )
+from a3s_code.persistence.writer_locks import WriterLocks
 from persistence.logs import OTHER, S, record
 
 FIRST, SECOND = (KeepRecord(number, "r", encode(record(number))) for number in range(2))
@@ -27,8 +29,10 @@ GAP = KeepRecord(5, "r", encode(record(5)))
 
 def commit(path: Path, *writes: tuple[SessionId, Write]) -> set[SessionId]:
     """Commit once; the sessions that were refused."""
-    with closing(SqliteWriter(path)) as writer:
-        return set(writer.commit(writes))
+    locks = WriterLocks(path.with_name("sessions.lock"))
+    with closing(locks), closing(SqliteWriter(path, locks)) as writer:
+        refused = writer.commit([(Writer(session), write) for session, write in writes])
+    return {writer.session for writer in refused}
 
 
 def lengths(path: Path) -> dict[SessionId, int]:

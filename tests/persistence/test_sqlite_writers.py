@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from a3s_code.errors import StoreError
+from a3s_code.errors import SessionInUse, SessionTakenOver, StoreError
 from a3s_code.kernel.events import SessionId
+from a3s_code.kernel.records import Record
 from a3s_code.persistence.sqlite import FileSessionStore
 from persistence.logs import OTHER, S, keep, open_files_in, record, records, run
 
@@ -23,6 +24,10 @@ async def test_two_stores_on_one_directory_serve_different_sessions(tmp_path: Pa
             await keep(store, [entry], session)
 
     await asyncio.gather(write(first, S), write(second, OTHER))
+    first.release(S)
+    second.release(OTHER)
+    await first.barrier(S)
+    await second.barrier(OTHER)
 
     assert await second.load(S) == records(100, S)
     assert await first.load(OTHER) == records(100, OTHER)
@@ -30,18 +35,89 @@ async def test_two_stores_on_one_directory_serve_different_sessions(tmp_path: Pa
     await second.close()
 
 
-async def test_of_two_stores_that_write_one_session_the_second_is_refused(tmp_path: Path) -> None:
-    first, second = FileSessionStore(tmp_path), FileSessionStore(tmp_path)
-    await keep(first, records(5))
-    await second.load(S)
-    await keep(second, records(7)[5:])
+async def write_as(owner: str, store: FileSessionStore, log: list[Record]) -> None:
+    for entry in log:
+        store.append(S, entry, owner)
+    await store.barrier(S, owner)
 
-    with pytest.raises(StoreError, match="Record 5 of session 'my-session'") as error:
-        await keep(first, [record(5, "stale"), record(6, "stale"), record(7, "stale")])
+
+@pytest.mark.parametrize("shared", [True, False], ids=["one-store", "two-stores"])
+async def test_while_somebody_is_at_work_nobody_else_can_write_the_session(
+    tmp_path: Path, shared: bool
+) -> None:
+    first = FileSessionStore(tmp_path)
+    second = first if shared else FileSessionStore(tmp_path)
+    await write_as("one", first, records(5))
+
+    with pytest.raises(SessionInUse):
+        await second.load(S, "two")
+    with pytest.raises(SessionInUse):
+        await write_as("two", second, records(6)[5:])
+    with pytest.raises(SessionInUse):
+        await second.delete(S)
+    assert await second.load(S, None) == records(5)
+    await write_as("one", first, records(7)[5:])
+    first.release(S, "one")
+    await first.barrier(S, "one")
+    assert await second.load(S, "two") == records(7)
+    await write_as("two", second, records(9)[7:])
+    await first.close()
+    await second.close()
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["one-store", "two-stores"])
+async def test_a_writer_that_was_taken_over_is_refused_whatever_it_writes(
+    tmp_path: Path, shared: bool
+) -> None:
+    first = FileSessionStore(tmp_path)
+    second = first if shared else FileSessionStore(tmp_path)
+    await write_as("one", first, records(5))
+    first.release(S, "one")
+    await first.barrier(S, "one")
+    await second.load(S, "two")
+
+    with pytest.raises(SessionTakenOver) as error:
+        await write_as("one", first, [record(5, "stale")])
     assert "resume" in error.value.hint
+    with pytest.raises(SessionTakenOver):
+        await write_as("one", first, [record(6, "stale")])
+    await write_as("two", second, records(7)[5:])
     await keep(first, records(2), OTHER)
-    await keep(second, records(9)[7:])
-    assert await second.load(S) == records(9)
+    assert await second.load(S, "two") == records(7)
+    await first.close()
+    await second.close()
+
+
+async def test_a_record_that_was_lost_is_never_acknowledged_by_a_later_barrier(
+    tmp_path: Path,
+) -> None:
+    store = FileSessionStore(tmp_path)
+    await write_as("one", store, records(3))
+    store.release(S, "one")
+    await store.load(S, "two")
+    store.append(S, record(3, "stale"), "one")
+    await store.load(S, "three")
+    store.append(S, record(3, "stale"), "one")
+
+    with pytest.raises(SessionTakenOver):
+        await store.barrier(S, "one")
+    assert await store.load(S, None) == records(3)
+    await store.close()
+
+
+async def test_a_writer_is_refused_in_a_log_that_was_begun_anew(tmp_path: Path) -> None:
+    first, second = FileSessionStore(tmp_path), FileSessionStore(tmp_path)
+    await write_as("one", first, records(3))
+    first.release(S, "one")
+    await first.barrier(S, "one")
+    await second.delete(S)
+    await write_as("two", second, records(3, "anew "))
+    second.release(S, "two")
+    await second.barrier(S, "two")
+
+    with pytest.raises(SessionTakenOver):
+        await write_as("one", first, [record(3)])
+    assert await second.load(S, None) == records(3, "anew ")
     await first.close()
     await second.close()
 
@@ -120,14 +196,14 @@ asyncio.run(main())
         return found
 
     assert asyncio.run(lengths()) == [100] * 4
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["sessions.db"]
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"sessions.db", "sessions.lock"}
 
 
 def test_a_fork_does_not_write_through_its_parents_store(tmp_path: Path) -> None:
     script = """
 import asyncio, os, sys, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of forks with threads
-from a3s_code.errors import StoreError
+from a3s_code.errors import SessionInUse, SessionTakenOver, StoreError
 from a3s_code.kernel.events import SessionId, TextDelta
 from a3s_code.kernel.records import Record
 from a3s_code.persistence.sqlite import FileSessionStore

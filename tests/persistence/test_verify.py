@@ -193,14 +193,14 @@ async def test_no_byte_of_a_store_can_be_damaged_behind_the_verifiers_back(
     good = (stored / "sessions.db").read_bytes()
     copy = tmp_path / "copy"
     copy.mkdir()
-    expected = await FileSessionStore(stored).load(S)
+    expected = await FileSessionStore(stored).load(S, None)
     for at in range(0, len(good), 97):
         damaged = bytearray(good)
         damaged[at] ^= 1 << at % 8
         (copy / "sessions.db").write_bytes(damaged)
         if main([str(copy)]) == 0:
             try:
-                read = await FileSessionStore(copy).load(S)
+                read = await FileSessionStore(copy).load(S, None)
             except StoreError:
                 continue
             assert read == expected, at

@@ -121,6 +121,19 @@ class LetsTheLastWriterWin(MemorySessionStore):
         await super().barrier(session)
 
 
+class ForgetsWhoIsAtWork(MemorySessionStore):
+    def append(self, session: S, record: Record, owner: str = "") -> None:
+        super().append(session, record, owner)
+        super().release(session, owner)
+
+
+class TakesRecordsOfAnybody(MemorySessionStore):
+    def append(self, session: S, record: Record, owner: str = "") -> None:
+        if self._logs and session in self._logs:
+            self._owners[session] = owner
+        super().append(session, record, owner)
+
+
 class SharesBlobs(MemorySessionStore):
     def put_blob(self, session: S, sha256: str, data: bytes) -> None:
         super().put_blob(S("everybody"), sha256, data)
@@ -162,6 +175,8 @@ BROKEN: Mapping[StoreCheck, StoreFactory] = {
     suite.an_unknown_session_is_not_found: FindsEverySession,
     suite.a_deleted_session_is_gone_and_may_begin_anew: DeletesNothing,
     suite.a_sequence_that_is_taken_is_refused: LetsTheLastWriterWin,
+    suite.nobody_writes_beside_who_is_at_work: ForgetsWhoIsAtWork,
+    suite.who_was_taken_over_is_refused: TakesRecordsOfAnybody,
     suite.a_gap_is_refused: LetsTheLastWriterWin,
     suite.a_blob_belongs_to_the_session_that_put_it: SharesBlobs,
     suite.a_blob_goes_with_the_last_session_that_has_it: DeletesBlobsOfOthers,

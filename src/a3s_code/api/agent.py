@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakValueDictionary
 
-from a3s_code.api.assembly import Assembly, load_config
+from a3s_code.api.assembly import Assembly, load_config, new_id
 from a3s_code.api.closing import close_all
 from a3s_code.api.options import SessionOptions, merged
 from a3s_code.api.session import AsyncSession
@@ -133,6 +133,7 @@ class AsyncAgent:
 
         Raises:
             SessionNotFound: the store has no session of this id.
+            SessionInUse: another process, or another agent, runs something in it now.
             StoreError: it cannot be read.
             InvalidType, InvalidValue, CapabilityMissing: as `session`, or
                 `workspace_backend` is another directory than the session's.
@@ -146,11 +147,12 @@ class AsyncAgent:
         async with self._turn(session_id):
             known = self._live.get(session_id)
             if known is not None and not known.is_closed:
-                await self._stored(session_id, settings)  # it stays open when this fails
+                await self._stored(session_id, settings, None)  # it stays open when this fails
             await self.close_session(session_id)
-            opening, records = await self._stored(session_id, settings)
+            owner = new_id("")
+            opening, records = await self._stored(session_id, settings, owner)
             with self._taking:
-                return self._take(opening, records)
+                return self._take(opening, records, owner)
 
     async def list_sessions(self) -> list[str]:
         """Name the open sessions and those in the agent's own store, sorted."""
@@ -209,7 +211,9 @@ class AsyncAgent:
         async with turn:
             yield
 
-    def _take(self, opening: Opening, records: Sequence[Record] | None = None) -> AsyncSession:
+    def _take(
+        self, opening: Opening, records: Sequence[Record] | None = None, owner: str = ""
+    ) -> AsyncSession:
         """Make a session, unless one of its id is open: two would write into one log."""
         known = self._live.get(opening.session_id)
         if known is not None and not known.is_closed:
@@ -217,7 +221,9 @@ class AsyncAgent:
                 f"A session {opening.session_id!r} is open already.",
                 hint="close it, resume it, or choose another session_id",
             )
-        session = self._live[opening.session_id] = AsyncSession(self._assembly, opening, records)
+        session = self._live[opening.session_id] = AsyncSession(
+            self._assembly, opening, records, owner
+        )
         return session
 
     def _refuse_resuming(self, session_id: str) -> None:
@@ -229,11 +235,11 @@ class AsyncAgent:
             )
 
     async def _stored(
-        self, session_id: str, settings: Settings
+        self, session_id: str, settings: Settings, owner: str | None
     ) -> tuple[Opening, Sequence[Record]]:
         """Read a session and check that it can go on; the agent may be closed meanwhile."""
         try:
-            records = await self._assembly.records(session_id, settings)
+            records = await self._assembly.records(session_id, settings, owner)
         except StoreError:
             self._check_open()
             raise

@@ -175,25 +175,29 @@ class Assembly:
         """Where sessions without a store of their own are saved; DESIGN 6."""
         return self._stores.default
 
-    async def records(self, session_id: str, settings: Settings) -> Sequence[Record]:
+    async def records(
+        self, session_id: str, settings: Settings, owner: str | None
+    ) -> Sequence[Record]:
         """
-        Read a stored session.
+        Read a stored session; see `Stores.records`.
 
         Raises:
             SessionNotFound: its store, or the agent's, has none of this id.
+            SessionInUse: another owner is at work.
             StoreError: it cannot be read.
         """
-        return await self._stores.records(session_id, settings)
+        return await self._stores.records(session_id, settings, owner)
 
-    async def stored(self, opening: Opening) -> Sequence[Record] | None:
+    async def stored(self, opening: Opening, owner: str) -> Sequence[Record] | None:
         """
         Read what the session's own store knows of it; None for a session that is new.
 
         Raises:
+            SessionInUse: another owner than `owner` is at work.
             StoreError: it cannot be read.
             InvalidValue: it worked in another directory.
         """
-        return await self._stores.stored(opening)
+        return await self._stores.stored(opening, owner)
 
     async def close(self) -> None:
         """Close what the sessions shared, whatever fails; they must be closed before."""
@@ -211,12 +215,15 @@ class Assembly:
 
     # Waking up
 
-    def wake(self, opening: Opening, records: Sequence[Record] | None = None) -> Engine:
+    def wake(
+        self, opening: Opening, records: Sequence[Record] | None = None, owner: str = ""
+    ) -> Engine:
         """
         Put an engine together.
 
         Args:
             records: What is stored of the session, when it goes on.
+            owner: Who loaded them; as that one it writes.
         """
         from a3s_code.api.engine import Engine
         from a3s_code.kernel.clock import SystemClock
@@ -224,7 +231,7 @@ class Assembly:
 
         clock = SystemClock()
         store = self._stores.of(opening, goes_on=records is not None)
-        log = Log(SessionId(opening.session_id), clock, store, records or ())
+        log = Log(SessionId(opening.session_id), clock, store, records or (), owner or new_id(""))
         if log.state.opened is not None:
             opening = self._continued(opening, log.state.opened, log.state.model)
         space = local_space(opening.workspace, self._programs_guard())
@@ -240,6 +247,7 @@ class Assembly:
             price=self._models.price,
         )
         _begin(engine, opening)
+        log.release()
         return engine
 
     def _executor(self, opening: Opening, space: Space, tools: ToolSet, clock: Clock) -> Executor:

@@ -56,9 +56,12 @@ class Engine:
     new_id: Callable[[str], str]
     price: Callable[[str, Usage], float]
     keep_s: float = KEEP_S
-    _works: Works = field(default_factory=Works)
+    _works: Works = field(init=False)
     _seal: Seal = field(default_factory=Seal)
     _has_announced: bool = False
+
+    def __post_init__(self) -> None:
+        self._works = Works(self.log.release)
 
     # Runs
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from a3s_code.api import records_view
-from a3s_code.api.assembly import Assembly
+from a3s_code.api.assembly import Assembly, new_id
 from a3s_code.api.direct_tools import DirectTools
 from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
@@ -57,7 +57,11 @@ class AsyncSession(DirectTools):
     )
 
     def __init__(
-        self, assembly: Assembly, opening: Opening, records: Sequence[Record] | None = None
+        self,
+        assembly: Assembly,
+        opening: Opening,
+        records: Sequence[Record] | None = None,
+        owner: str = "",
     ) -> None:
         self._assembly, self._opening = assembly, opening
         self._commands: CommandRegistry | None = None
@@ -65,7 +69,7 @@ class AsyncSession(DirectTools):
         self._closed = False
         self._engine: Engine | None = None
         if records is not None:
-            self._engine = assembly.wake(opening, records)
+            self._engine = assembly.wake(opening, records, owner)
 
     # Who it is
 
@@ -364,10 +368,11 @@ class AsyncSession(DirectTools):
         """Give the engine; a session that its store knows goes on where it stopped."""
         self._check_open()
         if self._engine is None:
-            records = await self._assembly.stored(self._opening)
+            owner = new_id("")
+            records = await self._assembly.stored(self._opening, owner)
             self._check_open()
             if self._engine is None:  # another call may have been quicker
-                self._engine = self._assembly.wake(self._opening, records)
+                self._engine = self._assembly.wake(self._opening, records, owner)
                 for tool in self._added:
                     self._engine.add_tool(tool)
         return self._engine

@@ -104,21 +104,28 @@ class Stores:
 
     # Reading
 
-    async def records(self, session_id: str, settings: Settings) -> Sequence[Record]:
+    async def records(
+        self, session_id: str, settings: Settings, owner: str | None
+    ) -> Sequence[Record]:
         """
         Read a session from its own store, or from the agent's.
 
+        Args:
+            owner: Who will write it; None to read only.
+
         Raises:
             SessionNotFound: there is none of this id.
+            SessionInUse: another owner is at work.
             StoreError: it cannot be read.
         """
-        return await _load(self.own(settings) or self.default, session_id)
+        return await _load(self.own(settings) or self.default, session_id, owner)
 
-    async def stored(self, opening: Opening) -> Sequence[Record] | None:
+    async def stored(self, opening: Opening, owner: str) -> Sequence[Record] | None:
         """
         Read what the session's own store knows of it; None for a session that is new.
 
         Raises:
+            SessionInUse: another owner than `owner` is at work.
             StoreError: it cannot be read.
             InvalidValue: it worked in another directory.
         """
@@ -126,7 +133,7 @@ class Stores:
         if store is None:
             return None
         try:
-            records = await _load(store, opening.session_id)
+            records = await _load(store, opening.session_id, owner)
         except SessionNotFound:
             return None
         if first_of(records).workspace != opening.workspace:
@@ -145,9 +152,9 @@ class Stores:
         await close_all([store.close for store in opened])
 
 
-async def _load(store: Store, session_id: str) -> Sequence[Record]:
+async def _load(store: Store, session_id: str, owner: str | None) -> Sequence[Record]:
     try:
-        records = await store.load(SessionId(session_id))
+        records = await store.load(SessionId(session_id), owner)
         first_of(records)
     except A3SError:
         raise

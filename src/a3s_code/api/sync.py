@@ -482,6 +482,7 @@ class Agent:
 
         Raises:
             SessionNotFound: the store has no session of this id.
+            SessionInUse: another process, or another agent, runs something in it now.
             StoreError: it cannot be read.
             InvalidType, InvalidValue, CapabilityMissing: as `session`, or
                 `workspace_backend` is another directory than the session's.

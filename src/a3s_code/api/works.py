@@ -55,14 +55,17 @@ class Works:
     """
     All of them run on the loop of the first one; a loop that is gone is replaced.
 
+    Args:
+        on_idle: Called when the last of them has ended.
+
     Attributes:
         stop_s: How long a work may take to stop.
     """
 
-    __slots__ = ("_closed", "_holder", "_loop", "_turn", "_works", "stop_s")
+    __slots__ = ("_closed", "_holder", "_loop", "_on_idle", "_turn", "_works", "stop_s")
 
-    def __init__(self, stop_s: float = STOP_S) -> None:
-        self.stop_s = stop_s
+    def __init__(self, on_idle: Callable[[], None], stop_s: float = STOP_S) -> None:
+        self.stop_s, self._on_idle = stop_s, on_idle
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn = asyncio.Lock()
         self._holder = ""
@@ -156,6 +159,8 @@ class Works:
         if self._works.get(key) is work:
             del self._works[key]
             self._holder = "" if self._holder == key else self._holder
+        if not self._works:
+            self._on_idle()
 
     def _check_open(self) -> None:
         if self._closed:

@@ -83,14 +83,20 @@ class Log:
         store: Where records go as well; what it acknowledges is durable. None keeps them
             in memory only, until `attach`.
         records: What the store already holds of this session, when it is resumed.
+        owner: As whom this writes into the store; the one that loaded `records`.
     """
 
-    __slots__ = ("_batch", "_clock", "_lost", "_records", "_store", "session", "state")
+    __slots__ = ("_batch", "_clock", "_lost", "_owner", "_records", "_store", "session", "state")
 
     def __init__(
-        self, session: SessionId, clock: Clock, store: Store | None, records: Iterable[Record] = ()
+        self,
+        session: SessionId,
+        clock: Clock,
+        store: Store | None,
+        records: Iterable[Record] = (),
+        owner: str = "",
     ) -> None:
-        self.session = session
+        self.session, self._owner = session, owner
         self._clock, self._store = clock, store
         self._records = list(records)
         self._batch: _Batch | None = None
@@ -135,12 +141,20 @@ class Log:
         """Keep `data` beside the log, where there is a store; durable at the next barrier."""
         if self._store is not None and self._lost is None:
             try:
-                self._store.put_blob(self.session, sha256, data)
+                self._store.put_blob(self.session, sha256, data, self._owner)
             except Exception as error:  # noqa: BLE001 - a store is foreign code; barrier tells
                 self._lost = _store_error(error)
 
     async def get_blob(self, sha256: str) -> bytes | None:
         return await self._store.get_blob(self.session, sha256) if self._store else None
+
+    def release(self) -> None:
+        """Let others go on with the session, until this writes its next record."""
+        if self._store is not None:
+            try:
+                self._store.release(self.session, self._owner)
+            except Exception as error:  # noqa: BLE001 - a store is foreign code; barrier tells
+                self._lost = self._lost or _store_error(error)
 
     async def barrier(self) -> None:
         """
@@ -154,7 +168,7 @@ class Log:
             return
         if self._lost is None:
             try:
-                await self._store.barrier(self.session)
+                await self._store.barrier(self.session, self._owner)
             except Exception as error:  # noqa: BLE001 - a store is foreign code
                 self._lost = _store_error(error)
         if self._lost is not None:
@@ -187,7 +201,7 @@ class Log:
         if self._lost is not None:
             return
         try:
-            self._store.append(self.session, record)
+            self._store.append(self.session, record, self._owner)
         except Exception as error:  # noqa: BLE001 - a store is foreign code; barrier tells
             self._lost = _store_error(error)
 

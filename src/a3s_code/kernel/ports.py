@@ -212,15 +212,20 @@ class Store(Protocol):
     then on nothing more of that session is taken until it is loaded or deleted. A store
     whose medium failed stays failed: it never acknowledges later records.
 
+    A session has one owner: who began it, or loaded it last to write. `owner` is a text that
+    is unique to one live session object. Records of any other owner are refused
+    (SessionTakenOver). From its first record to `release` an owner is at work; meanwhile
+    nobody else can load the session to write, or write it (SessionInUse).
+
     After `close`, which may be called twice, `append`, `put_blob`, `barrier` and `delete`
     raise StoreError.
     """
 
-    def append(self, session: SessionId, record: Record) -> None: ...
+    def append(self, session: SessionId, record: Record, owner: str = "") -> None: ...
 
-    async def barrier(self, session: SessionId) -> None:
+    async def barrier(self, session: SessionId, owner: str = "") -> None:
         """
-        Return when everything appended for `session` is durable.
+        Return when everything that `owner` appended for `session` is durable.
 
         Raises:
             StoreError: it cannot be made so, or some of it was refused. Nothing later will
@@ -228,21 +233,29 @@ class Store(Protocol):
         """
         ...
 
-    async def load(self, session: SessionId) -> Sequence[Record]:
+    async def load(self, session: SessionId, owner: str | None = "") -> Sequence[Record]:
         """
         Give every whole record, oldest first.
 
+        Args:
+            owner: Who writes from now on; None to read only.
+
         Raises:
             SessionNotFound: there is none.
+            SessionInUse: another owner is at work.
             StoreError: a record in the middle cannot be read.
         """
+        ...
+
+    def release(self, session: SessionId, owner: str = "") -> None:
+        """Say that `owner` is not at work, until its next record. Never waits, never fails."""
         ...
 
     async def sessions(self) -> Sequence[SessionId]: ...
 
     async def delete(self, session: SessionId) -> None: ...
 
-    def put_blob(self, session: SessionId, sha256: str, data: bytes) -> None:
+    def put_blob(self, session: SessionId, sha256: str, data: bytes, owner: str = "") -> None:
         """
         Keep `data` for `session`, under its SHA-256 in lower-case hex; durable at the next
         barrier. It goes with the last session that has put it.

@@ -26,21 +26,28 @@ IDLE_S = 10.0
 DEADLINE_S = 60.0
 """How long a barrier waits before the medium counts as broken."""
 
+
+class Key(Protocol):
+    """As whom something is written; hashable."""
+
+    @property
+    def session(self) -> SessionId: ...
+
+
+K = TypeVar("K", bound=Key)
 W = TypeVar("W")
 W_contra = TypeVar("W_contra", contravariant=True)
 
 
-class Medium(Protocol[W_contra]):
+class Medium(Protocol[K, W_contra]):
     """What writes go to. Used by the writer thread only, from opening to closing."""
 
-    def commit(
-        self, writes: Sequence[tuple[SessionId, W_contra]]
-    ) -> Mapping[SessionId, StoreError]:
+    def commit(self, writes: Sequence[tuple[K, W_contra]]) -> Mapping[K, StoreError]:
         """
-        Make all of `writes` durable, but for those of sessions that are refused.
+        Make all of `writes` durable, but for those of writers that are refused.
 
         Returns:
-            Why which sessions were refused; nothing of them after that point was written.
+            Why which writers were refused; nothing of them after that point was written.
 
         Raises:
             StoreError: nothing of this commit may be taken for durable.
@@ -57,23 +64,24 @@ class _Waiter:
     woken: asyncio.Future[None]
 
 
-class GroupCommit(Generic[W]):
+class GroupCommit(Generic[K, W]):
     """
     Args:
         open_medium: Called on the writer thread, before its first commit.
         name: Of the thread.
     """
 
-    def __init__(self, open_medium: Callable[[], Medium[W]], name: str) -> None:
+    def __init__(self, open_medium: Callable[[], Medium[K, W]], name: str) -> None:
         self._open_medium, self._name = open_medium, name
         self._changed = threading.Condition(threading.Lock())
-        self._queue: list[tuple[SessionId, W]] = []
+        self._queue: list[tuple[K, W]] = []
         self._last_ticket = 0
-        self._pending: dict[SessionId, int] = {}
+        self._settled_ticket = 0
+        self._pending: dict[K, int] = {}
         self._waiters: list[_Waiter] = []
-        self._refused: dict[SessionId, StoreError] = {}
+        self._refused: dict[K, StoreError] = {}
         self._failure: StoreError | None = None
-        self._closed = False
+        self._closed = self._hurry = False
         self._thread: threading.Thread | None = None
         self._thread_goes_on = False
         self._process = 0
@@ -81,9 +89,12 @@ class GroupCommit(Generic[W]):
 
     # Any thread
 
-    def add(self, session: SessionId, write: W) -> None:
+    def add(self, key: K, write: W, *, at_once: bool = False) -> None:
         """
-        Queue one write. It is dropped when the medium or the session has failed.
+        Queue one write. It is dropped when the medium or its writer has failed.
+
+        Args:
+            at_once: Do not wait for others to go with it.
 
         Raises:
             StoreError: closed, or carried over into another process by a fork.
@@ -92,19 +103,20 @@ class GroupCommit(Generic[W]):
         with self._changed:
             if self._closed:
                 raise _closed()
-            if self._failure is not None or session in self._refused:
+            if self._failure is not None or key in self._refused:
                 return
             self._last_ticket += 1
-            self._queue.append((session, write))
-            self._pending[session] = self._last_ticket
+            self._queue.append((key, write))
+            self._pending[key] = self._last_ticket
+            self._hurry = self._hurry or at_once
             if not self._thread_goes_on:
                 self._start()
-            elif len(self._queue) == 1:
+            elif at_once or len(self._queue) == 1:
                 self._changed.notify()
 
-    def refuse(self, session: SessionId, error: StoreError) -> None:
+    def refuse(self, key: K, error: StoreError) -> None:
         """
-        Acknowledge nothing more of `session`, because of `error`.
+        Acknowledge nothing more of a writer, because of `error`.
 
         Raises:
             StoreError: as `add`.
@@ -113,24 +125,26 @@ class GroupCommit(Generic[W]):
         with self._changed:
             if self._closed:
                 raise _closed()
-            self._refused.setdefault(session, error)
+            self._refused.setdefault(key, error)
 
     def accept(self, session: SessionId) -> None:
         """Take writes of `session` again; whoever calls this knows what is stored of it."""
         with self._changed:
-            self._refused.pop(session, None)
+            for key in [key for key in self._refused if key.session == session]:
+                del self._refused[key]
 
-    async def durable(self, session: SessionId) -> None:
+    async def durable(self, key: K) -> None:
         """
-        Return when every write of `session` so far is durable.
+        Return when every write of `key` so far is durable.
 
         Raises:
             StoreError: one of them is not, and never will be.
         """
         if self._closed:
             raise _closed()
-        await self.handled(session)
-        error = self._failure or self._refused.get(session)
+        self._check_process()
+        await self._settled(self._pending.get(key, 0))
+        error = self._failure or self._refused.get(key)
         if error is not None:
             raise _again(error)
 
@@ -138,10 +152,12 @@ class GroupCommit(Generic[W]):
         """Return when every write so far (of one session, or all) is durable or dropped."""
         self._check_process()
         with self._changed:
-            ticket = max(self._pending.values(), default=0)
-            if session is not None:
-                ticket = self._pending.get(session, 0)
-            if ticket == 0:
+            chosen = [t for key, t in self._pending.items() if session in (None, key.session)]
+        await self._settled(max(chosen, default=0))
+
+    async def _settled(self, ticket: int) -> None:
+        with self._changed:
+            if ticket <= self._settled_ticket:
                 return
             loop = asyncio.get_running_loop()
             waiter = _Waiter(ticket, loop, loop.create_future())
@@ -172,6 +188,11 @@ class GroupCommit(Generic[W]):
         if self._failure is not None:
             raise _again(self._failure)
 
+    @property
+    def has_failed(self) -> bool:
+        """Nothing will be acknowledged any more."""
+        return self._failure is not None
+
     def _check_process(self) -> None:
         # Before the lock: the thread that held it may not exist on this side of a fork.
         if self._thread_goes_on and self._process != os.getpid():
@@ -195,6 +216,7 @@ class GroupCommit(Generic[W]):
 
     def _take_waiters(self, ticket: int) -> list[_Waiter]:
         """Settle everything up to `ticket`, under the lock; who waited for it is returned."""
+        self._settled_ticket = ticket
         self._pending = {key: last for key, last in self._pending.items() if last > ticket}
         ready = [waiter for waiter in self._waiters if waiter.ticket <= ticket]
         self._waiters = [waiter for waiter in self._waiters if waiter.ticket > ticket]
@@ -203,7 +225,7 @@ class GroupCommit(Generic[W]):
     # The writer thread
 
     def _run(self) -> None:
-        medium: Medium[W] | None = None
+        medium: Medium[K, W] | None = None
         try:
             while (batch := self._next_batch()) is not None:
                 writes, ticket = batch
@@ -218,22 +240,22 @@ class GroupCommit(Generic[W]):
             if medium is not None:
                 medium.close()
 
-    def _next_batch(self) -> tuple[list[tuple[SessionId, W]], int] | None:
+    def _next_batch(self) -> tuple[list[tuple[K, W]], int] | None:
         """Wait for writes; None when there will be none, and the thread has to end."""
         with self._changed:
             while not self._queue:
                 if self._closed or self._failure is not None or not self._wait_idle():
                     self._thread_goes_on = False
                     return None
-            if not self._waiters and not self._closed:
+            if not self._waiters and not self._closed and not self._hurry:
                 self._changed.wait(WRITE_BEHIND_S)
-            writes, self._queue = self._queue, []
+            writes, self._queue, self._hurry = self._queue, [], False
             return writes, self._last_ticket
 
     def _wait_idle(self) -> bool:
         return self._changed.wait(IDLE_S) or bool(self._queue)
 
-    def _settle(self, ticket: int, refused: Mapping[SessionId, StoreError]) -> None:
+    def _settle(self, ticket: int, refused: Mapping[K, StoreError]) -> None:
         with self._changed:
             self.commits += 1
             self._refused.update(refused)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from a3s_code.errors import SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import Record
-from a3s_code.persistence.refusal import not_its_digest, not_next
+from a3s_code.persistence.refusal import in_use, not_its_digest, not_next, taken_over
 
 
 class MemorySessionStore:
@@ -26,46 +26,65 @@ class MemorySessionStore:
         SPEC 12.1: a memory store per instance.
     """
 
-    __slots__ = ("_blobs", "_logs", "_refused")
+    __slots__ = ("_at_work", "_blobs", "_logs", "_owners", "_refused")
 
     def __init__(self) -> None:
         self._logs: dict[SessionId, list[Record]] | None = {}
         self._blobs: dict[SessionId, dict[str, bytes]] = {}
-        self._refused: dict[SessionId, StoreError] = {}
+        self._owners: dict[SessionId, str] = {}
+        self._at_work: dict[SessionId, str] = {}
+        self._refused: dict[SessionId, dict[str, StoreError]] = {}
 
-    def append(self, session: SessionId, record: Record) -> None:
+    def append(self, session: SessionId, record: Record, owner: str = "") -> None:
         """
-        Add the next record. One whose sequence is not the next is refused at the barrier.
+        Add the next record. What `Store` says is refused, is refused at the barrier.
 
         Raises:
             StoreError: the store was closed.
         """
         log = self._open_logs().setdefault(session, [])
-        if session in self._refused:
+        if owner in self._refused.get(session, ()):
             return
-        if record.sequence == len(log):
-            log.append(record)
+        if not log:
+            self._owners[session] = owner
+        if self._at_work.get(session, owner) != owner:
+            self._refuse(session, owner, in_use(session))
+        elif self._owners[session] != owner:
+            self._refuse(session, owner, taken_over(session))
+        elif record.sequence != len(log):
+            self._refuse(session, owner, not_next(session, record.sequence, len(log)))
         else:
-            self._refused[session] = not_next(session, record.sequence, len(log))
+            self._at_work[session] = owner
+            log.append(record)
 
-    async def barrier(self, session: SessionId) -> None:
+    def _refuse(self, session: SessionId, owner: str, error: StoreError) -> None:
+        self._refused.setdefault(session, {})[owner] = error
+        self.release(session, owner)
+
+    async def barrier(self, session: SessionId, owner: str = "") -> None:
         """
         Return at once.
 
         Raises:
-            StoreError: the store was closed, or something of `session` was refused.
+            StoreError: the store was closed, or something that `owner` wrote was refused.
         """
         self._open_logs()
-        refused = self._refused.get(session)
+        refused = self._refused.get(session, {}).get(owner)
         if refused is not None:
-            raise StoreError(refused.message, hint=refused.hint)
+            raise type(refused)(refused.message, hint=refused.hint)
 
-    async def load(self, session: SessionId) -> Sequence[Record]:
+    def release(self, session: SessionId, owner: str = "") -> None:
+        """Let others go on with the session."""
+        if self._at_work.get(session) == owner:
+            del self._at_work[session]
+
+    async def load(self, session: SessionId, owner: str | None = "") -> Sequence[Record]:
         """
-        Give every record, oldest first. The caller may write the next one.
+        Give every record, oldest first. `owner` may write the next one; None writes none.
 
         Raises:
             SessionNotFound: there is none.
+            SessionInUse: another owner is at work.
             StoreError: the store was closed.
         """
         log = self._open_logs().get(session)
@@ -74,7 +93,12 @@ class MemorySessionStore:
                 f"There is no session {session!r} in memory.",
                 hint="keep sessions that outlive a process in a FileSessionStore",
             )
-        self._refused.pop(session, None)
+        if owner is not None:
+            if self._at_work.get(session, owner) != owner:
+                raise in_use(session)
+            self._owners[session] = owner
+            self._refused.pop(session, None)
+            self.release(session, owner)
         return tuple(log)
 
     async def sessions(self) -> Sequence[SessionId]:
@@ -82,12 +106,23 @@ class MemorySessionStore:
         return sorted(session for session, log in self._open_logs().items() if log)
 
     async def delete(self, session: SessionId) -> None:
-        """Forget a session and its blobs; nothing happens when there is none."""
+        """
+        Forget a session and its blobs; nothing happens when there is none.
+
+        Raises:
+            SessionInUse: somebody is at work in it.
+            StoreError: the store was closed.
+        """
+        self._open_logs()
+        if self._at_work.get(session, ""):
+            raise in_use(session)
+        self.release(session)
         self._open_logs().pop(session, None)
+        self._owners.pop(session, None)
         self._blobs.pop(session, None)
         self._refused.pop(session, None)
 
-    def put_blob(self, session: SessionId, sha256: str, data: bytes) -> None:
+    def put_blob(self, session: SessionId, sha256: str, data: bytes, owner: str = "") -> None:
         """
         Keep a blob. One that does not have the digest is refused at the barrier.
 
@@ -95,12 +130,12 @@ class MemorySessionStore:
             StoreError: the store was closed.
         """
         self._open_logs()
-        if session in self._refused:
+        if owner in self._refused.get(session, ()):
             return
         if hashlib.sha256(data).hexdigest() == sha256:
             self._blobs.setdefault(session, {})[sha256] = data
         else:
-            self._refused[session] = not_its_digest(session, sha256)
+            self._refuse(session, owner, not_its_digest(session, sha256))
 
     async def get_blob(self, session: SessionId, sha256: str) -> bytes | None:
         """Give what `session` itself has put under this digest."""

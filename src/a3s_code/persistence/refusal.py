@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from a3s_code.errors import StoreError
+from a3s_code.errors import SessionInUse, SessionTakenOver, StoreError
 from a3s_code.kernel.events import SessionId
 
 
@@ -25,4 +25,20 @@ def not_its_digest(session: SessionId, sha256: str) -> StoreError:
     return StoreError(
         f"A blob of session {session!r} does not have the digest {sha256!r}.",
         hint="give the SHA-256 of the data in lower-case hex",
+    )
+
+
+def in_use(session: SessionId) -> SessionInUse:
+    """Refuse a writer while another one is at work."""
+    return SessionInUse(
+        f"Session {session!r} is being written by somebody else now.",
+        hint="wait until that run has ended, then resume the session",
+    )
+
+
+def taken_over(session: SessionId) -> SessionTakenOver:
+    """Refuse a writer after another one has gone on with the session, or begun it anew."""
+    return SessionTakenOver(
+        f"Somebody else has gone on with session {session!r} since this one read it.",
+        hint="resume it to go on from there",
     )

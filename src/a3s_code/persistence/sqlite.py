@@ -2,6 +2,7 @@
 Sessions in a directory, as one SQLite file.
 
     <dir>/sessions.db      every session of the store; sqlite_tables.py has the format
+    <dir>/sessions.lock    who is at work; writer_locks.py
 
 A record is acknowledged when the commit that holds it is on the disk, and one commit
 serves all sessions that wait. Neither sqlite3 nor asyncio is imported, and nothing on the
@@ -12,23 +13,30 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from a3s_code.errors import SessionNotFound, StoreError
+from a3s_code.errors import SessionInUse, SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import Record
 from a3s_code.persistence.codec import encode
 from a3s_code.persistence.sqlite_tables import (
+    ClaimSession,
     DropSession,
     KeepBlob,
     KeepRecord,
+    ReleaseSession,
     Write,
+    Writer,
+    has_log,
     read_blob,
     read_log,
     read_sessions,
 )
+from a3s_code.persistence.writer_locks import WriterLocks
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -37,14 +45,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LETTING_GO_S = 0.5
+_LOOK_AGAIN_S = 0.02
+
 
 class FileSessionStore:
     """
     Keeps sessions on disk. Crashes and power cuts lose nothing that was acknowledged.
 
-    Several stores, in one process or more, may share a directory. A session has one writer:
-    a record whose sequence is taken is refused, and so is what follows it, until the
-    session is loaded again. Any other failure (no space, no permission, a lock that is held
+    Several stores, in one process or more, may share a directory. A session has one owner:
+    a record of another is refused, and so is what follows it, until the session is loaded
+    again. Any other failure (no space, no permission, a lock that is held
     for 10 s) is final for this store object: nothing later is acknowledged, and reading
     still works where the disk allows it.
 
@@ -59,13 +70,15 @@ class FileSessionStore:
         Python SDK 3.1, "Persistence".
     """
 
-    __slots__ = ("_commits", "_first_use", "_path", "dir")
+    __slots__ = ("_at_work", "_commits", "_first_use", "_locks", "_path", "dir")
 
     def __init__(self, dir: str | os.PathLike[str]) -> None:  # noqa: A002 - the documents' name
         self.dir = os.fspath(dir)
         self._path = Path(self.dir).absolute() / "sessions.db"
         self._first_use = threading.Lock()
-        self._commits: GroupCommit[Write] | None = None
+        self._commits: GroupCommit[Writer, Write] | None = None
+        self._at_work: set[Writer] = set()
+        self._locks = WriterLocks(self._path.with_name("sessions.lock"))
 
     def __repr__(self) -> str:
         return f"FileSessionStore({self.dir!r})"
@@ -75,9 +88,9 @@ class FileSessionStore:
         """Transactions so far."""
         return self._commits.commits if self._commits is not None else 0
 
-    def append(self, session: SessionId, record: Record) -> None:
+    def append(self, session: SessionId, record: Record, owner: str = "") -> None:
         """
-        Queue the next record and return at once.
+        Queue the next record and return at once. From then on `owner` is at work.
 
         Raises:
             StoreError: the store was closed. All other failures are told by `barrier`.
@@ -85,34 +98,68 @@ class FileSessionStore:
         try:
             body = encode(record)
         except StoreError as error:
-            self._writer.refuse(session, error)
+            self._writer.refuse(Writer(session, owner), error)
             return
-        self._writer.add(session, KeepRecord(record.sequence, record.run, body))
+        writer = Writer(session, owner)
+        # The first one shuts others out, so it does not wait for more to go with it.
+        begins = writer not in self._at_work
+        self._at_work.add(writer)
+        self._writer.add(writer, KeepRecord(record.sequence, record.run, body), at_once=begins)
 
-    async def barrier(self, session: SessionId) -> None:
+    async def barrier(self, session: SessionId, owner: str = "") -> None:
         """
-        Return when everything appended for `session` is on the disk.
+        Return when everything that `owner` appended for `session` is on the disk.
 
         Raises:
+            SessionInUse, SessionTakenOver: somebody else writes the session now, or has.
             StoreError: it is not, and nothing later will be; or the store was closed.
         """
-        await self._writer.durable(session)
+        await self._writer.durable(Writer(session, owner))
 
-    async def load(self, session: SessionId) -> Sequence[Record]:
+    def release(self, session: SessionId, owner: str = "") -> None:
+        """Queue that `owner` is not at work any more."""
+        self._at_work.discard(Writer(session, owner))
+        if self._commits is not None:
+            with suppress(StoreError):  # what is closed has been released
+                self._commits.add(Writer(session, owner), ReleaseSession(), at_once=True)
+
+    async def load(self, session: SessionId, owner: str | None = "") -> Sequence[Record]:
         """
-        Check and read a whole log, oldest first. The caller may write the next record.
+        Check and read a whole log, oldest first. `owner` may write the next record, and
+        nobody else any more; with None, or after a failure, nothing is changed.
 
         Raises:
             SessionNotFound: there is none.
+            SessionInUse: another owner is at work.
             StoreError: a record is missing, changed or of an unknown type; or the file
                 cannot be read.
         """
         await self._writer.handled(session)
+        if owner is not None and not self._writer.has_failed:
+            await self._claim(Writer(session, owner))
         records = await self._read(lambda connection: read_log(connection, session))
         if records is None:
             raise SessionNotFound(f"There is no session {session!r} in {self.dir}.")
-        self._writer.accept(session)
         return records
+
+    async def _claim(self, writer: Writer) -> None:
+        """Become the owner; one whose run has just ended may still be about to let go."""
+        from asyncio import sleep
+
+        if not await self._read(lambda connection: has_log(connection, writer.session)):
+            return
+        until = time.monotonic() + LETTING_GO_S
+        while True:
+            self._writer.accept(writer.session)
+            self._writer.add(writer, ClaimSession())
+            try:
+                await self._writer.durable(writer)
+            except SessionInUse:
+                if time.monotonic() > until:
+                    raise
+                await sleep(_LOOK_AGAIN_S)
+            else:
+                return
 
     async def sessions(self) -> Sequence[SessionId]:
         """
@@ -129,15 +176,16 @@ class FileSessionStore:
         Delete a session and the blobs that no other has; nothing happens without one.
 
         Raises:
+            SessionInUse: somebody is at work in it.
             StoreError: it could not be deleted.
         """
         # What is still on its way must not be refused after we have accepted the session again.
         await self._writer.handled(session)
         self._writer.accept(session)
-        self._writer.add(session, DropSession())
-        await self._writer.durable(session)
+        self._writer.add(Writer(session), DropSession())
+        await self._writer.durable(Writer(session))
 
-    def put_blob(self, session: SessionId, sha256: str, data: bytes) -> None:
+    def put_blob(self, session: SessionId, sha256: str, data: bytes, owner: str = "") -> None:
         """
         Queue a blob; each content is stored once per store.
 
@@ -145,7 +193,7 @@ class FileSessionStore:
             StoreError: the store was closed. All other failures, such as a digest that does
                 not fit, are told by `barrier`.
         """
-        self._writer.add(session, KeepBlob(sha256, data))
+        self._writer.add(Writer(session, owner), KeepBlob(sha256, data))
 
     async def get_blob(self, session: SessionId, sha256: str) -> bytes | None:
         """
@@ -165,20 +213,26 @@ class FileSessionStore:
             StoreError: the file could not be written. That a record or a blob was refused
                 is told by the barrier of its session alone.
         """
-        await self._writer.close()
+        try:
+            await self._writer.close()
+        finally:
+            self._locks.close()
 
     @property
-    def _writer(self) -> GroupCommit[Write]:
+    def _writer(self) -> GroupCommit[Writer, Write]:
         if self._commits is None:
             with self._first_use:
                 self._commits = self._commits or self._start()
         return self._commits
 
-    def _start(self) -> GroupCommit[Write]:
+    def _start(self) -> GroupCommit[Writer, Write]:
         from a3s_code.persistence.group_commit import GroupCommit
         from a3s_code.persistence.sqlite_file import SqliteWriter
 
-        return GroupCommit(lambda: SqliteWriter(self._path), f"a3s-code store {self.dir}")
+        def open_file() -> SqliteWriter:
+            return SqliteWriter(self._path, self._locks)
+
+        return GroupCommit(open_file, f"a3s-code store {self.dir}")
 
     async def _read(self, question: Callable[[Connection], T]) -> T | None:
         """Ask on a thread, over a connection of its own; None when there is no file."""

@@ -20,8 +20,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from a3s_code.errors import StoreError
-from a3s_code.kernel.events import SessionId
-from a3s_code.persistence.sqlite_tables import FORMAT, SCHEMA, Write, write_all
+from a3s_code.persistence.sqlite_tables import (
+    FORMAT,
+    SCHEMA,
+    ReleaseSession,
+    Write,
+    Writer,
+    write_all,
+)
+from a3s_code.persistence.writer_locks import WriterLocks
 
 T = TypeVar("T")
 
@@ -54,26 +61,34 @@ _SYSTEM_HINTS = {
 
 class SqliteWriter:
     """
-    The one connection that writes for a store.
+    The one connection that writes for a store. `locks` outlive it.
 
     Raises:
         StoreError: the file cannot be made or opened, or a later version made it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, locks: WriterLocks) -> None:
+        self._path, self._locks = path, locks
         with explained(path, "written"), ExitStack() as undo:
             _create(path)
             self._connection = undo.enter_context(closing(_connect(path)))
             _prepare(self._connection, path)
             undo.pop_all()
 
-    def commit(self, writes: Sequence[tuple[SessionId, Write]]) -> Mapping[SessionId, StoreError]:
+    def commit(self, writes: Sequence[tuple[Writer, Write]]) -> Mapping[Writer, StoreError]:
         connection = self._connection
-        with explained(self._path, "written"):
-            connection.execute("BEGIN IMMEDIATE")
-            refused = write_all(connection, writes)
-            connection.execute("COMMIT")
+        if all(isinstance(write, ReleaseSession) for _, write in writes):
+            for writer, _ in writes:
+                self._locks.drop(*writer)
+            return {}
+        try:
+            with explained(self._path, "written"):
+                connection.execute("BEGIN IMMEDIATE")
+                refused = write_all(connection, self._locks, writes)
+                connection.execute("COMMIT")
+        except StoreError:
+            self._locks.close()  # nothing is written here any more; others may go on
+            raise
         return refused
 
     def close(self) -> None:

@@ -1,15 +1,17 @@
 """
 Sessions as tables, and the statements that write and read them.
 
-    sessions(number, id, next, head)      `next`: sequence of the next record
+    sessions(number, id, next, head, owner)
+                                          `next`: sequence of the next record
                                           `head`: hash of the last one
+                                          `owner`: who may write it; a fencing token
     records(session, sequence, run, body, hash)
     blobs(sha256, size, data)             each content once
     blob_owners(session, sha256)          who may read it; without any, it goes
 
 `session` is `sessions.number`. Bodies and hashes are those of `persistence/codec.py`.
-A session's `next` is read in the transaction that writes, so of two writers, in one
-process or in two, the second is refused; a lease would be checked at the same place.
+A session's `next` and `owner` are read in the transaction that writes, so of two writers,
+in one process or in two, the one that did not load the session last is refused.
 """
 
 from __future__ import annotations
@@ -17,13 +19,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from a3s_code.errors import SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import Record
 from a3s_code.persistence.codec import GENESIS, link, read_chain
-from a3s_code.persistence.refusal import not_its_digest, not_next
+from a3s_code.persistence.refusal import in_use, not_its_digest, not_next, taken_over
+from a3s_code.persistence.writer_locks import WriterLocks
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -36,7 +39,8 @@ SCHEMA = (
         number INTEGER PRIMARY KEY,
         id TEXT NOT NULL UNIQUE,
         next INTEGER NOT NULL,
-        head BLOB NOT NULL
+        head BLOB NOT NULL,
+        owner TEXT NOT NULL
     ) STRICT""",
     """CREATE TABLE records (
         session INTEGER NOT NULL REFERENCES sessions (number),
@@ -61,6 +65,16 @@ SCHEMA = (
 )
 
 
+_HEAD = "SELECT number, next, head, owner FROM sessions WHERE id = ?"
+
+
+class Writer(NamedTuple):
+    """A session, and as whom it is written."""
+
+    session: SessionId
+    owner: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class KeepRecord:
     sequence: int
@@ -79,32 +93,44 @@ class DropSession:
     """The session, its records, and the blobs that nobody else has."""
 
 
-Write: TypeAlias = KeepRecord | KeepBlob | DropSession
+@dataclass(frozen=True, slots=True)
+class ClaimSession:
+    """The writer is the owner from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSession:
+    """The owner is not at work."""
+
+
+Write: TypeAlias = KeepRecord | KeepBlob | DropSession | ClaimSession | ReleaseSession
 
 
 def write_all(
-    connection: Connection, writes: Sequence[tuple[SessionId, Write]]
-) -> dict[SessionId, StoreError]:
+    connection: Connection, locks: WriterLocks, writes: Sequence[tuple[Writer, Write]]
+) -> dict[Writer, StoreError]:
     """
     Write in order, inside the transaction that the caller has begun.
 
     Returns:
-        Why which sessions were refused. What follows of such a session is left out.
+        Why which writers were refused. What follows of such a writer is left out.
     """
-    refused: dict[SessionId, StoreError] = {}
-    transaction = _Transaction(connection)
-    for session, write in writes:
-        if isinstance(write, DropSession):
-            refused.pop(session, None)
-        if session in refused:
+    refused: dict[Writer, StoreError] = {}
+    transaction = _Transaction(connection, locks)
+    for writer, write in writes:
+        if isinstance(write, DropSession | ClaimSession):
+            refused.pop(writer, None)
+        if writer in refused:
             continue
         try:
-            transaction.write(session, write)
+            transaction.write(writer, write)
         except StoreError as error:
-            refused[session] = error
+            refused[writer] = error
         except UnicodeEncodeError as error:
-            said = f"An id in session {session!r} is no text: {error.reason}."
-            refused[session] = StoreError(said, hint="use ids that UTF-8 can write")
+            said = f"An id in session {writer.session!r} is no text: {error.reason}."
+            refused[writer] = StoreError(said, hint="use ids that UTF-8 can write")
+        if writer in refused:
+            locks.drop(*writer)
     transaction.flush()
     return refused
 
@@ -114,24 +140,29 @@ class _Head:
     number: int
     next: int
     hash: bytes
+    owner: str
 
 
 class _Transaction:
     """Gathers records, so that all of them are inserted by one statement."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, locks: WriterLocks) -> None:
+        self._connection, self._locks = connection, locks
         self._heads: dict[SessionId, _Head] = {}
         self._rows: list[tuple[int, int, str, bytes, bytes]] = []
 
-    def write(self, session: SessionId, write: Write) -> None:
+    def write(self, writer: Writer, write: Write) -> None:
         match write:
             case KeepRecord():
-                self._keep(session, write)
+                self._keep(writer, write)
             case KeepBlob(sha256=sha256, data=data):
-                self._keep_blob(session, sha256, data)
+                self._keep_blob(writer.session, sha256, data)
             case DropSession():
-                self._drop(session)
+                self._drop(writer)
+            case ClaimSession():
+                self._claim(writer)
+            case ReleaseSession():
+                self._locks.drop(*writer)
 
     def flush(self) -> None:
         self._connection.executemany(
@@ -139,17 +170,22 @@ class _Transaction:
             self._rows,
         )
         self._connection.executemany(
-            "UPDATE sessions SET next = ?, head = ? WHERE number = ?",
-            [(head.next, head.hash, head.number) for head in self._heads.values()],
+            "UPDATE sessions SET next = ?, head = ?, owner = ? WHERE number = ?",
+            [(head.next, head.hash, head.owner, head.number) for head in self._heads.values()],
         )
         self._rows.clear()
         self._heads.clear()
 
-    def _keep(self, session: SessionId, record: KeepRecord) -> None:
-        head = self._head(session)
-        if record.sequence != head.next:
-            raise not_next(session, record.sequence, head.next)
+    def _keep(self, writer: Writer, record: KeepRecord) -> None:
+        head = self._at_work(writer)
         record.run.encode()  # refuses here what would fail the whole transaction later
+        writer.owner.encode()
+        if head.next == 0:
+            head.owner = writer.owner
+        if head.owner != writer.owner:
+            raise taken_over(writer.session)
+        if record.sequence != head.next:
+            raise not_next(writer.session, record.sequence, head.next)
         head.hash = link(head.hash, record.body)
         head.next += 1
         self._rows.append((head.number, record.sequence, record.run, record.body, head.hash))
@@ -165,8 +201,21 @@ class _Transaction:
             (self._head(session).number, sha256),
         )
 
-    def _drop(self, session: SessionId) -> None:
-        number = self._head(session).number
+    def _claim(self, writer: Writer) -> None:
+        writer.owner.encode()
+        self._at_work(writer).owner = writer.owner
+        self._locks.drop(*writer)
+
+    def _at_work(self, writer: Writer) -> _Head:
+        """Keep others out, and give what the session is now."""
+        head = self._head(writer.session)
+        if not self._locks.take(writer.session, head.number, writer.owner):
+            raise in_use(writer.session)
+        return head
+
+    def _drop(self, writer: Writer) -> None:
+        number = self._at_work(writer).number
+        self._locks.drop(*writer)
         self.flush()
         execute = self._connection.execute
         execute(
@@ -187,11 +236,17 @@ class _Transaction:
 
     def _stored_head(self, session: SessionId) -> _Head:
         execute = self._connection.execute
-        row = execute("SELECT number, next, head FROM sessions WHERE id = ?", (session,)).fetchone()
+        row = execute(_HEAD, (session,)).fetchone()
         if row is None:
-            cursor = execute("INSERT INTO sessions VALUES (NULL, ?, 0, ?)", (session, GENESIS))
-            return _Head(cursor.lastrowid or 0, 0, GENESIS)
+            cursor = execute("INSERT INTO sessions VALUES (NULL, ?, 0, ?, '')", (session, GENESIS))
+            return _Head(cursor.lastrowid or 0, 0, GENESIS, "")
         return _Head(*row)
+
+
+def has_log(connection: Connection, session: SessionId) -> bool:
+    """Say whether the session has a record."""
+    query = "SELECT 1 FROM sessions WHERE id = ? AND next > 0"
+    return connection.execute(query, (session,)).fetchone() is not None
 
 
 def read_log(connection: Connection, session: SessionId) -> list[Record]:

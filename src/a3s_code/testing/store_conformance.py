@@ -24,7 +24,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
-from a3s_code.errors import SessionNotFound, StoreError
+from a3s_code.errors import SessionInUse, SessionNotFound, SessionTakenOver, StoreError
 from a3s_code.kernel.events import RunId, SessionId, TextDelta, ToolEnd
 from a3s_code.kernel.messages import Attachment, Message, Text, ToolCall, user
 from a3s_code.kernel.ports import Store
@@ -196,6 +196,42 @@ async def a_sequence_that_is_taken_is_refused(factory: StoreFactory) -> None:
         assert list(await store.load(ONE)) == log_of(5), "who loaded the log may not go on"
 
 
+async def _write_as(owner: str, store: Store, records: list[Record]) -> None:
+    for record in records:
+        store.append(ONE, record, owner)
+    await store.barrier(ONE, owner)
+
+
+async def nobody_writes_beside_who_is_at_work(factory: StoreFactory) -> None:
+    async with _open(factory) as store:
+        records = log_of(6)
+        await _write_as("one", store, records[:3])
+
+        await _raises(SessionInUse, store.load(ONE, "two"), "loading what is written now")
+        await _raises(SessionInUse, _write_as("two", store, [records[3]]), "writing beside it")
+        assert list(await store.load(ONE, None)) == records[:3], "to read is always allowed"
+        await _write_as("one", store, [records[3]])
+        store.release(ONE, "one")
+        await store.barrier(ONE, "one")
+        await store.load(ONE, "two")
+        await _write_as("two", store, records[4:])
+        assert list(await store.load(ONE, None)) == records, "the log holds something else"
+
+
+async def who_was_taken_over_is_refused(factory: StoreFactory) -> None:
+    async with _open(factory) as store:
+        records = log_of(5)
+        await _write_as("one", store, records[:3])
+        store.release(ONE, "one")
+        await store.barrier(ONE, "one")
+        await store.load(ONE, "two")
+
+        late = _write_as("one", store, log_of(4, "late")[3:])
+        await _raises(SessionTakenOver, late, "a record of an owner that was taken over")
+        await _write_as("two", store, records[3:])
+        assert list(await store.load(ONE, None)) == records, "the log holds a late record"
+
+
 async def a_gap_is_refused(factory: StoreFactory) -> None:
     async with _open(factory) as store:
         records = log_of(5)
@@ -298,6 +334,8 @@ STORE_CHECKS: tuple[StoreCheck, ...] = (
     an_unknown_session_is_not_found,
     a_deleted_session_is_gone_and_may_begin_anew,
     a_sequence_that_is_taken_is_refused,
+    nobody_writes_beside_who_is_at_work,
+    who_was_taken_over_is_refused,
     a_gap_is_refused,
     a_blob_belongs_to_the_session_that_put_it,
     a_blob_goes_with_the_last_session_that_has_it,

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from a3s_code.kernel.events import SessionId
+from a3s_code.persistence.writer_locks import WriterLocks
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from a3s_code.persistence.writer_locks import WriterLocks
+locks = WriterLocks(Path(sys.argv[1]))
+print(locks.take("7", 7, "me"), flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "sessions.lock"
+
+
+def test_a_session_has_one_writer_also_within_a_process(path: Path) -> None:
+    one, two = WriterLocks(path), WriterLocks(path)
+
+    assert one.take(SessionId(str(3)), 3, "me")
+    assert one.take(SessionId(str(3)), 3, "me")
+    assert not two.take(SessionId(str(3)), 3, "me")
+    assert two.take(SessionId(str(4)), 4, "me")
+    one.drop(SessionId(str(3)), "me")
+    assert two.take(SessionId(str(3)), 3, "me")
+    two.drop(SessionId(str(99)), "me")
+    one.close()
+    two.close()
+
+
+def test_closing_lets_go_of_all(path: Path) -> None:
+    one, two = WriterLocks(path), WriterLocks(path)
+    assert all(one.take(SessionId(str(number)), number, "me") for number in range(500))
+    one.close()
+
+    assert all(two.take(SessionId(str(number)), number, "me") for number in range(500))
+    two.close()
+
+
+def test_a_writer_that_was_killed_locks_nobody_out(path: Path) -> None:
+    command = [sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "True\n"
+        locks = WriterLocks(path)
+        assert not locks.take(SessionId(str(7)), 7, "me")
+        holder.send_signal(signal.SIGKILL)
+        holder.wait(20)
+
+        assert locks.take(SessionId(str(7)), 7, "me")
+    locks.close()
+
+
+def test_a_program_that_the_writer_started_does_not_keep_its_locks(path: Path) -> None:
+    one, two = WriterLocks(path), WriterLocks(path)
+    assert one.take(SessionId(str(1)), 1, "me")
+    with subprocess.Popen(["sleep", "600"], close_fds=False) as program:
+        one.close()
+        assert two.take(SessionId(str(1)), 1, "me")
+        program.kill()
+    two.close()
+
+
+def test_the_file_is_for_its_owner_alone_and_never_a_link(path: Path, tmp_path: Path) -> None:
+    previous = os.umask(0)
+    try:
+        locks = WriterLocks(path)
+        assert locks.take(SessionId("1"), 1, "me")
+        locks.close()
+    finally:
+        os.umask(previous)
+    assert oct(path.stat().st_mode & 0o777) == "0o600"
+
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    with pytest.raises(OSError, match="symbolic links"):
+        WriterLocks(link).take(SessionId("1"), 1, "me")
