@@ -23,6 +23,7 @@ HELP = """examples:
   a3s-code -m openai/gpt-4o --allow 'bash(pytest:*)' "Fix the failing test"
   a3s-code --json "Explain the auth module" | jq .
   a3s-code demo
+  a3s-code verify sessions/
 
 Reading, searching and changing files inside the workspace is allowed. Everything else,
 such as running commands, is asked for at the terminal; without one it is denied unless
@@ -40,6 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from a3s_code.cli.demo import main as demo
 
             return demo(given[1:])
+        if given[:1] == ["verify"]:
+            from a3s_code.persistence.verify import main as verify
+
+            return verify(given[1:], prog="a3s-code verify")
         return _prompt(_parser().parse_args(given))
     except A3SError as error:
         sys.stderr.write(f"a3s-code: {error}\n")

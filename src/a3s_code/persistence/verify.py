@@ -169,10 +169,10 @@ def _check_file(db: sqlite3.Connection) -> Report:
     return Report("(file)", faults=[] if found == ["ok"] else found)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, prog: str = "verify.py") -> int:
     """Run as a program; see the head of this file."""
     parser = argparse.ArgumentParser(
-        prog="verify", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("path", type=Path, metavar="PATH")
     parser.add_argument("--session", metavar="ID", help="check this one only")
