@@ -141,6 +141,33 @@ async def test_headers_without_end_are_refused_once(http: Http, clock: FakeClock
     assert len(server.seen) == 1
 
 
+async def test_trailers_are_no_headers_of_the_next_answer(http: Http) -> None:
+    trailers = b"0\r\ncontent-encoding: gzip\r\nretry-after: 9999\r\n\r\n"
+    first = CHUNKED + b"2\r\nab\r\n" + trailers
+    async with FaultServer([says(first), says(framed(b"cd"))]) as server:
+        for body in (b"ab", b"cd"):
+            exchange = await http.post(server.url, {}, b"", PATIENT)
+            assert await exchange.read() == body
+            assert await exchange.read() == b""
+            assert "retry-after" not in exchange.headers
+
+    assert server.connections == 1
+
+
+async def test_trailers_without_end_are_not_read_for_ever(http: Http) -> None:
+    async def floods(peer: Peer) -> None:
+        await peer.send(CHUNKED + b"2\r\nab\r\n0\r\n")
+        while True:
+            await peer.send(b"x-more: " + b"y" * 8000 + b"\r\n")
+
+    async with FaultServer([floods]) as server:
+        exchange = await http.post(server.url, {}, b"", PATIENT)
+        assert await exchange.read() == b"ab"
+        with pytest.raises(Fault, match="truncated"):
+            await exchange.read()
+        await asyncio.wait_for(server.until_idle(), 5)
+
+
 async def test_a_server_that_switches_protocols_is_refused(http: Http, clock: FakeClock) -> None:
     raw = b"HTTP/1.1 101 X\r\nupgrade: x\r\nconnection: upgrade\r\n\r\nxx"
     async with FaultServer([says(raw)]) as server:

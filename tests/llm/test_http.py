@@ -101,6 +101,32 @@ async def test_a_proxy_that_is_none_is_a_typed_error(
     assert caught.value.kind == "transport"
 
 
+@pytest.mark.parametrize(
+    "proxy", ["http://user:S3cr/etPart@p.test", "http://user:hunter2#x@p.test", "http://u:12/x@p"]
+)
+async def test_a_proxy_that_cannot_be_read_is_not_told_to_anybody(
+    proxy: str, http: Http, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(ModelRefused, match="http_proxy") as caught:
+        await model("openai", "http://models.test", http, clock).reply(ask(), Watcher())
+
+    assert not any(part in str(caught.value) for part in ("S3cr", "hunter", "12"))
+
+
+async def test_a_host_that_no_proxy_names_with_its_port_is_reached_directly(
+    http: Http, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with FaultServer([answers(HELLO)]) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "models.invalid:8080")
+        with pytest.raises(ModelUnavailable):
+            await model("openai", "http://models.invalid:8080", http, clock).reply(ask(), Watcher())
+
+    assert proxy.seen == []
+
+
 @dataclass
 class Tls:
     """A certificate for 127.0.0.1 and models.test that no authority has signed."""

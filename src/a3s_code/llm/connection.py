@@ -21,7 +21,7 @@ from a3s_code.llm.exchange import HttpExchange
 from a3s_code.llm.faults import Fault
 
 MAX_HEAD_BYTES = 64 * 1024
-"""Of the status line and the headers of an answer."""
+"""Of the status line and the headers of an answer, and of what follows its body."""
 
 IDLE_CONNECTION_S = 30.0
 """A connection that carried nothing for so long is closed."""
@@ -141,7 +141,7 @@ class Connection(asyncio.Protocol):
             self._fail(f"not an HTTP answer: {error}" if self._is_in_head else str(error))
         except httptools.HttpParserUpgrade:
             self._fail("not an HTTP answer: the server switches protocols", again=False)
-        if self._is_in_head and self._head_bytes > MAX_HEAD_BYTES:
+        if self._has_too_long_a_head:
             detail = f"headers of more than {MAX_HEAD_BYTES:,} bytes"
             self._fail(f"not an HTTP answer: {detail}", again=False)
 
@@ -173,7 +173,8 @@ class Connection(asyncio.Protocol):
             self.cut()  # More than one answer to one request.
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name, value))
+        if self._is_in_head:  # not in the trailers of a body
+            self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         if self._exchange is None or self._parser is None:
@@ -187,6 +188,7 @@ class Connection(asyncio.Protocol):
         self._stop_waiting_to_write()
 
     def on_body(self, piece: bytes) -> None:
+        self._head_bytes = 0
         if self._exchange is not None:
             self._exchange.feed(piece)
 
@@ -205,12 +207,16 @@ class Connection(asyncio.Protocol):
     # Inside.
 
     @property
+    def _has_too_long_a_head(self) -> bool:
+        return self._exchange is not None and self._head_bytes > MAX_HEAD_BYTES
+
+    @property
     def _is_in_head(self) -> bool:
         return self._exchange is not None and not self._exchange.status
 
     def _begin(self, idle_s: float) -> HttpExchange:
         exchange = HttpExchange(self, self._loop)
-        self._exchange, self._idle_s = exchange, idle_s
+        self._exchange, self._idle_s, self._headers = exchange, idle_s, []
         self._sent, self._until_close, self._head_bytes = False, False, 0
         self._last = self._loop.time()
         self._arm(idle_s)

@@ -76,7 +76,7 @@ class Endpoint:
                 hint="put credentials into api_key or headers",
             )
         self._check_header("authorization", self.api_key, "api_key")
-        for name, value in self.headers:
+        for name, value in (*self.headers, (self.session_id_header or "x", "")):
             self._check_header(name, value, f"header {name!r}")
             if name.lower() in _OF_THE_TRANSPORT:
                 raise InvalidValue(

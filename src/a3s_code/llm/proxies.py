@@ -8,6 +8,7 @@ from urllib.request import getproxies, proxy_bypass
 
 def proxy_for(url: str) -> str | None:
     parts = urlsplit(url)
-    if proxy_bypass(parts.hostname or ""):
+    host = parts.hostname or ""
+    if proxy_bypass(f"{host}:{parts.port}" if parts.port else host):
         return None
     return getproxies().get(parts.scheme)

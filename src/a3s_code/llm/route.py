@@ -119,10 +119,22 @@ async def _proxy(url: str, host: str) -> SplitResult | None:
     if proxy is None:
         return None
     parts = urlsplit(proxy)
-    if parts.scheme != "http" or not parts.hostname:
+    if not _is_usable(parts):
         scheme = urlsplit(url).scheme
-        raise ValueError(f"{scheme}_proxy in the environment does not start with http://")
+        raise ValueError(
+            f"{scheme}_proxy in the environment is not of the form http://user:password@host:port"
+        )
     return parts
+
+
+def _is_usable(proxy: SplitResult) -> bool:
+    """Nothing of it is told to anybody: parts of a password may stand anywhere."""
+    try:
+        port = proxy.port
+    except ValueError:
+        return False
+    rest = f"{proxy.path.strip('/')}{proxy.query}{proxy.fragment}"
+    return proxy.scheme == "http" and bool(proxy.hostname) and port != 0 and not rest
 
 
 def _login(proxy: SplitResult) -> str:
