@@ -142,7 +142,7 @@ async def test_a_refused_session_stays_refused_until_it_is_accepted() -> None:
     await group.durable(OTHER)
     with pytest.raises(StoreError, match="s is refused"):
         await group.durable(S)
-    group.accept(S.session)
+    group.accept(S)
     group.add(S, "kept too")
     await group.durable(S)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import sqlite3
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from a3s_code.errors import SessionInUse, SessionTakenOver, StoreError
-from a3s_code.kernel.events import SessionId
+from a3s_code.kernel.events import RunId, SessionId, ToolEnd
 from a3s_code.kernel.records import Record
 from a3s_code.persistence.sqlite import FileSessionStore
 from persistence.logs import OTHER, S, keep, open_files_in, record, records, run
@@ -102,6 +103,55 @@ async def test_a_record_that_was_lost_is_never_acknowledged_by_a_later_barrier(
     with pytest.raises(SessionTakenOver):
         await store.barrier(S, "one")
     assert await store.load(S, None) == records(3)
+    await store.close()
+
+
+class Sphinx:
+    def __str__(self) -> str:
+        raise ZeroDivisionError("what am I?")
+
+
+def unwritable(sequence: int) -> Record:
+    event = ToolEnd(id="c", name="f", output="", exit_code=0, metadata={"x": Sphinx()})
+    return Record(sequence, 1, RunId("r"), event)
+
+
+async def test_who_fails_to_take_over_does_not_lift_a_refusal(tmp_path: Path) -> None:
+    store = FileSessionStore(tmp_path)
+    await write_as("one", store, records(1))
+    store.append(S, unwritable(1), "one")
+    with pytest.raises(SessionInUse):
+        await store.load(S, "two")
+
+    with pytest.raises(StoreError, match="cannot be written"):
+        await store.barrier(S, "one")
+    await store.close()
+
+
+async def test_a_writer_that_was_refused_can_still_let_go(tmp_path: Path) -> None:
+    store = FileSessionStore(tmp_path)
+    await write_as("one", store, records(1))
+    store.append(S, unwritable(1), "one")
+    store.release(S, "one")
+
+    assert await store.load(S, "two") == records(1)
+    await store.close()
+
+
+async def test_nobody_else_can_put_a_blob_into_a_session(tmp_path: Path) -> None:
+    store = FileSessionStore(tmp_path)
+    digest = hashlib.sha256(b"data").hexdigest()
+    await write_as("one", store, records(1))
+    store.put_blob(S, digest, b"data", "two")
+    with pytest.raises(SessionInUse):
+        await store.barrier(S, "two")
+    store.release(S, "one")
+    await store.load(S, "three")
+    store.put_blob(S, digest, b"data", "one")
+
+    with pytest.raises(SessionTakenOver):
+        await store.barrier(S, "one")
+    assert await store.get_blob(S, digest) is None
     await store.close()
 
 

@@ -155,7 +155,7 @@ class Stores:
 async def _load(store: Store, session_id: str, owner: str | None) -> Sequence[Record]:
     try:
         records = await store.load(SessionId(session_id), owner)
-        first_of(records)
+        _check_name(records, session_id)
     except A3SError:
         raise
     except Exception as error:  # border: a store is foreign code
@@ -163,6 +163,14 @@ async def _load(store: Store, session_id: str, owner: str | None) -> Sequence[Re
             f"The store could not load session {session_id!r}: {type(error).__name__}: {error}."
         ) from error
     return records
+
+
+def _check_name(records: Sequence[Record], session_id: str) -> None:
+    if first_of(records).session_id != session_id:
+        raise StoreError(
+            f"What is stored under {session_id!r} is another session's log.",
+            hint="restore the store from a copy",
+        )
 
 
 def first_of(records: Sequence[Record]) -> SessionOpened:

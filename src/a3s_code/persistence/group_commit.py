@@ -89,12 +89,13 @@ class GroupCommit(Generic[K, W]):
 
     # Any thread
 
-    def add(self, key: K, write: W, *, at_once: bool = False) -> None:
+    def add(self, key: K, write: W, *, at_once: bool = False, always: bool = False) -> None:
         """
         Queue one write. It is dropped when the medium or its writer has failed.
 
         Args:
             at_once: Do not wait for others to go with it.
+            always: Queue it also when its writer was refused.
 
         Raises:
             StoreError: closed, or carried over into another process by a fork.
@@ -103,7 +104,7 @@ class GroupCommit(Generic[K, W]):
         with self._changed:
             if self._closed:
                 raise _closed()
-            if self._failure is not None or key in self._refused:
+            if self._failure is not None or (key in self._refused and not always):
                 return
             self._last_ticket += 1
             self._queue.append((key, write))
@@ -127,11 +128,10 @@ class GroupCommit(Generic[K, W]):
                 raise _closed()
             self._refused.setdefault(key, error)
 
-    def accept(self, session: SessionId) -> None:
-        """Take writes of `session` again; whoever calls this knows what is stored of it."""
+    def accept(self, key: K) -> None:
+        """Take writes of `key` again; whoever calls this knows what is stored of it."""
         with self._changed:
-            for key in [key for key in self._refused if key.session == session]:
-                del self._refused[key]
+            self._refused.pop(key, None)
 
     async def durable(self, key: K) -> None:
         """

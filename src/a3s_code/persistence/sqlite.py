@@ -121,7 +121,9 @@ class FileSessionStore:
         self._at_work.discard(Writer(session, owner))
         if self._commits is not None:
             with suppress(StoreError):  # what is closed has been released
-                self._commits.add(Writer(session, owner), ReleaseSession(), at_once=True)
+                self._commits.add(
+                    Writer(session, owner), ReleaseSession(), at_once=True, always=True
+                )
 
     async def load(self, session: SessionId, owner: str | None = "") -> Sequence[Record]:
         """
@@ -150,7 +152,7 @@ class FileSessionStore:
             return
         until = time.monotonic() + LETTING_GO_S
         while True:
-            self._writer.accept(writer.session)
+            self._writer.accept(writer)
             self._writer.add(writer, ClaimSession())
             try:
                 await self._writer.durable(writer)
@@ -181,7 +183,7 @@ class FileSessionStore:
         """
         # What is still on its way must not be refused after we have accepted the session again.
         await self._writer.handled(session)
-        self._writer.accept(session)
+        self._writer.accept(Writer(session))
         self._writer.add(Writer(session), DropSession())
         await self._writer.durable(Writer(session))
 

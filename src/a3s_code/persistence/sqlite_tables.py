@@ -156,7 +156,7 @@ class _Transaction:
             case KeepRecord():
                 self._keep(writer, write)
             case KeepBlob(sha256=sha256, data=data):
-                self._keep_blob(writer.session, sha256, data)
+                self._keep_blob(writer, sha256, data)
             case DropSession():
                 self._drop(writer)
             case ClaimSession():
@@ -190,15 +190,18 @@ class _Transaction:
         head.next += 1
         self._rows.append((head.number, record.sequence, record.run, record.body, head.hash))
 
-    def _keep_blob(self, session: SessionId, sha256: str, data: bytes) -> None:
+    def _keep_blob(self, writer: Writer, sha256: str, data: bytes) -> None:
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise not_its_digest(session, sha256)
+            raise not_its_digest(writer.session, sha256)
+        head = self._at_work(writer)
+        if head.next and head.owner != writer.owner:
+            raise taken_over(writer.session)
         self._connection.execute(
             "INSERT INTO blobs VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (sha256, len(data), data)
         )
         self._connection.execute(
             "INSERT INTO blob_owners VALUES (?, ?) ON CONFLICT DO NOTHING",
-            (self._head(session).number, sha256),
+            (head.number, sha256),
         )
 
     def _claim(self, writer: Writer) -> None:

@@ -116,7 +116,7 @@ class _Log:
         if hashlib.sha256(self.head + body).digest() != stored:
             after = "the one before it" if sequence == self.next else "what is missing before it"
             self.faults.append(f"record {sequence} was changed, or does not follow {after}")
-        self.faults += _place(sequence, body)
+        self.faults += _place(sequence, body, self.name)
         self.head, self.next = stored, sequence + 1
         self.count += 1
         self.anchored = self.anchored or stored.hex() == (anchor or "").lower()
@@ -143,12 +143,15 @@ def _gap(expected: int, found: int) -> list[str]:
     ]
 
 
-def _place(sequence: int, body: bytes) -> list[str]:
-    """A record says itself which one it is."""
+def _place(sequence: int, body: bytes, name: str) -> list[str]:
+    """A record says itself which one it is; the first one also of which session."""
     try:
-        said = json.loads(body).get("sequence", 0)
-    except (ValueError, AttributeError, RecursionError):
-        return [f"record {sequence} is no JSON object"]
+        record = json.loads(body)
+        said, of = record.get("sequence", 0), record["event"].get("session_id", name)
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        return [f"record {sequence} is no record"]
+    if sequence == 0 and of != name:
+        return [f"record 0 says that it is of session {of!r}"]
     return [] if said == sequence else [f"record {sequence} says that it is record {said}"]
 
 

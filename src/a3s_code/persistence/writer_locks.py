@@ -3,7 +3,8 @@ Who is at work in which session of a directory: one lock a session.
 
 The lock of session number `n` is byte `n` of `sessions.lock`. The system lets go of it when
 the process ends in whatever way, so a session never stays locked behind a crash, and nobody
-has to guess whether an owner still lives. The file is open only while a lock is held.
+has to guess whether an owner still lives. A fork that does not exec shares its parent's locks.
+The file is open only while a lock is held.
 
 Linux, on local file systems. Elsewhere only the owners of one store object exclude each
 other at once; the others are told by their first record that they are not the owner.
