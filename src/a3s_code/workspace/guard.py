@@ -54,6 +54,19 @@ class Guard:
         self._groups: set[int] = set()
         self._pipe, self._pid, self._owner = -1, 0, 0
 
+    def begin(self) -> None:
+        """
+        Make sure that the shell is there, so that what is started next is found by its mark.
+
+        Raises:
+            OSError: the system starts no more processes.
+        """
+        with self._lock:
+            if self._owner != os.getpid():
+                self._leave_to_parent()
+            if self._pipe < 0:
+                self._start()
+
     def watch(self, group: int) -> None:
         """
         Have a process group killed if we die from now on.
@@ -72,9 +85,11 @@ class Guard:
     def release(self, group: int) -> None:
         """Say that the group has ended. Its id may be another's from now on."""
         with self._lock:
-            if group in self._groups:
-                self._groups.remove(group)
-                self._say(f"- {group}\n")
+            if group not in self._groups:
+                return
+            self._groups.remove(group)
+            if not self._say(f"- {group}\n"):
+                self._end()  # it must not kill later who has this id then
 
     def close(self) -> None:
         """End the shell. A later `watch` starts another."""

@@ -89,6 +89,11 @@ class LocalProcesses:
         """
         if not command.argv:
             raise InvalidValue("A command needs at least the name of a program.")
+        try:
+            if self._guard is not None:
+                self._guard.begin()
+        except OSError as error:
+            raise WorkspaceError(f"{_named(command)} cannot be watched: {error}.") from None
         program = self._start(command, on_output)
         timed_out = False
         try:
