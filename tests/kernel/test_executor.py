@@ -853,6 +853,21 @@ async def test_a_hook_can_deny_what_the_policy_allows(tmp_path: Path) -> None:
     assert files(tmp_path) == {}
 
 
+async def test_a_hook_that_fails_afterwards_changes_nothing_and_is_recorded(tmp_path: Path) -> None:
+    class Late(HookOf):
+        async def after_tool(self, action: Action, observation: Observation) -> None:
+            raise ValueError("late")
+
+    bench = Bench(tmp_path)
+    bench.executor.hooks = Late(lambda _: None)
+    (result,) = await bench.execute(call("write", file_path="a", content="x"))
+
+    assert not result.is_error
+    assert files(tmp_path) == {"a": "x"}
+    traced = [record.event for record in bench.log.records]
+    assert "after_tool write: ValueError" in [getattr(event, "name", "") for event in traced]
+
+
 async def test_a_call_that_a_hook_rewrote_is_what_runs(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
 

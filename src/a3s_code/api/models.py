@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from a3s_code.api.settings import Opening, Settings
 from a3s_code.errors import InvalidType, InvalidValue, UnknownModel
@@ -87,10 +87,13 @@ class Models:
         from a3s_code.llm.http import Http
 
         found = self._config.resolve_model(ref)
-        if found.kind == "anthropic":
-            from a3s_code.llm.anthropic import AnthropicModel as Provider
-        else:
-            from a3s_code.llm.openai import OpenAIModel as Provider
+        match found.kind:
+            case "anthropic":
+                from a3s_code.llm.anthropic import AnthropicModel as Provider
+            case "openai":
+                from a3s_code.llm.openai import OpenAIModel as Provider
+            case _:
+                assert_never(found.kind)
         clock = SystemClock()
         self._http = self._http or Http()
         breaker = self._breakers.setdefault(

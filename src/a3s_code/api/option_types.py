@@ -92,7 +92,17 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 _FOREIGN = {
-    "session_store": ("append", "barrier", "load", "sessions", "delete", "put_blob", "get_blob"),
+    "session_store": (
+        "append",
+        "barrier",
+        "load",
+        "release",
+        "sessions",
+        "delete",
+        "put_blob",
+        "get_blob",
+        "close",
+    ),
     "llm_client": ("ref", "context_window", "reply"),
     "confirmation_manager": ("approve",),
 }

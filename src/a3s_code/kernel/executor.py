@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from a3s_code.kernel import ledger
 from a3s_code.kernel.actions import Refused, Step, prepare
 from a3s_code.kernel.artifacts import Artifacts
-from a3s_code.kernel.border import check_cancelled, run_tool
+from a3s_code.kernel.border import answer_of, check_cancelled, run_tool
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import ToolEnd, ToolOutputDelta, ToolStart
 from a3s_code.kernel.live import LiveOutput
@@ -35,6 +35,7 @@ from a3s_code.kernel.ports import (
     Redactor,
     Sink,
 )
+from a3s_code.kernel.records import TraceRecorded
 from a3s_code.kernel.space import Space
 from a3s_code.kernel.together import together
 from a3s_code.kernel.tool import CallTool, Observation, Tool, ToolContext, failure
@@ -182,9 +183,27 @@ class Executor:
             raise
         ledger.settle(action, observation, sink)
         observed = self._observe(call, observation, self.clock.monotonic() - started, sink)
-        if self.hooks is not None:
-            await self.hooks.after_tool(action, observed)
+        await self._tell_hooks(action, observed, sink)
         return observed
+
+    async def _tell_hooks(self, action: Action, observed: Observation, sink: Sink) -> None:
+        """What a hook makes of it changes nothing any more; that one failed is recorded."""
+        if self.hooks is None:
+            return
+        try:
+            await answer_of(self.hooks.after_tool(action, observed))
+        except Exception as error:  # noqa: BLE001 - hooks are foreign code
+            name = type(error).__name__
+            sink.emit(
+                TraceRecorded(
+                    kind="hook",
+                    name=f"after_tool {action.tool.name}: {name}",
+                    success=False,
+                    exit_code=1,
+                    duration_ms=0,
+                    output_bytes=0,
+                )
+            )
 
     async def _dispatch(self, action: Action, sink: Sink) -> Observation:
         if self.dispatcher is None:

@@ -170,7 +170,8 @@ class Hooks(Protocol):
     """
     Callables of the host around an action. They can only make it stricter.
 
-    A gating hook that raises or is late denies.
+    `before_tool` denies when it raises. `after_tool` comes too late to change anything; that
+    it raised is recorded. `Executor.hooks` takes them; no option of a session does yet.
     """
 
     async def before_tool(self, action: Action) -> Deny | ToolCall | None:

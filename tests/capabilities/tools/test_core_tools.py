@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from a3s_code.capabilities.function_tool import RESERVED_NAMES
 from a3s_code.capabilities.git.tool import GIT_TOOLS
 from a3s_code.capabilities.tools import CORE_TOOLS
 from a3s_code.kernel.tool import Tool
@@ -12,6 +13,10 @@ ALL = [*CORE_TOOLS, *GIT_TOOLS]
 def test_models_are_told_of_the_core_tools_in_one_order() -> None:
     names = [tool.name for tool in CORE_TOOLS]
     assert names == ["read", "write", "edit", "patch", "grep", "glob", "ls", "bash"]
+
+
+def test_no_function_of_a_host_can_take_the_name_of_a_built_in_tool() -> None:
+    assert {tool.name for tool in ALL} <= RESERVED_NAMES
 
 
 @pytest.mark.parametrize("tool", ALL, ids=lambda tool: tool.name)
