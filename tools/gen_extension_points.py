@@ -45,7 +45,7 @@ ROWS = (
         "ConfirmationProvider",
         "Human confirmation",
         "kernel.ports.Approver",
-        "harness.unattended.Unattended",
+        "kernel.approval.unanswered",
         "confirmation_manager",
         "test_an_approver_of_the_user_settles_what_is_asked",
     ),

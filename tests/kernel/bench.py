@@ -15,7 +15,6 @@ from a3s_code.errors import SessionNotFound, StoreError
 from a3s_code.harness.completion import Completion
 from a3s_code.harness.gate import PolicyGate
 from a3s_code.harness.policy import PermissionPolicy
-from a3s_code.harness.unattended import Unattended
 from a3s_code.kernel.artifacts import Artifact, Artifacts, ArtifactStoreLimits
 from a3s_code.kernel.clock import SystemClock
 from a3s_code.kernel.events import RunId, SessionId
@@ -59,7 +58,7 @@ class Bench:
     root: Path
     tools: Sequence[Tool] = CORE_TOOLS
     policy: PermissionPolicy | None = field(default_factory=PermissionPolicy.permissive)
-    approver: Approver = field(default_factory=Unattended)
+    approver: Approver | None = None
     store: Store | None = None
     artifacts: ArtifactStoreLimits = field(default_factory=ArtifactStoreLimits)
     tool_timeout_s: float | None = None

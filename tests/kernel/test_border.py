@@ -162,6 +162,8 @@ async def test_a_tool_that_cannot_say_what_a_call_is_about_does_not_run_and_hold
 class Broken:
     """Raises whatever it is asked, or answers with what is no decision."""
 
+    policy_version = "1"
+
     def __init__(self, error: BaseException | None, answer: Any = None) -> None:
         self.error, self.answer = error, answer
 

@@ -49,6 +49,7 @@ class Stages:
     verdict: Deny | ToolCall | None = None
     decision: Decision = field(default_factory=lambda: Ask("the rule says so"))
     seen: list[str] = field(default_factory=list[str])
+    policy_version: str = "1"
 
     async def before_tool(self, action: Action) -> Deny | ToolCall | None:
         self.seen.append("before_tool")
@@ -99,12 +100,14 @@ async def test_an_action_passes_its_stages_in_order(tmp_path: Path) -> None:
         "gate",
         "approver",
         "dispatcher",
-        "tool after ['ToolStart', 'EffectIntended']",
+        "tool after ['ConfirmationReceived', 'EffectIntended']",
         "redactor",
         "after_tool the [redacted]",
     ]
     assert bench.names == [
         "ToolStart",
+        "ConfirmationRequired",
+        "ConfirmationReceived",
         "EffectIntended",
         "EffectSettled",
         "TraceRecorded",
@@ -275,6 +278,8 @@ async def test_a_long_malformed_call_is_not_sent_back_whole(tmp_path: Path) -> N
 
 class Everything:
     """A gate that would allow anything, and notes what it was asked."""
+
+    policy_version = "1"
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -152,7 +152,9 @@ class AsyncAgent:
             owner = new_id("")
             opening, records = await self._stored(session_id, settings, owner)
             with self._taking:
-                return self._take(opening, records, owner)
+                session = self._take(opening, records, owner)
+            await session.save()
+            return session
 
     async def list_sessions(self) -> list[str]:
         """Name the open sessions and those in the agent's own store, sorted."""

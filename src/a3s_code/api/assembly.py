@@ -19,7 +19,7 @@ from a3s_code.api.closing import close_all
 from a3s_code.api.models import Models
 from a3s_code.api.recorded import Recorded
 from a3s_code.api.settings import CONTINUATIONS, Opening, Settings
-from a3s_code.api.stores import Stores, first_of
+from a3s_code.api.stores import Stores, first_of, place_of
 from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools
 from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.prompt import system_prompt
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from a3s_code.config.schema import Config
     from a3s_code.kernel.clock import Clock
     from a3s_code.kernel.executor import Executor
+    from a3s_code.kernel.ports import ExitRecords
     from a3s_code.kernel.space import Space
     from a3s_code.kernel.tool import ToolSet
     from a3s_code.workspace.guard import Guard
@@ -75,12 +76,13 @@ def load_config(source: str | os.PathLike[str] | Config) -> Config:
     return source if isinstance(source, Config) else load(source)
 
 
-def local_space(root: str, guard: Guard | None = None) -> Space:
+def local_space(root: str, guard: Guard | None = None, exits: ExitRecords | None = None) -> Space:
     """
     Give all that tools may use of a local directory; nothing is opened yet.
 
     Args:
         guard: Ends its programs with this process; without one they outlive `kill -9`.
+        exits: Where commands leave their exit status.
     """
     from a3s_code.kernel.space import Space
     from a3s_code.workspace.local import LocalFiles
@@ -88,7 +90,7 @@ def local_space(root: str, guard: Guard | None = None) -> Space:
     from a3s_code.workspace.search import LocalSearch
 
     files, processes = LocalFiles(root), LocalProcesses(root, guard=guard)
-    return Space(root, files, LocalSearch(files, processes), processes)
+    return Space(root, files, LocalSearch(files, processes), processes, exits)
 
 
 def new_id(prefix: str) -> str:
@@ -234,7 +236,8 @@ class Assembly:
         log = Log(SessionId(opening.session_id), clock, store, records or (), owner or new_id(""))
         if log.state.opened is not None:
             opening = self._continued(opening, log.state.opened, log.state.model)
-        space = local_space(opening.workspace, self._programs_guard())
+        exits = _exit_records(store, opening.session_id)
+        space = local_space(opening.workspace, self._programs_guard(), exits)
         tools, visible = self._toolbox.sets(checked_tools(opening.settings.tools), space)
         engine = Engine(
             log=log,
@@ -252,7 +255,6 @@ class Assembly:
 
     def _executor(self, opening: Opening, space: Space, tools: ToolSet, clock: Clock) -> Executor:
         from a3s_code.harness.gate import PolicyGate
-        from a3s_code.harness.unattended import Unattended
         from a3s_code.kernel.artifacts import Artifacts, ArtifactStoreLimits
         from a3s_code.kernel.executor import Executor
 
@@ -263,7 +265,7 @@ class Assembly:
             session_id=opening.session_id,
             space=space,
             gate=PolicyGate(settings.safety.policy, space.root),
-            approver=settings.safety.approver or Unattended(),
+            approver=settings.safety.approver,
             artifacts=Artifacts(settings.storage.artifacts or ArtifactStoreLimits()),
             clock=clock,
             tool_timeout_s=timeout_ms / 1000 if timeout_ms else None,
@@ -291,6 +293,14 @@ class Assembly:
             llm_timeout_ms=given.llm_timeout_ms or config.llm_api_timeout_ms,
             missing=settings.missing,
         )
+
+
+def _exit_records(store: Store | None, session_id: str) -> ExitRecords | None:
+    """Give a place for exit statuses beside the records; None where those are not on the disk."""
+    from a3s_code.workspace.exit_records import ExitRecords
+
+    place = place_of(store)
+    return ExitRecords(place / "exits", session_id) if place is not None else None
 
 
 def _root(workspace: str, backend: object) -> str:

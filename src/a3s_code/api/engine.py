@@ -14,19 +14,22 @@ from functools import partial
 from typing import Any, TypeVar
 
 from a3s_code.api.outlet import Outlet, Seal, Watch
-from a3s_code.api.recovery import leave_behind, recover
+from a3s_code.api.recovery import leave_behind, recover, settle
 from a3s_code.api.request import Request
 from a3s_code.api.run import Behaviour, Run
+from a3s_code.api.unfinished import resumption
 from a3s_code.api.works import Works, is_inside
 from a3s_code.errors import RunError, StoreError, UsageError
 from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
-from a3s_code.kernel.events import RunId
+from a3s_code.kernel.events import ConfirmationReceived, RunId
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import SESSION, Log
 from a3s_code.kernel.loop import Answer
 from a3s_code.kernel.messages import JsonObject, ToolCall, Usage
 from a3s_code.kernel.ports import Authority, Model, Store
+from a3s_code.kernel.records import EffectSettled, Event
+from a3s_code.kernel.state import OpenEffect
 from a3s_code.kernel.tool import Observation, Tool, ToolSet
 
 T = TypeVar("T")
@@ -59,9 +62,12 @@ class Engine:
     _works: Works = field(init=False)
     _seal: Seal = field(default_factory=Seal)
     _has_announced: bool = False
+    _settling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _left: dict[str, OpenEffect] = field(init=False)
 
     def __post_init__(self) -> None:
         self._works = Works(self.log.release)
+        self._left = dict(self.log.state.effects)
 
     # Runs
 
@@ -74,9 +80,26 @@ class Engine:
             UsageError: called from inside a run of this session.
             RunError, ModelError, StoreError: as `Run.conduct`; the session goes on.
         """
+        return await self._conduct(lambda: (request, None), watch)
+
+    async def resume_run(self, run_id: str) -> Answer:
+        """
+        Go on with a run that was cut off, as a run of its own.
+
+        Raises:
+            InvalidValue: there is no such run, or nothing to go on with; says why.
+            SessionClosed, UsageError, RunError, ModelError, StoreError: as `run`.
+        """
+        return await self._conduct(lambda: resumption(self.log, run_id))
+
+    async def _conduct(
+        self, asked: Callable[[], tuple[Request, RunId | None]], watch: Watch | None = None
+    ) -> Answer:
+        """Run what `asked` gives when it is its turn."""
         run_id = RunId(self.new_id("run"))
         async with self._works.turn(run_id):
-            run = Run(self, self.outlet(run_id, watch), request, self._news())
+            request, resumed = asked()
+            run = Run(self, self.outlet(run_id, watch), request, self._news(), resumed)
             try:
                 return await self._works.run(run_id, run.conduct)
             except RunError as error:
@@ -132,8 +155,66 @@ class Engine:
     # The end of the process before, and of this session
 
     def recover(self) -> None:
-        """Close what an ended process left open."""
+        """Record how the runs ended that an ended process left open."""
         recover(self.log)
+
+    async def settle(self) -> None:
+        """
+        Look up what an ended process left open of its effects; only the first call does.
+
+        Raises:
+            StoreError: it could not be recorded.
+        """
+        async with self._settling:
+            if any(not effect.doubt for effect in self._left.values()):
+                work = partial(settle, self.log, self.executor, self.outlet())
+                await self._works.run(self.new_id("settle"), work)
+            self._left = {}
+
+    # What somebody has to decide
+
+    async def confirm(self, call_id: str, *, approved: bool, reason: str | None) -> bool:
+        """
+        Answer the question about a call; False when none waits for an answer.
+
+        Raises:
+            StoreError: the answer could not be made durable.
+        """
+        approval = self.log.state.approvals.get(call_id)
+        if approval is None or approval.answer is not None:
+            return False
+        given = ConfirmationReceived(tool_id=call_id, approved=approved, reason=reason)
+        if self.executor.approvals.answer(given):
+            return True
+        await self._record(given, approval.run)
+        return True
+
+    async def resolve(self, call_id: str, *, took_effect: bool) -> bool:
+        """
+        Settle an effect that is in doubt; False when none of this call is.
+
+        Raises:
+            StoreError: it could not be made durable.
+        """
+        effect = self.log.state.in_doubt.get(call_id)
+        if effect is None:
+            return False
+        outcome = "done" if took_effect else "not_done"
+        said = EffectSettled(
+            call_id=call_id, outcome=outcome, exit_code=0, evidence="said by the host"
+        )
+        await self._record(said, effect.run)
+        return True
+
+    async def _record(self, event: Event, run: RunId) -> None:
+        """Append one record for `run`, and return when it is durable."""
+        sink = self.outlet(run)
+
+        async def record() -> None:
+            sink.emit(event)
+            await sink.barrier()
+
+        await self._works.run(self.new_id("record"), record)
 
     async def close(self) -> None:
         """

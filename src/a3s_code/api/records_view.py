@@ -52,6 +52,35 @@ def trace_events(log: Log) -> list[JsonObject]:
     return [{"schema": TRACE_SCHEMA, **_NO_LISTS, **row(trace)} for trace in traces]
 
 
+def in_doubt(log: Log) -> list[JsonObject]:
+    """List the effects of which nobody can tell whether they came about."""
+    return [
+        {
+            "call_id": effect.intended.call_id,
+            "tool": effect.intended.tool,
+            "args_sha256": effect.intended.args_sha256,
+            "run_id": effect.run,
+            "since_ms": effect.since_ms,
+            "reason": effect.doubt,
+        }
+        for effect in log.state.in_doubt.values()
+    ]
+
+
+def pending_confirmations(log: Log) -> list[JsonObject]:
+    """List the questions that nobody has answered, oldest first."""
+    return [
+        {
+            "tool_id": call_id,
+            "tool_name": approval.asked.tool_name,
+            "args": approval.asked.args,
+            "remaining_ms": approval.asked.timeout_ms or None,
+        }
+        for call_id, approval in log.state.approvals.items()
+        if approval.answer is None
+    ]
+
+
 def row(value: msgspec.Struct) -> JsonObject:
     """Give the fields of a value, without the tag of its type."""
     fields: JsonObject = msgspec.to_builtins(value)

@@ -1,34 +1,39 @@
 """
-Closing what an ended process left open in a log: runs without end, calls without result.
+Going on where an ended process stopped.
 
-A run whose answer is in the log has ended well, also when its process died before it said
-so. Whether a call without result took effect is not known, and the model is told so.
+    recover   the runs that it left open have ended, each as far as its records tell
+    settle    what its calls did is looked up; what nobody can tell stays in doubt
+
+Calls without a result keep waiting for it; see `unfinished`. A run whose answer is in the log
+has ended well, also when its process died before it said so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from a3s_code.api.run import CANCELLED, status_of
-from a3s_code.kernel.events import AgentEnd, RunFailed, RunId, ToolEnd, TurnStart
+from a3s_code.kernel.events import AgentEnd, RunFailed, RunId
 from a3s_code.kernel.log import Log
-from a3s_code.kernel.messages import Message, ToolCall, ToolResult
-from a3s_code.kernel.records import EffectIntended, HistoryAppended, Record, RunStatusChanged
+from a3s_code.kernel.messages import ToolCall
+from a3s_code.kernel.ports import Sink
+from a3s_code.kernel.records import Record, RunStatusChanged
+from a3s_code.kernel.settlement import Sight, settlement
 from a3s_code.kernel.state import TERMINAL
+
+if TYPE_CHECKING:
+    from a3s_code.kernel.executor import Executor
 
 GONE = "The process ended before the run did."
 LEFT = "The run did not stop when its session was closed."
 
 
 def recover(log: Log) -> None:
-    """Append to `log` what its last process did not come to."""
+    """Append to `log` how the runs ended that its last process left open."""
     records = log.records
     for run in _open_runs(log):
         log.append(_ending(records, run), run)
-    last = log.state.conversation.last
-    if last is not None and last.calls:
-        results = tuple(_result(records, call) for call in last.calls)
-        log.append(HistoryAppended(message=Message("tool", results)))
 
 
 def leave_behind(log: Log) -> None:
@@ -56,16 +61,24 @@ def _ending(records: Sequence[Record], run: RunId) -> RunStatusChanged:
     return RunStatusChanged(status="failed", error=GONE)
 
 
-def _result(records: Sequence[Record], call: ToolCall) -> ToolResult:
-    """Say of a call without result what the log knows of it."""
-    for record in reversed(records):
-        event = record.event
-        if isinstance(event, ToolEnd) and event.id == call.id:
-            return ToolResult(call.id, event.output, event.exit_code != 0)
-        if isinstance(event, EffectIntended) and event.call_id == call.id:
-            break
-        if isinstance(event, TurnStart):
-            unstarted = "Not run: the process ended before it was started."
-            return ToolResult(call.id, unstarted, is_error=True)
-    unknown = "Outcome unknown: the process ended while this ran. Check before repeating."
-    return ToolResult(call.id, unknown, is_error=True)
+# Effects
+
+
+async def settle(log: Log, executor: Executor, sink: Sink) -> None:
+    """
+    Look up what became of the effects that the ended process left open, and record it.
+
+    Returns when that is durable. An effect that is in doubt already stays so.
+
+    Raises:
+        StoreError: it could not be made durable.
+    """
+    left = [effect for effect in log.state.effects.values() if not effect.doubt]
+    for effect in left:
+        call = ToolCall(effect.intended.call_id, effect.intended.tool, {})
+        sight = Sight(executor.space, executor.tools, executor.looking(call, sink))
+        for found in await settlement(effect, sight):
+            log.append(found, effect.run)
+    if left:
+        await sink.barrier()
+        executor.forget_exits(effect.intended.exit_record for effect in left)

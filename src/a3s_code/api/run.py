@@ -17,8 +17,9 @@ from typing import Protocol
 from a3s_code.api.outlet import Outlet
 from a3s_code.api.request import Request
 from a3s_code.api.result import no_reports
+from a3s_code.api.unfinished import close_calls, results, spent
 from a3s_code.errors import A3SError, LimitReached, StoreError
-from a3s_code.harness.completion import Completion
+from a3s_code.harness.completion import GO_ON, Completion
 from a3s_code.harness.context import ContextSource, gather, render
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import (
@@ -27,6 +28,7 @@ from a3s_code.kernel.events import (
     CapabilityWasMissing,
     PersistenceFailed,
     RunFailed,
+    RunId,
 )
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log
@@ -84,6 +86,7 @@ class Run:
 
     Args:
         announced: Settings without effect that the caller is to be told of.
+        resumed: The run that this one goes on with, instead of beginning with a prompt.
     """
 
     __slots__ = (
@@ -92,6 +95,7 @@ class Run:
         "_conversation",
         "_loop",
         "_request",
+        "_resumed",
         "_session",
         "_sink",
         "_system",
@@ -99,10 +103,15 @@ class Run:
     )
 
     def __init__(
-        self, session: Awake, sink: Outlet, request: Request, announced: tuple[str, ...] = ()
+        self,
+        session: Awake,
+        sink: Outlet,
+        request: Request,
+        announced: tuple[str, ...] = (),
+        resumed: RunId | None = None,
     ) -> None:
         self._session, self._sink, self._request = session, sink, request
-        self._announced = announced
+        self._announced, self._resumed = announced, resumed
         self._system: str | None = None
         given = request.history
         own = session.log.state.conversation if given is None else Conversation(list(given))
@@ -151,6 +160,11 @@ class Run:
 
     def _begin(self) -> None:
         prompt, history = self._request.prompt, self._request.history
+        if self._resumed is not None:
+            self._go_on(self._resumed)
+            return
+        if history is None:
+            close_calls(self._session.log)
         self._sink.emit(RunStarted(prompt=prompt))
         self._sink.emit(AgentStart(prompt=prompt))
         if self._announced:
@@ -158,6 +172,23 @@ class Run:
         if history is not None:
             self._sink.emit(self._supplied(history))
         self._transcript.add(user(prompt, self._request.attachments))
+
+    def _go_on(self, resumed: RunId) -> None:
+        """Take over what the run before has used; the model is asked once more where it stopped."""
+        self._loop.usage, self._loop.tool_calls = spent(self._session.log, resumed)
+        self._sink.emit(RunStarted(prompt=self._request.prompt, resumes=resumed))
+        self._sink.emit(AgentStart(prompt=self._request.prompt))
+        if self._announced:
+            self._sink.emit(CapabilityWasMissing(names=self._announced))
+        last = self._conversation.last
+        if last is not None and last.role == "assistant" and not last.calls:
+            self._transcript.add(user(GO_ON))
+
+    async def _answer(self) -> Answer:
+        known = results(self._session.log) if self._resumed is not None else None
+        if known is not None:
+            return await self._loop.go_on(self._transcript, known)
+        return await self._loop.run(self._transcript)
 
     def _supplied(self, history: Sequence[Message]) -> HistorySupplied:
         sha256 = ""
@@ -172,7 +203,7 @@ class Run:
         scope = asyncio.timeout(limit_ms / 1000 if limit_ms else None)
         try:
             async with scope:
-                return await self._loop.run(self._transcript)
+                return await self._answer()
         except TimeoutError as error:
             if not scope.expired():
                 raise

@@ -169,6 +169,83 @@ class AsyncSession(DirectTools):
         """Stop the active run, as `cancel` does, if it is this one; ignore any other id."""
         return await self._engine.cancel(run_id) if self._engine else False
 
+    async def resume_run(self, run_id: str) -> AgentResult:
+        """
+        Go on with the last run where it was cut off: by the end of its process, a limit, a
+        failure or a cancellation.
+
+        Its calls that were not started are done now, each decided anew; what took effect is
+        not repeated. The new run has an id of its own, and its usage and tool calls count
+        those of the one before.
+
+        Raises:
+            InvalidValue: there is no such run, it is not the last one, or it ended well.
+            RunError, ModelError, StoreError, SessionClosed, UsageError: as `send`.
+
+        Source:
+            SPEC 9.6; DESIGN 4.
+        """
+        return result_of(await (await self._awake()).resume_run(run_id))
+
+    # What is left to decide
+
+    def in_doubt(self) -> list[JsonObject]:
+        """
+        List the effects of which nobody can tell whether they came about.
+
+        They were about to run when their process ended. The same call of the model is put
+        to the approver, and denied when there is none, until `resolve_in_doubt` is called.
+
+        Returns:
+            `call_id`, `tool`, `args_sha256`, `run_id`, `since_ms` (Unix time), `reason`.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        log = self._log()
+        return records_view.in_doubt(log) if log else []
+
+    async def resolve_in_doubt(self, call_id: str, took_effect: bool) -> bool:
+        """
+        Say of an effect in doubt what it came to; False when none of this call is.
+
+        Raises:
+            StoreError: it could not be made durable.
+            SessionClosed: the session was closed.
+        """
+        return await (await self._awake()).resolve(call_id, took_effect=took_effect)
+
+    def pending_confirmations(self) -> list[JsonObject]:
+        """
+        List the questions about calls that nobody has answered, oldest first.
+
+        Those that a process left behind are among them; `resume_run` takes up the answers.
+
+        Returns:
+            `tool_id`, `tool_name`, `args`, and `remaining_ms`, None when no time is set.
+
+        Raises:
+            SessionClosed: the session was closed.
+
+        Source:
+            SPEC 6.2.
+        """
+        log = self._log()
+        return records_view.pending_confirmations(log) if log else []
+
+    async def confirm_tool_use(
+        self, tool_id: str, approved: bool, reason: str | None = None
+    ) -> bool:
+        """
+        Answer the question about a call; False when none waits for an answer.
+
+        Raises:
+            StoreError: the answer could not be made durable.
+            SessionClosed: the session was closed.
+        """
+        engine = await self._awake()
+        return await engine.confirm(tool_id, approved=approved, reason=reason)
+
     # Records
 
     def history(self) -> list[JsonObject]:
@@ -375,7 +452,9 @@ class AsyncSession(DirectTools):
                 self._engine = self._assembly.wake(self._opening, records, owner)
                 for tool in self._added:
                     self._engine.add_tool(tool)
-        return self._engine
+        engine = self._engine
+        await engine.settle()
+        return engine
 
     def _log(self) -> Log | None:
         """Give what is recorded; None when the session was not used."""

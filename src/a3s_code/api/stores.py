@@ -186,6 +186,13 @@ def first_of(records: Sequence[Record]) -> SessionOpened:
     return opened
 
 
+def place_of(store: Store | None) -> Path | None:
+    """Give the directory of a store on the local disk; None for any other."""
+    from a3s_code.persistence.sqlite import FileSessionStore
+
+    return Path(store.dir).absolute() if isinstance(store, FileSessionStore) else None
+
+
 def file_store(directory: str | Path) -> Store:
     """Give the store that keeps sessions in `directory`; nothing is opened yet."""
     from a3s_code.persistence.sqlite import FileSessionStore

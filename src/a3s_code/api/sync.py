@@ -148,6 +148,76 @@ class Session:
         """Stop the active run, as `cancel` does, if it is this one; ignore any other id."""
         return self._door.call(self._inner.cancel_run(run_id))
 
+    def resume_run(self, run_id: str) -> AgentResult:
+        """
+        Go on with the last run where it was cut off: by the end of its process, a limit, a
+        failure or a cancellation.
+
+        Its calls that were not started are done now, each decided anew; what took effect is
+        not repeated. The new run has an id of its own, and its usage and tool calls count
+        those of the one before.
+
+        Raises:
+            InvalidValue: there is no such run, it is not the last one, or it ended well.
+            RunError, ModelError, StoreError, SessionClosed, UsageError: as `send`.
+
+        Source:
+            SPEC 9.6; DESIGN 4.
+        """
+        return self._door.call(self._inner.resume_run(run_id))
+
+    def in_doubt(self) -> list[JsonObject]:
+        """
+        List the effects of which nobody can tell whether they came about.
+
+        They were about to run when their process ended. The same call of the model is put
+        to the approver, and denied when there is none, until `resolve_in_doubt` is called.
+
+        Returns:
+            `call_id`, `tool`, `args_sha256`, `run_id`, `since_ms` (Unix time), `reason`.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        return self._door.between(self._inner.in_doubt)
+
+    def resolve_in_doubt(self, call_id: str, took_effect: bool) -> bool:
+        """
+        Say of an effect in doubt what it came to; False when none of this call is.
+
+        Raises:
+            StoreError: it could not be made durable.
+            SessionClosed: the session was closed.
+        """
+        return self._door.call(self._inner.resolve_in_doubt(call_id, took_effect))
+
+    def pending_confirmations(self) -> list[JsonObject]:
+        """
+        List the questions about calls that nobody has answered, oldest first.
+
+        Those that a process left behind are among them; `resume_run` takes up the answers.
+
+        Returns:
+            `tool_id`, `tool_name`, `args`, and `remaining_ms`, None when no time is set.
+
+        Raises:
+            SessionClosed: the session was closed.
+
+        Source:
+            SPEC 6.2.
+        """
+        return self._door.between(self._inner.pending_confirmations)
+
+    def confirm_tool_use(self, tool_id: str, approved: bool, reason: str | None = None) -> bool:
+        """
+        Answer the question about a call; False when none waits for an answer.
+
+        Raises:
+            StoreError: the answer could not be made durable.
+            SessionClosed: the session was closed.
+        """
+        return self._door.call(self._inner.confirm_tool_use(tool_id, approved, reason))
+
     def history(self) -> list[JsonObject]:
         """
         Give the conversation: `{"role", "content": [blocks]}`, oldest first.

@@ -84,6 +84,8 @@ class _Notes:
                 self._arguments.setdefault(event.tool_id or "", []).append(event.text or "")
             case "tool_start":
                 given = " ".join("".join(self._arguments.get(event.tool_id or "", [])).split())
+                if len(given) > SHOWN_CHARS:
+                    given = f"{given[:SHOWN_CHARS]} … {len(given) - SHOWN_CHARS} more characters"
                 return [visible(f"-> {event.tool_name} {given}".rstrip())]
             case "tool_end":
                 return _tool_end(event)

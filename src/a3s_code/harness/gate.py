@@ -65,6 +65,11 @@ class PolicyGate:
     policy: CompiledPolicy | None = None
     root: str = ""
 
+    @property
+    def policy_version(self) -> str:
+        """Give the digest of the policy; `default` for the default rules."""
+        return self.policy.version if self.policy is not None else "default"
+
     def decide(self, action: Action) -> Decision:
         """
         Decide one action. Pure: the same action gets the same decision.

@@ -14,6 +14,7 @@ Source:
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -21,6 +22,7 @@ from typing import TypeAlias
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.patterns import Kind, Rule, parse_rule
 from a3s_code.harness.shell.words import ANY_HOLE, GLOB
+from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Allow, Ask, Decision, Deny
 
 RuleSource: TypeAlias = str | Mapping[str, str]
@@ -163,6 +165,12 @@ class CompiledPolicy:
     deny: tuple[Rule, ...]
     ask: tuple[Rule, ...]
     default: str
+
+    @property
+    def version(self) -> str:
+        """Give a digest of the rules; equal policies have the same one."""
+        rules = [[rule.source for rule in rules] for rules in (self.deny, self.allow, self.ask)]
+        return hashlib.sha256(canonical([*rules, self.default])).hexdigest()
 
     def decide(
         self, tool: str, subjects: Sequence[str | Subject], kind: Kind = Kind.TEXT

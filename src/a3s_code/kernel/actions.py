@@ -12,8 +12,10 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
+from a3s_code.kernel.approval import Approvals
 from a3s_code.kernel.border import answer_of, described, failure_of
 from a3s_code.kernel.events import PermissionDenied
+from a3s_code.kernel.ledger import digest
 from a3s_code.kernel.messages import ToolCall
 from a3s_code.kernel.plain import plain
 from a3s_code.kernel.ports import (
@@ -28,7 +30,9 @@ from a3s_code.kernel.ports import (
     Hooks,
     Sink,
 )
+from a3s_code.kernel.records import EffectSettled
 from a3s_code.kernel.space import Space
+from a3s_code.kernel.state import OpenEffect
 from a3s_code.kernel.tool import Effect, Observation, Tool, failure
 
 MAX_REWRITES = 3
@@ -53,7 +57,10 @@ class Deciders(Protocol):
     def gate(self) -> Gate: ...
 
     @property
-    def approver(self) -> Approver: ...
+    def approver(self) -> Approver | None: ...
+
+    @property
+    def approvals(self) -> Approvals: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,11 @@ async def prepare(call: ToolCall, authority: Authority, sink: Sink, deciders: De
     """
     Decide about one call; a denial is recorded.
 
-    Whatever decides and raises, or gives no decision, denies.
+    Whatever decides and raises, or gives no decision, denies. What may have taken effect in
+    a process that was killed is run again only when somebody says so.
+
+    Raises:
+        StoreError: a question could not be made durable.
     """
     asked = call
     for _ in range(MAX_REWRITES):
@@ -197,13 +208,19 @@ async def _ask_hooks(action: Action, hooks: Hooks | None) -> Deny | ToolCall | N
 
 
 async def _decide(action: Action, veto: Deny | None, sink: Sink, deciders: Deciders) -> Step:
+    doubted = _doubted(action, sink)
     decision = veto or _ask_gate(action, deciders.gate)
+    if isinstance(decision, Allow) and doubted is not None:
+        decision = Ask(_again(doubted))
     if isinstance(decision, Ask):
-        decision = await _ask_approver(action, decision, deciders.approver)
-    if isinstance(decision, Allow):
-        return Ready(action, Allow(str(decision.reason)))
-    _close(action)
-    return _deny(action.call, _why(decision), sink)
+        decision = await deciders.approvals.ask(action, decision, deciders.approver, sink)
+    if not isinstance(decision, Allow):
+        _close(action)
+        return _deny(action.call, _why(decision), sink)
+    if doubted is not None:
+        sink.emit(_repeated(doubted, decision))
+    version = "" if action.effect is Effect.READ else deciders.gate.policy_version
+    return Ready(action, Allow(str(decision.reason), version))
 
 
 def _ask_gate(action: Action, gate: Gate) -> Decision:
@@ -213,11 +230,37 @@ def _ask_gate(action: Action, gate: Gate) -> Decision:
         return Deny(f"the gate failed: {described(error)}")
 
 
-async def _ask_approver(action: Action, ask: Ask, approver: Approver) -> Allow | Deny:
-    try:
-        return await answer_of(approver.approve(action, ask))
-    except Exception as error:  # noqa: BLE001 - an approver is foreign code; a broken one denies
-        return Deny(f"the approver failed: {described(error)}")
+def _doubted(action: Action, sink: Sink) -> OpenEffect | None:
+    """Find the same call of before, if nobody can tell whether it took effect."""
+    if not sink.effects or action.effect is Effect.READ or action.authority is Authority.HOST:
+        return None
+    args_sha256 = digest(action.args)
+    return next(
+        (
+            effect
+            for effect in sink.effects.values()
+            if effect.doubt
+            and (effect.intended.tool, effect.intended.args_sha256)
+            == (action.tool.name, args_sha256)
+        ),
+        None,
+    )
+
+
+def _again(doubted: OpenEffect) -> str:
+    return (
+        f"the same call of {doubted.intended.tool} was cut off before, and may have taken "
+        f"effect already ({doubted.doubt})"
+    )
+
+
+def _repeated(doubted: OpenEffect, decision: Allow) -> EffectSettled:
+    return EffectSettled(
+        call_id=doubted.intended.call_id,
+        outcome="repeated",
+        exit_code=0,
+        evidence=f"run once more: {decision.reason}",
+    )
 
 
 def _why(decision: object) -> str:

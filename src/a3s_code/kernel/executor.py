@@ -13,15 +13,17 @@ matter, the rest one after the other, results in the order of the calls.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from a3s_code.kernel import ledger
 from a3s_code.kernel.actions import Refused, Step, prepare
+from a3s_code.kernel.approval import Approvals
 from a3s_code.kernel.artifacts import Artifacts
 from a3s_code.kernel.border import answer_of, check_cancelled, run_tool
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import ToolEnd, ToolOutputDelta, ToolStart
+from a3s_code.kernel.file_changes import RecordedFiles
 from a3s_code.kernel.live import LiveOutput
 from a3s_code.kernel.messages import JsonObject, ToolCall, ToolResult
 from a3s_code.kernel.observation import observe, redact
@@ -36,9 +38,18 @@ from a3s_code.kernel.ports import (
     Sink,
 )
 from a3s_code.kernel.records import TraceRecorded
+from a3s_code.kernel.settlement import named_evidence
 from a3s_code.kernel.space import Space
 from a3s_code.kernel.together import together
-from a3s_code.kernel.tool import CallTool, Observation, Tool, ToolContext, failure
+from a3s_code.kernel.tool import (
+    CallTool,
+    Effect,
+    Observation,
+    Resolved,
+    Tool,
+    ToolContext,
+    failure,
+)
 
 CANCELLED = 130
 """Exit code of a call that was stopped, as a shell gives it after an interrupt."""
@@ -51,6 +62,7 @@ class Executor:
     """
     Attributes:
         tools: By name; replaced, never changed, when a tool is registered.
+        approver: Who is asked; None when nobody is there.
         tool_timeout_s: For each call; None = only the tool's own limit.
         active: Calls that run now: id to (tool name, start in Unix milliseconds).
     """
@@ -59,13 +71,15 @@ class Executor:
     session_id: str
     space: Space
     gate: Gate
-    approver: Approver
+    approver: Approver | None
     artifacts: Artifacts
     clock: Clock
     hooks: Hooks | None = None
     redactor: Redactor | None = None
     dispatcher: Dispatcher | None = None
     tool_timeout_s: float | None = None
+    approvals: Approvals = field(default_factory=Approvals)
+    _ended: list[str] = field(default_factory=list[str])
     active: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
 
     async def execute(
@@ -173,7 +187,9 @@ class Executor:
         action, call = step.action, step.action.call
         started = self.clock.monotonic()
         try:
-            await ledger.intend(action, step.decision, sink)
+            traces = await self._traces(action, sink)
+            await ledger.intend(action, step.decision, sink, traces)
+            self.forget_exits(self._ended)
             observation = await self._dispatch(action, sink)
             check_cancelled()
         except asyncio.CancelledError:
@@ -182,9 +198,29 @@ class Executor:
             self._observe(call, stopped, self.clock.monotonic() - started, sink)
             raise
         ledger.settle(action, observation, sink)
+        self._ended.append(traces.exit_record)
         observed = self._observe(call, observation, self.clock.monotonic() - started, sink)
         await self._tell_hooks(action, observed, sink)
         return observed
+
+    async def _traces(self, action: Action, sink: Sink) -> ledger.Traces:
+        """Give what this call will be told by after a crash, as it is before the call."""
+        if action.effect is not Effect.EXECUTE:
+            return ledger.Traces()
+        named, before = await named_evidence(action, self.looking(action.call, sink))
+        exits = self.space.exits
+        return ledger.Traces(named, before, exits.name(action.call.id) if exits else "")
+
+    def looking(self, call: ToolCall, sink: Sink) -> ToolContext:
+        """Give what a tool may use to look at what a call will change, or has left."""
+        return self._context(call, _unseen, sink, None)
+
+    def forget_exits(self, names: Iterable[str]) -> None:
+        """Remove the exit records of calls whose end has become durable."""
+        if self.space.exits is not None:
+            for name in names:
+                self.space.exits.forget(name)
+        self._ended.clear()
 
     async def _tell_hooks(self, action: Action, observed: Observation, sink: Sink) -> None:
         """What a hook makes of it changes nothing any more; that one failed is recorded."""
@@ -218,23 +254,27 @@ class Executor:
 
         live = LiveOutput(show, lambda text: redact(text, self.redactor))
         try:
-            context = self._context(action, live, sink)
+            context = self._context(call, live.emit, sink, action.target)
             return await run_tool(action.tool, action.args, context, self.tool_timeout_s)
         finally:
             live.end()
 
-    def _context(self, action: Action, live: LiveOutput, sink: Sink) -> ToolContext:
+    def _context(
+        self, call: ToolCall, emit: Callable[[str], None], sink: Sink, target: Resolved | None
+    ) -> ToolContext:
+        space = self.space
         return ToolContext(
-            call_id=action.call.id,
+            call_id=call.id,
             session_id=self.session_id,
-            root=self.space.root,
-            files=self.space.files,
-            search=self.space.search,
-            processes=self.space.processes,
-            target=action.target,
-            emit_output=live.emit,
-            call=self._inner(action.call, sink),
+            root=space.root,
+            files=RecordedFiles(space.files, call.id, call.name, sink),
+            search=space.search,
+            processes=space.processes,
+            target=target,
+            emit_output=emit,
+            call=self._inner(call, sink),
             timeout_s=self.tool_timeout_s,
+            exit_record=space.exits.name(call.id) if space.exits is not None else "",
         )
 
     def _inner(self, outer: ToolCall, sink: Sink) -> CallTool:
@@ -265,6 +305,10 @@ class Executor:
         del self.active[call.id]
         stopped = "Stopped before it was started."
         sink.emit(ToolEnd(id=call.id, name=call.name, output=stopped, exit_code=CANCELLED))
+
+
+def _unseen(_: str) -> None:
+    """Where output goes that nobody watches."""
 
 
 def _result(call: ToolCall, observation: Observation) -> ToolResult:

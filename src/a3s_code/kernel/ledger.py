@@ -2,13 +2,14 @@
 Intent before effect, outcome after it.
 
 The intent of a call that can change something is durable before the call starts, so a
-crash leaves evidence of everything that may have happened. Calls that only read have no
-entry.
+crash leaves evidence of everything that may have happened; `settlement` reads it. Calls
+that only read have no entry.
 """
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 import msgspec
 
@@ -24,7 +25,16 @@ def digest(value: msgspec.Struct | JsonObject) -> str:
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
-async def intend(action: Action, decision: Allow, sink: Sink) -> None:
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What a call will be told by later; the fields of `EffectIntended` of these names."""
+
+    evidence: str = ""
+    before: str = ""
+    exit_record: str = ""
+
+
+async def intend(action: Action, decision: Allow, sink: Sink, traces: Traces) -> None:
     """
     Record that `action` is about to run, and return when that is durable.
 
@@ -40,6 +50,11 @@ async def intend(action: Action, decision: Allow, sink: Sink) -> None:
             args_sha256=digest(action.args),
             decision=decision.reason,
             authority=action.authority.value,
+            effect=action.effect.value,
+            policy_version=decision.policy_version,
+            evidence=traces.evidence,
+            before=traces.before,
+            exit_record=traces.exit_record,
         )
     )
     await sink.barrier()

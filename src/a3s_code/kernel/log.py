@@ -26,7 +26,7 @@ from a3s_code.kernel.events import (
 )
 from a3s_code.kernel.ports import Store
 from a3s_code.kernel.records import ArtifactStored, DeltaBatch, Event, LogOnly, Record
-from a3s_code.kernel.state import SessionState, apply, fold
+from a3s_code.kernel.state import Approval, OpenEffect, SessionState, apply, fold
 
 BATCH_CHARS = 64 * 1024
 BATCH_S = 0.25
@@ -234,6 +234,14 @@ class RunSink:
     @property
     def artifacts(self) -> Mapping[str, ArtifactStored]:
         return self._log.state.artifacts
+
+    @property
+    def effects(self) -> Mapping[str, OpenEffect]:
+        return self._log.state.effects
+
+    @property
+    def approvals(self) -> Mapping[str, Approval]:
+        return self._log.state.approvals
 
     def emit(self, event: Event) -> None:
         self._log.append(event, self.run)

@@ -138,6 +138,27 @@ class Loop:
     _repeats: int = 0
     _last_call: str = ""
 
+    async def go_on(self, transcript: Transcript, known: Mapping[str, ToolResult]) -> Answer:
+        """
+        Do the calls at the end of the conversation that have no result yet, and then `run`.
+
+        Args:
+            known: By call id, what came of those that were started.
+
+        Raises:
+            LimitReached, ModelError, StoreError: as `run`.
+        """
+        last = transcript.conversation.last
+        calls = last.calls if last is not None else ()
+        new = [call for call in calls if call.id not in known]
+        self.results.update(known)
+        self.tool_calls += len(new)
+        made = await self.executor.execute(new, self.sink, ended=self.results)
+        every = {**known, **{result.tool_use_id: result for result in made}}
+        transcript.add(Message("tool", tuple(every[call.id] for call in calls)))
+        await self.sink.barrier()
+        return await self.run(transcript)
+
     async def run(self, transcript: Transcript) -> Answer:
         """
         Run until the model answers without calling a tool and the review accepts it.

@@ -18,6 +18,7 @@ import msgspec
 from a3s_code.kernel.events import ReasoningDelta, SessionId, TextDelta, ToolInputDelta
 from a3s_code.kernel.messages import Conversation, Message, ToolCall, Usage
 from a3s_code.kernel.records import ArtifactStored, Event, Record
+from a3s_code.kernel.state import Approval, OpenEffect
 from a3s_code.kernel.tool import Effect, Observation, Resolved, Tool, ToolSet
 
 # Model
@@ -130,9 +131,14 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """`reason` names the rule, the default or the person that allowed it."""
+    """
+    Attributes:
+        reason: Names the rule, the default or the person that allowed it.
+        policy_version: Of the gate that decided.
+    """
 
     reason: str
+    policy_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +157,11 @@ Decision: TypeAlias = Allow | Ask | Deny
 
 
 class Gate(Protocol):
+    @property
+    def policy_version(self) -> str:
+        """Which rules decide: a text that changes when one of them does."""
+        ...
+
     def decide(self, action: Action) -> Decision:
         """Decide one action. Pure: the same action gets the same decision. Raising denies."""
         ...
@@ -268,12 +279,38 @@ class Store(Protocol):
     async def close(self) -> None: ...
 
 
+class ExitRecords(Protocol):
+    """Where commands leave their exit status, so that it outlives whoever waited for it."""
+
+    def name(self, call_id: str) -> str:
+        """Give the file for the command of a call."""
+        ...
+
+    def read(self, name: str) -> int | None:
+        """Give the status that was left; None when none was."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """Remove it; its call is settled."""
+        ...
+
+
 class Sink(Protocol):
     """The one log, as the loop and the executor see it."""
 
     @property
     def artifacts(self) -> Mapping[str, ArtifactStored]:
         """What the log says is kept, by URI, oldest first."""
+        ...
+
+    @property
+    def effects(self) -> Mapping[str, OpenEffect]:
+        """The calls whose end the log does not tell, by id, oldest first."""
+        ...
+
+    @property
+    def approvals(self) -> Mapping[str, Approval]:
+        """What somebody was asked about calls that have not ended, by their ids."""
         ...
 
     def emit(self, event: Event) -> None:

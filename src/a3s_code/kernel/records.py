@@ -79,7 +79,10 @@ class TokensSpent(LogOnly, tag="tokens_spent", frozen=True):
 
 
 class RunStarted(LogOnly, tag="run_started", frozen=True):
+    """`resumes` is the run that this one goes on with; empty for one of its own."""
+
     prompt: str
+    resumes: RunId = RunId("")
 
 
 class RunStatusChanged(LogOnly, tag="run_status_changed", frozen=True):
@@ -96,6 +99,13 @@ class EffectIntended(LogOnly, tag="effect_intended", frozen=True):
         args_sha256: Of the canonical JSON of the decoded arguments.
         decision: Why it may run: the rule, or who approved it.
         authority: `session` for the model's calls, `host` for direct ones.
+        effect: The value of its `Effect`.
+        policy_version: Of the gate that decided, as it says it itself.
+        evidence: What can be looked at later to tell whether it took effect, in the words
+            of the tool, such as a git ref; empty when there is nothing.
+        before: What was seen there.
+        exit_record: The file in which the status of its only command is written when that
+            has ended; empty when none is.
     """
 
     call_id: str
@@ -103,12 +113,71 @@ class EffectIntended(LogOnly, tag="effect_intended", frozen=True):
     args_sha256: str
     decision: str
     authority: str
+    effect: str = ""
+    policy_version: str = ""
+    evidence: str = ""
+    before: str = ""
+    exit_record: str = ""
+
+
+class FileImage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """
+    A file at one moment.
+
+    Attributes:
+        sha256: Of its content; empty when there is no file, `?` when it is too large to look at.
+        is_kept: The content is a blob of the session.
+    """
+
+    sha256: str = ""
+    size: int = 0
+    is_kept: bool = False
+
+
+class FileChanging(LogOnly, tag="file_changing", frozen=True):
+    """
+    A call is about to put a file there; durable before it does.
+
+    Attributes:
+        path: The real path below the workspace root.
+    """
+
+    call_id: str
+    tool: str
+    path: str
+    before: FileImage
+    after: FileImage
+
+
+class FileLeft(LogOnly, tag="file_left", frozen=True):
+    """The change that was announced last for this path did not come about."""
+
+    call_id: str
+    path: str
 
 
 class EffectSettled(LogOnly, tag="effect_settled", frozen=True):
+    """
+    How an intended call ended.
+
+    Attributes:
+        outcome: `done` or `failed`; of one that its process did not live to see end:
+            `done`, `not_done`, `interrupted` (what it did is known, and it may not be all of
+            it), or `repeated` (somebody had it run once more).
+        evidence: From what that is known, when it was settled later.
+    """
+
     call_id: str
     outcome: str
     exit_code: int
+    evidence: str = ""
+
+
+class EffectInDoubt(LogOnly, tag="effect_in_doubt", frozen=True):
+    """Nothing tells whether an intended call took effect. It stays so until it is settled."""
+
+    call_id: str
+    reason: str
 
 
 class ArtifactStored(LogOnly, tag="artifact_stored", frozen=True):
@@ -163,7 +232,10 @@ SessionEvent: TypeAlias = (
     | RunStarted
     | RunStatusChanged
     | EffectIntended
+    | FileChanging
+    | FileLeft
     | EffectSettled
+    | EffectInDoubt
     | ArtifactStored
     | ArtifactEvicted
     | TraceRecorded

@@ -13,21 +13,29 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from a3s_code.kernel.events import (
+    ConfirmationReceived,
+    ConfirmationRequired,
     Delta,
     ReasoningDelta,
     RunEvent,
     RunId,
     TextDelta,
+    ToolEnd,
     ToolInputDelta,
     ToolOutputDelta,
     TurnEnd,
 )
-from a3s_code.kernel.messages import Conversation, Usage
+from a3s_code.kernel.messages import Conversation, ToolResult, Usage
 from a3s_code.kernel.records import (
     ArtifactEvicted,
     ArtifactStored,
     DeltaBatch,
+    EffectInDoubt,
+    EffectIntended,
+    EffectSettled,
     Event,
+    FileChanging,
+    FileLeft,
     HistoryAppended,
     HistoryReplaced,
     LogOnly,
@@ -67,9 +75,52 @@ class RunSnapshot(msgspec.Struct):
     event_count: int = 0
 
 
+class FileChange(msgspec.Struct, frozen=True):
+    """`sequence` is that of the record that announced it."""
+
+    sequence: int
+    timestamp_ms: int
+    what: FileChanging
+
+
+class OpenEffect(msgspec.Struct):
+    """
+    A call that was about to run, and whose end no record tells.
+
+    Attributes:
+        since_ms: When it was recorded, in Unix time.
+        files: Paths it was about to change, or has changed, oldest first.
+        doubt: Why nobody can tell whether it took effect; empty while nobody has looked.
+    """
+
+    run: RunId
+    since_ms: int
+    intended: EffectIntended
+    files: list[FileChanging] = msgspec.field(default_factory=list[FileChanging])
+    doubt: str = ""
+
+
+class Approval(msgspec.Struct):
+    """
+    A question about a call that has not ended.
+
+    Attributes:
+        since_ms: When it was asked, in Unix time.
+        answer: None while nobody has given one.
+    """
+
+    run: RunId
+    since_ms: int
+    asked: ConfirmationRequired
+    answer: ConfirmationReceived | None = None
+
+
 class SessionState:
     """
     Attributes:
+        approvals: What somebody was asked about calls that have not ended, by their ids.
+        effects: Calls that were about to run and whose end is not told, by id, oldest first.
+        changes: Every change of a file that came about as far as the log tells, oldest first.
         opened: How the session was opened the last time; None before the first record.
         model: `provider/model` that answers now.
         runs: By id, oldest first.
@@ -78,7 +129,18 @@ class SessionState:
         artifacts: What `a3s://` URIs stand for, oldest first.
     """
 
-    __slots__ = ("artifacts", "conversation", "last_usage", "model", "opened", "runs", "spent")
+    __slots__ = (
+        "approvals",
+        "artifacts",
+        "changes",
+        "conversation",
+        "effects",
+        "last_usage",
+        "model",
+        "opened",
+        "runs",
+        "spent",
+    )
 
     def __init__(self) -> None:
         self.opened: SessionOpened | None = None
@@ -88,6 +150,14 @@ class SessionState:
         self.spent: dict[str, Usage] = {}
         self.last_usage = Usage()
         self.artifacts: dict[str, ArtifactStored] = {}
+        self.approvals: dict[str, Approval] = {}
+        self.effects: dict[str, OpenEffect] = {}
+        self.changes: list[FileChange] = []
+
+    @property
+    def in_doubt(self) -> dict[str, OpenEffect]:
+        """The effects of which nobody can tell whether they came about."""
+        return {key: effect for key, effect in self.effects.items() if effect.doubt}
 
     @property
     def usage(self) -> Usage:
@@ -130,8 +200,13 @@ def _switch_model(state: SessionState, _: Record, event: ModelSwitched) -> None:
 
 
 def _append(state: SessionState, _: Record, event: HistoryAppended) -> None:
-    if not event.isolated:
-        state.conversation.append(event.message)
+    if event.isolated:
+        return
+    state.conversation.append(event.message)
+    if state.approvals:
+        for block in event.message.blocks:
+            if isinstance(block, ToolResult):
+                state.approvals.pop(block.tool_use_id, None)
 
 
 def _replace(state: SessionState, _: Record, event: HistoryReplaced) -> None:
@@ -165,6 +240,51 @@ def _evict(state: SessionState, _: Record, event: ArtifactEvicted) -> None:
     state.artifacts.pop(event.uri, None)
 
 
+def _intend(state: SessionState, record: Record, event: EffectIntended) -> None:
+    state.effects[event.call_id] = OpenEffect(record.run, record.timestamp_ms, event)
+
+
+def _change(state: SessionState, record: Record, event: FileChanging) -> None:
+    state.changes.append(FileChange(record.sequence, record.timestamp_ms, event))
+    effect = state.effects.get(event.call_id)
+    if effect is not None:
+        effect.files.append(event)
+
+
+def _leave(state: SessionState, _: Record, event: FileLeft) -> None:
+    for change in reversed(state.changes):
+        if (change.what.call_id, change.what.path) == (event.call_id, event.path):
+            state.changes.remove(change)
+            break
+    effect = state.effects.get(event.call_id)
+    if effect is not None:
+        effect.files = [file for file in effect.files if file.path != event.path]
+
+
+def _settle(state: SessionState, _: Record, event: EffectSettled) -> None:
+    state.effects.pop(event.call_id, None)
+
+
+def _doubt(state: SessionState, _: Record, event: EffectInDoubt) -> None:
+    effect = state.effects.get(event.call_id)
+    if effect is not None:
+        effect.doubt = event.reason
+
+
+def _ask(state: SessionState, record: Record, event: ConfirmationRequired) -> None:
+    state.approvals[event.tool_id] = Approval(record.run, record.timestamp_ms, event)
+
+
+def _answer(state: SessionState, _: Record, event: ConfirmationReceived) -> None:
+    approval = state.approvals.get(event.tool_id)
+    if approval is not None:
+        approval.answer = event
+
+
+def _end_call(state: SessionState, _: Record, event: ToolEnd) -> None:
+    state.approvals.pop(event.id, None)
+
+
 _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     SessionOpened: _open,
     ModelSwitched: _switch_model,
@@ -176,6 +296,14 @@ _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     TokensSpent: _spend,
     ArtifactStored: _store,
     ArtifactEvicted: _evict,
+    EffectIntended: _intend,
+    FileChanging: _change,
+    FileLeft: _leave,
+    EffectSettled: _settle,
+    EffectInDoubt: _doubt,
+    ConfirmationRequired: _ask,
+    ConfirmationReceived: _answer,
+    ToolEnd: _end_call,
 }
 
 

@@ -226,6 +226,8 @@ class Command(msgspec.Struct, frozen=True):
         cwd: Below the workspace root; empty for the root.
         stdin: Given to the program, which otherwise reads the end of a file.
         separate_stderr: Keep standard error apart instead of in order within the output.
+        exit_record: File that gets the exit status when the program has ended, also when
+            nobody waits for it any more; empty for none.
     """
 
     argv: tuple[str, ...]
@@ -235,6 +237,7 @@ class Command(msgspec.Struct, frozen=True):
     cwd: str = ""
     stdin: bytes = b""
     separate_stderr: bool = False
+    exit_record: str = ""
 
 
 class Exit(msgspec.Struct, frozen=True):
@@ -291,6 +294,8 @@ class ToolContext:
             be called from any thread; `live.MAX_LIVE_CHARS` bounds what one call shows.
         call: Runs another tool.
         timeout_s: What is left for this call, when the session limits it.
+        exit_record: For a tool that runs one command and does nothing else: what that
+            `Command` gets as its `exit_record`.
     """
 
     call_id: str
@@ -303,6 +308,7 @@ class ToolContext:
     emit_output: Callable[[str], None]
     call: CallTool
     timeout_s: float | None = None
+    exit_record: str = ""
 
     @property
     def resolved(self) -> Resolved:
@@ -316,6 +322,18 @@ class ToolContext:
             hint = 'declare it with @tool(path="…") or function_tool(fn, path="…")'
             raise UsageError("This tool has no path.", hint=hint)
         return self.target
+
+
+class Evidence(Protocol):
+    """What can be looked at, before a call and after a crash, to tell whether it took effect."""
+
+    def of(self, args: Any) -> str:  # noqa: ANN401 - the struct of the tool's arguments
+        """Name it for one call, such as a git ref; empty when nothing would tell."""
+        ...
+
+    async def look(self, named: str, context: ToolContext) -> str:
+        """Give what is there now. It has changed if, and only if, the call took effect."""
+        ...
 
 
 A = TypeVar("A", bound=msgspec.Struct)
@@ -336,6 +354,7 @@ class Tool:
         path: Name of the argument that is resolved beneath the workspace root.
         needs: Parts of the workspace without which the tool is not offered:
             `search`, `processes`.
+        evidence: How a call that was cut off can be settled; None when it cannot.
     """
 
     name: str
@@ -348,6 +367,7 @@ class Tool:
     effect_of: Callable[[Any], Effect]
     path: str | None = None
     needs: frozenset[str] = frozenset()
+    evidence: Evidence | None = None
 
 
 def tool(

@@ -32,6 +32,7 @@ from a3s_code.errors import InvalidValue, PathRefused, ProgramMissing, Workspace
 from a3s_code.kernel.tool import Command, Exit
 from a3s_code.workspace.beneath import OpenDirectory, open_beneath
 from a3s_code.workspace.environment import child_environment
+from a3s_code.workspace.exit_records import SCRIPT, SHELL
 from a3s_code.workspace.guard import Guard
 from a3s_code.workspace.location import Location, shown
 from a3s_code.workspace.output import HeadAndTail
@@ -277,10 +278,12 @@ def _spawn(
     command: Command, environment: dict[str, str], where: Location, outputs: list[int]
 ) -> subprocess.Popen[bytes]:
     cwd = _directory(where)
+    if command.exit_record and shutil.which(command.argv[0], path=environment["PATH"]) is None:
+        raise _missing(command)
     stdin = _input(command.stdin) if command.stdin else None
     try:
         return subprocess.Popen(
-            command.argv,
+            _recorded(command),
             stdin=stdin or subprocess.DEVNULL,
             stdout=outputs[0],
             stderr=outputs[-1],
@@ -295,6 +298,13 @@ def _spawn(
     finally:
         if stdin is not None:
             stdin.close()
+
+
+def _recorded(command: Command) -> tuple[str, ...]:
+    """Give what is started: the program, in a shell that keeps its status where asked to."""
+    if not command.exit_record:
+        return command.argv
+    return (SHELL, "-c", SCRIPT, command.exit_record, *command.argv)
 
 
 def _directory(where: Location) -> str:
@@ -332,12 +342,16 @@ def _not_started(command: Command, error: OSError, cwd: str, path: str) -> Works
     # EACCES may come from a part of PATH that is closed to us, whatever the later parts said
     is_absent = error.errno == errno.EACCES and shutil.which(command.argv[0], path=path) is None
     if error.errno in (errno.ENOENT, errno.ENOTDIR) or is_absent:
-        return ProgramMissing(
-            f"{_named(command)} is not installed, or not on PATH.",
-            hint="install it, or use another program",
-        )
+        return _missing(command)
     hint = "pass long text through a file" if error.errno == errno.E2BIG else ""
     return WorkspaceError(f"{_named(command)} cannot be started: {error.strerror}.", hint=hint)
+
+
+def _missing(command: Command) -> ProgramMissing:
+    return ProgramMissing(
+        f"{_named(command)} is not installed, or not on PATH.",
+        hint="install it, or use another program",
+    )
 
 
 async def _until_readable(fd: int) -> None:

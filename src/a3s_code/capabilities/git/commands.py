@@ -101,6 +101,13 @@ async def create_branch(git: Git, name: str, base: str, *, force: bool) -> Obser
     return told(f"Created branch {name} at {start}. Use checkout to go there.", branch=name)
 
 
+async def commit_of(git: Git, ref: str) -> str:
+    """Give the commit that a ref names; empty when there is no such ref."""
+    shown = await git.read("for-each-ref", "--format=%(refname) %(objectname)", "--", ref)
+    rows = [row.split(" ") for row in shown.splitlines()]
+    return next((commit for name, commit in rows if name == ref), "")
+
+
 async def remove_branch(git: Git, name: str, *, force: bool) -> Observation:
     forced = ("--force",) if force else ()
     await git.change("branch", "--delete", *forced, "--", plain(name, "name"))

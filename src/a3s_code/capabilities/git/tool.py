@@ -7,6 +7,7 @@ Source:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import msgspec
@@ -215,4 +216,16 @@ async def git_worktree(args: GitWorktreeArgs, context: ToolContext) -> Observati
         return error.observation()
 
 
+class Branches:
+    """What tells whether `git branch` took effect: git sets a ref at once, or not at all."""
+
+    def of(self, args: GitArgs) -> str:
+        return f"refs/heads/{args.name}" if args.command == "branch" and args.name else ""
+
+    async def look(self, named: str, context: ToolContext) -> str:
+        repository = await open_repository(context)
+        return await commands.commit_of(repository, named)
+
+
+git = replace(git, evidence=Branches())
 GIT_TOOLS = (git, git_worktree)

@@ -76,7 +76,10 @@ async def bash(args: BashArgs, context: ToolContext) -> Observation:
     timeout_ms = _timeout_ms(args, context)
     live = LiveOutput(context.emit_output)
     command = Command(
-        ("bash", "-c", "--", args.command), timeout_s=timeout_ms / 1000, extra_env=args.env
+        ("bash", "-c", "--", args.command),
+        timeout_s=timeout_ms / 1000,
+        extra_env=args.env,
+        exit_record=context.exit_record,
     )
     try:
         ended = await context.processes.run(command, live.feed)

@@ -7,9 +7,9 @@ import pytest
 from a3s_code.capabilities.tools.bash import bash
 from a3s_code.harness.gate import PolicyGate
 from a3s_code.harness.policy import PermissionPolicy
-from a3s_code.harness.unattended import Unattended
+from a3s_code.kernel.approval import unanswered
 from a3s_code.kernel.messages import ToolCall
-from a3s_code.kernel.ports import Action, Ask, Authority, Deny
+from a3s_code.kernel.ports import Action, Ask, Authority
 from a3s_code.kernel.tool import Effect
 from capabilities.conftest import decode
 
@@ -21,20 +21,18 @@ def action(command: str) -> Action:
 
 
 @pytest.mark.parametrize("end", ["", ".", ";", ". "])
-async def test_a_question_is_denied_with_its_reason(end: str) -> None:
-    answer = await Unattended().approve(action("make"), Ask(f"it runs a program{end}"))
+def test_a_question_is_denied_with_its_reason(end: str) -> None:
+    answer = unanswered(Ask(f"it runs a program{end}"), "nobody is there to confirm it")
 
-    assert answer == Deny(
-        "it runs a program. It needs confirmation, and nobody is there to confirm it."
-    )
+    assert answer == "it runs a program. It needs confirmation, and nobody is there to confirm it."
 
 
 @pytest.mark.parametrize("policy", [None, PermissionPolicy(ask=["bash"]).compile()])
-async def test_the_rule_that_would_allow_it_is_named_once(policy: None) -> None:
+def test_the_rule_that_would_allow_it_is_named_once(policy: None) -> None:
     gate = PolicyGate(policy)
     asked = gate.decide(action("make test"))
     assert isinstance(asked, Ask)
-    answer = await Unattended().approve(action("make test"), asked)
+    reason = unanswered(asked, "nobody is there to confirm it")
 
-    assert answer.reason.count("bash(make test)") == 1
-    assert answer.reason.count("allow") == (2 if policy is None else 1)
+    assert reason.count("bash(make test)") == 1
+    assert reason.count("allow") == (2 if policy is None else 1)

@@ -1,0 +1,99 @@
+"""
+The files of one call, as its tool has them: no write without a record of it.
+
+Before a file is put there, the log says what it was and what it will be, by digest, and
+keeps the content that goes away. That settles after a crash whether the write came about,
+and it is what versions of a file and a rewind are made of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+
+from a3s_code.errors import A3SError
+from a3s_code.kernel.ports import Sink
+from a3s_code.kernel.records import FileChanging, FileImage, FileLeft
+from a3s_code.kernel.tool import Entry, Files, Resolved
+
+MAX_KEPT_BYTES = 16 * 1024 * 1024
+"""A larger file is told by its digest alone, and cannot be brought back."""
+MAX_SEEN_BYTES = 256 * 1024 * 1024
+"""Of a larger file not even the digest is taken."""
+
+UNSEEN = "?"
+"""Stands for the digest of a file that is too large to look at."""
+
+_ON_THE_LOOP_BYTES = 256 * 1024
+"""A digest of this much takes about 150 us; a larger one is made by a thread."""
+
+
+class RecordedFiles:
+    """
+    `Files` that records every write of the call `call_id`.
+
+    Beyond what the port says, `write` raises StoreError when the record cannot be made
+    durable; nothing was written then.
+    """
+
+    __slots__ = ("_call_id", "_files", "_sink", "_tool")
+
+    def __init__(self, files: Files, call_id: str, tool: str, sink: Sink) -> None:
+        self._files, self._call_id, self._tool, self._sink = files, call_id, tool, sink
+
+    def resolve(self, path: str) -> Resolved:
+        return self._files.resolve(path)
+
+    async def read(self, target: Resolved, *, limit: int | None = None) -> bytes:
+        return await self._files.read(target, limit=limit)
+
+    async def list(self, target: Resolved) -> list[Entry]:
+        return await self._files.list(target)
+
+    async def write(self, target: Resolved, data: bytes) -> None:
+        before, content = await image_of(self._files, target)
+        after = FileImage(await _digest(data), len(data))
+        if content is not None and before.is_kept:
+            self._sink.put_blob(before.sha256, content)
+        changing = FileChanging(
+            call_id=self._call_id, tool=self._tool, path=target.path, before=before, after=after
+        )
+        self._sink.emit(changing)
+        await self._sink.barrier()
+        try:
+            await self._files.write(target, data)
+        except BaseException:
+            await self._tell_failure(target, before)
+            raise
+
+    async def _tell_failure(self, target: Resolved, before: FileImage) -> None:
+        """Say so when the file is as it was; a write that was cancelled may have come about."""
+        try:
+            now, _ = await image_of(self._files, target)
+        except (A3SError, OSError):
+            return
+        if now == before:
+            self._sink.emit(FileLeft(call_id=self._call_id, path=target.path))
+
+
+async def image_of(files: Files, target: Resolved) -> tuple[FileImage, bytes | None]:
+    """
+    Look at a file: what it is, and its content where that was read.
+
+    Raises:
+        IsADirectoryError, PathRefused, WorkspaceError: as `Files.read`.
+    """
+    try:
+        content = await files.read(target, limit=MAX_SEEN_BYTES + 1)
+    except FileNotFoundError:
+        return FileImage(), None
+    if len(content) > MAX_SEEN_BYTES:
+        return FileImage(UNSEEN, len(content)), None
+    image = FileImage(await _digest(content), len(content), len(content) <= MAX_KEPT_BYTES)
+    return image, content
+
+
+async def _digest(data: bytes) -> str:
+    if len(data) <= _ON_THE_LOOP_BYTES:
+        return hashlib.sha256(data).hexdigest()
+    return (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()

@@ -1,0 +1,155 @@
+"""
+What became of calls that their process did not live to see end.
+
+Files tell it by their digests, a command by the record of its exit, other tools by what
+they named as evidence. What none of these tells stays in doubt: nobody runs it again
+unasked, and the model, the user and the log say so.
+
+Source:
+    DESIGN 4, "Ledger".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from a3s_code.errors import A3SError
+from a3s_code.kernel.border import answer_of
+from a3s_code.kernel.file_changes import UNSEEN, image_of
+from a3s_code.kernel.ports import Action
+from a3s_code.kernel.records import (
+    EffectInDoubt,
+    EffectIntended,
+    EffectSettled,
+    FileChanging,
+    FileLeft,
+)
+from a3s_code.kernel.space import Space
+from a3s_code.kernel.state import OpenEffect
+from a3s_code.kernel.tool import Effect, Tool, ToolContext
+
+INTERRUPTED = 130
+"""Exit code of what was stopped, as a shell gives it after an interrupt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """
+    What can still be looked at.
+
+    Attributes:
+        context: What a tool may look with.
+    """
+
+    space: Space
+    tools: Mapping[str, Tool]
+    context: ToolContext
+
+
+Verdict = EffectSettled | EffectInDoubt
+Found = tuple[Verdict | FileLeft, ...]
+
+
+async def settlement(effect: OpenEffect, sight: Sight) -> Found:
+    """Give the records that say what became of `effect`; nothing is changed or run."""
+    intended = effect.intended
+    match intended.effect:
+        case Effect.WRITE.value:
+            return await _by_files(effect, sight)
+        case Effect.CONTAINER.value:
+            return (_settled(intended, "interrupted", "what ran inside it is told by itself"),)
+        case _:
+            return (await _by_traces(intended, sight),)
+
+
+# Files
+
+
+async def _by_files(effect: OpenEffect, sight: Sight) -> Found:
+    intended = effect.intended
+    if not effect.files:
+        return (_settled(intended, "not_done", "no file was about to be changed"),)
+    became = {file.path: await _became(file, sight) for file in effect.files}
+    changed, left, unknown = (
+        [path for path, what in became.items() if what == kind] for kind in ("after", "before", "")
+    )
+    untouched = tuple(FileLeft(call_id=intended.call_id, path=path) for path in left)
+    if unknown:
+        reason = f"neither as it was nor as it was to be: {', '.join(unknown)}"
+        return (*untouched, EffectInDoubt(call_id=intended.call_id, reason=reason))
+    if not changed:
+        return (*untouched, _settled(intended, "not_done", f"as it was: {', '.join(left)}"))
+    tool = sight.tools.get(intended.tool)
+    is_whole = tool is not None and tool.path is not None and not left
+    outcome = "done" if is_whole else "interrupted"
+    return (*untouched, _settled(intended, outcome, f"as it was to be: {', '.join(changed)}"))
+
+
+async def _became(file: FileChanging, sight: Sight) -> str:
+    """Say as what a file is there: `after` or `before` its change, or empty for neither."""
+    try:
+        target = sight.space.files.resolve(file.path)
+        try:
+            image, _ = await image_of(sight.space.files, target)
+        finally:
+            target.close()
+    except (A3SError, OSError):
+        return ""
+    if image.sha256 == UNSEEN:
+        return ""
+    if image.sha256 == file.after.sha256:
+        return "after"
+    return "before" if image.sha256 == file.before.sha256 else ""
+
+
+# Commands, and what tools name
+
+
+async def _by_traces(intended: EffectIntended, sight: Sight) -> Verdict:
+    exits = sight.space.exits
+    status = exits.read(intended.exit_record) if exits and intended.exit_record else None
+    if status is not None:
+        outcome = "failed" if status else "done"
+        said = f"the command ended with exit status {status}"
+        return _settled(intended, outcome, said, exit_code=status)
+    now = await _look(intended, sight)
+    if now is None:
+        return EffectInDoubt(
+            call_id=intended.call_id, reason="nothing tells whether it took effect"
+        )
+    if now == intended.before:
+        return _settled(intended, "not_done", f"as it was: {intended.evidence}")
+    return _settled(intended, "done", f"changed: {intended.evidence}")
+
+
+async def _look(intended: EffectIntended, sight: Sight) -> str | None:
+    """See what the tool named; None when it named nothing, or it cannot be seen."""
+    tool = sight.tools.get(intended.tool)
+    if not intended.evidence or tool is None or tool.evidence is None:
+        return None
+    try:
+        return str(await answer_of(tool.evidence.look(intended.evidence, sight.context)))
+    except Exception:  # noqa: BLE001 - a tool is foreign code; what it cannot see stays in doubt
+        return None
+
+
+async def named_evidence(action: Action, context: ToolContext) -> tuple[str, str]:
+    """Give what will tell whether `action` took effect, and how that is before it; or nothing."""
+    evidence = action.tool.evidence
+    if evidence is None:
+        return "", ""
+    try:
+        named = str(evidence.of(action.args))
+        return (named, str(await answer_of(evidence.look(named, context)))) if named else ("", "")
+    except Exception:  # noqa: BLE001 - as above; the call itself will say what is wrong
+        return "", ""
+
+
+def _settled(
+    intended: EffectIntended, outcome: str, evidence: str, exit_code: int = INTERRUPTED
+) -> EffectSettled:
+    code = 0 if outcome == "done" else exit_code
+    return EffectSettled(
+        call_id=intended.call_id, outcome=outcome, exit_code=code, evidence=evidence
+    )
