@@ -60,8 +60,8 @@ class FileSessionStore:
     still works where the disk allows it.
 
     Args:
-        dir: Made when it is missing, for its owner alone. On a local disk: the locks that
-            SQLite needs are not reliable on network file systems.
+        dir: Made when it is missing, for its owner alone. On a local disk: a network file
+            system, where the locks that SQLite needs are not reliable, is refused.
 
     Attributes:
         dir: As it was given.

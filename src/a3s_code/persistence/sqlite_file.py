@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from a3s_code.errors import StoreError
+from a3s_code.persistence.network_mounts import refuse_network
 from a3s_code.persistence.sqlite_tables import (
     FORMAT,
     SCHEMA,
@@ -64,12 +65,14 @@ class SqliteWriter:
     The one connection that writes for a store. `locks` outlive it.
 
     Raises:
-        StoreError: the file cannot be made or opened, or a later version made it.
+        StoreError: the file cannot be made or opened, is on a network file system, or a
+            later version made it.
     """
 
     def __init__(self, path: Path, locks: WriterLocks) -> None:
         self._path, self._locks = path, locks
         with explained(path, "written"), ExitStack() as undo:
+            refuse_network(path.parent)
             _create(path)
             self._connection = undo.enter_context(closing(_connect(path)))
             _prepare(self._connection, path)
@@ -105,13 +108,15 @@ def read(path: Path, question: Callable[[sqlite3.Connection], T]) -> T | None:
         The answer, or None when nothing was ever stored at `path`; nothing is made there.
 
     Raises:
-        StoreError: the file is damaged, or cannot be read.
+        StoreError: the file is damaged, cannot be read, or is on a network file system,
+            where reading needs locks as well.
     """
     with explained(path, "read"):
         try:
             path.stat()
         except FileNotFoundError:
             return None
+        refuse_network(path.parent)
         with closing(_connect(path)) as connection:
             connection.execute("PRAGMA query_only = ON")
             connection.execute("BEGIN")
