@@ -151,6 +151,10 @@ class WatchedStore:
         self.durable = 0
         self.broken: bool | StoreError = False
 
+    @property
+    def durability(self) -> str:
+        return "none"
+
     def safe(self, kind: type[E]) -> list[E]:
         """Give the durable events of one type."""
         events = [record.event for record in self.records[: self.durable]]

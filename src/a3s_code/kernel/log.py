@@ -25,7 +25,14 @@ from a3s_code.kernel.events import (
     tag_of,
 )
 from a3s_code.kernel.ports import Store
-from a3s_code.kernel.records import ArtifactStored, DeltaBatch, Event, LogOnly, Record
+from a3s_code.kernel.records import (
+    ArtifactStored,
+    DeltaBatch,
+    Event,
+    LogOnly,
+    Record,
+    StoreAttached,
+)
 from a3s_code.kernel.state import SessionState, apply, fold
 
 BATCH_CHARS = 64 * 1024
@@ -121,6 +128,17 @@ class Log:
     def is_stored(self) -> bool:
         return self._store is not None
 
+    @property
+    def durability(self) -> str:
+        """What the store promises; `none` without one, `unknown` when it does not say."""
+        if self._store is None:
+            return "none"
+        try:
+            said: object = getattr(self._store, "durability", "")
+        except Exception:  # noqa: BLE001 - a store is foreign code, and this is no promise of it
+            said = ""
+        return said if isinstance(said, str) and said else "unknown"
+
     def append(self, event: Event, run: RunId = SESSION) -> None:
         if type(event) in _DELTAS:
             self._append_delta(cast("Delta", event), run)
@@ -136,6 +154,7 @@ class Log:
             self._store = store
             for record in self._records:
                 self._hand_over(record)
+            self._write(StoreAttached(durability=self.durability), SESSION)
 
     def put_blob(self, sha256: str, data: bytes) -> None:
         """Keep `data` beside the log, where there is a store; durable at the next barrier."""

@@ -222,6 +222,15 @@ class Store(Protocol):
     raise StoreError.
     """
 
+    @property
+    def durability(self) -> str:
+        """
+        What a barrier promises: `full`, what it acknowledged survives a power cut; `normal`,
+        a crash of the process, while a power cut may take the latest; `none`, nothing
+        outlives the process. Recorded with each session.
+        """
+        ...
+
     def append(self, session: SessionId, record: Record, owner: str = "") -> None: ...
 
     async def barrier(self, session: SessionId, owner: str = "") -> None:
@@ -254,7 +263,16 @@ class Store(Protocol):
 
     async def sessions(self) -> Sequence[SessionId]: ...
 
-    async def delete(self, session: SessionId) -> None: ...
+    async def delete(self, session: SessionId) -> None:
+        """
+        Forget a session with its records, and the blobs that no other session has put;
+        durable when it returns. Nothing happens when there is none. The id may begin anew.
+
+        Raises:
+            SessionInUse: an owner is at work in it.
+            StoreError: it could not be deleted, or the store was closed.
+        """
+        ...
 
     def put_blob(self, session: SessionId, sha256: str, data: bytes, owner: str = "") -> None:
         """

@@ -36,6 +36,7 @@ from a3s_code.kernel.records import (
     RunStarted,
     RunStatusChanged,
     SessionOpened,
+    StoreAttached,
     TokensSpent,
 )
 
@@ -71,6 +72,7 @@ class SessionState:
     """
     Attributes:
         opened: How the session was opened the last time; None before the first record.
+        durability: What the store of the session promises now; see `SessionOpened`.
         model: `provider/model` that answers now.
         runs: By id, oldest first.
         spent: Tokens of all runs by the model that answered.
@@ -78,10 +80,20 @@ class SessionState:
         artifacts: What `a3s://` URIs stand for, oldest first.
     """
 
-    __slots__ = ("artifacts", "conversation", "last_usage", "model", "opened", "runs", "spent")
+    __slots__ = (
+        "artifacts",
+        "conversation",
+        "durability",
+        "last_usage",
+        "model",
+        "opened",
+        "runs",
+        "spent",
+    )
 
     def __init__(self) -> None:
         self.opened: SessionOpened | None = None
+        self.durability = ""
         self.model = ""
         self.conversation = Conversation()
         self.runs: dict[RunId, RunSnapshot] = {}
@@ -122,7 +134,11 @@ def _shown_events(event: Event) -> int:
 
 
 def _open(state: SessionState, _: Record, event: SessionOpened) -> None:
-    state.opened, state.model = event, event.model
+    state.opened, state.model, state.durability = event, event.model, event.durability
+
+
+def _attach(state: SessionState, _: Record, event: StoreAttached) -> None:
+    state.durability = event.durability
 
 
 def _switch_model(state: SessionState, _: Record, event: ModelSwitched) -> None:
@@ -167,6 +183,7 @@ def _evict(state: SessionState, _: Record, event: ArtifactEvicted) -> None:
 
 _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     SessionOpened: _open,
+    StoreAttached: _attach,
     ModelSwitched: _switch_model,
     HistoryAppended: _append,
     HistoryReplaced: _replace,

@@ -35,6 +35,11 @@ class MemorySessionStore:
         self._at_work: dict[SessionId, str] = {}
         self._refused: dict[SessionId, dict[str, StoreError]] = {}
 
+    @property
+    def durability(self) -> str:
+        """Nothing outlives the process: `none`."""
+        return "none"
+
     def append(self, session: SessionId, record: Record, owner: str = "") -> None:
         """
         Add the next record. What `Store` says is refused, is refused at the barrier.
