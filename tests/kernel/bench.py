@@ -188,8 +188,15 @@ class WatchedStore:
     def put_blob(self, session: SessionId, sha256: str, data: bytes, owner: str = "") -> None:
         self.blobs[sha256] = data
 
+    def drop_blob(self, session: SessionId, sha256: str, owner: str = "") -> None:
+        self.blobs.pop(sha256, None)
+
     async def get_blob(self, session: SessionId, sha256: str) -> bytes | None:
         return self.blobs.get(sha256)
+
+    async def head(self, session: SessionId) -> tuple[int, str]:
+        count = len(await self.load(session, None))
+        return count, f"{count:02x}"
 
     async def close(self) -> None: ...
 

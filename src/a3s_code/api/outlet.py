@@ -60,3 +60,7 @@ class Outlet(RunSink):
     def put_blob(self, sha256: str, data: bytes) -> None:
         self._seal.check()
         super().put_blob(sha256, data)
+
+    def drop_blob(self, sha256: str) -> None:
+        self._seal.check()
+        super().drop_blob(sha256)

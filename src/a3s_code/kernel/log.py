@@ -9,6 +9,7 @@ made; only `barrier` waits for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import TypeAlias, cast
 
 from a3s_code.errors import StoreError
@@ -164,8 +165,36 @@ class Log:
             except Exception as error:  # noqa: BLE001 - a store is foreign code; barrier tells
                 self._lost = _store_error(error)
 
+    def drop_blob(self, sha256: str) -> None:
+        """Let the store forget a blob, unless `state.blobs` says that it is needed."""
+        if sha256 not in self.state.blobs:
+            self._allow("drop_blob", sha256)
+
     async def get_blob(self, sha256: str) -> bytes | None:
         return await self._store.get_blob(self.session, sha256) if self._store else None
+
+    async def head(self) -> tuple[int, str] | None:
+        """
+        Give the anchor of what the store has; see `Store.head`. None without a store, or with
+        one that knows no anchors.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        ask = getattr(self._store, "head", None)
+        if ask is None:
+            return None
+        try:
+            return await ask(self.session)
+        except Exception as error:
+            raise _store_error(error) from error
+
+    def _allow(self, name: str, what: object) -> None:
+        """Let the store drop something. One that cannot keeps more than it has to, and no less."""
+        drop = getattr(self._store, name, None)
+        if drop is not None and self._lost is None:
+            with suppress(Exception):  # border: a store is foreign code, and nothing is lost
+                drop(self.session, what, self._owner)
 
     def release(self) -> None:
         """Let others go on with the session, until this writes its next record."""
@@ -261,6 +290,9 @@ class RunSink:
 
     def put_blob(self, sha256: str, data: bytes) -> None:
         self._log.put_blob(sha256, data)
+
+    def drop_blob(self, sha256: str) -> None:
+        self._log.drop_blob(sha256)
 
     async def barrier(self) -> None:
         await self._log.barrier()

@@ -105,6 +105,7 @@ def _shorten(tool: str, text: str, sink: Sink, artifacts: Artifacts) -> tuple[st
     artifact, evicted = artifacts.put(tool, text, MAX_OUTPUT_BYTES, sink.artifacts)
     for uri in evicted:
         sink.emit(ArtifactEvicted(uri=uri))
+        sink.drop_blob(uri.rpartition("/")[2])
     if artifact is None:
         too_large = "too large to be kept as an artifact; narrow the call down"
         return bounded(text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut: {too_large}]"), None

@@ -78,10 +78,13 @@ class SessionState:
         spent: Tokens of all runs by the model that answered.
         last_usage: Of the latest answer in a run.
         artifacts: What `a3s://` URIs stand for, oldest first.
+        blobs: How many things in the log need the blob of a digest; who lets a blob go asks
+            here. A record that names kept content holds its digest in its step of the fold.
     """
 
     __slots__ = (
         "artifacts",
+        "blobs",
         "conversation",
         "durability",
         "last_usage",
@@ -100,6 +103,7 @@ class SessionState:
         self.spent: dict[str, Usage] = {}
         self.last_usage = Usage()
         self.artifacts: dict[str, ArtifactStored] = {}
+        self.blobs: dict[str, int] = {}
 
     @property
     def usage(self) -> Usage:
@@ -174,11 +178,27 @@ def _spend(state: SessionState, _: Record, event: TurnEnd | TokensSpent) -> None
 
 
 def _store(state: SessionState, _: Record, event: ArtifactStored) -> None:
+    before = state.artifacts.get(event.uri)
     state.artifacts[event.uri] = event
+    _hold(state, event.sha256)
+    if before is not None:
+        _let_go(state, before.sha256)
 
 
 def _evict(state: SessionState, _: Record, event: ArtifactEvicted) -> None:
-    state.artifacts.pop(event.uri, None)
+    gone = state.artifacts.pop(event.uri, None)
+    if gone is not None:
+        _let_go(state, gone.sha256)
+
+
+def _hold(state: SessionState, sha256: str) -> None:
+    state.blobs[sha256] = state.blobs.get(sha256, 0) + 1
+
+
+def _let_go(state: SessionState, sha256: str) -> None:
+    state.blobs[sha256] -= 1
+    if not state.blobs[sha256]:
+        del state.blobs[sha256]
 
 
 _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {

@@ -25,6 +25,7 @@ from a3s_code.kernel.records import Record
 from a3s_code.persistence.codec import encode
 from a3s_code.persistence.sqlite_tables import (
     ClaimSession,
+    DropBlob,
     DropSession,
     KeepBlob,
     KeepRecord,
@@ -33,6 +34,7 @@ from a3s_code.persistence.sqlite_tables import (
     Writer,
     has_log,
     read_blob,
+    read_head,
     read_log,
     read_sessions,
 )
@@ -219,6 +221,15 @@ class FileSessionStore:
         """
         self._writer.add(Writer(session, owner), KeepBlob(sha256, data))
 
+    def drop_blob(self, session: SessionId, sha256: str, owner: str = "") -> None:
+        """
+        Queue that the session lets go of a blob.
+
+        Raises:
+            StoreError: the store was closed. All other failures are told by `barrier`.
+        """
+        self._writer.add(Writer(session, owner), DropBlob(sha256))
+
     async def get_blob(self, session: SessionId, sha256: str) -> bytes | None:
         """
         Give what `session` itself has put under this digest.
@@ -228,6 +239,20 @@ class FileSessionStore:
         """
         await self._writer.handled(session)
         return await self._read(lambda connection: read_blob(connection, session, sha256))
+
+    async def head(self, session: SessionId) -> tuple[int, str]:
+        """
+        Give the number of records in the file, and the hash of the last one in hex.
+
+        Raises:
+            SessionNotFound: there is none.
+            StoreError: the file cannot be read.
+        """
+        await self._writer.handled(session)
+        head = await self._read(lambda connection: read_head(connection, session))
+        if head is None:
+            raise SessionNotFound(f"There is no session {session!r} in {self.dir}.")
+        return head
 
     async def close(self) -> None:
         """

@@ -29,6 +29,7 @@ from a3s_code.persistence.sqlite_tables import (
     ReleaseSession,
     Write,
     Writer,
+    sweep,
     write_all,
 )
 from a3s_code.persistence.writer_locks import WriterLocks
@@ -80,7 +81,11 @@ class SqliteWriter:
             refuse_network(path.parent)
             _create(path)
             self._connection = undo.enter_context(closing(_connect(path)))
-            _prepare(self._connection, path, synchronous)
+            _set_up(self._connection, synchronous)
+            self._connection.execute("BEGIN IMMEDIATE")
+            _make_tables(self._connection, path)
+            sweep(self._connection, locks)
+            self._connection.execute("COMMIT")
             undo.pop_all()
 
     def commit(self, writes: Sequence[tuple[Writer, Write]]) -> Mapping[Writer, StoreError]:
@@ -194,16 +199,17 @@ def _connect(path: Path) -> sqlite3.Connection:
     )
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, synchronous: str) -> None:
+def _set_up(connection: sqlite3.Connection, synchronous: str) -> None:
     _enter_wal_mode(connection)
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA fullfsync = ON")  # macOS: through the disk's own cache
     connection.execute("PRAGMA secure_delete = ON")  # a deleted session leaves no text behind
-    connection.execute("BEGIN IMMEDIATE")
+
+
+def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
     if not _has_tables(connection, path):
         for statement in SCHEMA:
             connection.execute(statement)
-    connection.execute("COMMIT")
 
 
 def _enter_wal_mode(connection: sqlite3.Connection) -> None:
