@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from a3s_code.harness.policy import PermissionPolicy as PermissionPolicy
     from a3s_code.harness.prompt import SystemPromptSlots as SystemPromptSlots
     from a3s_code.kernel.artifacts import ArtifactStoreLimits as ArtifactStoreLimits
+    from a3s_code.kernel.events import SessionId as SessionId
     from a3s_code.kernel.messages import Attachment as Attachment
     from a3s_code.kernel.messages import Message as Message
     from a3s_code.kernel.messages import Text as Text
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
     from a3s_code.kernel.ports import Reply as Reply
     from a3s_code.kernel.ports import ReplyListener as ReplyListener
     from a3s_code.kernel.ports import Store as Store
+    from a3s_code.kernel.records import Record as Record
     from a3s_code.kernel.tool import Effect as Effect
     from a3s_code.kernel.tool import Observation as Observation
     from a3s_code.kernel.tool import Tool as Tool
@@ -173,6 +175,7 @@ _HOMES = {
     "harness.policy": ("PermissionPolicy",),
     "harness.prompt": ("SystemPromptSlots",),
     "kernel.artifacts": ("ArtifactStoreLimits",),
+    "kernel.events": ("SessionId",),
     "kernel.messages": ("Attachment", "Message", "Text", "Usage"),
     "kernel.ports": (
         "Action",
@@ -186,6 +189,7 @@ _HOMES = {
         "ReplyListener",
         "Store",
     ),
+    "kernel.records": ("Record",),
     "kernel.tool": ("Effect", "Observation", "Tool", "ToolContext", "tool"),
     "lanes.queue": ("SessionQueueConfig",),
     "persistence.memory": ("MemorySessionStore",),

@@ -117,6 +117,10 @@ class Shelf:
     def __init__(self, limits: ArtifactStoreLimits) -> None:
         self.artifacts = Artifacts(limits)
         self.kept: dict[str, ArtifactStored] = {}
+        self._contents: dict[str, Artifact] = {}
+
+    def get(self, uri: str) -> Artifact | None:
+        return self._contents.get(uri)
 
     def put(
         self, tool: str, content: str, shown_bytes: int
@@ -124,7 +128,9 @@ class Shelf:
         artifact, gone = self.artifacts.put(tool, content, shown_bytes, self.kept)
         for uri in gone:
             del self.kept[uri]
+            self._contents.pop(uri, None)
         if artifact is not None:
+            self._contents[artifact.artifact_uri] = artifact
             self.kept[artifact.artifact_uri] = ArtifactStored(
                 uri=artifact.artifact_uri,
                 tool=tool,
@@ -149,6 +155,10 @@ class WatchedStore:
         self.blobs: dict[str, bytes] = {}
         self.durable = 0
         self.broken: bool | StoreError = False
+
+    @property
+    def durability(self) -> str:
+        return "none"
 
     def safe(self, kind: type[E]) -> list[E]:
         """Give the durable events of one type."""
@@ -183,8 +193,15 @@ class WatchedStore:
     def put_blob(self, session: SessionId, sha256: str, data: bytes, owner: str = "") -> None:
         self.blobs[sha256] = data
 
+    def drop_blob(self, session: SessionId, sha256: str, owner: str = "") -> None:
+        self.blobs.pop(sha256, None)
+
     async def get_blob(self, session: SessionId, sha256: str) -> bytes | None:
         return self.blobs.get(sha256)
+
+    async def head(self, session: SessionId) -> tuple[int, str]:
+        count = len(await self.load(session, None))
+        return count, f"{count:02x}"
 
     async def close(self) -> None: ...
 

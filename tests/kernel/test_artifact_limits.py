@@ -60,7 +60,7 @@ def test_the_oldest_goes_first() -> None:
     uris = [artifact.artifact_uri for artifact, _ in put if artifact]
 
     assert [evicted for _, evicted in put] == [(), (), (uris[0],), (uris[1],)]
-    assert [shelf.artifacts.get(uri) is not None for uri in uris] == [False, False, True, True]
+    assert [shelf.get(uri) is not None for uri in uris] == [False, False, True, True]
 
 
 def test_what_is_too_large_pushes_nothing_out() -> None:
@@ -69,7 +69,7 @@ def test_what_is_too_large_pushes_nothing_out() -> None:
 
     assert shelf.put("bash", "x" * 11, 5) == (None, ())
     assert small is not None
-    assert shelf.artifacts.get(small.artifact_uri) == small
+    assert shelf.get(small.artifact_uri) == small
 
 
 def test_the_id_names_the_tool_as_it_is_called() -> None:

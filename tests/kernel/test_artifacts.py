@@ -6,24 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a3s_code.kernel.artifacts import Artifacts, ArtifactStoreLimits, bounded
+from a3s_code.kernel.artifacts import ArtifactStoreLimits, bounded
 from kernel.bench import Shelf
 
 SHOWN = 10
 
 
-def kept(limits: ArtifactStoreLimits, *contents: str) -> tuple[Artifacts, list[str | None]]:
+def kept(limits: ArtifactStoreLimits, *contents: str) -> tuple[Shelf, list[str | None]]:
     shelf = Shelf(limits)
     put = [shelf.put("bash", content, SHOWN)[0] for content in contents]
-    return shelf.artifacts, [artifact and artifact.artifact_uri for artifact in put]
+    return shelf, [artifact and artifact.artifact_uri for artifact in put]
 
 
 def test_an_artifact_is_found_by_the_digest_of_its_content() -> None:
-    artifacts, (uri,) = kept(ArtifactStoreLimits(), "whole output")
+    shelf, (uri,) = kept(ArtifactStoreLimits(), "whole output")
     digest = hashlib.sha256(b"whole output").hexdigest()
 
     assert uri == f"a3s://tool-output/bash/{digest}"
-    found = artifacts.get(uri or "")
+    found = shelf.get(uri or "")
     assert found is not None
     assert found.artifact_id == f"tool-output:bash:{digest}"
     assert (found.content, found.original_bytes, found.shown_bytes) == ("whole output", 12, SHOWN)
@@ -38,11 +38,11 @@ def test_names_of_tools_are_made_fit_for_a_uri() -> None:
 
 
 def test_the_same_content_is_kept_once() -> None:
-    artifacts, (first, second) = kept(ArtifactStoreLimits(max_artifacts=1), "same", "same")
+    shelf, (first, second) = kept(ArtifactStoreLimits(max_artifacts=1), "same", "same")
 
     assert first == second
     assert first is not None
-    assert artifacts.get(first) is not None
+    assert shelf.get(first) is not None
 
 
 def test_no_uri_is_given_for_what_is_larger_than_the_limits() -> None:
@@ -69,10 +69,10 @@ def test_limits_hold_and_the_newest_can_always_be_found(
     for content in contents:
         artifact, _ = shelf.put("t", content, SHOWN)
         if artifact is not None:
-            assert shelf.artifacts.get(artifact.artifact_uri) == artifact
+            assert shelf.get(artifact.artifact_uri) == artifact
         assert len(shelf.kept) <= most
         assert sum(stored.original_bytes for stored in shelf.kept.values()) <= max_bytes
-    assert all(shelf.artifacts.get(uri) is not None for uri in shelf.kept)
+    assert all(shelf.get(uri) is not None for uri in shelf.kept)
 
 
 @given(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import threading
 import traceback
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -31,8 +32,9 @@ from a3s_code.kernel.records import (
     RunStatusChanged,
     SessionEnded,
     SessionOpened,
+    StoreAttached,
 )
-from a3s_code.kernel.state import run_events
+from a3s_code.kernel.state import fold, run_events
 from kernel.bench import SESSION, WAIT_S, WatchedStore
 
 RUN, OTHER = RunId("run-1"), RunId("run-2")
@@ -73,6 +75,44 @@ async def test_what_was_appended_is_durable_after_a_barrier_and_not_before() -> 
     assert store.durable == 0
     await log.barrier()
     assert store.durable == len(store.records) == 3
+
+
+class Talkative(WatchedStore):
+    """A store of somebody else, which says of itself what it is told to."""
+
+    def __init__(self, said: object) -> None:
+        super().__init__()
+        self.said = said
+
+    @property
+    def durability(self) -> Any:
+        if isinstance(self.said, Exception):
+            raise self.said
+        return self.said
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("full", "full"),
+        ("normal", "normal"),
+        ("", "unknown"),
+        (None, "unknown"),
+        (AttributeError("it has none"), "unknown"),
+        (OSError("nobody there"), "unknown"),
+    ],
+)
+async def test_a_log_that_gets_a_store_records_what_the_store_promises(
+    said: object, kept: str
+) -> None:
+    store, log = Talkative(said), begun()
+    assert log.durability == "none"
+    log.attach(store)
+    await log.barrier()
+
+    assert store.safe(StoreAttached) == [StoreAttached(durability=kept)]
+    assert log.state.durability == log.durability == kept
+    assert fold(log.records).durability == kept
 
 
 async def test_a_barrier_that_fails_says_so_every_time() -> None:

@@ -3,6 +3,8 @@ Appends to the session `my-session` and prints what the store has acknowledged.
 
     crash_writer.py write DIR LENGTH        so many records, then waits for the end of stdin
     crash_writer.py kill DIR TIMES SEED     goes on in a child, and kills it, TIMES times
+    crash_writer.py normal DIR TIMES SEED   the same, with a store that does not wait for the disk
+    crash_writer.py calm DIR LENGTH         writes like that, to the end
     crash_writer.py full DIR LIMIT_BYTES    until no file may grow any more
 
 A line of output is the number of records that were acknowledged. A last line `refused`
@@ -39,8 +41,8 @@ def record(sequence: int) -> Record:
     return Record(sequence, sequence, RunId("r"), TextDelta(text=f"{sequence} " * 100))
 
 
-async def write(directory: str, until: int) -> None:
-    store = FileSessionStore(directory)
+async def write(directory: str, until: int, synchronous: str = "full") -> None:
+    store = FileSessionStore(directory, synchronous)
     try:
         length = len(await store.load(SESSION))
     except SessionNotFound:
@@ -73,14 +75,14 @@ def tell(line: object) -> None:
     os.write(1, f"{line}\n".encode())
 
 
-def kill_often(directory: str, times: int, seed: int) -> None:
+def kill_often(directory: str, times: int, seed: int, synchronous: str = "full") -> None:
     rng = random.Random(seed)
     for _ in range(times):
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
             os.dup2(writing, 1)
-            asyncio.run(write(directory, ENDLESS))
+            asyncio.run(write(directory, ENDLESS, synchronous))
             os._exit(1)
         os.close(writing)
         with os.fdopen(reading, "rb") as told:
@@ -104,6 +106,10 @@ def main() -> None:
     match mode:
         case "kill":
             kill_often(directory, number, int(numbers[1]))
+        case "normal":
+            kill_often(directory, number, int(numbers[1]), "normal")
+        case "calm":
+            asyncio.run(write(directory, number, "normal"))
         case "full":
             resource.setrlimit(resource.RLIMIT_FSIZE, (number, resource.RLIM_INFINITY))
             asyncio.run(write(directory, ENDLESS))

@@ -64,8 +64,9 @@ def the_wal_of_a_killed_writer(directory: Path) -> bytes:
     return (directory / "sessions.db-wal").read_bytes()
 
 
-async def test_nothing_that_was_acknowledged_is_lost_to_a_kill(tmp_path: Path) -> None:
-    output = run(*writer("kill", tmp_path / "s", KILLS, 7))
+@pytest.mark.parametrize("mode", ["kill", "normal"])
+async def test_nothing_that_was_acknowledged_is_lost_to_a_kill(mode: str, tmp_path: Path) -> None:
+    output = run(*writer(mode, tmp_path / "s", KILLS, 7))
     found = await stored(tmp_path / "s")
 
     assert acknowledged(output) >= KILLS * BARRIER_EVERY

@@ -44,12 +44,16 @@ def calls(trace: str) -> list[Call]:
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Call]]:
     """Store records under strace; the directory of the store, and the calls."""
+    return trace_of("write", tmp_path_factory)
+
+
+def trace_of(mode: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Call]]:
     if shutil.which("strace") is None:
         pytest.skip("needs strace")
     base = tmp_path_factory.mktemp("traced")
     watch = "trace=?mkdir,?mkdirat,fsync,fdatasync,write"
     strace = ["strace", "-f", "-y", "-qq", "-o", str(base / "trace"), "-e", watch]
-    writer = [sys.executable, str(WRITER), "write", str(base / "a/b/c"), str(RECORDS)]
+    writer = [sys.executable, str(WRITER), mode, str(base / "a/b/c"), str(RECORDS)]
     with (base / "told").open("wb") as told:
         subprocess.run(
             [*strace, *writer], stdin=subprocess.DEVNULL, stdout=told, check=True, timeout=120
@@ -66,6 +70,17 @@ def test_before_each_acknowledgement_the_log_is_synced(traced: tuple[Path, list[
     assert len(acknowledged) == 5
     for before, after in zip([0, *acknowledged], acknowledged, strict=False):
         assert synced & set(found[before:after])
+
+
+def test_a_store_with_normal_durability_does_not_wait_for_the_disk(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    base, found = trace_of("calm", tmp_path_factory)
+    acknowledged = [at for at, call in enumerate(found) if call == ("write", str(base / "told"))]
+
+    assert len(acknowledged) == 5
+    between = found[acknowledged[0] : acknowledged[-1]]
+    assert not [call for call in between if call.name in {"fsync", "fdatasync"}]
 
 
 def test_before_the_first_acknowledgement_the_names_of_new_directories_are_synced(

@@ -224,3 +224,49 @@ async def test_a_cancelled_barrier_leaves_the_store_as_it_was(tmp_path: Path) ->
 
     assert await store.load(S) == records(10)
     await store.close()
+
+
+# What never became a session
+
+
+async def test_a_blob_whose_session_never_began_is_gone_when_the_store_is_opened_again(
+    tmp_path: Path,
+) -> None:
+    data = b"private" * 1000
+    sha256 = hashlib.sha256(data).hexdigest()
+    store = FileSessionStore(tmp_path)
+    store.put_blob(S, sha256, data)
+    await keep(store, records(1), OTHER)
+    await store.barrier(S)
+    await store.close()
+    again = FileSessionStore(tmp_path)
+    assert await again.get_blob(S, sha256) == data
+    await keep(again, records(1), SessionId("third"))
+
+    assert await again.get_blob(S, sha256) is None
+    assert await again.sessions() == sorted([OTHER, "third"])
+    await again.close()
+    assert b"private" not in (tmp_path / "sessions.db").read_bytes()
+
+
+async def test_a_session_that_is_about_to_begin_keeps_its_blob(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither another store that opens the file, nor our own that opens it again, takes it."""
+    monkeypatch.setattr(group_commit, "IDLE_S", 0.05)
+    data = b"kept"
+    sha256 = hashlib.sha256(data).hexdigest()
+    store, other = FileSessionStore(tmp_path), FileSessionStore(tmp_path)
+    store.put_blob(S, sha256, data)
+    await store.barrier(S)
+    await keep(other, records(1), OTHER)
+    writers = [t for t in threading.enumerate() if t.name.endswith(str(tmp_path))]
+    await asyncio.gather(*(asyncio.to_thread(writer.join, 30) for writer in writers))
+    await keep(store, records(1), SessionId("third"))
+
+    assert writers
+    assert await store.get_blob(S, sha256) == data
+    await keep(store, records(2))
+    assert await other.get_blob(S, sha256) == data
+    await store.close()
+    await other.close()

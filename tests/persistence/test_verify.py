@@ -171,7 +171,8 @@ def test_other_damage_is_named(stored: Path) -> None:
         (["{}", "--session", "nobody"], 2, "has no session 'nobody'"),
         (["{}", "--head", "00"], 2, "--session"),
         (["{}", "--session", "other", "--head", "00"], 1, "not in this log"),
-        (["{}/nowhere"], 2, "No such file"),
+        (["{}/nowhere"], 2, "/nowhere; give the directory of a FileSessionStore"),
+        (["{}/.."], 2, "/../sessions.db; give the directory of a FileSessionStore"),
         ([str(SOURCE)], 1, "not a database"),
     ],
 )

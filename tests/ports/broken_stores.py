@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 
 import msgspec
 
@@ -134,6 +135,29 @@ class TakesRecordsOfAnybody(MemorySessionStore):
         super().append(session, record, owner)
 
 
+class DeletesAtAnyTime(MemorySessionStore):
+    async def delete(self, session: S) -> None:
+        self._at_work.clear()
+        await super().delete(session)
+
+
+class DropsBlobsOfAll(MemorySessionStore):
+    def drop_blob(self, session: S, sha256: str, owner: str = "") -> None:
+        for blobs in self._blobs.values():
+            blobs.pop(sha256, None)
+
+
+class DropsBlobsForAnybody(MemorySessionStore):
+    def drop_blob(self, session: S, sha256: str, owner: str = "") -> None:
+        self._blobs.get(session, {}).pop(sha256, None)
+
+
+class AnchorsTheLengthAlone(MemorySessionStore):
+    async def head(self, session: S) -> tuple[int, str]:
+        log = await self.load(session, None)
+        return len(log), sha256(str(len(log)).encode()).hexdigest()
+
+
 class SharesBlobs(MemorySessionStore):
     def put_blob(self, session: S, sha256: str, data: bytes) -> None:
         super().put_blob(S("everybody"), sha256, data)
@@ -177,9 +201,13 @@ BROKEN: Mapping[StoreCheck, StoreFactory] = {
     suite.a_sequence_that_is_taken_is_refused: LetsTheLastWriterWin,
     suite.nobody_writes_beside_who_is_at_work: ForgetsWhoIsAtWork,
     suite.who_was_taken_over_is_refused: TakesRecordsOfAnybody,
+    suite.a_session_at_work_is_not_deleted: DeletesAtAnyTime,
     suite.a_gap_is_refused: LetsTheLastWriterWin,
     suite.a_blob_belongs_to_the_session_that_put_it: SharesBlobs,
     suite.a_blob_goes_with_the_last_session_that_has_it: DeletesBlobsOfOthers,
+    suite.a_blob_that_was_dropped_goes_with_the_last_session: DropsBlobsOfAll,
+    suite.who_was_taken_over_puts_and_drops_no_blob: DropsBlobsForAnybody,
+    suite.the_head_is_an_anchor_of_the_log: AnchorsTheLengthAlone,
     suite.a_blob_with_another_digest_is_refused: TakesAnyDigest,
     suite.a_blob_alone_makes_no_session: ListsOwnersOfBlobs,
     suite.a_closed_store_takes_nothing: NeverCloses,

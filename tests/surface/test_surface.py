@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import types
 from collections.abc import Iterable
 
@@ -52,6 +54,17 @@ def test_a_name_that_has_come_is_off_the_list() -> None:
 def test_every_public_name_can_be_loaded(name: str) -> None:
     assert getattr(a3s_code, name) is not None
     assert name in dir(a3s_code)
+
+
+def test_a_store_can_be_written_with_public_names_alone() -> None:
+    methods = inspect.getmembers(a3s_code.Store, inspect.isfunction)
+    annotations = " ".join(
+        str(text) for _, method in methods for text in method.__annotations__.values()
+    )
+    ours = set(re.findall(r"[A-Z]\w+", annotations)) - {"None", "Sequence"}
+
+    assert ours >= {"Record", "SessionId"}
+    assert ours <= set(a3s_code.__all__)
 
 
 def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:

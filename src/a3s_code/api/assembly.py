@@ -343,14 +343,20 @@ def _begin(engine: Engine, opening: Opening) -> None:
                 workspace=opening.workspace,
                 model=opening.model,
                 created_at_ms=engine.clock.now_ms(),
+                durability=log.durability,
                 settings=kept.written_form(),
             )
         )
         return
     engine.recover()
-    if Recorded.read(opened.settings) != kept:
-        changed = {"model": opening.model, "settings": kept.written_form()}
-        log.append(msgspec.structs.replace(opened, **changed))
+    if Recorded.read(opened.settings) != kept or log.state.durability != log.durability:
+        again = msgspec.structs.replace(
+            opened,
+            model=opening.model,
+            durability=log.durability,
+            settings=kept.written_form(),
+        )
+        log.append(again)
     elif log.state.model != opening.model:
         log.append(ModelSwitched(model=opening.model))
 

@@ -269,18 +269,13 @@ class Engine:
     async def _keep(self, store: Store) -> None:
         if not self.log.is_stored:
             self.log.attach(store)
-            for uri, stored in self.log.state.artifacts.items():
-                kept = self.executor.artifacts.get(uri)
-                if kept is not None:
-                    self.log.put_blob(stored.sha256, kept.content.encode("utf-8", "surrogatepass"))
         await self.log.barrier()
 
     async def artifact(self, uri: str) -> Artifact | None:
         """Find a tool's complete output; None when there is none, or no more."""
-        kept = self.executor.artifacts.get(uri)
         stored = self.log.state.artifacts.get(uri)
-        if kept is not None or stored is None:
-            return kept
+        if stored is None:
+            return None
         data = await self.log.get_blob(stored.sha256)
         if data is None:
             return None

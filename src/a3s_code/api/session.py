@@ -326,6 +326,24 @@ class AsyncSession(DirectTools):
         artifact = await self._engine.artifact(artifact_uri) if self._engine else None
         return records_view.row(artifact) if artifact is not None else None
 
+    async def log_head(self) -> JsonObject | None:
+        """
+        Give `{"sequence", "hash"}` of the last record that the store holds: an anchor.
+
+        Kept somewhere else, it shows later whether the log was cut off or written anew:
+        `a3s-code verify DIR --session ID --head HASH`.
+
+        Returns:
+            None when the session was not used, has no store yet, or one without anchors.
+
+        Raises:
+            StoreError: the store cannot be read.
+            SessionClosed: the session was closed.
+        """
+        log = self._log()
+        head = await log.head() if log else None
+        return {"sequence": head[0] - 1, "hash": head[1]} if head else None
+
     async def save(self) -> None:
         """
         Return when the session is durable in its store, or in the agent's default one.

@@ -287,6 +287,22 @@ class Session:
         """
         return self._door.call(self._inner.get_artifact(artifact_uri))
 
+    def log_head(self) -> JsonObject | None:
+        """
+        Give `{"sequence", "hash"}` of the last record that the store holds: an anchor.
+
+        Kept somewhere else, it shows later whether the log was cut off or written anew:
+        `a3s-code verify DIR --session ID --head HASH`.
+
+        Returns:
+            None when the session was not used, has no store yet, or one without anchors.
+
+        Raises:
+            StoreError: the store cannot be read.
+            SessionClosed: the session was closed.
+        """
+        return self._door.call(self._inner.log_head())
+
     def save(self) -> None:
         """
         Return when the session is durable in its store, or in the agent's default one.

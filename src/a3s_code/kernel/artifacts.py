@@ -78,15 +78,14 @@ class Artifacts:
     """
     First in, first out within `limits`; the same content of a tool is kept once.
 
-    What is kept is what the log says, also of the time before a resume; the contents of
-    this process are here. A URI is handed out only for what is kept at that moment.
+    What is kept is what the log says, also of the time before a resume; the contents are
+    blobs beside it. A URI is handed out only for what is kept at that moment.
     """
 
-    __slots__ = ("_here", "_limits")
+    __slots__ = ("_limits",)
 
     def __init__(self, limits: ArtifactStoreLimits) -> None:
         self._limits = limits
-        self._here: dict[str, Artifact] = {}
 
     def put(
         self, tool: str, content: str, shown_bytes: int, kept: Mapping[str, ArtifactStored]
@@ -103,17 +102,11 @@ class Artifacts:
         """
         data = content.encode("utf-8", "surrogatepass")
         if len(data) > self._limits.max_bytes or self._limits.max_artifacts == 0:
-            return None, self._evict(
-                kept.values(), self._limits.max_artifacts, self._limits.max_bytes
-            )
+            return None, _oldest(kept.values(), self._limits.max_artifacts, self._limits.max_bytes)
         sha256 = hashlib.sha256(data).hexdigest()
         uri = f"a3s://tool-output/{_sanitised(tool)}/{sha256}"
         others = [stored for stored in kept.values() if stored.uri != uri]
-        gone = self._evict(
-            others, self._limits.max_artifacts - 1, self._limits.max_bytes - len(data)
-        )
-        if uri in self._here:
-            return self._here[uri], gone
+        gone = _oldest(others, self._limits.max_artifacts - 1, self._limits.max_bytes - len(data))
         artifact = Artifact(
             artifact_id=f"tool-output:{tool}:{sha256}",
             artifact_uri=uri,
@@ -122,25 +115,20 @@ class Artifacts:
             original_bytes=len(data),
             shown_bytes=min(shown_bytes, len(data)),
         )
-        self._here[uri] = artifact
         return artifact, gone
 
-    def get(self, uri: str) -> Artifact | None:
-        """Give what was kept in this process; an older one is a blob beside the log."""
-        return self._here.get(uri)
 
-    def _evict(self, kept: Iterable[ArtifactStored], most: int, max_bytes: int) -> tuple[str, ...]:
-        """Let the oldest go until the others are within `most` and `max_bytes`."""
-        left = list(kept)
-        size = sum(stored.original_bytes for stored in left)
-        gone: list[str] = []
-        for oldest in left:
-            if len(left) - len(gone) <= most and size <= max_bytes:
-                break
-            gone.append(oldest.uri)
-            size -= oldest.original_bytes
-            self._here.pop(oldest.uri, None)
-        return tuple(gone)
+def _oldest(kept: Iterable[ArtifactStored], most: int, max_bytes: int) -> tuple[str, ...]:
+    """Name the oldest that have to go for the others to be within `most` and `max_bytes`."""
+    left = list(kept)
+    size = sum(stored.original_bytes for stored in left)
+    gone: list[str] = []
+    for oldest in left:
+        if len(left) - len(gone) <= most and size <= max_bytes:
+            break
+        gone.append(oldest.uri)
+        size -= oldest.original_bytes
+    return tuple(gone)
 
 
 def _sanitised(tool: str) -> str:

@@ -9,6 +9,7 @@ made; only `barrier` waits for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import TypeAlias, cast
 
 from a3s_code.errors import StoreError
@@ -25,7 +26,14 @@ from a3s_code.kernel.events import (
     tag_of,
 )
 from a3s_code.kernel.ports import Store
-from a3s_code.kernel.records import ArtifactStored, DeltaBatch, Event, LogOnly, Record
+from a3s_code.kernel.records import (
+    ArtifactStored,
+    DeltaBatch,
+    Event,
+    LogOnly,
+    Record,
+    StoreAttached,
+)
 from a3s_code.kernel.state import Approval, OpenEffect, SessionState, apply, fold
 
 BATCH_CHARS = 64 * 1024
@@ -86,7 +94,17 @@ class Log:
         owner: As whom this writes into the store; the one that loaded `records`.
     """
 
-    __slots__ = ("_batch", "_clock", "_lost", "_owner", "_records", "_store", "session", "state")
+    __slots__ = (
+        "_batch",
+        "_blobs",
+        "_clock",
+        "_lost",
+        "_owner",
+        "_records",
+        "_store",
+        "session",
+        "state",
+    )
 
     def __init__(
         self,
@@ -101,7 +119,9 @@ class Log:
         self._records = list(records)
         self._batch: _Batch | None = None
         self._lost: StoreError | None = None
+        self._blobs: dict[str, bytes] = {}
         self.state: SessionState = fold(self._records)
+        self.state.released.clear()
 
     @property
     def records(self) -> tuple[Record, ...]:
@@ -121,6 +141,17 @@ class Log:
     def is_stored(self) -> bool:
         return self._store is not None
 
+    @property
+    def durability(self) -> str:
+        """What the store promises; `none` without one, `unknown` when it does not say."""
+        if self._store is None:
+            return "none"
+        try:
+            said: object = getattr(self._store, "durability", "")
+        except Exception:  # noqa: BLE001 - a store is foreign code, and this is no promise of it
+            said = ""
+        return said if isinstance(said, str) and said else "unknown"
+
     def append(self, event: Event, run: RunId = SESSION) -> None:
         if type(event) in _DELTAS:
             self._append_delta(cast("Delta", event), run)
@@ -134,19 +165,64 @@ class Log:
         if self._store is None:
             self._close_batch()
             self._store = store
+            for sha256, data in self._blobs.items():
+                self.put_blob(sha256, data)
+            self._blobs.clear()
             for record in self._records:
                 self._hand_over(record)
+            self._write(StoreAttached(durability=self.durability), SESSION)
 
     def put_blob(self, sha256: str, data: bytes) -> None:
-        """Keep `data` beside the log, where there is a store; durable at the next barrier."""
-        if self._store is not None and self._lost is None:
+        """Keep `data` beside the log; durable at the next barrier, where there is a store."""
+        if self._store is None:
+            self._blobs[sha256] = data
+        elif self._lost is None:
             try:
                 self._store.put_blob(self.session, sha256, data, self._owner)
             except Exception as error:  # noqa: BLE001 - a store is foreign code; barrier tells
                 self._lost = _store_error(error)
 
     async def get_blob(self, sha256: str) -> bytes | None:
-        return await self._store.get_blob(self.session, sha256) if self._store else None
+        """
+        Give what was put under this digest; None when there is nothing, or no more.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        if self._store is None:
+            return self._blobs.get(sha256)
+        return await self._store.get_blob(self.session, sha256)
+
+    def _drop_released(self) -> None:
+        """Let go of the blobs that nothing in the log needs any more."""
+        for sha256 in self.state.released:
+            if sha256 not in self.state.blobs:
+                self._blobs.pop(sha256, None)
+                self._allow("drop_blob", sha256)
+        self.state.released.clear()
+
+    async def head(self) -> tuple[int, str] | None:
+        """
+        Give the anchor of what the store has; see `Store.head`. None without a store, or with
+        one that knows no anchors.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        ask = getattr(self._store, "head", None)
+        if ask is None:
+            return None
+        try:
+            return await ask(self.session)
+        except Exception as error:
+            raise _store_error(error) from error
+
+    def _allow(self, name: str, what: object) -> None:
+        """Let the store drop something. One that cannot keeps more than it has to, and no less."""
+        drop = getattr(self._store, name, None)
+        if drop is not None and self._lost is None:
+            with suppress(Exception):  # border: a store is foreign code, and nothing is lost
+                drop(self.session, what, self._owner)
 
     def release(self) -> None:
         """Let others go on with the session, until this writes its next record."""
@@ -194,6 +270,8 @@ class Log:
         apply(self.state, record)
         if self._store is not None:
             self._hand_over(record)
+        if self.state.released:
+            self._drop_released()
 
     def _hand_over(self, record: Record) -> None:
         """Give a record to the store; after the first one that it lost it gets none."""

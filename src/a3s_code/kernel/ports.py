@@ -218,20 +218,32 @@ class Store(Protocol):
     Where sessions are kept. Users may bring their own; `a3s_code.testing.STORE_CHECKS` are
     the promises below as checks that can be run on any store.
 
-    `append` and `put_blob` hand over in order and never wait; `barrier` waits until all that
-    was handed over is durable. Refused at the barrier are a record whose sequence is not the
-    next one of its session, and a blob that does not have the digest it was put under; from
-    then on nothing more of that session is taken until it is loaded or deleted. A store
-    whose medium failed stays failed: it never acknowledges later records.
+    `append`, `put_blob` and `drop_blob` hand over in order and never wait; `barrier` waits
+    until all that was handed over is durable. Refused at the barrier are a record whose
+    sequence is not the next one of its session, and a blob that does not have the digest it
+    was put under; from then on nothing more of that session is taken until it is loaded or
+    deleted. A store whose medium failed stays failed: it never acknowledges later records.
 
     A session has one owner: who began it, or loaded it last to write. `owner` is a text that
-    is unique to one live session object. Records of any other owner are refused
+    is unique to one live session object. What any other owner writes or drops is refused
     (SessionTakenOver). From its first record to `release` an owner is at work; meanwhile
     nobody else can load the session to write, or write it (SessionInUse).
 
-    After `close`, which may be called twice, `append`, `put_blob`, `barrier` and `delete`
-    raise StoreError.
+    After `close`, which may be called twice, `append`, `put_blob`, `drop_blob`, `barrier`
+    and `delete` raise StoreError.
+
+    A store of before `head`, `drop_blob` and `durability` were here is still taken: then there
+    is no anchor, and blobs stay as long as their session.
     """
+
+    @property
+    def durability(self) -> str:
+        """
+        What a barrier promises: `full`, what it acknowledged survives a power cut; `normal`,
+        a crash of the process, while a power cut may take the latest; `none`, nothing
+        outlives the process. Recorded with each session.
+        """
+        ...
 
     def append(self, session: SessionId, record: Record, owner: str = "") -> None: ...
 
@@ -265,7 +277,16 @@ class Store(Protocol):
 
     async def sessions(self) -> Sequence[SessionId]: ...
 
-    async def delete(self, session: SessionId) -> None: ...
+    async def delete(self, session: SessionId) -> None:
+        """
+        Forget a session with its records, and the blobs that no other session has put;
+        durable when it returns. Nothing happens when there is none. The id may begin anew.
+
+        Raises:
+            SessionInUse: an owner is at work in it.
+            StoreError: it could not be deleted, or the store was closed.
+        """
+        ...
 
     def put_blob(self, session: SessionId, sha256: str, data: bytes, owner: str = "") -> None:
         """
@@ -274,7 +295,28 @@ class Store(Protocol):
         """
         ...
 
+    def drop_blob(self, session: SessionId, sha256: str, owner: str = "") -> None:
+        """
+        Let `session` go of a blob; with the last session that has it the blob goes. Nothing
+        happens when it has none of this digest. Fenced as records are.
+        """
+        ...
+
     async def get_blob(self, session: SessionId, sha256: str) -> bytes | None: ...
+
+    async def head(self, session: SessionId) -> tuple[int, str]:
+        """
+        Give an anchor of the log as it is kept now, after all that was handed over.
+
+        Returns:
+            The number of its records, and the hash of the last one in hex: of the chain over
+            all of them, so it differs when any of them does.
+
+        Raises:
+            SessionNotFound: there is none.
+            StoreError: it cannot be read.
+        """
+        ...
 
     async def close(self) -> None: ...
 
@@ -318,7 +360,10 @@ class Sink(Protocol):
         ...
 
     def put_blob(self, sha256: str, data: bytes) -> None:
-        """Keep `data` beside the log; durable at the next barrier."""
+        """
+        Keep `data` beside the log; durable at the next barrier. Emit the record that names
+        the digest before anything else may run: until then nothing holds the blob.
+        """
         ...
 
     async def barrier(self) -> None:

@@ -25,6 +25,8 @@ class SessionOpened(LogOnly, tag="session_opened", frozen=True):
 
     Attributes:
         format: Version of the record format.
+        durability: What its store promises: `full`, `normal`, `none` (as without a store),
+            or `unknown` where the store does not say. Empty in logs of before it was kept.
         settings: The options that a resume must know again; never a secret.
     """
 
@@ -33,7 +35,14 @@ class SessionOpened(LogOnly, tag="session_opened", frozen=True):
     model: str
     created_at_ms: int
     format: int = 1
+    durability: str = ""
     settings: JsonObject = msgspec.field(default_factory=dict[str, Any])
+
+
+class StoreAttached(LogOnly, tag="store_attached", frozen=True):
+    """From here on a log that was in memory is kept in a store; `durability` as above."""
+
+    durability: str
 
 
 class SessionEnded(LogOnly, tag="session_ended", frozen=True):
@@ -223,6 +232,7 @@ class DeltaBatch(LogOnly, tag="delta_batch", frozen=True):
 
 SessionEvent: TypeAlias = (
     SessionOpened
+    | StoreAttached
     | SessionEnded
     | ModelSwitched
     | HistoryAppended

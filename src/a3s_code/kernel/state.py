@@ -7,6 +7,7 @@ every later version. Nothing changes a session's state but a record.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, TypeAlias
 
@@ -44,6 +45,7 @@ from a3s_code.kernel.records import (
     RunStarted,
     RunStatusChanged,
     SessionOpened,
+    StoreAttached,
     TokensSpent,
 )
 
@@ -51,6 +53,10 @@ RunStatus: TypeAlias = Literal[
     "created", "planning", "executing", "verifying", "completed", "failed", "cancelled"
 ]
 TERMINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
+
+
+MAX_VERSIONS = 500
+"""Of files, as they were before their changes; the oldest go first. SPEC 12.3."""
 
 
 class RunSnapshot(msgspec.Struct):
@@ -122,34 +128,46 @@ class SessionState:
         effects: Calls that were about to run and whose end is not told, by id, oldest first.
         changes: Every change of a file that came about as far as the log tells, oldest first.
         opened: How the session was opened the last time; None before the first record.
+        durability: What the store of the session promises now; see `SessionOpened`.
         model: `provider/model` that answers now.
         runs: By id, oldest first.
         spent: Tokens of all runs by the model that answered.
         last_usage: Of the latest answer in a run.
         artifacts: What `a3s://` URIs stand for, oldest first.
+        blobs: How many things in the log need the blob of a digest.
+        released: Digests of blobs that nothing needs any more; whoever keeps them clears it.
+        kept: Digests of what files were before their changes, oldest first.
     """
 
     __slots__ = (
         "approvals",
         "artifacts",
+        "blobs",
         "changes",
         "conversation",
+        "durability",
         "effects",
+        "kept",
         "last_usage",
         "model",
         "opened",
+        "released",
         "runs",
         "spent",
     )
 
     def __init__(self) -> None:
         self.opened: SessionOpened | None = None
+        self.durability = ""
         self.model = ""
         self.conversation = Conversation()
         self.runs: dict[RunId, RunSnapshot] = {}
         self.spent: dict[str, Usage] = {}
         self.last_usage = Usage()
         self.artifacts: dict[str, ArtifactStored] = {}
+        self.blobs: dict[str, int] = {}
+        self.released: list[str] = []
+        self.kept: deque[str] = deque()
         self.approvals: dict[str, Approval] = {}
         self.effects: dict[str, OpenEffect] = {}
         self.changes: list[FileChange] = []
@@ -192,7 +210,11 @@ def _shown_events(event: Event) -> int:
 
 
 def _open(state: SessionState, _: Record, event: SessionOpened) -> None:
-    state.opened, state.model = event, event.model
+    state.opened, state.model, state.durability = event, event.model, event.durability
+
+
+def _attach(state: SessionState, _: Record, event: StoreAttached) -> None:
+    state.durability = event.durability
 
 
 def _switch_model(state: SessionState, _: Record, event: ModelSwitched) -> None:
@@ -233,11 +255,28 @@ def _spend(state: SessionState, _: Record, event: TurnEnd | TokensSpent) -> None
 
 
 def _store(state: SessionState, _: Record, event: ArtifactStored) -> None:
+    before = state.artifacts.get(event.uri)
     state.artifacts[event.uri] = event
+    _hold(state, event.sha256)
+    if before is not None:
+        _let_go(state, before.sha256)
 
 
 def _evict(state: SessionState, _: Record, event: ArtifactEvicted) -> None:
-    state.artifacts.pop(event.uri, None)
+    gone = state.artifacts.pop(event.uri, None)
+    if gone is not None:
+        _let_go(state, gone.sha256)
+
+
+def _hold(state: SessionState, sha256: str) -> None:
+    state.blobs[sha256] = state.blobs.get(sha256, 0) + 1
+
+
+def _let_go(state: SessionState, sha256: str) -> None:
+    state.blobs[sha256] -= 1
+    if not state.blobs[sha256]:
+        del state.blobs[sha256]
+        state.released.append(sha256)
 
 
 def _intend(state: SessionState, record: Record, event: EffectIntended) -> None:
@@ -246,6 +285,11 @@ def _intend(state: SessionState, record: Record, event: EffectIntended) -> None:
 
 def _change(state: SessionState, record: Record, event: FileChanging) -> None:
     state.changes.append(FileChange(record.sequence, record.timestamp_ms, event))
+    if event.before.is_kept:
+        _hold(state, event.before.sha256)
+        state.kept.append(event.before.sha256)
+        if len(state.kept) > MAX_VERSIONS:
+            _let_go(state, state.kept.popleft())
     effect = state.effects.get(event.call_id)
     if effect is not None:
         effect.files.append(event)
@@ -287,6 +331,7 @@ def _end_call(state: SessionState, _: Record, event: ToolEnd) -> None:
 
 _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     SessionOpened: _open,
+    StoreAttached: _attach,
     ModelSwitched: _switch_model,
     HistoryAppended: _append,
     HistoryReplaced: _replace,

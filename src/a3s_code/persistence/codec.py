@@ -6,9 +6,11 @@ Records as bytes, and the chain over them.
 
 The stored bytes are what is hashed, so a reader in any language can check a log without
 knowing our types. Key order is kept because models see arguments in that order again.
-Values that JSON has no form for (lone surrogates, NaN, infinity) are written as Python's
-`json` module writes them. The chain shows accidents and partial edits. It is no proof
-against somebody who may rewrite the whole store: DESIGN 4.
+Lone surrogates, NaN and infinity, which strict JSON has no form for, are written as
+Python's `json` module writes them and come back as they were. Any other object that a tool
+put into its metadata is kept as its text (`str`), and comes back as that. The chain shows
+accidents and partial edits. It is no proof against somebody who may rewrite the whole
+store: DESIGN 4.
 """
 
 from __future__ import annotations
@@ -44,9 +46,8 @@ class _Outline(msgspec.Struct):
 
 def encode(record: Record) -> bytes:
     """
-    Give the body of `record`; `decode` gives the record back.
-
-    Objects that tools put into metadata and that have no JSON form are kept as their text.
+    Give the body of `record`; `decode` gives the record back, but for objects in metadata
+    that have no JSON form: these come back as their text.
 
     Raises:
         StoreError: the record nests too deeply, or an object in it cannot be shown as text.

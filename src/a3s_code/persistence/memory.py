@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from a3s_code.errors import SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import Record
+from a3s_code.persistence.codec import GENESIS, encode, link
 from a3s_code.persistence.refusal import in_use, not_its_digest, not_next, taken_over
 
 
@@ -26,7 +27,7 @@ class MemorySessionStore:
         SPEC 12.1: a memory store per instance.
     """
 
-    __slots__ = ("_at_work", "_blobs", "_logs", "_owners", "_refused")
+    __slots__ = ("_at_work", "_blobs", "_heads", "_logs", "_owners", "_refused")
 
     def __init__(self) -> None:
         self._logs: dict[SessionId, list[Record]] | None = {}
@@ -34,6 +35,12 @@ class MemorySessionStore:
         self._owners: dict[SessionId, str] = {}
         self._at_work: dict[SessionId, str] = {}
         self._refused: dict[SessionId, dict[str, StoreError]] = {}
+        self._heads: dict[SessionId, tuple[int, bytes]] = {}
+
+    @property
+    def durability(self) -> str:
+        """Nothing outlives the process: `none`."""
+        return "none"
 
     def append(self, session: SessionId, record: Record, owner: str = "") -> None:
         """
@@ -43,19 +50,26 @@ class MemorySessionStore:
             StoreError: the store was closed.
         """
         log = self._open_logs().setdefault(session, [])
-        if owner in self._refused.get(session, ()):
+        if not self._begins_work(session, owner):
             return
-        if not log:
-            self._owners[session] = owner
+        if record.sequence != len(log):
+            self._refuse(session, owner, not_next(session, record.sequence, len(log)))
+            return
+        self._owners[session] = owner
+        log.append(record)
+
+    def _begins_work(self, session: SessionId, owner: str) -> bool:
+        """Keep others out from now on; say no when it is `owner` who is kept out."""
+        if owner in self._refused.get(session, ()):
+            return False
         if self._at_work.get(session, owner) != owner:
             self._refuse(session, owner, in_use(session))
-        elif self._owners[session] != owner:
+            return False
+        if self._open_logs().get(session) and self._owners[session] != owner:
             self._refuse(session, owner, taken_over(session))
-        elif record.sequence != len(log):
-            self._refuse(session, owner, not_next(session, record.sequence, len(log)))
-        else:
-            self._at_work[session] = owner
-            log.append(record)
+            return False
+        self._at_work[session] = owner
+        return True
 
     def _refuse(self, session: SessionId, owner: str, error: StoreError) -> None:
         self._refused.setdefault(session, {})[owner] = error
@@ -74,9 +88,12 @@ class MemorySessionStore:
             raise type(refused)(refused.message, hint=refused.hint)
 
     def release(self, session: SessionId, owner: str = "") -> None:
-        """Let others go on with the session."""
-        if self._at_work.get(session) == owner:
-            del self._at_work[session]
+        """Let others go on with the session; blobs of one that has no record are dropped."""
+        if self._at_work.get(session) != owner:
+            return
+        del self._at_work[session]
+        if self._logs is not None and not self._logs.get(session):
+            self._blobs.pop(session, None)
 
     async def load(self, session: SessionId, owner: str | None = "") -> Sequence[Record]:
         """
@@ -120,6 +137,7 @@ class MemorySessionStore:
         self._open_logs().pop(session, None)
         self._owners.pop(session, None)
         self._blobs.pop(session, None)
+        self._heads.pop(session, None)
         self._refused.pop(session, None)
 
     def put_blob(self, session: SessionId, sha256: str, data: bytes, owner: str = "") -> None:
@@ -130,22 +148,48 @@ class MemorySessionStore:
             StoreError: the store was closed.
         """
         self._open_logs()
-        if owner in self._refused.get(session, ()):
-            return
-        if hashlib.sha256(data).hexdigest() == sha256:
-            self._blobs.setdefault(session, {})[sha256] = data
-        else:
+        if hashlib.sha256(data).hexdigest() != sha256:
             self._refuse(session, owner, not_its_digest(session, sha256))
+        elif self._begins_work(session, owner):
+            self._blobs.setdefault(session, {})[sha256] = data
+
+    def drop_blob(self, session: SessionId, sha256: str, owner: str = "") -> None:
+        """
+        Forget a blob of the session.
+
+        Raises:
+            StoreError: the store was closed.
+        """
+        self._open_logs()
+        if self._begins_work(session, owner):
+            self._blobs.get(session, {}).pop(sha256, None)
 
     async def get_blob(self, session: SessionId, sha256: str) -> bytes | None:
         """Give what `session` itself has put under this digest."""
         self._open_logs()
         return self._blobs.get(session, {}).get(sha256)
 
+    async def head(self, session: SessionId) -> tuple[int, str]:
+        """
+        Give the number of records, and the hash of the last one in hex, as a store on disk
+        would have it. Only records since the last time are encoded.
+
+        Raises:
+            SessionNotFound: there is none.
+            StoreError: the store was closed, or a record cannot be encoded.
+        """
+        log = await self.load(session, None)
+        count, head = self._heads.get(session, (0, GENESIS))
+        for record in log[count:]:
+            head = link(head, encode(record))
+        self._heads[session] = len(log), head
+        return len(log), head.hex()
+
     async def close(self) -> None:
         """Forget everything. Only a second `close` is accepted afterwards."""
         self._logs = None
         self._blobs.clear()
+        self._heads.clear()
 
     def _open_logs(self) -> dict[SessionId, list[Record]]:
         if self._logs is None:

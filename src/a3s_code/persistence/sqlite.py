@@ -4,9 +4,9 @@ Sessions in a directory, as one SQLite file.
     <dir>/sessions.db      every session of the store; sqlite_tables.py has the format
     <dir>/sessions.lock    who is at work; writer_locks.py
 
-A record is acknowledged when the commit that holds it is on the disk, and one commit
-serves all sessions that wait. Neither sqlite3 nor asyncio is imported, and nothing on the
-disk is touched, before the store is first used.
+A record is acknowledged when the commit that holds it is on the disk (or, if that was asked
+for, when the system has it), and one commit serves all sessions that wait. Neither sqlite3
+nor asyncio is imported, and nothing on the disk is touched, before the store is first used.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from a3s_code.errors import SessionInUse, SessionNotFound, StoreError
+from a3s_code.errors import InvalidValue, SessionInUse, SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import Record
 from a3s_code.persistence.codec import encode
 from a3s_code.persistence.sqlite_tables import (
     ClaimSession,
+    DropBlob,
     DropSession,
     KeepBlob,
     KeepRecord,
@@ -33,6 +34,7 @@ from a3s_code.persistence.sqlite_tables import (
     Writer,
     has_log,
     read_blob,
+    read_head,
     read_log,
     read_sessions,
 )
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+DURABILITIES = ("full", "normal")
 LETTING_GO_S = 0.5
 _LOOK_AGAIN_S = 0.02
 
@@ -60,20 +63,37 @@ class FileSessionStore:
     still works where the disk allows it.
 
     Args:
-        dir: Made when it is missing, for its owner alone. On a local disk: the locks that
-            SQLite needs are not reliable on network file systems.
+        dir: Made when it is missing, for its owner alone. On a local disk: a network file
+            system, where the locks that SQLite needs are not reliable, is refused.
+
+        synchronous: `full`: what a barrier acknowledged survives a power cut. `normal`: a
+            commit does not wait for the disk; a crash of the process loses nothing either,
+            a power cut or a crash of the system may lose the last commits, those since the
+            last checkpoint. Whole commits go, the latest first; the file is never damaged.
 
     Attributes:
         dir: As it was given.
+        durability: `full` or `normal`, as it was asked for.
+
+    Raises:
+        InvalidValue: `synchronous` is something else.
 
     Source:
-        Python SDK 3.1, "Persistence".
+        Python SDK 3.1, "Persistence"; DESIGN 4.
     """
 
-    __slots__ = ("_at_work", "_commits", "_first_use", "_locks", "_path", "dir")
+    __slots__ = ("_at_work", "_commits", "_durability", "_first_use", "_locks", "_path", "dir")
 
-    def __init__(self, dir: str | os.PathLike[str]) -> None:  # noqa: A002 - the documents' name
-        self.dir = os.fspath(dir)
+    def __init__(
+        self,
+        dir: str | os.PathLike[str],  # noqa: A002 - the documents' name
+        synchronous: str = "full",
+    ) -> None:
+        if synchronous not in DURABILITIES:
+            raise InvalidValue(
+                f"synchronous is {synchronous!r}.", hint="give 'full' or 'normal', in lower case"
+            )
+        self.dir, self._durability = os.fspath(dir), synchronous
         self._path = Path(self.dir).absolute() / "sessions.db"
         self._first_use = threading.Lock()
         self._commits: GroupCommit[Writer, Write] | None = None
@@ -82,6 +102,10 @@ class FileSessionStore:
 
     def __repr__(self) -> str:
         return f"FileSessionStore({self.dir!r})"
+
+    @property
+    def durability(self) -> str:
+        return self._durability
 
     @property
     def commits(self) -> int:
@@ -197,6 +221,15 @@ class FileSessionStore:
         """
         self._writer.add(Writer(session, owner), KeepBlob(sha256, data))
 
+    def drop_blob(self, session: SessionId, sha256: str, owner: str = "") -> None:
+        """
+        Queue that the session lets go of a blob.
+
+        Raises:
+            StoreError: the store was closed. All other failures are told by `barrier`.
+        """
+        self._writer.add(Writer(session, owner), DropBlob(sha256))
+
     async def get_blob(self, session: SessionId, sha256: str) -> bytes | None:
         """
         Give what `session` itself has put under this digest.
@@ -206,6 +239,20 @@ class FileSessionStore:
         """
         await self._writer.handled(session)
         return await self._read(lambda connection: read_blob(connection, session, sha256))
+
+    async def head(self, session: SessionId) -> tuple[int, str]:
+        """
+        Give the number of records in the file, and the hash of the last one in hex.
+
+        Raises:
+            SessionNotFound: there is none.
+            StoreError: the file cannot be read.
+        """
+        await self._writer.handled(session)
+        head = await self._read(lambda connection: read_head(connection, session))
+        if head is None:
+            raise SessionNotFound(f"There is no session {session!r} in {self.dir}.")
+        return head
 
     async def close(self) -> None:
         """
@@ -232,7 +279,7 @@ class FileSessionStore:
         from a3s_code.persistence.sqlite_file import SqliteWriter
 
         def open_file() -> SqliteWriter:
-            return SqliteWriter(self._path, self._locks)
+            return SqliteWriter(self._path, self._locks, self._durability.upper())
 
         return GroupCommit(open_file, f"a3s-code store {self.dir}")
 

@@ -1,10 +1,12 @@
 """
 The database file of a store: how it is made and opened, and what its errors mean.
 
-`<dir>/sessions.db` is in WAL mode with `synchronous = FULL`: a commit returns when its
-bytes are on the disk. While it is open, SQLite keeps `sessions.db-wal` and
-`sessions.db-shm` beside it. What we create is for its owner alone, whatever the umask:
-directories 0700, files 0600 (SQLite gives its files the mode of the database).
+`<dir>/sessions.db` is in WAL mode. With `synchronous = FULL` a commit returns when its bytes
+are on the disk; with `NORMAL` the system has them, and the disk gets them at a checkpoint.
+The order on the disk is kept in both, so the file is whole after any end. While it is open,
+SQLite keeps `sessions.db-wal` and `sessions.db-shm` beside it. What we create is for its
+owner alone, whatever the umask: directories 0700, files 0600 (SQLite gives its files the
+mode of the database).
 """
 
 from __future__ import annotations
@@ -20,12 +22,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from a3s_code.errors import StoreError
+from a3s_code.persistence.network_mounts import refuse_network
 from a3s_code.persistence.sqlite_tables import (
     FORMAT,
     SCHEMA,
     ReleaseSession,
     Write,
     Writer,
+    sweep,
     write_all,
 )
 from a3s_code.persistence.writer_locks import WriterLocks
@@ -63,16 +67,25 @@ class SqliteWriter:
     """
     The one connection that writes for a store. `locks` outlive it.
 
+    Args:
+        synchronous: `FULL` or `NORMAL`.
+
     Raises:
-        StoreError: the file cannot be made or opened, or a later version made it.
+        StoreError: the file cannot be made or opened, is on a network file system, or a
+            later version made it.
     """
 
-    def __init__(self, path: Path, locks: WriterLocks) -> None:
+    def __init__(self, path: Path, locks: WriterLocks, synchronous: str = "FULL") -> None:
         self._path, self._locks = path, locks
         with explained(path, "written"), ExitStack() as undo:
+            refuse_network(path.parent)
             _create(path)
             self._connection = undo.enter_context(closing(_connect(path)))
-            _prepare(self._connection, path)
+            _set_up(self._connection, synchronous)
+            self._connection.execute("BEGIN IMMEDIATE")
+            _make_tables(self._connection, path)
+            sweep(self._connection, locks)
+            self._connection.execute("COMMIT")
             undo.pop_all()
 
     def commit(self, writes: Sequence[tuple[Writer, Write]]) -> Mapping[Writer, StoreError]:
@@ -105,13 +118,15 @@ def read(path: Path, question: Callable[[sqlite3.Connection], T]) -> T | None:
         The answer, or None when nothing was ever stored at `path`; nothing is made there.
 
     Raises:
-        StoreError: the file is damaged, or cannot be read.
+        StoreError: the file is damaged, cannot be read, or is on a network file system,
+            where reading needs locks as well.
     """
     with explained(path, "read"):
         try:
             path.stat()
         except FileNotFoundError:
             return None
+        refuse_network(path.parent)
         with closing(_connect(path)) as connection:
             connection.execute("PRAGMA query_only = ON")
             connection.execute("BEGIN")
@@ -184,16 +199,17 @@ def _connect(path: Path) -> sqlite3.Connection:
     )
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _set_up(connection: sqlite3.Connection, synchronous: str) -> None:
     _enter_wal_mode(connection)
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA fullfsync = ON")  # macOS: through the disk's own cache
     connection.execute("PRAGMA secure_delete = ON")  # a deleted session leaves no text behind
-    connection.execute("BEGIN IMMEDIATE")
+
+
+def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
     if not _has_tables(connection, path):
         for statement in SCHEMA:
             connection.execute(statement)
-    connection.execute("COMMIT")
 
 
 def _enter_wal_mode(connection: sqlite3.Connection) -> None:

@@ -65,6 +65,9 @@ SCHEMA = (
 )
 
 
+_SWEEPER = "(a session without records)"
+"""As whom `sweep` looks whether somebody is at work."""
+
 _HEAD = "SELECT number, next, head, owner FROM sessions WHERE id = ?"
 
 
@@ -89,6 +92,11 @@ class KeepBlob:
 
 
 @dataclass(frozen=True, slots=True)
+class DropBlob:
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class DropSession:
     """The session, its records, and the blobs that nobody else has."""
 
@@ -103,7 +111,7 @@ class ReleaseSession:
     """The owner is not at work."""
 
 
-Write: TypeAlias = KeepRecord | KeepBlob | DropSession | ClaimSession | ReleaseSession
+Write: TypeAlias = KeepRecord | KeepBlob | DropBlob | DropSession | ClaimSession | ReleaseSession
 
 
 def write_all(
@@ -157,6 +165,8 @@ class _Transaction:
                 self._keep(writer, write)
             case KeepBlob(sha256=sha256, data=data):
                 self._keep_blob(writer, sha256, data)
+            case DropBlob(sha256=sha256):
+                self._drop_blob(writer, sha256)
             case DropSession():
                 self._drop(writer)
             case ClaimSession():
@@ -193,9 +203,7 @@ class _Transaction:
     def _keep_blob(self, writer: Writer, sha256: str, data: bytes) -> None:
         if hashlib.sha256(data).hexdigest() != sha256:
             raise not_its_digest(writer.session, sha256)
-        head = self._at_work(writer)
-        if head.next and head.owner != writer.owner:
-            raise taken_over(writer.session)
+        head = self._fenced(writer)
         self._connection.execute(
             "INSERT INTO blobs VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (sha256, len(data), data)
         )
@@ -203,6 +211,25 @@ class _Transaction:
             "INSERT INTO blob_owners VALUES (?, ?) ON CONFLICT DO NOTHING",
             (head.number, sha256),
         )
+
+    def _drop_blob(self, writer: Writer, sha256: str) -> None:
+        execute = self._connection.execute
+        execute(
+            "DELETE FROM blob_owners WHERE session = ? AND sha256 = ?",
+            (self._fenced(writer).number, sha256),
+        )
+        execute(
+            "DELETE FROM blobs WHERE sha256 = ?1"
+            " AND NOT EXISTS (SELECT 1 FROM blob_owners WHERE sha256 = ?1)",
+            (sha256,),
+        )
+
+    def _fenced(self, writer: Writer) -> _Head:
+        """Keep others out, and refuse who is not the owner."""
+        head = self._at_work(writer)
+        if head.next and head.owner != writer.owner:
+            raise taken_over(writer.session)
+        return head
 
     def _claim(self, writer: Writer) -> None:
         writer.owner.encode()
@@ -220,16 +247,7 @@ class _Transaction:
         number = self._at_work(writer).number
         self._locks.drop(*writer)
         self.flush()
-        execute = self._connection.execute
-        execute(
-            "DELETE FROM blobs WHERE sha256 IN (SELECT sha256 FROM blob_owners WHERE session = ?1)"
-            " AND NOT EXISTS (SELECT 1 FROM blob_owners AS other"
-            " WHERE other.sha256 = blobs.sha256 AND other.session <> ?1)",
-            (number,),
-        )
-        execute("DELETE FROM blob_owners WHERE session = ?", (number,))
-        execute("DELETE FROM records WHERE session = ?", (number,))
-        execute("DELETE FROM sessions WHERE number = ?", (number,))
+        _delete(self._connection, number)
 
     def _head(self, session: SessionId) -> _Head:
         head = self._heads.get(session)
@@ -244,6 +262,31 @@ class _Transaction:
             cursor = execute("INSERT INTO sessions VALUES (NULL, ?, 0, ?, '')", (session, GENESIS))
             return _Head(cursor.lastrowid or 0, 0, GENESIS, "")
         return _Head(*row)
+
+
+def _delete(connection: Connection, number: int) -> None:
+    execute = connection.execute
+    execute(
+        "DELETE FROM blobs WHERE sha256 IN (SELECT sha256 FROM blob_owners WHERE session = ?1)"
+        " AND NOT EXISTS (SELECT 1 FROM blob_owners AS other"
+        " WHERE other.sha256 = blobs.sha256 AND other.session <> ?1)",
+        (number,),
+    )
+    execute("DELETE FROM blob_owners WHERE session = ?", (number,))
+    execute("DELETE FROM records WHERE session = ?", (number,))
+    execute("DELETE FROM sessions WHERE number = ?", (number,))
+
+
+def sweep(connection: Connection, locks: WriterLocks) -> None:
+    """
+    Delete sessions that never got a record, with their blobs, inside the caller's transaction.
+    A crash leaves such ones; those that somebody is about to begin stay.
+    """
+    found = connection.execute("SELECT number, id FROM sessions WHERE next = 0").fetchall()
+    for number, session in found:
+        if locks.take(session, number, _SWEEPER):
+            _delete(connection, number)
+            locks.drop(session, _SWEEPER)
 
 
 def has_log(connection: Connection, session: SessionId) -> bool:
@@ -292,6 +335,22 @@ def read_sessions(connection: Connection) -> list[SessionId]:
     """List the ids of all sessions that have a record, sorted."""
     rows = connection.execute("SELECT id FROM sessions WHERE next > 0 ORDER BY id")
     return [SessionId(row[0]) for row in rows]
+
+
+def read_head(connection: Connection, session: SessionId) -> tuple[int, str]:
+    """
+    Give the number of records and the hash of the last one, in hex.
+
+    Raises:
+        SessionNotFound: there is none.
+    """
+    found = connection.execute(
+        "SELECT CAST(next AS INTEGER), hex(head) FROM sessions WHERE id = ? AND next > 0",
+        (session,),
+    ).fetchone()
+    if found is None:
+        raise _not_found(connection, session)
+    return found[0], found[1].lower()
 
 
 def read_blob(connection: Connection, session: SessionId, sha256: str) -> bytes | None:

@@ -64,7 +64,8 @@ def verify(path: Path, session: str | None = None, head: str | None = None) -> l
         ValueError: it is none, of another format, or has no such session.
     """
     file = path / "sessions.db" if path.is_dir() else path
-    file.stat()
+    if not file.exists():
+        raise ValueError(f"there is no {file}; give the directory of a FileSessionStore")
     with closing(sqlite3.connect(f"file:{quote(str(file.absolute()))}?mode=ro", uri=True)) as db:
         db.text_factory = _text
         db.execute("BEGIN")
@@ -135,12 +136,9 @@ class _Log:
 
 
 def _gap(expected: int, found: int) -> list[str]:
-    if found <= expected:
-        return []
-    one = found == expected + 1
-    return [
-        f"record {expected} is missing" if one else f"records {expected} to {found - 1} are missing"
-    ]
+    if found == expected + 1:
+        return [f"record {expected} is missing"]
+    return [f"records {expected} to {found - 1} are missing"] if found > expected else []
 
 
 def _place(sequence: int, body: bytes, name: str) -> list[str]:

@@ -232,6 +232,18 @@ async def who_was_taken_over_is_refused(factory: StoreFactory) -> None:
         assert list(await store.load(ONE, None)) == records, "the log holds a late record"
 
 
+async def a_session_at_work_is_not_deleted(factory: StoreFactory) -> None:
+    async with _open(factory) as store:
+        await _write_as("one", store, log_of(3))
+
+        await _raises(SessionInUse, store.delete(ONE), "deleting a session at work")
+        assert list(await store.load(ONE, None)) == log_of(3), "a refused delete deleted"
+        store.release(ONE, "one")
+        await store.barrier(ONE, "one")
+        await store.delete(ONE)
+        assert list(await store.sessions()) == [], "a released session cannot be deleted"
+
+
 async def a_gap_is_refused(factory: StoreFactory) -> None:
     async with _open(factory) as store:
         records = log_of(5)
@@ -274,6 +286,64 @@ async def a_blob_goes_with_the_last_session_that_has_it(factory: StoreFactory) -
         assert await store.get_blob(OTHER, sha256) is None, "a deleted session still has a blob"
 
 
+async def a_blob_that_was_dropped_goes_with_the_last_session(factory: StoreFactory) -> None:
+    data, other = b"shared", b"mine"
+    sha256, digest_of_other = (hashlib.sha256(each).hexdigest() for each in (data, other))
+    async with _open(factory) as store:
+        for session in (ONE, OTHER):
+            await _store(store, session, log_of(1))
+            store.put_blob(session, sha256, data)
+        store.put_blob(ONE, digest_of_other, other)
+        store.drop_blob(ONE, sha256)
+        store.drop_blob(ONE, "0" * 64)
+
+        assert await store.get_blob(ONE, sha256) is None, "a dropped blob is still there"
+        assert await store.get_blob(ONE, digest_of_other) == other, "another blob was dropped"
+        assert await store.get_blob(OTHER, sha256) == data, "another session lost its blob"
+        store.drop_blob(OTHER, sha256)
+        await store.barrier(OTHER)
+        assert await store.get_blob(OTHER, sha256) is None, "a dropped blob is still there"
+        store.put_blob(ONE, sha256, data)
+        assert await store.get_blob(ONE, sha256) == data, "what was dropped cannot come back"
+
+
+async def who_was_taken_over_puts_and_drops_no_blob(factory: StoreFactory) -> None:
+    kept, late = (hashlib.sha256(each).hexdigest() for each in (b"kept", b"late"))
+    async with _open(factory) as store:
+        store.put_blob(ONE, kept, b"kept", "one")
+        await _write_as("one", store, log_of(3))
+        store.release(ONE, "one")
+        await store.barrier(ONE, "one")
+        await store.load(ONE, "two")
+        store.drop_blob(ONE, kept, "one")
+
+        await _raises(SessionTakenOver, store.barrier(ONE, "one"), "a late drop")
+        store.put_blob(ONE, late, b"late", "one")
+        await _raises(SessionTakenOver, store.barrier(ONE, "one"), "a late blob")
+        assert await store.get_blob(ONE, kept) == b"kept", "a stale owner dropped a blob"
+        assert await store.get_blob(ONE, late) is None, "a stale owner put a blob"
+
+
+async def the_head_is_an_anchor_of_the_log(factory: StoreFactory) -> None:
+    heads: list[list[tuple[int, str]]] = []
+    for text in ("same", "same", "other"):
+        async with _open(factory) as store:
+            await _raises(SessionNotFound, store.head(ONE), "the head of an unknown session")
+            seen: list[tuple[int, str]] = []
+            for record in log_of(4, text):
+                store.append(ONE, record)
+                seen.append(await store.head(ONE))
+            heads.append(seen)
+
+    first, again, other = heads
+    assert [count for count, _ in first] == [1, 2, 3, 4], "head counts something else"
+    assert len({anchor for _, anchor in first}) == len(first), "a record did not change the head"
+    assert first == again, "the same log has two heads"
+    assert first[0] == other[0], "the same beginning has two heads"
+    assert first[-1] != other[-1], "different logs have one head"
+    assert all(bytes.fromhex(anchor) for _, anchor in first), "the head is no hex"
+
+
 async def a_blob_with_another_digest_is_refused(factory: StoreFactory) -> None:
     digest_of_good = hashlib.sha256(b"good").hexdigest()
     for wrong in ("0" * 64, digest_of_good, hashlib.sha256(b"poison").hexdigest().upper()):
@@ -312,6 +382,7 @@ async def a_closed_store_takes_nothing(factory: StoreFactory) -> None:
     for name, call in (
         ("append", lambda: store.append(ONE, log_of(3)[2])),
         ("put_blob", lambda: store.put_blob(ONE, blob, b"data")),
+        ("drop_blob", lambda: store.drop_blob(ONE, blob)),
     ):
         try:
             call()
@@ -336,10 +407,14 @@ STORE_CHECKS: tuple[StoreCheck, ...] = (
     a_sequence_that_is_taken_is_refused,
     nobody_writes_beside_who_is_at_work,
     who_was_taken_over_is_refused,
+    a_session_at_work_is_not_deleted,
     a_gap_is_refused,
     a_blob_belongs_to_the_session_that_put_it,
     a_blob_goes_with_the_last_session_that_has_it,
+    a_blob_that_was_dropped_goes_with_the_last_session,
+    who_was_taken_over_puts_and_drops_no_blob,
     a_blob_with_another_digest_is_refused,
+    the_head_is_an_anchor_of_the_log,
     a_blob_alone_makes_no_session,
     a_closed_store_takes_nothing,
 )
