@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from a3s_code.checks import check_limits, check_positive
 from a3s_code.errors import InvalidValue
 from a3s_code.harness.confirm import check_lane
 
@@ -70,9 +71,9 @@ class SessionQueueConfig:
         for lane in ("control", "query", "execute", "generate"):
             name = f"{lane}_max_concurrency"
             _positive(name, getattr(self, name))
-        for name in ("dlq_max_size", "default_timeout_ms"):
-            if getattr(self, name) is not None:
-                _positive(name, getattr(self, name))
+        check_limits(
+            "the queue", dlq_max_size=self.dlq_max_size, default_timeout_ms=self.default_timeout_ms
+        )
         for lane, handler in self.lane_handlers.items():
             _check_handler(lane, handler)
 
@@ -127,6 +128,5 @@ def _check_handler(lane: str, handler: LaneHandler) -> None:
 
 
 def _positive(name: str, value: int) -> int:
-    if value < 1:
-        raise InvalidValue(f"{name} of the queue is {value}.", hint="give a number above 0")
+    check_positive(f"{name} of the queue", value)
     return value
