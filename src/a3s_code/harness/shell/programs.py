@@ -1,10 +1,5 @@
 """
-What a known program does beyond what its name says, by its options and words.
-
-Two kinds. *Unknown*: it runs something that the words do not show (`python -c`, `git -c
-core.pager=…`, `tar --checkpoint-action`), so no deny rule can be said to hold. *Beyond*: it
-writes a file or is told where to look by the environment (`sort -o`, `PATH=… ls`), which
-an allow rule with a wildcard does not grant.
+The judges of programs and builtins by their names.
 
 The tables name what is known to be dangerous among programs people allow. A program that
 is not in them is judged by the policy on its text alone.
@@ -13,80 +8,13 @@ is not in them is judged by the policy on its text alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import NamedTuple
 
 from a3s_code.harness.shell import git
+from a3s_code.harness.shell.hazard import Hazard, Judge, always, by_options, by_start
 from a3s_code.harness.shell.interpreters import INTERPRETERS
-from a3s_code.harness.shell.judges import Hazard, Judge, Words, always, by_options, by_start
-from a3s_code.harness.shell.scripted import SCRIPTED
-from a3s_code.harness.shell.words import has_hole, listed, may_be_option
+from a3s_code.harness.shell.little_languages import LITTLE_LANGUAGES
+from a3s_code.harness.shell.words import Words, has_hole, listed, may_be_option
 from a3s_code.harness.shell.wrappers import program
-
-# Variables that change what later programs are, load, run or where they connect.
-_POISON = re.compile(
-    r"PATH|HOME|IFS|ENV|CDPATH|TMPDIR|SHELL\w*|GLOBIGNORE|EXECIGNORE|FPATH|PS[0-4]"
-    r"|BASH\w*|PROMPT_COMMAND|INPUTRC|HIST\w*|(?:LD|DYLD|GIT|PYTHON|PERL|RUBY|NODE|NPM)\w+"
-    r"|(?:JAVA|XDG|SSH|GPG|LESS|MAN|MAKE|CARGO|RUST|GO|CURL|WGET|SSL|OPENSSL|GLIBC|GEM|PIP|UV)\w*"
-    r"|\w*(?:PAGER|EDITOR|PROXY|OPTIONS|CONFIG\w*|BROWSER|ASKPASS|_RC|PRELOAD)|VISUAL|LOCPATH"
-    r"|GCONV_PATH|HOSTALIASES|RES_OPTIONS|MALLOC_\w*|TERMINFO\w*|NLSPATH|C[CX]\w*|LDFLAGS"
-    r"|(?:https?|ftp|all|no)_proxy"
-)
-# Of those, the ones whose value is itself a command, a text that is expanded, or a library.
-_RUNS = re.compile(
-    r"PS[0-4]|ENV|BASH_ENV|BASH_FUNC\w*|PROMPT_COMMAND|INPUTRC|LD_(?:PRELOAD|AUDIT|LIBRARY_PATH)"
-    r"|DYLD_\w+|\w*(?:PAGER|EDITOR|ASKPASS)|VISUAL|BROWSER|LESS(?:OPEN|CLOSE)|LESSKEY\w*"
-    r"|GIT_(?:EXTERNAL_DIFF|SSH\w*|PROXY_COMMAND|CONFIG\w*|EXEC_PATH|TEMPLATE_DIR)"
-    r"|(?:MAKE|GNUMAKE)FLAGS|MAKEFILES|PERL5(?:OPT|DB)|RUBYOPT|NODE_OPTIONS|JAVA_TOOL_OPTIONS"
-    r"|JDK_JAVA_OPTIONS|PYTHON(?:STARTUP|BREAKPOINT|INSPECT)|TAR_OPTIONS|RIPGREP_CONFIG_PATH"
-    r"|RSYNC_\w+|CVS_RSH|SVN_(?:SSH|EDITOR)|FZF_\w+|EXINIT|VIMINIT|MANOPT|\w*RUSTC_WRAPPER"
-)
-_HARMLESS = listed(
-    """
-    LANG LANGUAGE TZ NO_COLOR FORCE_COLOR CLICOLOR TERM CI COLUMNS LINES DEBUG VERBOSE
-    """
-)
-
-
-def poisoned(names: Iterable[str]) -> str:
-    """Say which of the variables that a script assigns may change its later commands."""
-    bad = next((name for name in names if _POISON.fullmatch(name)), "")
-    return f"{bad} changes what it runs or where it looks" if bad else ""
-
-
-def run_by(names: Iterable[str]) -> str:
-    """Say which variable set for a command may make it run what its words do not show."""
-    bad = next((name for name in names if _RUNS.fullmatch(name)), "")
-    return f"what {bad} makes it run" if bad else ""
-
-
-class Prefix(NamedTuple):
-    """
-    What variables put before a command do to it.
-
-    Attributes:
-        beyond: Which may change what it does; empty when none does.
-        runs: Which may make it run what its words do not show.
-    """
-
-    beyond: str = ""
-    runs: str = ""
-
-    def over(self, outer: Prefix) -> Prefix:
-        """Give both: this one and that of the command around it."""
-        return Prefix(self.beyond or outer.beyond, self.runs or outer.runs)
-
-
-NO_PREFIX = Prefix()
-
-
-def prefixed(names: Iterable[str]) -> Prefix:
-    """Say which variable put before a command may change what that command does."""
-    names = tuple(names)
-    for name in names:
-        if name not in _HARMLESS and not name.startswith("LC_"):
-            return Prefix(f"{name}=… in front may change what it does", run_by(names))
-    return NO_PREFIX
 
 
 def hazard_of(words: Words) -> Hazard:
@@ -156,7 +84,7 @@ _EDITORS = listed("ex gview gvim joe kak mg micro nvim pico red rview rvim vi vi
 
 _PROGRAMS: dict[str, Judge] = {
     **INTERPRETERS,
-    **SCRIPTED,
+    **LITTLE_LANGUAGES,
     **dict.fromkeys(_EDITORS, by_start(("-", "+"), "what an editor is told to run")),
     **dict.fromkeys(
         listed("apt apt-cache apt-get aptitude"),
@@ -188,7 +116,7 @@ _PROGRAMS: dict[str, Judge] = {
     "enable": by_options(shorts="f", unknown="what a loaded builtin does"),
     "export": _declare,
     "fc": always("which earlier command runs again"),
-    "git": lambda args: Hazard(*git.judge(args)),
+    "git": git.judge,
     "gs": by_start(("-",), "what a page description runs"),
     "hash": by_options(shorts="p", unknown="which program a name stands for"),
     "hg": by_options("--config", "--tool", unknown=_STARTS_ONE),
