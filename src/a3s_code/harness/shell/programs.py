@@ -75,17 +75,20 @@ def _database(args: Words) -> Hazard:
     """Judge a client whose own commands start programs, such as `\\!`."""
     given = any(word.startswith(("-c", "-e", "--command", "--execute")) for word in args)
     text = " ".join(args).lower()
-    risky = any(mark in text for mark in ("\\", "program", "system", "pager", "edit"))
+    risky = any(mark in text for mark in ("\\", "|", "program", "system", "pager", "edit"))
     return Hazard("" if given and not risky else "what its own commands run")
 
 
 _STARTS_ONE = "which program it starts"
-_EDITORS = listed("ex gview gvim joe kak mg micro nvim pico red rview rvim vi view vim vimdiff")
+_EDITORS = listed("joe kak mg micro pico red")
+# These take commands from whatever their input is, without an option for it.
+_INPUT_EDITORS = listed("ed ex gview gvim nvim rview rvim vi view vim vimdiff")
 
 _PROGRAMS: dict[str, Judge] = {
     **INTERPRETERS,
     **LITTLE_LANGUAGES,
     **dict.fromkeys(_EDITORS, by_start(("-", "+"), "what an editor is told to run")),
+    **dict.fromkeys(_INPUT_EDITORS, always("what an editor is told to run")),
     **dict.fromkeys(
         listed("apt apt-cache apt-get aptitude"),
         by_options("--option", "--config-file", shorts="oc", unknown=_STARTS_ONE),
@@ -110,7 +113,6 @@ _PROGRAMS: dict[str, Judge] = {
     "deno": by_start(("eval", "repl"), "what the code among its words does"),
     "dotnet": by_start(("fsi", "script", "exec"), "what the code it reads does"),
     "dpkg": by_options("--pre-invoke", "--post-invoke", "--status-logger", unknown=_STARTS_ONE),
-    "ed": always("what an editor is told to run"),
     "emacs": by_start(("-", "+"), "what an editor is told to run"),
     "emacsclient": by_start(("-", "+"), "what an editor is told to run"),
     "enable": by_options(shorts="f", unknown="what a loaded builtin does"),
@@ -138,12 +140,10 @@ _PROGRAMS: dict[str, Judge] = {
     "rsync": by_options("--rsh", "--rsync-path", shorts="e", unknown=_STARTS_ONE),
     "scp": by_options(shorts="SoF", unknown=_STARTS_ONE),
     "set": _set,
-    "sftp": by_options(shorts="SoF", unknown=_STARTS_ONE),
+    "sftp": always("what its own commands run"),
     "shopt": always("how the rest of the text is read"),
     "split": by_options("--filter", unknown=_STARTS_ONE),
-    "sqlite3": lambda args: Hazard(
-        "what its dot commands run" if len(args) != 1 or args[0][:1] in "-." else ""
-    ),
+    "sqlite3": always("what its dot commands run"),
     "svn": by_options(
         "--editor-cmd",
         "--diff-cmd",
