@@ -13,9 +13,14 @@ import msgspec
 
 from a3s_code.checks import check_limits, check_positive
 from a3s_code.errors import InvalidValue
-from a3s_code.harness.confirm import check_lane
+from a3s_code.harness.confirm import LANES, check_lane
 
 MODES = ("internal", "external", "hybrid")
+
+TIMEOUT_MS = 60_000
+"""What an external action may take."""
+DLQ_SIZE = 1_000
+"""Failed actions that are kept."""
 
 
 class LaneHandler(msgspec.Struct, frozen=True):
@@ -29,7 +34,7 @@ class LaneHandler(msgspec.Struct, frozen=True):
     """
 
     mode: str = "internal"
-    timeout_ms: int = 60_000
+    timeout_ms: int = TIMEOUT_MS
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,7 +73,7 @@ class SessionQueueConfig:
         Raises:
             InvalidValue: a number is not positive, or there is no such lane or mode.
         """
-        for lane in ("control", "query", "execute", "generate"):
+        for lane in LANES:
             name = f"{lane}_max_concurrency"
             _positive(name, getattr(self, name))
         check_limits(
@@ -79,10 +84,10 @@ class SessionQueueConfig:
 
     def with_lane_features(self) -> None:
         """Keep up to 1,000 failed actions, measure, alert, and limit actions to 60 s."""
-        self.enable_dlq(1_000)
+        self.enable_dlq()
         self.enable_metrics()
         self.enable_alerts()
-        self.set_timeout(60_000)
+        self.set_timeout(TIMEOUT_MS)
 
     def set_query_concurrency(self, n: int) -> None:
         self.query_max_concurrency = _positive("query_max_concurrency", n)
@@ -95,7 +100,7 @@ class SessionQueueConfig:
 
     def enable_dlq(self, max_size: int | None = None) -> None:
         """Keep failed actions; `max_size` of them, 1,000 by default."""
-        self.dlq_max_size = _positive("dlq_max_size", 1_000 if max_size is None else max_size)
+        self.dlq_max_size = _positive("dlq_max_size", DLQ_SIZE if max_size is None else max_size)
 
     def enable_metrics(self) -> None:
         self.metrics = True
@@ -106,7 +111,7 @@ class SessionQueueConfig:
     def set_timeout(self, timeout_ms: int) -> None:
         self.default_timeout_ms = _positive("default_timeout_ms", timeout_ms)
 
-    def set_lane_handler(self, lane: str, mode: str, timeout_ms: int = 60_000) -> None:
+    def set_lane_handler(self, lane: str, mode: str, timeout_ms: int = TIMEOUT_MS) -> None:
         """
         Say who runs the actions of `lane`; see `LaneHandler`.
 
