@@ -24,7 +24,7 @@ from a3s_code.testing import (
     calls,
     says,
 )
-from llm.talk import FakeClock, Watcher, ask
+from llm.asking import FakeClock, Watcher, ask
 
 
 async def test_every_request_is_kept_as_it_was_when_it_was_made() -> None:
