@@ -69,6 +69,13 @@ def test_an_ordinary_name_is_not_protected(path: str) -> None:
         "rsync -a x/ .git/",
         "tar -xf x -C .git",
         "cp x .g*/config",
+        "split -b 9 x .git/hooks/pre-",
+        "cc x.c -o .git/hooks/pre-commit",
+        "cc x.c -o.git/hooks/pre-commit",
+        "go build -o=.git/hooks/pre-commit .",
+        "openssl rand -out .bashrc 9",
+        "pandoc x --output .vscode/tasks.json",
+        "pandoc x --output=.vscode/tasks.json",
     ],
 )
 def test_a_known_writer_of_a_protected_place_is_seen(command: str) -> None:
@@ -86,6 +93,9 @@ def test_a_known_writer_of_a_protected_place_is_seen(command: str) -> None:
         "tar -czf x.tgz --exclude=.git .",
         "cp .gitignore a",
         "git add .vscode",
+        "grep -o .git/config x",
+        "find . -name x -o -name .git",
+        "pytest --ignore .git --output-format x",
     ],
 )
 def test_reading_a_protected_place_or_passing_it_by_is_no_writing(command: str) -> None:

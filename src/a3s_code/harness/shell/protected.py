@@ -10,9 +10,11 @@ Source:
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from a3s_code.harness.shell.outside import MOVES, SHORT_OPTION
 from a3s_code.harness.shell.words import ANY_HOLE, Words, listed
@@ -30,8 +32,8 @@ _PROTECTED = listed(
 # Programs that write what they are given, by the words that name it.
 _WRITE_ALL = listed(
     """
-    chgrp chmod chown cp ed ex install ln mkdir mkfifo mktemp mv patch rm rmdir shred tee touch
-    truncate unlink
+    chgrp chmod chown cp csplit ed ex install ln mkdir mkfifo mktemp mv patch rm rmdir shred
+    split sponge tee touch truncate unlink
     """
 )
 _WRITE_LAST = frozenset({"rsync", "scp"})
@@ -45,6 +47,9 @@ _WRITE_BY_OPTION = {
     "unzip": re.compile(r"-[A-Za-z]*d"),
     "wget": re.compile(r"-[A-Za-z]*[OPoa]|--(?:output|directory-prefix|append)"),
 }
+_OUTPUT = re.compile(r"-o|--?out(?:put|file|dir|-file|-dir|put-file|put-dir)?")
+_OUTPUT_ATTACHED = re.compile(r"(?:-o|--?out[a-z-]*=).", re.DOTALL)
+_OTHER_OPTION_O = frozenset({"egrep", "fgrep", "find", "grep", "ls", "ps", "rg", "set", "test"})
 
 
 def protected(path: str) -> str:
@@ -74,23 +79,36 @@ def _is_protected(name: str) -> bool:
 
 def written(words: Words, *, within: bool = False) -> str:
     """
-    Give the word by which a known writer names a protected place; empty when none does.
+    Give the word by which a command would write a protected place; empty when none does.
+
+    Known are programs that write what they are given, and the options by which nearly every
+    other one names its output.
 
     Args:
-        within: The command may run in a protected directory, so any word of it counts.
+        within: The command may run in a protected directory, so any such word counts.
     """
-    name, *args = words
-    name = posixpath.basename(name)
+    return next((word for word in _outputs(words) if within or _names_protected(word)), "")
+
+
+def _outputs(words: Words) -> Sequence[str]:
+    """Give the words that may name what a command writes."""
+    name, args = posixpath.basename(words[0]), words[1:]
     by_option = _WRITE_BY_OPTION.get(name)
+    if name in _WRITE_ALL:
+        return args
     if name in _WRITE_LAST:
-        args = args[-1:]
-    elif name == "dd":
-        args = [word for word in args if word.startswith("of=")]
-    elif by_option is not None:
-        args = args if any(map(by_option.match, args)) else []
-    elif name not in _WRITE_ALL:
-        return ""
-    return next((word for word in args if within or _names_protected(word)), "")
+        return args[-1:]
+    if name == "dd":
+        return [word for word in args if word.startswith("of=")]
+    if by_option is not None:
+        return args if any(map(by_option.match, args)) else ()
+    if name in _OTHER_OPTION_O:
+        return ()
+    return [
+        word
+        for before, word in itertools.pairwise(words)
+        if _OUTPUT.fullmatch(before) or _OUTPUT_ATTACHED.match(word)
+    ]
 
 
 def _names_protected(word: str) -> bool:
