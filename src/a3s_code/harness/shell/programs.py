@@ -82,7 +82,12 @@ def _database(args: Words) -> Hazard:
 _STARTS_ONE = "which program it starts"
 _EDITORS = listed("joe kak mg micro pico red")
 # These take commands from whatever their input is, without an option for it.
-_INPUT_EDITORS = listed("ed ex gview gvim nvim rview rvim vi view vim vimdiff")
+_INPUT_EDITORS = listed(
+    """
+    ed ex gview gvim nvi nvim rview rvim vi view vim vim.basic vim.gtk3 vim.nox vim.tiny vimdiff
+    """
+)
+_WITH_OWN_COMMANDS = listed("ftp mail mailx sftp telnet")
 
 _PROGRAMS: dict[str, Judge] = {
     **INTERPRETERS,
@@ -101,6 +106,7 @@ _PROGRAMS: dict[str, Judge] = {
         listed("mapfile readarray"), by_options(shorts="C", unknown="what its callback runs")
     ),
     **dict.fromkeys(listed("mariadb mysql psql"), _database),
+    **dict.fromkeys(_WITH_OWN_COMMANDS, always("what its own commands run")),
     "alias": lambda args: Hazard("what an alias stands for" if args else ""),
     "bind": always("what a key binding runs"),
     "cmake": by_start(("-E", "-P"), _STARTS_ONE),
@@ -140,7 +146,6 @@ _PROGRAMS: dict[str, Judge] = {
     "rsync": by_options("--rsh", "--rsync-path", shorts="e", unknown=_STARTS_ONE),
     "scp": by_options(shorts="SoF", unknown=_STARTS_ONE),
     "set": _set,
-    "sftp": always("what its own commands run"),
     "shopt": always("how the rest of the text is read"),
     "split": by_options("--filter", unknown=_STARTS_ONE),
     "sqlite3": always("what its dot commands run"),

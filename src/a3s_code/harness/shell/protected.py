@@ -16,6 +16,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from a3s_code.harness.shell import git
 from a3s_code.harness.shell.outside import MOVES, SHORT_OPTION
 from a3s_code.harness.shell.words import ANY_HOLE, Words, listed
 
@@ -35,6 +36,10 @@ _WRITE_ALL = listed(
     chgrp chmod chown cp csplit ed ex install ln mkdir mkfifo mktemp mv patch rm rmdir shred
     split sponge tee touch truncate unlink
     """
+)
+_GIT_WRITES = frozenset(
+    f"git {name}"
+    for name in listed("bundle checkout clean clone init mv restore rm submodule worktree")
 )
 _WRITE_LAST = frozenset({"rsync", "scp"})
 _WRITE_BY_OPTION = {
@@ -92,9 +97,13 @@ def written(words: Words, *, within: bool = False) -> str:
 
 def _outputs(words: Words) -> Sequence[str]:
     """Give the words that may name what a command writes."""
-    name, args = posixpath.basename(words[0]), words[1:]
+    name, *args = words
+    name = posixpath.basename(name)
     by_option = _WRITE_BY_OPTION.get(name)
-    if name in _WRITE_ALL:
+    if name == "git":
+        name, *args = git.subcommand(words[1:]) or ("",)
+        name = f"git {name}"
+    if name in _WRITE_ALL or name in _GIT_WRITES:
         return args
     if name in _WRITE_LAST:
         return args[-1:]
@@ -106,7 +115,7 @@ def _outputs(words: Words) -> Sequence[str]:
         return ()
     return [
         word
-        for before, word in itertools.pairwise(words)
+        for before, word in itertools.pairwise((name, *args))
         if _OUTPUT.fullmatch(before) or _OUTPUT_ATTACHED.match(word)
     ]
 
