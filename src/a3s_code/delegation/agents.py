@@ -84,26 +84,32 @@ class WorkerAgentSpec:
 
     @staticmethod
     def read_only(name: str, description: str) -> WorkerAgentSpec:
+        """Make a worker of the kind `read_only`."""
         return WorkerAgentSpec(name, description, "read_only")
 
     @staticmethod
     def planner(name: str, description: str) -> WorkerAgentSpec:
+        """Make a worker of the kind `planner`."""
         return WorkerAgentSpec(name, description, "planner")
 
     @staticmethod
     def implementer(name: str, description: str) -> WorkerAgentSpec:
+        """Make a worker of the kind `implementer`."""
         return WorkerAgentSpec(name, description, "implementer")
 
     @staticmethod
     def verifier(name: str, description: str) -> WorkerAgentSpec:
+        """Make a worker of the kind `verifier`."""
         return WorkerAgentSpec(name, description, "verifier")
 
     @staticmethod
     def reviewer(name: str, description: str) -> WorkerAgentSpec:
+        """Make a worker of the kind `reviewer`."""
         return WorkerAgentSpec(name, description, "reviewer")
 
     @staticmethod
     def custom(name: str, description: str) -> WorkerAgentSpec:
+        """Make a worker of the kind `custom`."""
         return WorkerAgentSpec(name, description, "custom")
 
     def validate(self) -> AgentDefinition:

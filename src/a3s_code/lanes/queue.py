@@ -51,8 +51,10 @@ class SessionQueueConfig:
         alerts: Tell when a line grows long.
         default_timeout_ms: For an action of a lane without its own; None = no limit.
 
+    Creating one, `validate` and every setter check what they are given.
+
     Raises:
-        InvalidValue: a number is not positive.
+        InvalidValue: a number is not positive, or there is no such lane or mode.
     """
 
     control_max_concurrency: int = 2
@@ -70,6 +72,8 @@ class SessionQueueConfig:
 
     def validate(self) -> None:
         """
+        Check everything, which creating a session does once more: attributes may have changed.
+
         Raises:
             InvalidValue: a number is not positive, or there is no such lane or mode.
         """
@@ -90,12 +94,15 @@ class SessionQueueConfig:
         self.set_timeout(TIMEOUT_MS)
 
     def set_query_concurrency(self, n: int) -> None:
+        """Let `n` actions of the lane `query` run at once."""
         self.query_max_concurrency = _positive("query_max_concurrency", n)
 
     def set_execute_concurrency(self, n: int) -> None:
+        """Let `n` actions of the lane `execute` run at once."""
         self.execute_max_concurrency = _positive("execute_max_concurrency", n)
 
     def set_generate_concurrency(self, n: int) -> None:
+        """Let `n` actions of the lane `generate` run at once."""
         self.generate_max_concurrency = _positive("generate_max_concurrency", n)
 
     def enable_dlq(self, max_size: int | None = None) -> None:
@@ -103,12 +110,15 @@ class SessionQueueConfig:
         self.dlq_max_size = _positive("dlq_max_size", DLQ_SIZE if max_size is None else max_size)
 
     def enable_metrics(self) -> None:
+        """Count and time actions."""
         self.metrics = True
 
     def enable_alerts(self) -> None:
+        """Tell when a line grows long."""
         self.alerts = True
 
     def set_timeout(self, timeout_ms: int) -> None:
+        """Limit an action of a lane without its own limit."""
         self.default_timeout_ms = _positive("default_timeout_ms", timeout_ms)
 
     def set_lane_handler(self, lane: str, mode: str, timeout_ms: int = TIMEOUT_MS) -> None:
