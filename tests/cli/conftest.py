@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from cli.terminal import Desk
+from cli.command_line import CommandLine
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def command_line(tmp_path: Path) -> Iterator[CommandLine]:
     root, home = tmp_path / "work", tmp_path / "home"
     root.mkdir()
     home.mkdir()
-    made = Desk(root, home)
+    made = CommandLine(root, home)
     yield made
     made.close()

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from a3s_code.testing import calls, calls_text, refuses, says
-from cli.terminal import PROGRAM, WAIT_S, Desk, Done, calls_made
+from cli.command_line import PROGRAM, WAIT_S, CommandLine, Done, calls_made
 
 
 def complaint(done: Done) -> str:
@@ -23,21 +23,23 @@ def complaint(done: Done) -> str:
 # What is shown
 
 
-def test_the_answer_is_on_standard_output_and_nothing_else_is(desk: Desk) -> None:
-    desk.configure(says("It is in ", "auth.py."))
-    done = desk.run("Where is the login?")
+def test_the_answer_is_on_standard_output_and_nothing_else_is(command_line: CommandLine) -> None:
+    command_line.configure(says("It is in ", "auth.py."))
+    done = command_line.run("Where is the login?")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "It is in auth.py.\n", "")
-    assert desk.server.requests[0].asked.users == ("Where is the login?",)
+    assert command_line.server.requests[0].asked.users == ("Where is the login?",)
 
 
-def test_calls_are_shown_with_their_arguments_and_what_came_of_them(desk: Desk) -> None:
-    desk.put("a.txt", "alpha\n")
-    desk.configure(
+def test_calls_are_shown_with_their_arguments_and_what_came_of_them(
+    command_line: CommandLine,
+) -> None:
+    command_line.put("a.txt", "alpha\n")
+    command_line.configure(
         says("Looking.") + calls("read", file_path="a.txt") + calls("read", file_path="b.txt"),
         says("Alpha."),
     )
-    done = desk.run("What is in it?")
+    done = command_line.run("What is in it?")
 
     assert done.stdout == "Looking.\nAlpha.\n"
     lines = done.stderr.splitlines()
@@ -47,19 +49,21 @@ def test_calls_are_shown_with_their_arguments_and_what_came_of_them(desk: Desk) 
     assert any("alpha" in line for line in lines)
 
 
-def test_a_long_output_is_shown_in_part_and_says_how_much_is_left(desk: Desk) -> None:
-    desk.put("long.txt", "".join(f"line {number}\n" for number in range(1, 41)))
-    desk.configure(calls("read", file_path="long.txt"), says("Long."))
-    done = desk.run("read it")
+def test_a_long_output_is_shown_in_part_and_says_how_much_is_left(
+    command_line: CommandLine,
+) -> None:
+    command_line.put("long.txt", "".join(f"line {number}\n" for number in range(1, 41)))
+    command_line.configure(calls("read", file_path="long.txt"), says("Long."))
+    done = command_line.run("read it")
 
     assert "line 6\n" in done.stderr
     assert "line 7\n" not in done.stderr
     assert "… 34 more lines" in done.stderr
 
 
-def test_json_is_one_event_a_line(desk: Desk) -> None:
-    desk.configure(calls("ls"), says("Nothing\nhere."))
-    done = desk.run("--json", "look")
+def test_json_is_one_event_a_line(command_line: CommandLine) -> None:
+    command_line.configure(calls("ls"), says("Nothing\nhere."))
+    done = command_line.run("--json", "look")
 
     events = [json.loads(line) for line in done.stdout.splitlines()]
     kinds = [event["event_type"] for event in events]
@@ -70,17 +74,19 @@ def test_json_is_one_event_a_line(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("flags", [(), ("--json",)])
-def test_what_could_deceive_is_made_visible(flags: tuple[str, ...], desk: Desk) -> None:
+def test_what_could_deceive_is_made_visible(
+    flags: tuple[str, ...], command_line: CommandLine
+) -> None:
     evil = "\x1b]0;owned\x07 \x1b[2J \u202egpj.exe\u200b"
-    desk.put("evil.txt", evil)
-    desk.put("AGENTS.md", evil)
-    desk.configure(
+    command_line.put("evil.txt", evil)
+    command_line.put("AGENTS.md", evil)
+    command_line.configure(
         says(evil) + calls("read", file_path="evil.txt"),
         calls_text("read", json.dumps({"file_path": evil}, ensure_ascii=False)),
         calls("bash", command=evil),
         says(evil),
     )
-    done = desk.run(*flags, "look")
+    done = command_line.run(*flags, "look")
 
     assert done.returncode == 0
     for char in "\x1b\x07":
@@ -91,17 +97,20 @@ def test_what_could_deceive_is_made_visible(flags: tuple[str, ...], desk: Desk) 
         assert "\\x1b[2J" in done.stderr
 
 
-def test_a_slash_command_is_answered(desk: Desk) -> None:
-    desk.configure()
-    done = desk.run("/tools")
+def test_a_slash_command_is_answered(command_line: CommandLine) -> None:
+    command_line.configure()
+    done = command_line.run("/tools")
 
     assert "Tools:" in done.stdout
 
 
-def test_keys_of_a_model_without_effect_are_announced(desk: Desk) -> None:
-    desk.serve(says("Hello."))
-    desk.put("agent.acl", desk.server.acl(model_extra="tool_call = false\ncost { cacheRead = 1 }"))
-    done = desk.run("go")
+def test_keys_of_a_model_without_effect_are_announced(command_line: CommandLine) -> None:
+    command_line.serve(says("Hello."))
+    command_line.put(
+        "agent.acl",
+        command_line.server.acl(model_extra="tool_call = false\ncost { cacheRead = 1 }"),
+    )
+    done = command_line.run("go")
 
     assert done.stdout == "Hello.\n"
     assert "no effect yet: cost.cache_read, models.tool_call." in done.stderr
@@ -111,9 +120,11 @@ def test_keys_of_a_model_without_effect_are_announced(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("flags", [(), ("--json",)])
-def test_a_run_that_fails_ends_with_1_and_says_why(flags: tuple[str, ...], desk: Desk) -> None:
-    desk.configure(default=refuses(401))
-    done = desk.run(*flags, "go")
+def test_a_run_that_fails_ends_with_1_and_says_why(
+    flags: tuple[str, ...], command_line: CommandLine
+) -> None:
+    command_line.configure(default=refuses(401))
+    done = command_line.run(*flags, "go")
 
     assert done.returncode == 1
     assert "openai/m1: the API key was refused" in (done.stdout if flags else done.stderr)
@@ -121,8 +132,8 @@ def test_a_run_that_fails_ends_with_1_and_says_why(flags: tuple[str, ...], desk:
     assert "sk-scripted" not in done.stdout + done.stderr
 
 
-def test_without_arguments_it_says_how_it_is_used(desk: Desk) -> None:
-    done = desk.run()
+def test_without_arguments_it_says_how_it_is_used(command_line: CommandLine) -> None:
+    done = command_line.run()
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "say what is to be done" in done.stderr
@@ -130,116 +141,126 @@ def test_without_arguments_it_says_how_it_is_used(desk: Desk) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_flag_that_does_not_exist_is_named(desk: Desk) -> None:
-    done = desk.run("--turbo", "go")
+def test_a_flag_that_does_not_exist_is_named(command_line: CommandLine) -> None:
+    done = command_line.run("--turbo", "go")
 
     assert done.returncode == 2
     assert "--turbo" in done.stderr
 
 
-def test_help_is_an_answer(desk: Desk) -> None:
-    done = desk.run("--help")
+def test_help_is_an_answer(command_line: CommandLine) -> None:
+    done = command_line.run("--help")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "a3s-code demo" in done.stdout
 
 
 @pytest.mark.parametrize("name", ["c", "config"])
-def test_a_configuration_that_is_not_there_is_named(name: str, desk: Desk) -> None:
+def test_a_configuration_that_is_not_there_is_named(name: str, command_line: CommandLine) -> None:
     dashes = "-" if len(name) == 1 else "--"
 
-    assert "gone.acl" in complaint(desk.run(f"{dashes}{name}", "gone.acl", "go"))
+    assert "gone.acl" in complaint(command_line.run(f"{dashes}{name}", "gone.acl", "go"))
 
 
-def test_without_a_configuration_it_says_where_to_write_one(desk: Desk) -> None:
-    assert "write agent.acl here" in complaint(desk.run("go"))
+def test_without_a_configuration_it_says_where_to_write_one(command_line: CommandLine) -> None:
+    assert "write agent.acl here" in complaint(command_line.run("go"))
 
 
-def test_a_wrong_configuration_is_told_with_its_place(desk: Desk) -> None:
-    desk.put(
+def test_a_wrong_configuration_is_told_with_its_place(command_line: CommandLine) -> None:
+    command_line.put(
         "agent.acl", 'default_model = "openai/m1"\nproviders "openai" {\n  api_key = oops oops\n}\n'
     )
 
-    assert "agent.acl:3:" in complaint(desk.run("go"))
+    assert "agent.acl:3:" in complaint(command_line.run("go"))
 
 
-def test_a_missing_key_is_told_with_the_variable_that_should_have_it(desk: Desk) -> None:
-    desk.put(
+def test_a_missing_key_is_told_with_the_variable_that_should_have_it(
+    command_line: CommandLine,
+) -> None:
+    command_line.put(
         "agent.acl",
         'default_model = "anthropic/c"\n'
         'providers "anthropic" { apiKey = env("ANTHROPIC_API_KEY") }\n',
     )
-    line = complaint(desk.run("go"))
+    line = complaint(command_line.run("go"))
 
     assert "ANTHROPIC_API_KEY is not set" in line
-    desk.environment["ANTHROPIC_API_KEY"] = ""
-    assert complaint(desk.run("go")) == line
+    command_line.environment["ANTHROPIC_API_KEY"] = ""
+    assert complaint(command_line.run("go")) == line
 
 
 @pytest.mark.parametrize("model", ["nobody/m1", "m1", "nobody", "/"])
-def test_a_model_that_nobody_serves_is_told_with_those_who_do(model: str, desk: Desk) -> None:
-    desk.configure()
+def test_a_model_that_nobody_serves_is_told_with_those_who_do(
+    model: str, command_line: CommandLine
+) -> None:
+    command_line.configure()
 
-    assert "providers here: openai" in complaint(desk.run("-m", model, "go"))
-    assert desk.server.requests == []
-
-
-def test_a_workspace_that_is_no_directory_is_told(desk: Desk) -> None:
-    desk.configure()
-    desk.put("file.txt")
-
-    assert "file.txt is no directory" in complaint(desk.run("-C", "file.txt", "go"))
+    assert "providers here: openai" in complaint(command_line.run("-m", model, "go"))
+    assert command_line.server.requests == []
 
 
-def test_a_rule_that_cannot_be_read_is_told_before_anything_runs(desk: Desk) -> None:
-    desk.configure()
+def test_a_workspace_that_is_no_directory_is_told(command_line: CommandLine) -> None:
+    command_line.configure()
+    command_line.put("file.txt")
 
-    assert "bash(echo" in complaint(desk.run("--allow", "bash(echo", "go"))
-    assert desk.server.requests == []
+    assert "file.txt is no directory" in complaint(command_line.run("-C", "file.txt", "go"))
+
+
+def test_a_rule_that_cannot_be_read_is_told_before_anything_runs(command_line: CommandLine) -> None:
+    command_line.configure()
+
+    assert "bash(echo" in complaint(command_line.run("--allow", "bash(echo", "go"))
+    assert command_line.server.requests == []
 
 
 # Which configuration, model and workspace
 
 
-def test_the_configuration_of_the_directory_is_used_and_the_flag_comes_first(desk: Desk) -> None:
-    desk.configure(says("from the flag"), file="flag.acl")
-    desk.configure(says("from the variable"), file="variable.acl")
-    desk.configure(says("from above"), file=".a3s/config.acl")
-    desk.put("deep/er/file.txt")
-    deep = desk.root / "deep/er"
+def test_the_configuration_of_the_directory_is_used_and_the_flag_comes_first(
+    command_line: CommandLine,
+) -> None:
+    command_line.configure(says("from the flag"), file="flag.acl")
+    command_line.configure(says("from the variable"), file="variable.acl")
+    command_line.configure(says("from above"), file=".a3s/config.acl")
+    command_line.put("deep/er/file.txt")
+    deep = command_line.root / "deep/er"
 
-    assert desk.run("go", directory=deep).stdout == "from above\n"
-    desk.environment["A3S_CONFIG"] = str(desk.root / "variable.acl")
-    assert desk.run("go", directory=deep).stdout == "from the variable\n"
-    assert desk.run("-c", "../../flag.acl", "go", directory=deep).stdout == "from the flag\n"
-
-
-def test_another_model_answers_when_it_is_named(desk: Desk) -> None:
-    desk.configure(says("yes"))
-    desk.run("-m", "openai/other", "go")
-
-    assert desk.server.requests[0].asked.model == "other"
+    assert command_line.run("go", directory=deep).stdout == "from above\n"
+    command_line.environment["A3S_CONFIG"] = str(command_line.root / "variable.acl")
+    assert command_line.run("go", directory=deep).stdout == "from the variable\n"
+    assert (
+        command_line.run("-c", "../../flag.acl", "go", directory=deep).stdout == "from the flag\n"
+    )
 
 
-def test_the_agent_works_in_the_directory_that_was_named(desk: Desk) -> None:
-    desk.put("there/.keep")
-    desk.configure(calls("write", file_path="new.txt", content="hello"), says("Done."))
-    desk.run("-C", "there", "go")
+def test_another_model_answers_when_it_is_named(command_line: CommandLine) -> None:
+    command_line.configure(says("yes"))
+    command_line.run("-m", "openai/other", "go")
 
-    assert (desk.root / "there/new.txt").read_text() == "hello"
+    assert command_line.server.requests[0].asked.model == "other"
+
+
+def test_the_agent_works_in_the_directory_that_was_named(command_line: CommandLine) -> None:
+    command_line.put("there/.keep")
+    command_line.configure(calls("write", file_path="new.txt", content="hello"), says("Done."))
+    command_line.run("-C", "there", "go")
+
+    assert (command_line.root / "there/new.txt").read_text() == "hello"
 
 
 # In a pipe and without an entry point
 
 
 @pytest.mark.parametrize("flags", [(), ("--json",)])
-def test_a_reader_that_has_seen_enough_is_no_failure(flags: tuple[str, ...], desk: Desk) -> None:
-    desk.configure(says("a" * 200_000, "b" * 200_000))
+def test_a_reader_that_has_seen_enough_is_no_failure(
+    flags: tuple[str, ...], command_line: CommandLine
+) -> None:
+    command_line.configure(says("a" * 200_000, "b" * 200_000))
     script = '"$@" | head -c 1 >/dev/null'
     done = subprocess.run(
         ["bash", "-c", script, "bash", PROGRAM, *flags, "go"],
-        cwd=desk.root,
-        env=desk.variables,
+        cwd=command_line.root,
+        env=command_line.variables,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -250,10 +271,12 @@ def test_a_reader_that_has_seen_enough_is_no_failure(flags: tuple[str, ...], des
     assert "Traceback" not in done.stderr
 
 
-def test_an_answer_that_the_terminal_cannot_encode_is_still_shown(desk: Desk) -> None:
-    desk.environment["PYTHONIOENCODING"] = "ascii"
-    desk.configure(says("Größe → 5"))
-    done = desk.run("go")
+def test_an_answer_that_the_terminal_cannot_encode_is_still_shown(
+    command_line: CommandLine,
+) -> None:
+    command_line.environment["PYTHONIOENCODING"] = "ascii"
+    command_line.configure(says("Größe → 5"))
+    done = command_line.run("go")
 
     assert done.returncode == 0
     assert "Traceback" not in done.stderr

@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from cli.terminal import PROGRAM, WAIT_S, Desk, calls_made
+from cli.command_line import PROGRAM, WAIT_S, CommandLine, calls_made
 
 
 @pytest.fixture
-def temporary(desk: Desk, tmp_path: Path) -> Path:
+def temporary(command_line: CommandLine, tmp_path: Path) -> Path:
     """Give the directory that the command has for temporary files."""
     place = tmp_path / "temporary"
     place.mkdir()
-    desk.environment["TMPDIR"] = str(place)
+    command_line.environment["TMPDIR"] = str(place)
     return place
 
 
 def test_the_demo_mends_the_project_and_says_that_the_model_is_scripted(
-    desk: Desk, temporary: Path
+    command_line: CommandLine, temporary: Path
 ) -> None:
-    done = desk.run("demo")
+    done = command_line.run("demo")
 
     assert done.returncode == 0, done.stderr
     assert "SCRIPTED" in done.stderr
@@ -36,8 +36,10 @@ def test_the_demo_mends_the_project_and_says_that_the_model_is_scripted(
     assert "Record:    removed with the project" in done.stderr
 
 
-def test_what_is_kept_is_the_mended_project_and_its_record(desk: Desk, temporary: Path) -> None:
-    done = desk.run("demo", "--keep")
+def test_what_is_kept_is_the_mended_project_and_its_record(
+    command_line: CommandLine, temporary: Path
+) -> None:
+    done = command_line.run("demo", "--keep")
 
     (place,) = temporary.iterdir()
     assert f"Kept: {place}" in done.stderr
@@ -51,13 +53,13 @@ def test_what_is_kept_is_the_mended_project_and_its_record(desk: Desk, temporary
 
 
 def test_a_record_that_cannot_be_written_is_a_failure_and_no_wrong_use(
-    desk: Desk, temporary: Path
+    command_line: CommandLine, temporary: Path
 ) -> None:
     script = 'ulimit -f 16; exec "$@"'  # 16 KiB a file: enough for the project, not for its record
     done = subprocess.run(
         ["bash", "-c", script, "bash", PROGRAM, "demo"],
-        cwd=desk.root,
-        env=desk.variables,
+        cwd=command_line.root,
+        env=command_line.variables,
         capture_output=True,
         text=True,
         timeout=WAIT_S,
@@ -70,8 +72,8 @@ def test_a_record_that_cannot_be_written_is_a_failure_and_no_wrong_use(
     assert list(temporary.iterdir()) == []
 
 
-def test_a_real_model_needs_a_key(desk: Desk, temporary: Path) -> None:
-    done = desk.run("demo", "--model", "some-provider/m1")
+def test_a_real_model_needs_a_key(command_line: CommandLine, temporary: Path) -> None:
+    done = command_line.run("demo", "--model", "some-provider/m1")
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "SOME_PROVIDER_API_KEY is not set" in done.stderr
@@ -79,17 +81,21 @@ def test_a_real_model_needs_a_key(desk: Desk, temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
-def test_a_configuration_of_the_user_is_taken_for_a_real_model(desk: Desk, temporary: Path) -> None:
-    config = desk.put("mine.acl", desk.serve())
-    done = desk.run("demo", "--model", "openai/other", "-c", str(config))
+def test_a_configuration_of_the_user_is_taken_for_a_real_model(
+    command_line: CommandLine, temporary: Path
+) -> None:
+    config = command_line.put("mine.acl", command_line.serve())
+    done = command_line.run("demo", "--model", "openai/other", "-c", str(config))
 
     assert done.returncode == 1, "the model that answers nothing has mended nothing"
-    assert desk.server.requests[0].asked.model == "other"
+    assert command_line.server.requests[0].asked.model == "other"
     assert "SCRIPTED" not in done.stderr
 
 
-def test_the_demo_needs_no_home_and_reads_no_configuration(desk: Desk, temporary: Path) -> None:
-    desk.put("agent.acl", "this is { no configuration")
-    desk.environment["A3S_CONFIG"] = "/nowhere/agent.acl"
+def test_the_demo_needs_no_home_and_reads_no_configuration(
+    command_line: CommandLine, temporary: Path
+) -> None:
+    command_line.put("agent.acl", "this is { no configuration")
+    command_line.environment["A3S_CONFIG"] = "/nowhere/agent.acl"
 
-    assert desk.run("demo").returncode == 0
+    assert command_line.run("demo").returncode == 0

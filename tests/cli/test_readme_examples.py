@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from a3s_code.testing import says
-from cli.terminal import Desk
+from cli.command_line import CommandLine
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -24,17 +24,19 @@ def test_the_readme_shows_the_terminal() -> None:
 
 
 @pytest.mark.parametrize("line", PROMPTS)
-def test_a_prompt_of_the_readme_is_answered(line: str, desk: Desk) -> None:
-    desk.configure(default=says("Done."))
-    done = desk.run(*shlex.split(line, comments=True)[1:])
+def test_a_prompt_of_the_readme_is_answered(line: str, command_line: CommandLine) -> None:
+    command_line.configure(default=says("Done."))
+    done = command_line.run(*shlex.split(line, comments=True)[1:])
 
     assert done.returncode == 0, done.stderr
     assert "Done." in done.stdout
 
 
 @pytest.mark.parametrize("flags", [given for given in DEMOS if given.strip()])
-def test_a_demo_of_the_readme_asks_for_a_key_and_nothing_else(flags: str, desk: Desk) -> None:
-    done = desk.run("demo", *shlex.split(flags))
+def test_a_demo_of_the_readme_asks_for_a_key_and_nothing_else(
+    flags: str, command_line: CommandLine
+) -> None:
+    done = command_line.run("demo", *shlex.split(flags))
 
     assert done.returncode == 2
     assert "_API_KEY is not set" in done.stderr

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from a3s_code.llm.http import Http
-from llm.talk import FakeClock
+from llm.asking import FakeClock
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from a3s_code.llm.calls import CallIds
 from a3s_code.llm.faults import Fault
 from a3s_code.llm.openai_answer import OpenAIAnswer
 from a3s_code.llm.sse import SseSplitter
-from llm.talk import DONE, Watcher, block, call_chunk, chunk, event, message
+from llm.asking import Watcher
+from llm.streams import DONE, block, call_chunk, chunk, event, message
 
 TEXT = {"type": "text", "text": ""}
 USE = {"type": "tool_use", "id": "t1", "name": "read", "input": {}}

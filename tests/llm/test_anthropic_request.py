@@ -20,7 +20,7 @@ from a3s_code.kernel.ports import ModelRequest
 from a3s_code.kernel.tool import Effect, Observation, ToolContext, ToolSet, tool
 from a3s_code.llm.anthropic import AnthropicWire
 from a3s_code.llm.endpoint import Endpoint
-from llm.talk import ask
+from llm.asking import ask
 
 CACHE = {"cache_control": {"type": "ephemeral"}}
 PNG = Attachment.png(b"\x89PNG")

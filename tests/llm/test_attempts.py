@@ -24,22 +24,9 @@ from a3s_code.llm import intake
 from a3s_code.llm.breaker import Breaker
 from a3s_code.llm.endpoint import Timeouts
 from a3s_code.llm.http import Http
+from llm.asking import KEY, FakeClock, StuckClock, Watcher, ask, model
 from llm.faultserver import FaultServer, Peer, Play, answers, breaks_off, refuses, stalls
-from llm.talk import (
-    DONE,
-    HELLO,
-    HELLO_MESSAGE,
-    KEY,
-    FakeClock,
-    StuckClock,
-    Watcher,
-    ask,
-    call_chunk,
-    chunk,
-    event,
-    model,
-    texts_of,
-)
+from llm.streams import DONE, HELLO, HELLO_MESSAGE, call_chunk, chunk, event, texts_of
 
 BOTH = pytest.mark.parametrize(
     ("api", "good", "cut"),

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from a3s_code.errors import ModelError, ModelRefused, ModelUnavailable
 from a3s_code.llm.breaker import Breaker
-from llm.talk import FakeClock
+from llm.asking import FakeClock
 
 
 def down() -> ModelUnavailable:

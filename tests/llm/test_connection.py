@@ -17,8 +17,9 @@ from a3s_code.llm.decoding import Decoder
 from a3s_code.llm.endpoint import Timeouts
 from a3s_code.llm.faults import Fault
 from a3s_code.llm.http import Http
+from llm.asking import FakeClock, Watcher, ask, model
 from llm.faultserver import FaultServer, Peer, Play, answers, kept
-from llm.talk import HELLO, FakeClock, Watcher, ask, model
+from llm.streams import HELLO
 
 PATIENT = Timeouts(connect_s=5.0, idle_s=5.0, total_s=20.0)
 

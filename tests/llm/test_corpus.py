@@ -19,8 +19,9 @@ from a3s_code.errors import ModelError
 from a3s_code.kernel.ports import Reply
 from a3s_code.llm.endpoint import Timeouts
 from a3s_code.llm.http import Http
+from llm.asking import FakeClock, StuckClock, Watcher, ask, model
 from llm.faultserver import FaultServer, Peer, Play, answers
-from llm.talk import HELLO, FakeClock, StuckClock, Watcher, ask, model
+from llm.streams import HELLO
 
 CORPUS = Path(__file__).parents[2] / "../shared/corpora/llm_faults.jsonl"
 ATTEMPTS_MAX = 4

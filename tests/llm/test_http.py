@@ -18,8 +18,9 @@ import pytest
 from a3s_code.errors import ModelRefused, ModelUnavailable
 from a3s_code.llm.endpoint import Timeouts
 from a3s_code.llm.http import Http
+from llm.asking import FakeClock, Watcher, ask, model
 from llm.faultserver import FaultServer, answers
-from llm.talk import HELLO, FakeClock, Watcher, ask, model
+from llm.streams import HELLO
 
 
 async def test_calls_that_start_together_share_one_pool(http: Http, clock: FakeClock) -> None:

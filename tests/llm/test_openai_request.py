@@ -19,7 +19,7 @@ from a3s_code.kernel.ports import ModelRequest
 from a3s_code.kernel.tool import Effect, Observation, ToolContext, ToolSet, tool
 from a3s_code.llm.endpoint import Endpoint
 from a3s_code.llm.openai import OpenAIWire, encode_message
-from llm.talk import ask
+from llm.asking import ask
 
 PNG = Attachment.png(b"\x89PNG")
 PNG_URL = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}}

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from a3s_code.llm.retry import RETRY_AFTER_CAP_S, Backoff, retry_after_s
 
 NOW_S = 1_795_224_000.0
-DATE = "Sat, 21 Nov 2026 01:20:00 GMT"
 
 
 @pytest.mark.parametrize(

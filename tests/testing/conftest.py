@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from a3s_code.llm.http import Http
 from a3s_code.testing import Script, ScriptedServer
-from llm.talk import FakeClock
+from llm.conftest import clock, http
 
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[Http]:
-    shared = Http()
-    yield shared
-    await shared.close()
+__all__ = ("clock", "http", "serve")
 
 
 @pytest.fixture

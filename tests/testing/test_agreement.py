@@ -29,7 +29,7 @@ from a3s_code.testing import (
     refuses,
     says,
 )
-from llm.talk import FakeClock, Watcher, ask, model
+from llm.asking import FakeClock, Watcher, ask, model
 
 WAYS = ("in process", "openai", "anthropic")
 

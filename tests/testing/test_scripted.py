@@ -1,9 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from a3s_code import Agent
 from a3s_code.errors import ModelUnavailable, UsageError
 from a3s_code.kernel.messages import (
     Conversation,
@@ -15,16 +19,12 @@ from a3s_code.kernel.messages import (
 from a3s_code.kernel.ports import Model, ModelRequest
 from a3s_code.kernel.tool import ToolSet
 from a3s_code.testing import (
-    Script,
     Scripted,
-    ScriptedServer,
     breaks,
     calls,
     says,
 )
-from llm.talk import FakeClock, Watcher, ask
-
-Serve = Callable[[Script], ScriptedServer]
+from llm.asking import FakeClock, Watcher, ask
 
 
 async def test_every_request_is_kept_as_it_was_when_it_was_made() -> None:
@@ -57,6 +57,19 @@ async def test_delays_pass_on_the_given_clock() -> None:
     await Scripted(turn, clock=clock).reply(ask(), Watcher())
 
     assert clock.sleeps == [3.0, 1.0, 1.0]
+
+
+def test_its_docstring_shows_a_program_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    program = re.search(r"\n\n((?: {8}.*\n)+)", Scripted.__doc__ or "")
+    assert program is not None
+    names: dict[str, Any] = {"Agent": Agent, "Scripted": Scripted, "calls": calls, "says": says}
+    exec(textwrap.dedent(program[1]), names)
+    names["agent"].close()
+
+    assert capsys.readouterr().out == "Two files.\n"
 
 
 def test_it_is_a_model() -> None:

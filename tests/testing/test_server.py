@@ -36,7 +36,7 @@ from a3s_code.testing import (
     refuses,
     says,
 )
-from llm.talk import FakeClock, StuckClock, Watcher, ask, model
+from llm.asking import FakeClock, StuckClock, Watcher, ask, model
 
 WIRES = ("openai", "anthropic")
 PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}

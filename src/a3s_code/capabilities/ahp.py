@@ -15,9 +15,9 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self, TypeAlias
-from urllib.parse import urlsplit
 
-from a3s_code.errors import InvalidType, InvalidValue
+from a3s_code.checks import check_address, check_list, check_share
+from a3s_code.errors import InvalidValue
 
 # Transports
 
@@ -78,8 +78,7 @@ class StdioTransport:
     def __post_init__(self) -> None:
         if not self.program:
             raise InvalidValue("The program of an AHP harness has no name.", hint="name it")
-        if isinstance(self.args, str):
-            raise InvalidType("`args` is a single text.", hint="write args=[...]")
+        check_list("args", self.args)
         self.args = list(self.args)
 
 
@@ -103,17 +102,8 @@ AhpTransport: TypeAlias = HttpTransport | WebSocketTransport | StdioTransport | 
 
 
 def _check_url(url: str, schemes: tuple[str, ...]) -> None:
-    # The address may carry a password, so the message does not repeat it.
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in schemes and bool(parts.hostname)
-    except ValueError:
-        valid = False
-    if not valid:
-        raise InvalidValue(
-            f"The url of an AHP harness is no {' or '.join(schemes)} address.",
-            hint=f"write it like {schemes[0]}://harness.example:8080/ahp",
-        )
+    example = f"{schemes[0]}://harness.example:8080/ahp"
+    check_address("The url of an AHP harness", url, schemes, example)
 
 
 # Events
@@ -187,7 +177,7 @@ class Fact:
     confidence: float
 
     def __post_init__(self) -> None:
-        _check_share("confidence", self.confidence)
+        check_share("confidence", self.confidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +294,7 @@ class IntentDetectionDecision:
     def __post_init__(self) -> None:
         _check_name("decision on an intent", self.decision, ("allow", "block"))
         if self.confidence is not None:
-            _check_share("confidence", self.confidence)
+            check_share("confidence", self.confidence)
 
     def is_allow(self) -> bool:
         return self.decision == "allow"
@@ -335,8 +325,3 @@ def _check_name(what: str, name: str, known: Sequence[str]) -> None:
     if name not in known:
         near = difflib.get_close_matches(str(name), known, n=1) or known
         raise InvalidValue(f"AHP has no {what} {name!r}.", hint=f"use {' or '.join(near)}")
-
-
-def _check_share(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise InvalidValue(f"{name} is {value}, outside of 0 to 1.", hint="give a share of 1")

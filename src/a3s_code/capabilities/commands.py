@@ -125,6 +125,7 @@ class CommandRegistry:
         self._commands[command.name] = command
 
     def get(self, name: str) -> Command | None:
+        """Give the command `name`, without its slash; None when there is none."""
         return self._commands.get(name)
 
     def rows(self) -> list[dict[str, str | None]]:

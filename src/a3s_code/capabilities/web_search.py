@@ -13,6 +13,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from a3s_code.checks import check_limits, check_list, check_positive
 from a3s_code.errors import InvalidType, InvalidValue
 
 FORMATS = ("text", "json")
@@ -44,10 +45,8 @@ class WebSearchParams:
     def __post_init__(self) -> None:
         if not self.query.strip():
             raise InvalidValue("The query of a web search is empty.", hint="say what to look for")
-        if isinstance(self.engines, str):
-            raise InvalidType("`engines` is a single text.", hint="write engines=[...]")
-        _check_positive("limit", self.limit)
-        _check_positive("timeout", self.timeout)
+        check_list("engines", self.engines)
+        check_limits("a web search", limit=self.limit, timeout=self.timeout)
         if self.format is not None and self.format not in FORMATS:
             raise InvalidValue(
                 f"{self.format!r} is no format of a web search.",
@@ -75,7 +74,7 @@ class SearchEngineConfig:
     def __post_init__(self) -> None:
         if not self.weight >= 0:
             raise InvalidValue(f"weight is {self.weight}.", hint="give a number from 0")
-        _check_positive("timeout", self.timeout)
+        check_limits("a search engine", timeout=self.timeout)
 
 
 @dataclass(slots=True)
@@ -91,7 +90,7 @@ class SearchHealthConfig:
     suspend_seconds: int = 60
 
     def __post_init__(self) -> None:
-        _check_positive("max_failures", self.max_failures)
+        check_positive("max_failures", self.max_failures)
         if self.suspend_seconds < 0:
             raise InvalidValue(
                 f"suspend_seconds is {self.suspend_seconds}.", hint="give a number from 0"
@@ -138,9 +137,8 @@ class HeadlessConfig:
                 f"{self.backend!r} is no browser.",
                 hint="use BrowserBackend.Chrome or BrowserBackend.Lightpanda",
             )
-        if isinstance(self.launch_args, str):
-            raise InvalidType("`launch_args` is a single text.", hint="write launch_args=[...]")
-        _check_positive("max_tabs", self.max_tabs)
+        check_list("launch_args", self.launch_args)
+        check_limits("a browser", max_tabs=self.max_tabs)
 
 
 @dataclass(slots=True)
@@ -163,7 +161,7 @@ class SearchConfig:
     )
 
     def __post_init__(self) -> None:
-        _check_positive("timeout", self.timeout)
+        check_positive("timeout", self.timeout)
 
     def set_engine(self, name: str, config: SearchEngineConfig) -> None:
         """
@@ -183,8 +181,3 @@ class SearchConfig:
     def engine_names(self) -> list[str]:
         """Give the engines that were configured, in that order."""
         return list(self._engines)
-
-
-def _check_positive(name: str, value: float | None) -> None:
-    if value is not None and not value > 0:
-        raise InvalidValue(f"{name} is {value}.", hint="give a number above 0, or leave it out")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from a3s_code.checks import check_limits, check_positive, check_share
 from a3s_code.errors import InvalidValue
 from a3s_code.harness.policy import PermissionPolicy
 
@@ -83,26 +84,32 @@ class WorkerAgentSpec:
 
     @staticmethod
     def read_only(name: str, description: str) -> WorkerAgentSpec:
+        """Make a worker of the kind `read_only`."""
         return WorkerAgentSpec(name, description, "read_only")
 
     @staticmethod
     def planner(name: str, description: str) -> WorkerAgentSpec:
+        """Make a worker of the kind `planner`."""
         return WorkerAgentSpec(name, description, "planner")
 
     @staticmethod
     def implementer(name: str, description: str) -> WorkerAgentSpec:
+        """Make a worker of the kind `implementer`."""
         return WorkerAgentSpec(name, description, "implementer")
 
     @staticmethod
     def verifier(name: str, description: str) -> WorkerAgentSpec:
+        """Make a worker of the kind `verifier`."""
         return WorkerAgentSpec(name, description, "verifier")
 
     @staticmethod
     def reviewer(name: str, description: str) -> WorkerAgentSpec:
+        """Make a worker of the kind `reviewer`."""
         return WorkerAgentSpec(name, description, "reviewer")
 
     @staticmethod
     def custom(name: str, description: str) -> WorkerAgentSpec:
+        """Make a worker of the kind `custom`."""
         return WorkerAgentSpec(name, description, "custom")
 
     def validate(self) -> AgentDefinition:
@@ -117,11 +124,7 @@ class WorkerAgentSpec:
         kind = "custom" if self.kind is None else self.kind
         self._check_choice("kind", kind, tuple(MAX_STEPS))
         self._check_choice("confirmation_inheritance", self.confirmation_inheritance, INHERITANCES)
-        if self.max_steps is not None and self.max_steps < 1:
-            raise InvalidValue(
-                f"max_steps of worker {self.name!r} is {self.max_steps}.",
-                hint="give a number above 0, or leave it out",
-            )
+        check_limits(f"worker {self.name!r}", max_steps=self.max_steps)
         if self.permissions is not None:
             self.permissions.compile()
         return AgentDefinition(
@@ -169,10 +172,5 @@ class AutoDelegationConfig:
     max_tasks: int = 4
 
     def __post_init__(self) -> None:
-        if not 0 <= self.min_confidence <= 1:
-            raise InvalidValue(
-                f"min_confidence is {self.min_confidence}, outside of 0 to 1.",
-                hint="give a share of 1",
-            )
-        if self.max_tasks < 1:
-            raise InvalidValue(f"max_tasks is {self.max_tasks}.", hint="give a number above 0")
+        check_share("min_confidence", self.min_confidence)
+        check_positive("max_tasks", self.max_tasks)

@@ -15,7 +15,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from a3s_code.errors import InvalidType, InvalidValue
+from a3s_code.checks import check_list
+from a3s_code.errors import InvalidValue
 
 LANES = ("control", "query", "execute", "generate")
 """Kinds of action that wait in lines of their own, most urgent first; SPEC 13.1."""
@@ -74,8 +75,7 @@ class ConfirmationPolicy:
         timeout_action: str | None = None,
         yolo_lanes: Iterable[str] | None = None,
     ) -> None:
-        if isinstance(yolo_lanes, str):
-            raise InvalidType("`yolo_lanes` is a single text.", hint="write yolo_lanes=[...]")
+        check_list("yolo_lanes", yolo_lanes)
         self.enabled = enabled
         self.default_timeout_ms = default_timeout_ms
         self.timeout_action = "reject" if timeout_action is None else timeout_action

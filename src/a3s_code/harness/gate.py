@@ -6,7 +6,7 @@ decides; without one, the default below. A shell command is decided for every si
 that it could run and every file that it would write, and the strictest of all counts. What
 a text does not tell is a subject of its own, which only a rule for everything can allow.
 
-A protected place (`.git`, settings of agents, editors and shells; `shell.places`) is never
+A protected place (`.git`, settings of agents, editors and shells; `shell.protected`) is never
 written on the word of a default or of a rule with a wildcard. Only a rule that names it, or
 the policy that allows everything (`PermissionPolicy.permissive()`), grants that.
 
@@ -36,7 +36,8 @@ from a3s_code.harness.policy import (
     strictest,
 )
 from a3s_code.harness.shell.analysis import Analysis, SimpleCommand, analyse
-from a3s_code.harness.shell.places import MOVES, entered, inside, protected, reach, written
+from a3s_code.harness.shell.outside import MOVES, inside, reach
+from a3s_code.harness.shell.protected import entered, protected, written
 from a3s_code.harness.shell.words import UNKNOWN, has_hole
 from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny
 from a3s_code.kernel.tool import Effect, Resolved

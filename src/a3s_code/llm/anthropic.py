@@ -34,7 +34,6 @@ from a3s_code.llm.endpoint import Endpoint
 from a3s_code.llm.wire import encode, splice, tool_name
 from a3s_code.llm.wire_model import WireModel
 
-DEFAULT_BASE_URL = "https://api.anthropic.com"
 DEFAULT_MAX_TOKENS = 8192
 _VERSION = "2023-06-01"
 _WIRE = "anthropic"

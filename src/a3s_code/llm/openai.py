@@ -33,7 +33,6 @@ from a3s_code.llm.openai_answer import OpenAIAnswer
 from a3s_code.llm.wire import encode, splice, tool_name
 from a3s_code.llm.wire_model import WireModel
 
-DEFAULT_BASE_URL = "https://api.openai.com/v1"
 _HEADS = {role: b'{"role":"%s","content":' % role.encode() for role in ("user", "assistant")}
 _WIRE = "openai"
 _OWN_HOST = "api.openai.com"

@@ -35,6 +35,13 @@ class Scripted:
     """
     Answers with `turns`, one a request, without a socket.
 
+        agent = Agent.create('default_model = "scripted/model"')
+        session = agent.session(".", llm_client=Scripted(calls("ls"), says("Two files.")))
+        print(session.send("What is here?").text)
+
+    An agent needs a configuration, and this line is enough of one: the model that it names is
+    the one that is given.
+
     A turn means what it means over HTTP; failures are raised as a provider's adapter raises
     them after its last attempt. There is no wire, so a turn is taken as it is where the two
     wires differ: see `Turn.stop`.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
+from a3s_code.checks import check_address, check_limits
 from a3s_code.errors import InvalidValue
-from a3s_code.workspace.limits import check_limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +40,12 @@ class RemoteGitBackendConfig:
     max_log_entries: int | None = None
 
     def __post_init__(self) -> None:
-        if not _is_web_address(self.base_url):
-            # The address may carry a password, so the message does not repeat it.
-            raise InvalidValue(
-                "base_url of the remote git is no http address.",
-                hint="write it like https://git.example.com",
-            )
+        check_address(
+            "base_url of the remote git",
+            self.base_url,
+            ("http", "https"),
+            "https://git.example.com",
+        )
         if not self.repo_id:
             raise InvalidValue("repo_id of the remote git is empty.", hint="name the repository")
         if (self.client_cert_pem is None) != (self.client_key_pem is None):
@@ -60,11 +59,3 @@ class RemoteGitBackendConfig:
             max_diff_bytes=self.max_diff_bytes,
             max_log_entries=self.max_log_entries,
         )
-
-
-def _is_web_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        return False

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from a3s_code.checks import check_limits
 from a3s_code.errors import InvalidValue
-from a3s_code.workspace.limits import check_limits
 
 
 @dataclass(frozen=True, slots=True)

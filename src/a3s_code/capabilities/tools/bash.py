@@ -23,8 +23,6 @@ from a3s_code.kernel.tool import Command, Effect, Exit, Observation, ToolContext
 
 DEFAULT_TIMEOUT_MS = 120_000
 MAX_TIMEOUT_MS = 600_000
-MAX_LIVE_CHARS = 1024 * 1024
-"""What is shown of one command while it runs; the result holds more."""
 
 _SESSION_SHARE = 0.9
 """Of the session's own limit, so that what was printed so far is not lost with the call."""
@@ -74,7 +72,7 @@ async def bash(args: BashArgs, context: ToolContext) -> Observation:
         return failure(wrong, "invalid_argument")
     assert context.processes is not None
     timeout_ms = _timeout_ms(args, context)
-    live = LiveOutput(context.emit_output)
+    live = LiveText(context.emit_output)
     command = Command(
         ("bash", "-c", "--", args.command),
         timeout_s=timeout_ms / 1000,
@@ -137,24 +135,15 @@ def _observe(ended: Exit, timeout_ms: int) -> Observation:
     )
 
 
-class LiveOutput:
-    """Shows output while it comes: in whole characters, and not without end."""
+class LiveText:
+    """Shows output while it comes, in whole characters; how much is for `emit` to bound."""
 
     def __init__(self, emit: Callable[[str], None]) -> None:
         self._emit = emit
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        self._left = MAX_LIVE_CHARS
 
     def feed(self, piece: bytes) -> None:
-        self._show(self._decoder.decode(piece))
+        self._emit(self._decoder.decode(piece))
 
     def end(self) -> None:
-        self._show(self._decoder.decode(b"", final=True))
-
-    def _show(self, text: str) -> None:
-        if not text or not self._left:
-            return
-        self._emit(text[: self._left])
-        self._left -= min(len(text), self._left)
-        if not self._left:
-            self._emit("\n[More output follows; it is in the result.]\n")
+        self._emit(self._decoder.decode(b"", final=True))

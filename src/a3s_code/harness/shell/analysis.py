@@ -21,11 +21,13 @@ import re
 
 import msgspec
 
-from a3s_code.harness.shell import git, hazards, syntax
-from a3s_code.harness.shell.effects import effect_free_words
-from a3s_code.harness.shell.hazards import NO_PREFIX, Prefix
-from a3s_code.harness.shell.words import ANY_HOLE, Unreadable, words_of
-from a3s_code.harness.shell.wrappers import Words, program, started_by
+from a3s_code.harness.shell import git, syntax, variables
+from a3s_code.harness.shell.effect_free import effect_free_words
+from a3s_code.harness.shell.programs import hazard_of
+from a3s_code.harness.shell.script import Script
+from a3s_code.harness.shell.variables import NO_PREFIX, Prefix
+from a3s_code.harness.shell.words import ANY_HOLE, Unreadable, Words, words_of
+from a3s_code.harness.shell.wrappers import program, started_by
 
 MAX_WRAPPERS = 12
 MAX_COMMANDS = 2_000
@@ -65,7 +67,7 @@ class Analysis(msgspec.Struct, frozen=True):
         unresolved: Why the text is not statically known; empty when it is. The other
             attributes then hold what could be seen.
         suspects: For a text that is unresolved, stretches that look like commands.
-        plain: Only commands in lists and pipelines; see `syntax.Script`.
+        plain: Only commands in lists and pipelines; see `script.Script`.
     """
 
     commands: tuple[SimpleCommand, ...] = ()
@@ -105,7 +107,7 @@ def effect_free(command: str) -> bool:
 
     True only when it is fully known, made of pipelines and lists without redirections,
     assignments, functions and background jobs, and each command of it is on the closed
-    list of `effects.py`.
+    list of `effect_free.py`.
     """
     analysis = analyse(command)
     return (
@@ -129,14 +131,14 @@ class _Found:
         self._run_by = ""
         self._budget = budget
 
-    def add(self, script: syntax.Script, depth: int, prefix: Prefix = NO_PREFIX) -> None:
+    def add(self, script: Script, depth: int, prefix: Prefix = NO_PREFIX) -> None:
         self.writes += script.writes
         self.reads += script.reads
         self.unresolved = self.unresolved or script.problem
-        self._poison = self._poison or hazards.poisoned(script.assigned)
-        self._runs = self._runs or hazards.run_by(script.assigned)
+        self._poison = self._poison or variables.poisoned(script.assigned)
+        self._runs = self._runs or variables.run_by(script.assigned)
         for at, words in enumerate(script.commands):
-            own = hazards.prefixed(script.prefixes.get(at, ()))
+            own = variables.prefixed(script.prefixes.get(at, ()))
             self._command(words, own.over(prefix), depth)
 
     def _command(self, words: Words, prefix: Prefix, depth: int) -> None:
@@ -149,7 +151,7 @@ class _Found:
 
     def _list(self, words: Words, prefix: Prefix, depth: int) -> None:
         started = started_by(words)
-        hazard = hazards.hazard_of(words)
+        hazard = hazard_of(words)
         self.commands.append(
             SimpleCommand(
                 words,
@@ -158,7 +160,7 @@ class _Found:
                 beyond=prefix.beyond or self._poison or hazard.beyond,
             )
         )
-        inner = hazards.prefixed(started.assigned).over(prefix)
+        inner = variables.prefixed(started.assigned).over(prefix)
         lent = next(filter(_starts_another, started.lent), ())
         for command in (*started.commands, lent):
             self._command(command, inner, depth + 1)
@@ -171,7 +173,7 @@ class _Found:
 def _starts_another(words: Words) -> bool:
     started = started_by(words)
     known = not (started.commands or started.scripts or started.unknown or started.lent)
-    return not known or bool(hazards.hazard_of(words).unknown)
+    return not known or bool(hazard_of(words).unknown)
 
 
 def _spellings(words: Words) -> list[str]:

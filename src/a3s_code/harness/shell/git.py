@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from a3s_code.harness.shell.hazard import Hazard
 from a3s_code.harness.shell.options import is_long, letters_of, option_words
-from a3s_code.harness.shell.words import HOLES, has_hole, listed, may_be_option
+from a3s_code.harness.shell.words import HOLES, Words, has_hole, listed, may_be_option
 
 _FLAGS = listed(
     """
@@ -101,7 +102,7 @@ _CONFIG_READS = listed(
 )
 
 
-def subcommand(words: tuple[str, ...]) -> tuple[str, ...]:
+def subcommand(words: Words) -> Words:
     """Give the words from the subcommand on, without the options before it."""
     at = 0
     while at < len(words) and words[at].startswith("-"):
@@ -109,24 +110,24 @@ def subcommand(words: tuple[str, ...]) -> tuple[str, ...]:
     return words[at:]
 
 
-def judge(args: tuple[str, ...]) -> tuple[str, str]:
+def judge(args: Words) -> Hazard:
     """Tell what git runs that its words do not show, and what it does beyond them."""
     unknown, beyond = _before(args)
     rest = subcommand(args)
     if not rest:
-        return unknown, beyond
+        return Hazard(unknown, beyond)
     name, operands = rest[0], rest[1:]
     if name not in _KNOWN:
-        return unknown or f"what the alias or program git-{_shown(name)} is", beyond
+        return Hazard(unknown or f"what the alias or program git-{_shown(name)} is", beyond)
     started = _starts(name, operands)
-    return unknown or started, beyond or started or _writes(name, operands)
+    return Hazard(unknown or started, beyond or started or _writes(name, operands))
 
 
 def _shown(name: str) -> str:
     return "…" if has_hole(name) else name
 
 
-def _before(args: tuple[str, ...]) -> tuple[str, str]:
+def _before(args: Words) -> Hazard:
     """Judge the options before the subcommand."""
     at = 0
     beyond = ""
@@ -135,7 +136,8 @@ def _before(args: tuple[str, ...]) -> tuple[str, str]:
         if word == "-c" and at + 1 < len(args):
             if not args[at + 1].lower().startswith(_HARMLESS_KEYS):
                 key = args[at + 1].partition("=")[0]
-                return f"what git runs with {_shown(key)} set", f"-c {_shown(key)} changes git"
+                shown = _shown(key)
+                return Hazard(f"what git runs with {shown} set", f"-c {shown} changes git")
             at += 2
         elif word.partition("=")[0] in _PLACES or word.startswith("-C"):
             beyond = f"git {word} works in another place"
@@ -143,11 +145,12 @@ def _before(args: tuple[str, ...]) -> tuple[str, str]:
         elif word in _FLAGS:
             at += 1
         else:
-            return f"what git {_shown(word)} runs", f"git {_shown(word)} changes git"
-    return "", beyond
+            shown = _shown(word)
+            return Hazard(f"what git {shown} runs", f"git {shown} changes git")
+    return Hazard(beyond=beyond)
 
 
-def _starts(name: str, operands: tuple[str, ...]) -> str:
+def _starts(name: str, operands: Words) -> str:
     dangerous = _STARTS.get(name, ())
     for word in option_words(operands):
         long = is_long(word, *_LONG_STARTS)
@@ -162,7 +165,7 @@ def _is(mark: str, word: str) -> bool:
     return mark[1] in letters_of(word) if short else word == mark
 
 
-def _writes(name: str, operands: tuple[str, ...]) -> str:
+def _writes(name: str, operands: Words) -> str:
     for word in option_words(operands):
         if is_long(word, *_LONG_WRITES):
             return f"git {name} {word.partition('=')[0]} writes a file"

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import msgspec
 
-from a3s_code.harness.shell.judges import Hazard, Judge, Words, always
+from a3s_code.harness.shell.hazard import Hazard, Judge, always
 from a3s_code.harness.shell.options import Option, is_long, options
-from a3s_code.harness.shell.words import HOLES, has_hole, listed, may_be_option
+from a3s_code.harness.shell.words import HOLES, Words, has_hole, listed, may_be_option
 
 _INLINE = Hazard("what the code among its words does")
 _INPUT = Hazard("what the code it reads does")

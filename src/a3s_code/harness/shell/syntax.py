@@ -1,13 +1,12 @@
 """
 The simple commands of a shell text, read off the syntax tree of tree-sitter-bash.
 
-Every kind of node that is not known here, and all that `shell_source` doubts, makes the text not
+Every kind of node that is not known here, and all that `Source` doubts, makes the text not
 statically known; the commands that were seen in it are still given.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -16,12 +15,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from a3s_code.harness.shell.redirections import Redirections
+from a3s_code.harness.shell.script import Script
 from a3s_code.harness.shell.source import WORD_NODES, Source
+from a3s_code.harness.shell.tree import tree_of
 from a3s_code.harness.shell.word_nodes import NUMBERS_ONLY, WordNodes
 from a3s_code.harness.shell.words import RESERVED_CHARACTERS, UNKNOWN, listed
 
 if TYPE_CHECKING:
-    from tree_sitter import Language, Node
+    from tree_sitter import Node
 
 # Beyond this a text that is wrong can cost the parser seconds and hundreds of megabytes.
 MAX_BYTES = 8 * 1024
@@ -31,10 +32,6 @@ MAX_BACKTICK_DEPTH = 8
 # Many of these cost the parser time and memory in proportion to their square.
 MAX_COSTLY = {"<<": 64, "`": 100, "|": 500}
 MAX_JOINS = 8
-# A step is a report of the parser's progress; ordinary text of `MAX_BYTES` takes some 400.
-MAX_PARSE_STEPS = 1_000
-MAX_WRONG_STEPS = 20
-READ_BYTES = 8 * 1024
 
 RESERVED_WORDS = listed(
     "{ } ! then do done fi esac elif else in if while until for select case function [[ ]]"
@@ -56,39 +53,6 @@ _QUOTED_HEREDOC = re.compile(
     r"""[^'"`\\#$()<\n]*<<(-?)[ \t]*(?:'(\w+)'|"(\w+)")[^'"`\\#$()<\n]*\n"""
 )
 _INTEGER = re.compile(r"[+-]?[0-9]+")
-
-
-class Script(msgspec.Struct):
-    """
-    Attributes:
-        commands: Words of each simple command that could run.
-        prefixes: Names of the variables assigned in front of a command, by its position.
-        assigned: Names of the variables that a command of their own assigns or exports.
-        writes: Files that redirections write, as text; a hole where it is not known.
-        reads: Files that redirections read.
-        problem: Why the text is not statically known; empty when it is.
-        plain: Nothing but commands in lists and pipelines: no assignment, no function, no
-            background job, no redirection but to the null device or a copy of a stream.
-    """
-
-    commands: list[tuple[str, ...]] = msgspec.field(default_factory=list[tuple[str, ...]])
-    prefixes: dict[int, tuple[str, ...]] = msgspec.field(default_factory=dict[int, tuple[str, ...]])
-    assigned: list[str] = msgspec.field(default_factory=list[str])
-    writes: list[str] = msgspec.field(default_factory=list[str])
-    reads: list[str] = msgspec.field(default_factory=list[str])
-    problem: str = ""
-    plain: bool = True
-
-    def take(self, more: Script) -> None:
-        """Add what a part of the text holds."""
-        base = len(self.commands)
-        self.commands += more.commands
-        self.prefixes |= {base + at: names for at, names in more.prefixes.items()}
-        self.assigned += more.assigned
-        self.writes += more.writes
-        self.reads += more.reads
-        self.problem = self.problem or more.problem
-        self.plain = self.plain and more.plain
 
 
 class Budget(msgspec.Struct):
@@ -150,33 +114,6 @@ def _read(text: bytes, depth: int, budget: Budget) -> Script:
     return Script(problem="it continues lines in an unusual way")
 
 
-@functools.cache
-def _language() -> Language:
-    # Loaded by the first command that is analysed: most sessions never run one.
-    import tree_sitter
-    import tree_sitter_bash
-
-    return tree_sitter.Language(tree_sitter_bash.language())
-
-
-def _tree(source: Source) -> Node | None:
-    """Parse a text; None when that takes too many steps."""
-    from tree_sitter import Parser
-
-    steps, wrong = itertools.count(1), itertools.count(1)
-
-    def enough(_: int, has_error: bool) -> bool:
-        return next(steps) > MAX_PARSE_STEPS or (has_error and next(wrong) > MAX_WRONG_STEPS)
-
-    try:
-        tree = Parser(_language()).parse(
-            lambda start, _: source.shape_at(start, READ_BYTES), progress_callback=enough
-        )
-    except ValueError:
-        return None
-    return tree.root_node
-
-
 class _Reader:
     """One pass over one tree."""
 
@@ -201,7 +138,7 @@ class _Reader:
         }
 
     def read(self) -> Script:
-        root = _tree(self.source)
+        root = tree_of(self.source)
         if root is None:
             self.source.doubt("it takes too long to read")
             return self._finished()

@@ -14,6 +14,9 @@ from __future__ import annotations
 
 import itertools
 import re
+from typing import TypeAlias
+
+Words: TypeAlias = tuple[str, ...]
 
 UNKNOWN = "\x00"
 GLOB = "\x01"

@@ -16,17 +16,17 @@ from typing import TypeAlias
 
 import msgspec
 
+from a3s_code.harness.shell.launchers import CONTAINER_TOOLS, LAUNCHERS, RUNNERS
 from a3s_code.harness.shell.options import is_long, letters_of
-from a3s_code.harness.shell.starters import CONTAINER_TOOLS, RUNNERS, STARTERS
 from a3s_code.harness.shell.words import (
     ANY_HOLE,
     UNKNOWN,
+    Words,
     has_hole,
     listed,
     may_be_option,
 )
 
-Words: TypeAlias = tuple[str, ...]
 _Read: TypeAlias = tuple[dict[str, str], int]
 
 MAX_TAILS = 64
@@ -142,7 +142,7 @@ def started_by(words: Words) -> Started:
     special = _SPECIAL.get(name)
     if special is not None:
         return special(words)
-    if name in STARTERS or _LOADER.fullmatch(name):
+    if name in LAUNCHERS or _LOADER.fullmatch(name):
         return _unsure(words, f"what {name} starts")
     return Started()
 

@@ -24,7 +24,7 @@ PROGRAM = Path(sys.executable).with_name("a3s-code")
 Done = subprocess.CompletedProcess[str]
 
 
-class Desk:
+class CommandLine:
     """
     Runs the command in `root`, with `home` as home and nothing of the caller's environment
     but PATH and `environment`.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from a3s_code.harness.shell.judges import Hazard, Judge, Words, by_options
+from a3s_code.harness.shell.hazard import Hazard, Judge, by_options
 from a3s_code.harness.shell.options import options
-from a3s_code.harness.shell.words import has_hole, may_be_option
+from a3s_code.harness.shell.words import Words, has_hole, may_be_option
 
 _FIND_WRITES = ("-delete", "-fls", "-fprint", "-fprint0", "-fprintf")
 
@@ -106,7 +106,7 @@ def _sort(args: Words) -> Hazard:
     return Hazard(started.unknown, started.beyond or output.beyond)
 
 
-SCRIPTED: dict[str, Judge] = {
+LITTLE_LANGUAGES: dict[str, Judge] = {
     "awk": _awk,
     "find": _find,
     "gawk": _awk,

@@ -1,4 +1,11 @@
-"""What a judge of one program says, and the judges that need no knowledge of their own."""
+"""
+What a known program may do beyond its name, and the judges that need no table of their own.
+
+Two kinds. *Unknown*: it runs something that the words do not show (`python -c`, `git -c
+core.pager=…`, `tar --checkpoint-action`), so no deny rule can be said to hold. *Beyond*: it
+writes a file or is told where to look by the environment (`sort -o`, `PATH=… ls`), which
+an allow rule with a wildcard does not grant.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from a3s_code.harness.shell.options import is_long, letters_of, option_words
-from a3s_code.harness.shell.words import HOLES, may_be_option
-
-Words: TypeAlias = tuple[str, ...]
+from a3s_code.harness.shell.words import HOLES, Words, may_be_option
 
 
 class Hazard(NamedTuple):

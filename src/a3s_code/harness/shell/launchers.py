@@ -5,7 +5,7 @@ from __future__ import annotations
 from a3s_code.harness.shell.words import listed
 
 # Programs that start others in ways of their own, or on another machine.
-STARTERS = listed(
+LAUNCHERS = listed(
     """
     aa-exec apptainer at authbind autossh batch bwrap caffeinate capsh catchsegv cgexec choom
     chpst chroot chrt concurrently coproc coreutils cpulimit crontab cset daemon daemonize

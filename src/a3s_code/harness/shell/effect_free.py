@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from a3s_code.harness.shell.options import option_words
-from a3s_code.harness.shell.places import reach
+from a3s_code.harness.shell.outside import reach
 from a3s_code.harness.shell.words import has_hole, may_be_option
 
 _Judge: TypeAlias = Callable[[tuple[str, ...]], bool]
