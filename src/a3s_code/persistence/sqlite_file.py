@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from a3s_code.errors import StoreError
+from a3s_code.persistence.earlier import refuse_earlier_sessions
 from a3s_code.persistence.sqlite_tables import (
     FORMAT,
     SCHEMA,
@@ -64,7 +65,8 @@ class SqliteWriter:
     The one connection that writes for a store. `locks` outlive it.
 
     Raises:
-        StoreError: the file cannot be made or opened, or a later version made it.
+        StoreError: the file cannot be made or opened, or a later version made it, or the
+            directory holds sessions of an earlier version.
     """
 
     def __init__(self, path: Path, locks: WriterLocks) -> None:
@@ -105,12 +107,14 @@ def read(path: Path, question: Callable[[sqlite3.Connection], T]) -> T | None:
         The answer, or None when nothing was ever stored at `path`; nothing is made there.
 
     Raises:
-        StoreError: the file is damaged, or cannot be read.
+        StoreError: the file is damaged, or cannot be read; or there is none, and the
+            directory holds sessions of an earlier version.
     """
     with explained(path, "read"):
         try:
             path.stat()
         except FileNotFoundError:
+            refuse_earlier_sessions(path.parent)
             return None
         with closing(_connect(path)) as connection:
             connection.execute("PRAGMA query_only = ON")
@@ -150,6 +154,7 @@ def _create(path: Path) -> None:
     _make_private(path.parent)
     if path.exists():
         return
+    refuse_earlier_sessions(path.parent)
     descriptor, new = tempfile.mkstemp(prefix=f"{path.name}.new-", dir=path.parent)
     os.close(descriptor)
     try:
