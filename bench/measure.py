@@ -108,6 +108,6 @@ def main(about: str | None, rows: Sequence[Row]) -> int:
         else:
             _show(results[-1])
     if given.json is not None:
-        rows = [asdict(result) for result in results]
-        given.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+        written = [asdict(result) for result in results]
+        given.json.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
     return 0 if all(result.met for result in results) else 1
