@@ -14,6 +14,7 @@ KEPT = Path(__file__).with_name("earlier")
 WHOLE = frozenset(
     {
         "cancelled",
+        "compacted",
         "empty",
         "failed",
         "image",
@@ -30,7 +31,7 @@ WHOLE = frozenset(
 def directory_at(place: Path) -> Path:
     """Make a copy of all of them at `place`."""
     shutil.copytree(KEPT, place, ignore=shutil.ignore_patterns("README.md", "*.zip"))
-    with zipfile.ZipFile(KEPT / "long-output.zip") as packed:
+    with zipfile.ZipFile(KEPT / "larger.zip") as packed:
         packed.extractall(place)
     return place
 

@@ -317,6 +317,20 @@ async def test_calls_and_results_that_a_compaction_parted_can_be_sent_again(
     assert "The result of this call was not kept." in json.dumps(house.bodies[-1])
 
 
+async def test_a_session_that_was_compacted_goes_on_with_its_summary(
+    old: Path, house: House, tmp_path: Path
+) -> None:
+    rewrite(old / "compacted.json", lambda s: s["config"].update(workspace=str(house.root)))
+    written = json.loads((old / "compacted.json").read_text())["messages"]
+    assert written[1]["content"][0]["type"] == "tool_use"  # its result was summarised
+    assert written[2]["content"][0]["type"] == "text"
+    await outcomes(old, tmp_path / "s", "compacted")
+    resumed(house, tmp_path / "s", "compacted", says("ok")).send("go on")
+
+    assert unanswered(house.bodies[-1]) == []
+    assert "SUMMARY: they counted." in json.dumps(house.bodies[-1])
+
+
 async def test_labels_and_thinking_go_over(old: Path, tmp_path: Path) -> None:
     rewrite(old / "tools.json", lambda s: s.update(tenant_id="t-1", thinking_budget=2048))
     state = await state_of(old, tmp_path / "s", "tools")
