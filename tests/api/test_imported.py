@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from a3s_code import Agent, FileSessionStore
+from a3s_code.api.earlier import read_session
 from a3s_code.api.imported import Carried, Refused, carry_over
-from a3s_code.errors import InvalidValue, SessionNotFound
+from a3s_code.errors import InvalidValue, SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.messages import Usage
 from a3s_code.kernel.records import Record
@@ -206,6 +207,17 @@ async def test_a_torn_file_is_named_and_the_others_are_imported(
     assert str(file) in str(refused.why)
     assert set(carried) == WHOLE - {"tools"}
     assert all(isinstance(outcome, Carried) for outcome in carried.values())
+
+
+@pytest.mark.parametrize("name", ["tools.json", "runs/tools.json", "traces/tools.json"])
+def test_a_file_that_is_cut_anywhere_is_never_a_session_with_less_in_it(
+    old: Path, name: str
+) -> None:
+    whole = (old / name).read_bytes()
+    for left in range(0, len(whole), 41):
+        (old / name).write_bytes(whole[:left])
+        with pytest.raises(StoreError, match=name):
+            read_session(old, "tools")
 
 
 async def test_a_session_that_was_refused_can_be_imported_when_it_is_mended(

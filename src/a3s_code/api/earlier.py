@@ -278,9 +278,9 @@ def _run(file: Path, run: _StoredRun, unknown: dict[str, int]) -> EarlierRun:
 def _events(file: Path, run: _StoredRun, unknown: dict[str, int]) -> Iterator[tuple[int, RunEvent]]:
     call = ""
     for number, timed in enumerate(run.events):
-        kind = timed.event.get("type")
+        kind = str(timed.event.get("type"))
         if kind not in _KNOWN:
-            unknown[str(kind)] = unknown.get(str(kind), 0) + 1
+            unknown[kind] = unknown.get(kind, 0) + 1
             continue
         if kind == "tool_start":
             call = str(timed.event.get("id", ""))
