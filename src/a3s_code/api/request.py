@@ -103,7 +103,7 @@ def parse(
         raise InvalidType(f"attachments is a {type(attachments).__name__}, not a list.")
     return Request(
         text,
-        None if history is None else _messages(history),
+        None if history is None else read_history(history),
         tuple(map(attachment, attachments or ())),
     )
 
@@ -126,7 +126,14 @@ def attachment(value: Attachment | Mapping[str, Any]) -> Attachment:
     return Attachment(bytes(data), str(value["media_type"]))
 
 
-def _messages(history: Sequence[Mapping[str, Any]]) -> list[Message]:
+def read_history(history: Sequence[Mapping[str, Any]]) -> list[Message]:
+    """
+    Read messages in the public shape.
+
+    Raises:
+        InvalidType: one has another shape; says where.
+        InvalidValue: an image cannot be read, or has a media type that is not accepted.
+    """
     try:
         given = msgspec.convert(history, list[_Message])
         return [_message(message) for message in given]

@@ -24,6 +24,7 @@ HELP = """examples:
   a3s-code --json "Explain the auth module" | jq .
   a3s-code demo
   a3s-code verify sessions/
+  a3s-code import old-sessions/ --store sessions/
 
 Reading, searching and changing files inside the workspace is allowed. Everything else,
 such as running commands, is asked for at the terminal; without one it is denied unless
@@ -37,15 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        if given[:1] == ["demo"]:
-            from a3s_code.cli.demo import main as demo
-
-            return demo(given[1:])
-        if given[:1] == ["verify"]:
-            from a3s_code.persistence.verify import main as verify
-
-            return verify(given[1:], prog="a3s-code verify")
-        return _prompt(_parser().parse_args(given))
+        return _command(given)
     except A3SError as error:
         sys.stderr.write(f"a3s-code: {error}\n")
         wrong_use = isinstance(error, ConfigError | UsageError | CapabilityMissing)
@@ -56,6 +49,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\na3s-code: interrupted\n")
         return INTERRUPTED
+
+
+def _command(given: list[str]) -> int:
+    match given[:1]:
+        case ["demo"]:
+            from a3s_code.cli.demo import main as demo
+
+            return demo(given[1:])
+        case ["import"]:
+            from a3s_code.cli.importing import main as import_sessions
+
+            return import_sessions(given[1:])
+        case ["verify"]:
+            from a3s_code.persistence.verify import main as verify
+
+            return verify(given[1:], prog="a3s-code verify")
+        case _:
+            return _prompt(_parser().parse_args(given))
 
 
 def _parser() -> argparse.ArgumentParser:

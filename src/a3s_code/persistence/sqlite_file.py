@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from a3s_code.errors import StoreError
+from a3s_code.persistence.earlier import refuse_earlier_sessions
 from a3s_code.persistence.network_mounts import refuse_network
 from a3s_code.persistence.sqlite_tables import (
     FORMAT,
@@ -72,7 +73,7 @@ class SqliteWriter:
 
     Raises:
         StoreError: the file cannot be made or opened, is on a network file system, or a
-            later version made it.
+            later version made it; or the directory holds sessions of an earlier version.
     """
 
     def __init__(self, path: Path, locks: WriterLocks, synchronous: str = "FULL") -> None:
@@ -119,12 +120,14 @@ def read(path: Path, question: Callable[[sqlite3.Connection], T]) -> T | None:
 
     Raises:
         StoreError: the file is damaged, cannot be read, or is on a network file system,
-            where reading needs locks as well.
+            where reading needs locks as well; or there is none, and the directory holds
+            sessions of an earlier version.
     """
     with explained(path, "read"):
         try:
             path.stat()
         except FileNotFoundError:
+            refuse_earlier_sessions(path.parent)
             return None
         refuse_network(path.parent)
         with closing(_connect(path)) as connection:
@@ -165,6 +168,7 @@ def _create(path: Path) -> None:
     _make_private(path.parent)
     if path.exists():
         return
+    refuse_earlier_sessions(path.parent)
     descriptor, new = tempfile.mkstemp(prefix=f"{path.name}.new-", dir=path.parent)
     os.close(descriptor)
     try:

@@ -1,0 +1,214 @@
+"""
+Sessions worth keeping as golden logs: real runs over a scripted model, and hand-made records.
+
+A scenario is one function and its line in `SCENARIOS`. It is given an empty workspace and a
+store, and works in the session `SESSION` of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from a3s_code import AsyncAgent, AsyncSession, PermissionPolicy
+from a3s_code.errors import A3SError
+from a3s_code.kernel.clock import SystemClock
+from a3s_code.kernel.events import RunId, SessionId, ToolEnd
+from a3s_code.kernel.log import Log
+from a3s_code.kernel.messages import Message, ToolCall, ToolResult, user
+from a3s_code.kernel.ports import Store
+from a3s_code.kernel.records import (
+    ArtifactEvicted,
+    ArtifactStored,
+    Event,
+    HistoryAppended,
+    RunStarted,
+    RunStatusChanged,
+    SessionOpened,
+)
+from a3s_code.testing import Call, Fault, Script, ScriptedServer, Turn, breaks, calls, refuses, says
+
+SESSION = SessionId("golden")
+RUN = RunId("run-1")
+ALL = PermissionPolicy.permissive()
+
+Scenario: TypeAlias = Callable[[Path, Store], Awaitable[None]]
+
+
+@asynccontextmanager
+async def _session(
+    place: Path, store: Store, *turns: Turn, **options: Any
+) -> AsyncIterator[AsyncSession]:
+    with ScriptedServer(Script(*turns)) as server:
+        agent = AsyncAgent(server.acl(model_extra='}\nmodels "m2" {'))
+        given = {"permission_policy": ALL, **options}
+        try:
+            yield agent.session(place, session_id=SESSION, session_store=store, **given)
+        finally:
+            await agent.close()
+
+
+async def tools(place: Path, store: Store) -> None:
+    """Calls that do well, one that fails, one that is refused, several of one answer."""
+    both = Turn(pieces=("Both: ",), calls=(Call("read", '{"file_path":"a.txt"}'), Call("ls", "{}")))
+    turns = (
+        calls("write", file_path="a.txt", content="alpha\n"),
+        calls("edit", file_path="a.txt", old_string="alpha", new_string="beta"),
+        calls("bash", command="cat a.txt; exit 3"),
+        calls("bash", command="rm a.txt"),
+        says("The file says beta."),
+        both,
+        says("Still beta."),
+    )
+    policy = PermissionPolicy(allow=["*"], deny=["bash(rm:*)"])
+    async with _session(place, store, *turns, permission_policy=policy) as session:
+        await session.send("make a file")
+        await session.send("look again")
+
+
+async def failed(place: Path, store: Store) -> None:
+    """A run that the provider refused, and one that did well after it."""
+    async with _session(place, store, says("Hello."), refuses(401), says("Again.")) as session:
+        await session.send("hello")
+        with suppress(A3SError):
+            await session.send("this is refused")
+        await session.send("again")
+
+
+async def cancelled(place: Path, store: Store) -> None:
+    """A run that was cancelled in the middle of an answer."""
+    hangs = breaks(Fault.HANG_MID, says("This is never said to its end."))
+    async with _session(place, store, hangs, says("Hello.")) as session:
+        async for event in session.stream("talk"):
+            if event.event_type == "text_delta":
+                await session.cancel()
+                break
+        await session.send("hello")
+
+
+async def crashed(place: Path, store: Store) -> None:
+    """A log that a process left in the middle of a call, and the session that went on."""
+    log = Log(SESSION, SystemClock(), store)
+    call = ToolCall("call-1", "bash", {"command": "make"})
+    events: list[Event] = [
+        RunStarted(prompt="build it"),
+        HistoryAppended(message=user("build it")),
+        HistoryAppended(message=Message("assistant", (call,))),
+    ]
+    log.append(_opened(place))
+    for event in events:
+        log.append(event, RUN)
+    await log.barrier()
+    log.release()
+    with ScriptedServer(Script(says("It may have been built."))) as server:
+        agent = AsyncAgent(server.acl())
+        session = await agent.resume_session(SESSION, session_store=store, temperature=0.5)
+        await session.send("and now?")
+        await agent.close()
+
+
+async def conversation(place: Path, store: Store) -> None:
+    """A conversation that was compacted, went on with another model, and was cleared."""
+    answers = [says(f"Answer {number}.") for number in range(13)]
+    turns = (*answers, says("They counted."), says("Of the other model."), says("Anew."))
+    async with _session(place, store, *turns) as session:
+        for number in range(13):
+            await session.send(f"Question {number}?")
+        await session.send("/compact")
+        await session.send("/model openai/m2")
+        await session.send("who are you?")
+        await session.send("/clear")
+        await session.send("anew")
+
+
+async def isolated(place: Path, store: Store) -> None:
+    """A run with a history of its own between two of the conversation."""
+    answers = (says("One."), says("Two."), says("Three."))
+    async with _session(place, store, *answers) as session:
+        await session.send("one")
+        await session.send("two", history=[{"role": "user", "content": "elsewhere"}])
+        await session.send("three")
+
+
+async def direct(place: Path, store: Store) -> None:
+    """Calls of the host itself, without a run of the model."""
+    async with _session(place, store) as session:
+        await session.tool("write", {"file_path": "b.txt", "content": "b"})
+        await session.read_file("b.txt")
+        await session.bash("echo direct")
+        await session.tool("read", {"file_path": "missing.txt"})
+
+
+async def artifacts(place: Path, store: Store) -> None:
+    """Two complete outputs, the first of which had to go for the second."""
+    kept = [
+        ArtifactStored(
+            uri=f"a3s://tool-output/bash/{digit * 64}",
+            tool="bash",
+            sha256=digit * 64,
+            original_bytes=200_000,
+            shown_bytes=102_400,
+        )
+        for digit in "ab"
+    ]
+    gone = ArtifactEvicted(uri=kept[0].uri)
+    done = RunStatusChanged(status="completed", result_text="Done.")
+    await _by_hand(place, store, RunStarted(prompt="talk"), kept[0], gone, kept[1], done)
+
+
+async def late(place: Path, store: Store) -> None:
+    """Records that come when they change nothing any more: of ended runs, and of none."""
+    await _by_hand(
+        place,
+        store,
+        RunStatusChanged(status="failed", error="of a run that was never started"),
+        RunStarted(prompt="hello"),
+        RunStatusChanged(status="completed", result_text="Hello."),
+        RunStatusChanged(status="failed", error="too late"),
+        ArtifactEvicted(uri="a3s://tool-output/bash/unknown"),
+    )
+
+
+async def odd_values(place: Path, store: Store) -> None:
+    """What JSON has no form for, or more than one."""
+    numbers = {"nan": float("nan"), "inf": float("-inf"), "small": 1e-9, "big": 2**70}
+    result = ToolResult("c", "half \ud800 and \x00\x1b\u2028")
+    await _by_hand(
+        place,
+        store,
+        ToolEnd(id="c", name="bash", output="cut \udcff", exit_code=-9, metadata=numbers),
+        HistoryAppended(message=Message("tool", (result,))),
+        HistoryAppended(message=user("z before a: " + "\U0001f600")),
+        ToolEnd(id="d", name="x", output="", exit_code=0, metadata={"z": 1, "a": {"": None}}),
+    )
+
+
+async def _by_hand(place: Path, store: Store, *events: Event) -> None:
+    log = Log(SESSION, SystemClock(), store)
+    log.append(_opened(place))
+    for event in events:
+        log.append(event, RUN)
+    await log.barrier()
+    log.release()
+
+
+def _opened(place: Path) -> SessionOpened:
+    return SessionOpened(
+        session_id=SESSION, workspace=str(place), model="openai/m1", created_at_ms=1_000
+    )
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "tools": tools,
+    "failed": failed,
+    "cancelled": cancelled,
+    "crashed": crashed,
+    "conversation": conversation,
+    "isolated": isolated,
+    "direct": direct,
+    "artifacts": artifacts,
+    "late": late,
+    "odd-values": odd_values,
+}
