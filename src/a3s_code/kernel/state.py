@@ -7,7 +7,6 @@ every later version. Nothing changes a session's state but a record.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, TypeAlias
 
@@ -167,7 +166,7 @@ class SessionState:
         self.artifacts: dict[str, ArtifactStored] = {}
         self.blobs: dict[str, int] = {}
         self.released: list[str] = []
-        self.kept: deque[str] = deque()
+        self.kept: list[str] = []
         self.approvals: dict[str, Approval] = {}
         self.effects: dict[str, OpenEffect] = {}
         self.changes: list[FileChange] = []
@@ -289,7 +288,7 @@ def _change(state: SessionState, record: Record, event: FileChanging) -> None:
         _hold(state, event.before.sha256)
         state.kept.append(event.before.sha256)
         if len(state.kept) > MAX_VERSIONS:
-            _let_go(state, state.kept.popleft())
+            _let_go(state, state.kept.pop(0))
     effect = state.effects.get(event.call_id)
     if effect is not None:
         effect.files.append(event)
