@@ -246,14 +246,14 @@ class Engine:
 
     # Calls of the host
 
-    async def call(self, name: str, args: JsonObject) -> Observation:
-        """Run one tool on the host's authority, outside any run."""
+    async def call(self, name: str, args: JsonObject, tool: Tool | None = None) -> Observation:
+        """Run one tool, or `tool` itself, on the host's authority, outside any run."""
         call = ToolCall(self.new_id("call"), name, args)
-        return await self._works.run(call.id, partial(self._call, call))
+        return await self._works.run(call.id, partial(self._call, call, tool))
 
-    async def _call(self, call: ToolCall) -> Observation:
+    async def _call(self, call: ToolCall, tool: Tool | None) -> Observation:
         sink = self.outlet()
-        observation = await self.executor.call(call, Authority.HOST, sink)
+        observation = await self.executor.call(call, Authority.HOST, sink, tool)
         await sink.barrier()
         return observation
 
@@ -287,6 +287,28 @@ class Engine:
             original_bytes=stored.original_bytes,
             shown_bytes=stored.shown_bytes,
         )
+
+    def real_path(self, path: str) -> str:
+        """
+        Give the real path of a file, below the workspace root.
+
+        Raises:
+            PathRefused: it leads outside.
+        """
+        target = self.executor.space.files.resolve(path)
+        target.close()
+        return target.path
+
+    async def file_now(self, path: str) -> bytes:
+        """Read a whole file; there is nothing in one that is not there."""
+        files = self.executor.space.files
+        target = files.resolve(path)
+        try:
+            return await files.read(target)
+        except FileNotFoundError:
+            return b""
+        finally:
+            target.close()
 
     def add_tool(self, tool: Tool) -> None:
         """Offer one more tool from the next turn on; its name replaces an equal one."""

@@ -17,6 +17,7 @@ from a3s_code.api.direct_tools import DirectTools
 from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
 from a3s_code.api.settings import Opening, warning
+from a3s_code.api.time_travel import TimeTravel
 from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
 from a3s_code.capabilities.commands import parse as parse_command
 from a3s_code.errors import A3SError, InvalidType, SessionClosed
@@ -35,7 +36,7 @@ History = Sequence[Mapping[str, Any]]
 Attachments = Sequence[Attachment | Mapping[str, Any]]
 
 
-class AsyncSession(DirectTools):
+class AsyncSession(DirectTools, TimeTravel):
     """
     A conversation bound to a workspace. Made by `AsyncAgent.session`.
 

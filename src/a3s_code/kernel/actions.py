@@ -91,19 +91,28 @@ class Refused:
 Step: TypeAlias = Ready | Refused
 
 
-async def prepare(call: ToolCall, authority: Authority, sink: Sink, deciders: Deciders) -> Step:
+async def prepare(
+    call: ToolCall,
+    authority: Authority,
+    sink: Sink,
+    deciders: Deciders,
+    tool: Tool | None = None,
+) -> Step:
     """
     Decide about one call; a denial is recorded.
 
     Whatever decides and raises, or gives no decision, denies. What may have taken effect in
     a process that was killed is run again only when somebody says so.
 
+    Args:
+        tool: What is called, when that is none of the tools.
+
     Raises:
         StoreError: a question could not be made durable.
     """
     asked = call
     for _ in range(MAX_REWRITES):
-        action = _decode(asked, authority, deciders)
+        action = _decode(asked, authority, deciders, tool)
         if isinstance(action, Observation):
             return Refused(asked, action)
         try:
@@ -121,9 +130,12 @@ async def prepare(call: ToolCall, authority: Authority, sink: Sink, deciders: De
 # Find, decode, resolve
 
 
-def _decode(call: ToolCall, authority: Authority, deciders: Deciders) -> Action | Observation:
+def _decode(
+    call: ToolCall, authority: Authority, deciders: Deciders, own: Tool | None
+) -> Action | Observation:
     """Find the tool, decode the arguments and resolve the path, or say what is wrong."""
-    tool = deciders.tools.get(call.name)
+    is_own = own is not None and own.name == call.name
+    tool = own if is_own else deciders.tools.get(call.name)
     if tool is None:
         names = ", ".join(sorted(deciders.tools))
         return failure(f"There is no tool named {call.name!r}. Tools: {names}.", "not_found")

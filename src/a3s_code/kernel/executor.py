@@ -132,9 +132,14 @@ class Executor:
                 step.release()
         return observations
 
-    async def call(self, call: ToolCall, authority: Authority, sink: Sink) -> Observation:
+    async def call(
+        self, call: ToolCall, authority: Authority, sink: Sink, tool: Tool | None = None
+    ) -> Observation:
         """
         Run one call on `authority`, outside the turns of the loop.
+
+        Args:
+            tool: What is called, when that is none of `tools`.
 
         Raises:
             StoreError: the intent could not be made durable; nothing ran from it.
@@ -142,7 +147,7 @@ class Executor:
         """
         check_cancelled()
         try:
-            step = await self._prepare(call, authority, sink, None)
+            step = await self._prepare(call, authority, sink, None, tool)
             try:
                 return await self._run(step, sink)
             finally:
@@ -153,13 +158,18 @@ class Executor:
     # Prepare
 
     async def _prepare(
-        self, call: ToolCall, authority: Authority, sink: Sink, answer: Observation | None
+        self,
+        call: ToolCall,
+        authority: Authority,
+        sink: Sink,
+        answer: Observation | None,
+        tool: Tool | None = None,
     ) -> Step:
         sink.emit(ToolStart(id=call.id, name=call.name))
         self.active[call.id] = (call.name, self.clock.now_ms())
         if answer is not None:
             return Refused(call, answer)
-        return await prepare(call, authority, sink, self)
+        return await prepare(call, authority, sink, self, tool)
 
     # Run
 

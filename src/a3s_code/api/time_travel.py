@@ -1,0 +1,91 @@
+"""
+Going back: versions of files, checkpoints of a session, and what was between them.
+
+`TimeTravel` is written here once; `Session` in `api/sync.py` is generated from it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from a3s_code.api.result import ToolResult, tool_result
+from a3s_code.kernel.messages import JsonObject
+
+if TYPE_CHECKING:  # a session that is not awake imports no event loop
+    from a3s_code.api.engine import Engine
+
+
+class TimeTravel(ABC):
+    """Gives `AsyncSession` the ways back, over what its log has recorded."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def _awake(self) -> Engine:
+        """Give the engine of the session."""
+
+    # Files
+
+    async def list_file_versions(self, path: str) -> list[JsonObject]:
+        """
+        List what a file was before each change that a tool of the session made to it.
+
+        Commands that wrote it are not among them; see `rewind` for those.
+
+        Args:
+            path: Relative to the workspace root, or absolute.
+
+        Returns:
+            `version` (from 0 for each file, oldest first), `path`, `timestamp` (Unix
+            milliseconds), `tool_name`, `size` (bytes). The latest 500 of the session are
+            kept, of files up to 16 MiB.
+
+        Raises:
+            PathRefused: the path leads out of the workspace.
+            SessionClosed: the session was closed.
+
+        Source:
+            SPEC 12.3.
+        """
+        from a3s_code.api.file_history import versions
+
+        engine = await self._awake()
+        return versions(engine.log, engine.real_path(path))
+
+    async def diff_file_versions(self, path: str, a: int, b: int | None = None) -> str:
+        """
+        Give a unified diff from version `a` of a file to version `b`, or to what it is now.
+
+        Three lines of context, headers `--- a/<path> (version <a>)`; empty for equal ones.
+
+        Raises:
+            InvalidValue: there is no such version.
+            PathRefused: the path leads out of the workspace.
+            StoreError: a version cannot be read.
+        """
+        from a3s_code.api.file_history import content, diff
+
+        engine = await self._awake()
+        real = engine.real_path(path)
+        before = f"version {a}", await content(engine.log, real, a)
+        if b is None:
+            return diff(real, before, ("now", await engine.file_now(real)))
+        return diff(real, before, (f"version {b}", await content(engine.log, real, b)))
+
+    async def restore_file_version(self, path: str, version: int) -> ToolResult:
+        """
+        Put a file back as a version of it was; what it is now becomes its newest version.
+
+        Raises:
+            InvalidValue: there is no such version.
+            PathRefused: the path leads out of the workspace.
+            StoreError: the version cannot be read, or the change not be recorded.
+        """
+        from a3s_code.api.file_history import content, restoring
+
+        engine = await self._awake()
+        real = engine.real_path(path)
+        own = restoring(await content(engine.log, real, version))
+        args: JsonObject = {"file_path": real, "version": version}
+        return tool_result(own.name, await engine.call(own.name, args, own))
