@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -139,6 +141,36 @@ async def test_a_pack_carries_trees_to_where_there_is_no_workspace(
     assert "+changed" in await there.diff(one, two)
     assert (await there.files(one))["run"].mode == 0o100755
     git(tmp_path, f"--git-dir={there.directory}", "fsck", "--strict")
+
+
+async def test_a_pack_may_hold_what_git_would_not_fetch(
+    shots: ShadowGit, tmp_path: Path, ws: Path
+) -> None:
+    fill(ws, {"git~1": "1", ".gitmodules": '[submodule "x"]\npath = x\nupdate = !touch PWNED\n'})
+    tree = (await shots.tree()).id
+    there = ShadowObjects(tmp_path / "fresh")
+    await there.unpack(await shots.pack([tree]))
+    assert await there.read(tree, "git~1") == b"1"
+
+
+async def test_a_pack_that_lacks_something_is_said(
+    shots: ShadowGit, tmp_path: Path, ws: Path
+) -> None:
+    tree = (await shots.tree()).id
+    shadow = Path(shots.objects.directory)
+    thin = await asyncio.to_thread(
+        subprocess.run,
+        ("git", "pack-objects", "--stdout", "-q"),
+        cwd=shadow,
+        input=f"{tree}\n".encode(),
+        capture_output=True,
+        check=True,
+    )
+    there = ShadowObjects(tmp_path / "fresh")
+    await there.unpack(thin.stdout)
+    for work in (there.files(tree), there.read(tree, "a.py"), there.keep("1" * 40, "x")):
+        with pytest.raises(SnapshotLost):
+            await work
 
 
 @pytest.mark.parametrize("damage", ["cut", "turned", "empty", "text"])

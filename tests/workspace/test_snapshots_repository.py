@@ -154,6 +154,16 @@ async def test_no_program_of_a_repository_runs_and_no_byte_is_converted(
     assert facts(ws / ".git") == before
 
 
+async def test_a_change_of_line_ends_alone_is_a_change(ws: Path, shots: ShadowGit) -> None:
+    fill(ws, {".gitattributes": "* text=auto ident\n", "f": "one\ntwo\n"})
+    first = await shots.tree()
+    (ws / "f").write_bytes(b"one\r\ntwo\r\n")
+    second = await shots.tree()
+    assert await shots.changed(first.id, second.id) == ("f",)
+    await shots.restore(first.id)
+    assert (ws / "f").read_bytes() == b"one\ntwo\n"
+
+
 async def test_the_hosts_own_git_settings_are_not_used(
     ws: Path, shots: ShadowGit, pwned: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

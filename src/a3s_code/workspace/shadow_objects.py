@@ -214,13 +214,13 @@ class ShadowObjects:
 
     async def unpack(self, pack: bytes) -> None:
         """
-        Add what `pack` holds.
+        Add what `pack` holds. What a tree in it lacks is said when that is read.
 
         Raises:
-            SnapshotLost: it is damaged, or holds what git would not write.
+            SnapshotLost: it is damaged.
         """
         try:
-            await (await self.ready()).run("index-pack", "--stdin", "--strict", stdin=pack)
+            await (await self.ready()).run("index-pack", "--stdin", stdin=pack)
         except WorkspaceError as error:
             raise SnapshotLost(f"The pack cannot be used: {error.message}") from error
 

@@ -57,7 +57,7 @@ class ShadowGit:
 
     async def tree(self) -> Taken:
         """See `Snapshots.tree`."""
-        async with self._index() as index, self._in_time():
+        async with self._in_time(), self._index() as index:
             return await self._taking(index).run()
 
     async def restore(self, tree: str) -> Restored:
