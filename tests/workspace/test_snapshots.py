@@ -98,12 +98,21 @@ async def test_what_is_equal_is_not_touched(ws: Path, shots: ShadowGit) -> None:
     assert restored.written == ("changed", "program")
 
 
-async def test_a_change_of_the_same_size_and_time_is_seen(ws: Path, shots: ShadowGit) -> None:
+@pytest.mark.parametrize("others", [1, 150])
+async def test_a_change_of_the_same_size_and_time_is_seen(
+    others: int, ws: Path, shots: ShadowGit
+) -> None:
     for text in ("aaa", "bbb", "ccc", "ddd"):
         (ws / "f").write_text(text)
         os.utime(ws / "f", ns=(1, 1_600_000_000_000_000_000))
+        for n in range(others):  # a second snapshot of the same file, for the sake of others
+            (ws / f"other{n}").write_text(text)
+            os.utime(ws / f"other{n}", ns=(1, 1_600_000_000_000_000_000))
+            if n % 100 == 0:
+                taken = await shots.tree()
+                assert await shots.objects.read(taken.id, "f") == text.encode()
         taken = await shots.tree()
-        assert await shots.objects.read(taken.id, "f") == text.encode()
+        assert await shots.objects.read(taken.id, f"other{others - 1}") == text.encode()
 
 
 async def test_links_are_kept_and_never_followed(
