@@ -108,7 +108,7 @@ async def test_a_change_of_the_same_size_and_time_is_seen(
         for n in range(others):  # a second snapshot of the same file, for the sake of others
             (ws / f"other{n}").write_text(text)
             os.utime(ws / f"other{n}", ns=(1, 1_600_000_000_000_000_000))
-            if n % 100 == 0:
+            if n % 120 == 0:
                 taken = await shots.tree()
                 assert await shots.objects.read(taken.id, "f") == text.encode()
         taken = await shots.tree()

@@ -175,6 +175,9 @@ async def test_the_hosts_own_git_settings_are_not_used(
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "elsewhere"))
     await back_and_forth(shots, ws)
+    before = await shots.tree()
+    fill(ws, {"é": "1"})
+    assert r'+++ "b/\303\251"' in await shots.diff(before.id, (await shots.tree()).id)
 
 
 async def test_what_is_ignored_is_not_taken_and_let_be(ws: Path, shots: ShadowGit) -> None:
