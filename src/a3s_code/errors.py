@@ -19,7 +19,9 @@ Every exception A3S Code raises.
     ├── ToolFailed             a direct call such as `session.read_file` failed
     ├── WorkspaceError         the workspace would not do what was asked
     │   ├── PathRefused        the path leads out of the workspace, or is protected
-    │   └── ProgramMissing     a program that is needed is not installed
+    │   ├── ProgramMissing     a program that is needed is not installed
+    │   ├── SnapshotRefused    snapshots of this workspace would cost too much
+    │   └── SnapshotLost       a snapshot is not, or no longer, there as a whole
     └── StoreError             a session could not be read or written
         ├── SessionNotFound    the store holds no session of this id
         ├── SessionInUse       somebody else is writing the session now
@@ -185,6 +187,14 @@ class PathRefused(WorkspaceError):
 
 class ProgramMissing(WorkspaceError):
     code = "workspace.program_missing"
+
+
+class SnapshotRefused(WorkspaceError):
+    code = "workspace.snapshot_refused"
+
+
+class SnapshotLost(WorkspaceError):
+    code = "workspace.snapshot_lost"
 
 
 class StoreError(A3SError):

@@ -1,0 +1,340 @@
+"""
+The trees in a shadow directory, without any workspace.
+
+A directory that nobody has used yet and the pack of a bundle make one, too:
+
+    trees = ShadowObjects(directory)
+    await trees.unpack(pack)
+    await trees.read(tree, "src/a.py")
+
+What comes out of a pack was made by anybody: a name that could lead out of a directory, or
+into a `.git`, is refused wherever a tree is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import secrets
+import struct
+import zlib
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from a3s_code.errors import InvalidValue, SnapshotLost, WorkspaceError
+from a3s_code.kernel.ports import FileState
+from a3s_code.workspace.guard import Guard
+from a3s_code.workspace.location import readable, shown
+from a3s_code.workspace.processes import LocalProcesses
+from a3s_code.workspace.shadow_program import ShadowProgram, prepare
+from a3s_code.workspace.snapshot_files import MODES, blob_id, check_path
+
+MAX_DIFF_BYTES = 64 * 1024 * 1024
+MAX_PACK_BYTES = 4 * 1024 * 1024 * 1024
+BATCH_BYTES = 64 * 1024 * 1024
+"""Content that is in memory at a time."""
+
+FEW = 100
+"""Objects that are no pack of their own."""
+
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+NOTHING = "0" * 40
+
+_ID = re.compile(r"[0-9a-f]{40}")
+_NO_REF = re.compile(r"[^A-Za-z0-9_-]")
+_MAX_NAME_CHARS = 200
+_BLOB = 3
+_COMPRESSION = 1
+
+
+class State(NamedTuple):
+    """One file of a tree."""
+
+    mode: int
+    id: str
+
+
+class Change(NamedTuple):
+    """A path and what two trees have there; None for nothing."""
+
+    path: str
+    before: State | None
+    after: State | None
+
+
+class ShadowObjects:
+    """
+    Trees in a directory of their own, which is made when it is first needed, for us alone.
+
+    Args:
+        directory: Outside of every workspace, or it is open to whoever works there.
+        guard: Kills git when this process dies.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str], *, guard: Guard | None = None) -> None:
+        self.directory = os.path.abspath(directory)  # noqa: PTH100 - links stay as spelled
+        self.git = ShadowProgram(LocalProcesses(self.directory, guard=guard), self.directory)
+        self._is_ready = False
+
+    async def ready(self) -> ShadowProgram:
+        """Make the directory unless it is there."""
+        if not self._is_ready:
+            await asyncio.to_thread(prepare, self.directory)
+            self._is_ready = True
+        return self.git
+
+    async def edited(self, tree: str, files: Mapping[str, FileState | None]) -> str:
+        """See `Snapshots.edited`."""
+        base, git = check_id(tree), await self.ready()
+        for path, state in files.items():
+            check_path(path)
+            if state is not None and state.mode not in MODES:
+                raise InvalidValue(f"{shown(path)} has the mode {state.mode:o}.")
+        put = {path: state for path, state in files.items() if state is not None}
+        await self.store({blob_id(state.data): state.data for state in put.values()})
+        rows = [row(path, None) for path in files if path not in put]
+        rows += [row(path, State(put[path].mode, blob_id(put[path].data))) for path in put]
+        index = Path(self.private_index())
+        try:
+            own = replace(git, index=str(index))
+            await own.run("read-tree", base)
+            await own.run("update-index", *PUT, stdin=b"".join(rows))
+            return await write_tree(own)
+        finally:
+            await asyncio.to_thread(index.unlink, missing_ok=True)
+
+    def private_index(self) -> str:
+        """Name an index file for one operation alone; none is there yet."""
+        return f"{self.directory}/index-{secrets.token_hex(8)}"
+
+    async def diff(self, before: str, after: str) -> str:
+        """See `Snapshots.diff`. Bytes that are no UTF-8 are U+FFFD."""
+        options = ("-r", "-p", "--no-renames", "--no-ext-diff", "--no-textconv", "--full-index")
+        text = await (await self.ready()).run(
+            *("diff-tree", *options, check_id(before), check_id(after)),
+            max_output_bytes=MAX_DIFF_BYTES,
+        )
+        return text.decode(errors="replace")
+
+    async def changed(self, before: str, after: str) -> tuple[str, ...]:
+        """See `Snapshots.changed`."""
+        return tuple(readable(change.path) for change in await self.changes(before, after))
+
+    async def changes(self, before: str, after: str) -> list[Change]:
+        """
+        Give what differs, in the order of git.
+
+        Raises:
+            SnapshotLost: a tree holds names or modes that no snapshot has.
+        """
+        options = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev")
+        out = await (await self.ready()).run(
+            "diff-tree", *options, check_id(before), check_id(after)
+        )
+        words = out.split(b"\0")
+        changes = [_change(*pair) for pair in zip(words[::2], words[1::2], strict=False)]
+        return [change for change in changes if change.before != change.after]
+
+    async def files(self, tree: str) -> dict[str, State]:
+        """Give the whole of a tree by path."""
+        found = await self.changes(EMPTY_TREE, tree) if tree != EMPTY_TREE else []
+        return {change.path: change.after for change in found if change.after}
+
+    async def read(self, tree: str, path: str) -> bytes:
+        """
+        Read one file of a tree.
+
+        Raises:
+            FileNotFoundError: the tree has none of this path.
+        """
+        state = (await self.files(tree)).get(path)
+        if state is None:
+            raise FileNotFoundError(shown(path))
+        async for found in self.contents([state.id]):
+            return found[state.id]
+        raise AssertionError  # an id that is asked for is given, or it raises
+
+    async def contents(self, ids: Iterable[str]) -> AsyncIterator[dict[str, bytes]]:
+        """Give what blobs hold, by id, in groups of about `BATCH_BYTES`."""
+        git, names = await self.ready(), list(dict.fromkeys(ids))
+        asked = "\n".join([*names, ""]).encode()
+        sizes = (await git.run("cat-file", "--batch-check", stdin=asked)).decode().splitlines()
+        group: list[str] = []
+        room = BATCH_BYTES
+        for name, line in zip(names, sizes, strict=True):
+            size = _size(line)
+            if group and size > room:
+                yield await self._group(group)
+                group, room = [], BATCH_BYTES
+            group.append(name)
+            room -= size
+        if group:
+            yield await self._group(group)
+
+    async def _group(self, names: list[str]) -> dict[str, bytes]:
+        out = await self.git.run(
+            "cat-file",
+            "--batch",
+            stdin="\n".join([*names, ""]).encode(),
+            max_output_bytes=MAX_PACK_BYTES,
+        )
+        found: dict[str, bytes] = {}
+        at = 0
+        for name in names:
+            end = out.index(b"\n", at)
+            size = _size(out[at:end].decode())
+            found[name] = out[end + 1 : end + 1 + size]
+            at = end + size + 2
+        return found
+
+    async def store(self, blobs: Mapping[str, bytes]) -> None:
+        """
+        Keep contents, by their ids; a few as single objects, more as a pack.
+
+        Others may store the same at the same time.
+        """
+        if not blobs:
+            return
+        pack = await asyncio.to_thread(_pack_of, blobs)
+        into = ("unpack-objects", "-q") if len(blobs) <= FEW else ("index-pack", "--stdin")
+        await (await self.ready()).run(*into, stdin=pack)
+
+    async def pack(self, trees: Sequence[str]) -> bytes:
+        """See `Snapshots.pack`. The same trees give the same names, in whatever order."""
+        asked = "".join(f"{check_id(tree)}\n" for tree in dict.fromkeys(trees))
+        options = ("--stdout", "--revs", "--threads=1", "--delta-base-offset", "-q")
+        return await (await self.ready()).run(
+            "pack-objects", *options, stdin=asked.encode(), max_output_bytes=MAX_PACK_BYTES
+        )
+
+    async def unpack(self, pack: bytes) -> None:
+        """
+        Add what `pack` holds. What a tree in it lacks is said when that is read.
+
+        Raises:
+            SnapshotLost: it is damaged.
+        """
+        try:
+            await (await self.ready()).run("index-pack", "--stdin", stdin=pack)
+        except WorkspaceError as error:
+            raise SnapshotLost(f"The pack cannot be used: {error.message}") from error
+
+    async def keep(self, tree: str, name: str) -> None:
+        """See `Snapshots.keep`. It is the ref `refs/keep/<name>`, odd characters as `%XX`."""
+        git = await self.ready()
+        await git.run("cat-file", "-e", f"{check_id(tree)}^{{tree}}", good=(0,))
+        await asyncio.to_thread(_put, self._ref(name), f"{tree}\n".encode())
+
+    async def drop(self, name: str) -> None:
+        """See `Snapshots.drop`."""
+        await self.ready()
+        with suppress(FileNotFoundError):
+            self._ref(name).unlink()
+
+    def skipped(self, tree: str) -> set[str]:
+        """Give the paths, as the system has them, that `note_skipped` was told for `tree`."""
+        try:
+            data = (Path(self.directory) / "skipped" / check_id(tree)).read_bytes()
+        except FileNotFoundError:
+            return set()
+        return set(os.fsdecode(data).split("\0"))
+
+    def note_skipped(self, tree: str, paths: Iterable[str]) -> None:
+        """
+        Remember that files at `paths` were there, or may have been, when `tree` was taken.
+
+        Going back to `tree` then does not take their absence from it for a removal.
+        """
+        known = self.skipped(tree)
+        if not known.issuperset(paths):
+            path = Path(self.directory) / "skipped" / tree
+            _put(path, os.fsencode("\0".join(sorted(known.union(paths)))))
+
+    def _ref(self, name: str) -> Path:
+        quoted = _NO_REF.sub(lambda found: "".join(f"%{b:02X}" for b in found[0].encode()), name)
+        if not 0 < len(quoted) <= _MAX_NAME_CHARS:
+            raise InvalidValue(f"{shown(name)!r} cannot name a snapshot.", hint="shorten it")
+        return Path(self.directory) / "refs/keep" / quoted
+
+
+PUT = ("--add", "--replace", "-z", "--index-info")
+
+
+def row(path: str, state: State | None) -> bytes:
+    """Make one row for `git update-index --index-info`; None takes the path out."""
+    mode, name = state or (0, NOTHING)
+    return b"%o %b 0\t%b\0" % (mode, name.encode(), os.fsencode(path))
+
+
+async def write_tree(git: ShadowProgram, prefix: str = "") -> str:
+    """Make the index a tree, or what is below `prefix` in it, and give its id."""
+    below = (f"--prefix={prefix}",) if prefix else ()
+    return (await git.run("write-tree", *below)).decode().strip()
+
+
+def check_id(tree: str) -> str:
+    """
+    Give back the id of a tree.
+
+    Raises:
+        InvalidValue: it cannot be one.
+    """
+    if not _ID.fullmatch(tree):
+        raise InvalidValue(
+            f"{shown(tree)!r} is no id of a snapshot.", hint="use the `id` that taking one gave"
+        )
+    return tree
+
+
+def _change(facts: bytes, name: bytes) -> Change:
+    modes, path = facts.decode().lstrip(":").split(), os.fsdecode(name)
+    try:
+        check_path(path)
+    except InvalidValue as error:
+        raise SnapshotLost(f"The tree was not made by a snapshot: {error.message}") from error
+    return Change(path, _state(path, modes[0], modes[2]), _state(path, modes[1], modes[3]))
+
+
+def _state(path: str, mode: str, name: str) -> State | None:
+    number = int(mode, 8)
+    if number and number not in MODES:
+        raise SnapshotLost(
+            f"The tree was not made by a snapshot: {shown(path)} has the mode {mode}."
+        )
+    return State(number, name) if number else None
+
+
+def _size(line: str) -> int:
+    _, kind, *rest = line.split(" ")
+    if kind != "blob":
+        raise SnapshotLost(f"The snapshot is not there as a whole: {line}.")
+    return int(rest[0])
+
+
+def _pack_of(blobs: Mapping[str, bytes]) -> bytes:
+    """Make a pack; see gitformat-pack(5)."""
+    pieces = [b"PACK" + struct.pack(">II", 2, len(blobs))]
+    for data in blobs.values():
+        first, rest = _BLOB << 4 | len(data) & 0x0F, len(data) >> 4
+        head = bytearray()
+        while rest:
+            head.append(first | 0x80)
+            first, rest = rest & 0x7F, rest >> 7
+        head.append(first)
+        pieces += (bytes(head), zlib.compress(data, _COMPRESSION))
+    pack = b"".join(pieces)
+    return pack + hashlib.sha1(pack, usedforsecurity=False).digest()
+
+
+def _put(path: Path, data: bytes) -> None:
+    """Put a file there at once; who reads it meanwhile gets the old one or the new one."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    own = path.with_name(f".{secrets.token_hex(8)}")
+    own.write_bytes(data)
+    own.chmod(0o600)
+    own.replace(path)
