@@ -50,7 +50,7 @@ from a3s_code.testing.script import Script
 from a3s_code.testing.server import ScriptedServer
 from a3s_code.testing.turn import says
 
-WORKERS = 3 * (os.cpu_count() or 1)
+WORKERS = 2 * (os.cpu_count() or 1)
 """Lives at the same time; most of a life is waiting for processes to end."""
 MAX_KILLS = 20
 """Of one life at random moments; then it may come to its end."""

@@ -17,6 +17,7 @@ import importlib
 import importlib.util
 import inspect
 import os
+import pkgutil
 import signal
 import sys
 import time
@@ -37,6 +38,7 @@ from a3s_code.testing.crash_store import CrashingStore, CrashTally, told
 LEFT_S = 5.0
 """How long what a killed process left running may take to end."""
 _LOOK_S = 0.002
+_PARTS = ("api", "capabilities", "config", "harness", "llm", "persistence", "workspace")
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -80,11 +82,13 @@ def main() -> None:
 
 
 def _warm_up() -> None:
-    """Import what each fork would import, before there are any; none of it starts a thread."""
-    for name in ("engine", "assembly", "session", "stream"):
-        importlib.import_module(f"a3s_code.api.{name}")
-    for name in ("sqlite3", "concurrent.futures.thread", "a3s_code.api.models"):
-        importlib.import_module(name)
+    """Import what the forks would import one by one; none of it starts a thread."""
+    for part in _PARTS:
+        package = importlib.import_module(f"a3s_code.{part}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            with suppress(ImportError):  # of a package that is optional
+                importlib.import_module(module.name)
+    importlib.import_module("sqlite3")
 
 
 # In the fork
