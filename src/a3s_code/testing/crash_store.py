@@ -126,8 +126,13 @@ def told(path: Path) -> Iterator[Told]:
 
 
 def digest_of(record: Record) -> str:
-    """Give the SHA-256 of a record, whatever form a store keeps it in."""
-    return hashlib.sha256(canonical(record)).hexdigest()
+    """
+    Give the SHA-256 of a record, whatever form a store keeps it in.
+
+    Objects that have no form in JSON count as their text, as stores keep them.
+    """
+    plain = msgspec.to_builtins(record, str_keys=True, enc_hook=str)
+    return hashlib.sha256(canonical(plain)).hexdigest()
 
 
 class CrashingStore:
