@@ -5,13 +5,17 @@ BIN = $(VENV)/bin
 VERSION := $(shell "$(PYTHON)" -c 'import platform; print(platform.python_version())')
 READY = $(VENV)/.ready-$(VERSION)
 
-.PHONY: demo test check sync clean
+.PHONY: demo test crash check sync clean
 
 demo: $(READY)
 	$(BIN)/a3s-code demo $(ARGS)
 
 test: $(READY)
 	$(BIN)/python tools/run_tests.py $(ARGS)
+
+# A kill at every point, a thousand at random, damage to every byte: takes minutes.
+crash: $(READY)
+	A3S_CRASH=all $(BIN)/python tools/run_tests.py -s tests/crash $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff format --check .

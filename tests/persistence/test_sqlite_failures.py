@@ -173,6 +173,12 @@ async def test_a_log_whose_end_was_cut_off_is_noticed(tmp_path: Path) -> None:
     assert "Record 7 of session 'my-session'" in message
 
 
+async def test_an_entry_that_denies_its_records_is_noticed(tmp_path: Path) -> None:
+    """One flipped bit makes the length of a log negative."""
+    message = await damaged(tmp_path, "UPDATE sessions SET next = -next")
+    assert "'my-session' has records" in message
+
+
 async def test_a_changed_blob_is_not_given_out(tmp_path: Path) -> None:
     store, data = FileSessionStore(tmp_path), b"content"
     sha256 = hashlib.sha256(data).hexdigest()

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,45 @@ def test_a_program_that_the_writer_started_does_not_keep_its_locks(path: Path) -
         assert two.take(SessionId(str(1)), 1, "me")
         program.kill()
     two.close()
+
+
+@pytest.mark.parametrize("let_go", ["drop", "close"])
+def test_what_was_let_go_of_is_free_also_while_a_fork_has_the_file_open(
+    let_go: str, path: Path
+) -> None:
+    """As every program has it for a moment while it is being started."""
+    one, two = WriterLocks(path), WriterLocks(path)
+    assert one.take(SessionId("1"), 1, "me")
+    fork = _forked(signal.pause)
+    if let_go == "drop":
+        one.drop(SessionId("1"), "me")
+    else:
+        one.close()
+    is_free = two.take(SessionId("1"), 1, "me")
+    os.kill(fork, signal.SIGKILL)
+    os.waitpid(fork, 0)
+
+    assert is_free
+    two.close()
+
+
+def test_a_fork_that_closes_its_side_takes_nothing_from_its_parent(path: Path) -> None:
+    one, two = WriterLocks(path), WriterLocks(path)
+    assert one.take(SessionId("1"), 1, "me")
+    os.waitpid(_forked(one.close), 0)
+
+    assert not two.take(SessionId("1"), 1, "me")
+    one.close()
+
+
+def _forked(act: Callable[[], object]) -> int:
+    child = os.fork()
+    if child:
+        return child
+    try:
+        act()
+    finally:
+        os._exit(0)
 
 
 def test_the_file_is_for_its_owner_alone_and_never_a_link(path: Path, tmp_path: Path) -> None:

@@ -324,10 +324,23 @@ def _not_found(connection: Connection, session: SessionId) -> StoreError:
         "SELECT 1 FROM sessions NOT INDEXED WHERE id = ? AND next > 0", (session,)
     ).fetchone()
     if there is None:
-        return SessionNotFound(f"There is no session {session!r}.")
+        return _without_records(connection, session)
     return StoreError(
         f"The index of the store does not know session {session!r}, which it holds.",
         hint="restore the store from a copy, or run REINDEX on it",
+    )
+
+
+def _without_records(connection: Connection, session: SessionId) -> StoreError:
+    """A row that says so is believed only if it is so."""
+    found = connection.execute(
+        "SELECT 1 FROM sessions JOIN records ON session = number WHERE id = ? LIMIT 1", (session,)
+    ).fetchone()
+    if found is None:
+        return SessionNotFound(f"There is no session {session!r}.")
+    return StoreError(
+        f"Session {session!r} has records, and its entry in the store says that it has none.",
+        hint="restore the store from a copy",
     )
 
 

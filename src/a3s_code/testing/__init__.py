@@ -11,10 +11,15 @@ checks of what a port promises.
 
 `Scripted` plays the same turns without a socket, as the option `llm_client`.
 `STORE_CHECKS` are what every session store promises; `store_conformance` shows their use.
+`CrashRig` kills an agent's process wherever that can matter; `crash` shows its use.
 """
 
 from __future__ import annotations
 
+from a3s_code.testing.crash import CrashRig
+from a3s_code.testing.crash_report import CrashLife, CrashReport
+from a3s_code.testing.crash_stage import CrashStage
+from a3s_code.testing.crash_store import CrashingStore, CrashTally
 from a3s_code.testing.script import Asked, Pattern, Playback, Rule, Script, When, on
 from a3s_code.testing.scripted import Scripted
 from a3s_code.testing.server import Request, ScriptedServer
@@ -38,6 +43,12 @@ __all__ = [
     "STORE_CHECKS",
     "Asked",
     "Call",
+    "CrashLife",
+    "CrashReport",
+    "CrashRig",
+    "CrashStage",
+    "CrashTally",
+    "CrashingStore",
     "Fault",
     "Pattern",
     "Playback",

@@ -1,4 +1,4 @@
-"""What is left of a store after kills, cut files, flipped bits and failing disks."""
+"""What is left of a store after kills, a cut WAL, a damaged id and failing disks."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import pytest
 from a3s_code.errors import SessionNotFound, StoreError
 from a3s_code.kernel.records import Record
 from a3s_code.persistence.sqlite import FileSessionStore
-from persistence.crash_writer import BARRIER_EVERY, SESSION, record
+from crash.crash_writer import BARRIER_EVERY, SESSION, record
+from crash.sizes import KILLS
 
 WRITER = Path(__file__).with_name("crash_writer.py")
-KILLS = 40
 COMMITS = 20
 
 
@@ -27,7 +27,7 @@ def writer(*args: object) -> list[str]:
 
 
 def run(*command: str) -> str:
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=120)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=600)
     return done.stdout
 
 
@@ -69,26 +69,10 @@ async def test_nothing_that_was_acknowledged_is_lost_to_a_kill(mode: str, tmp_pa
     output = run(*writer(mode, tmp_path / "s", KILLS, 7))
     found = await stored(tmp_path / "s")
 
+    print(f"{KILLS} kills: {acknowledged(output)} acknowledged, {len(found)} found")  # noqa: T201
     assert acknowledged(output) >= KILLS * BARRIER_EVERY
     assert len(found) >= acknowledged(output)
     assert is_a_prefix(found)
-
-
-async def test_a_cut_wal_opens_with_a_prefix(tmp_path: Path) -> None:
-    wal = the_wal_of_a_killed_writer(tmp_path / "s")
-    lengths: list[int] = []
-    for number, cut in enumerate(range(0, len(wal), max(1, len(wal) // 150) | 1)):
-        copy = tmp_path / f"copy-{number}"
-        shutil.copytree(tmp_path / "s", copy)
-        (copy / "sessions.db-wal").write_bytes(wal[:cut])
-        found = await stored(copy)
-        assert is_a_prefix(found)
-        lengths.append(len(found))
-        shutil.rmtree(copy)
-
-    assert lengths == sorted(lengths)
-    assert lengths[0] == 0
-    assert COMMITS * BARRIER_EVERY * 0.9 < lengths[-1] <= COMMITS * BARRIER_EVERY
 
 
 async def test_a_log_goes_on_after_a_cut_wal(tmp_path: Path) -> None:
@@ -102,29 +86,6 @@ async def test_a_log_goes_on_after_a_cut_wal(tmp_path: Path) -> None:
     assert 0 < length < COMMITS * BARRIER_EVERY
     assert is_a_prefix(await store.load(SESSION))
     await store.close()
-
-
-async def test_a_flipped_bit_is_reported_or_changes_nothing(tmp_path: Path) -> None:
-    store = FileSessionStore(tmp_path)
-    for sequence in range(40):
-        store.append(SESSION, record(sequence))
-    await store.close()
-    whole = (tmp_path / "sessions.db").read_bytes()
-    reported: list[StoreError] = []
-    for at in range(0, len(whole), len(whole) // 300):
-        damaged = bytearray(whole)
-        damaged[at] ^= 1 << at % 8
-        (tmp_path / "sessions.db").write_bytes(damaged)
-        try:
-            found = await stored(tmp_path)
-        except StoreError as error:
-            reported.append(error)
-        else:
-            assert is_a_prefix(found)
-            assert len(found) in {0, 40}
-
-    assert len(reported) > 50
-    assert all("sessions.db" in str(error) or SESSION in str(error) for error in reported)
 
 
 async def test_an_id_that_was_damaged_does_not_make_a_session_look_absent(tmp_path: Path) -> None:

@@ -1,0 +1,188 @@
+"""
+The crash kit: kill an agent's process wherever that can matter, and look at what is left.
+
+    # test_my_agent.py
+    from a3s_code import AsyncAgent
+    from a3s_code.testing import CrashRig, CrashStage, Script, When, calls, on, says
+
+    async def take_a_note(stage: CrashStage) -> None:
+        async with AsyncAgent(stage.config) as agent:
+            session = await stage.session(agent)
+            if stage.run_of(session, "Take a note.") is None:
+                await session.send("Take a note.")
+
+    NOTE = calls("write", file_path="note.txt", content="buy milk")
+    SCRIPT = Script(rules=(on(When(last="Take a note."), NOTE),), default=says("Noted."))
+
+    def test_my_agent_survives_a_kill_anywhere():
+        report = CrashRig(take_a_note, SCRIPT).kill_everywhere()
+        assert not report.faults, report
+        assert report.kills > 10
+
+A scenario is a function of a module, async or not. It is run in a process of its own with an
+empty workspace, killed at point 1 of its store, and run again to its end; then with another
+workspace the same at point 2, and so on, until it ends before it is killed. So it must go on
+where its record says that it stopped. The scripted model answers all of these processes;
+let it answer by what it is sent (rules), never by the number of the request.
+
+The module is imported in a process that forks; it must start no thread while it is imported.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeAlias
+
+from a3s_code.testing.crash_life import Kill, Life, Terms
+from a3s_code.testing.crash_orders import MakeStore, Scenario
+from a3s_code.testing.crash_report import CrashLife, CrashReport
+from a3s_code.testing.crash_runner import CrashRunner, name_of
+from a3s_code.testing.crash_workspace import Files
+from a3s_code.testing.script import Script
+from a3s_code.testing.server import ScriptedServer
+from a3s_code.testing.turn import says
+
+WORKERS = 2 * (os.cpu_count() or 1)
+"""Lives at the same time; most of a life is waiting for processes to end."""
+MAX_KILLS = 20
+"""Of one life at random moments; then it may come to its end."""
+
+
+class CrashRig:
+    """
+    Kills a scenario, again and again.
+
+    Args:
+        scenario: A function of a module that takes a `CrashStage`, or its name as
+            `module:function`.
+        script: What the model answers. Without one, every request is answered `Done.`
+        store: A function of a module that opens the store in a directory, or its name; a
+            `FileSessionStore` without one.
+        counters: Files of the workspace to which each effect adds one line that no other
+            adds. A line that is there twice is a fault; so is one that is missing, unless
+            a kill left an effect open.
+        differs: Patterns, as of `fnmatch`, of files of the workspace that may differ from
+            those of a life that was not killed.
+        deadline_s: For each process; one that needs longer counts as hung.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario | str,
+        script: Script | None = None,
+        *,
+        store: MakeStore | str | None = None,
+        counters: tuple[str, ...] = (),
+        differs: tuple[str, ...] = (),
+        deadline_s: float = 60.0,
+    ) -> None:
+        self._scenario = name_of(scenario)
+        self._store = None if store is None else name_of(store)
+        self._script = Script(default=says("Done.")) if script is None else script
+        self._counters, self._differs, self._deadline_s = counters, differs, deadline_s
+
+    def kill_everywhere(self) -> CrashReport:
+        """
+        Kill one life at each numbered point, until a life ends before it is killed.
+
+        Raises:
+            UsageError: the scenario cannot be imported.
+        """
+        numbers, ended = itertools.count(1), threading.Event()
+
+        def live(lives: _Lives, runner: CrashRunner) -> Iterator[CrashLife]:
+            while not ended.is_set():
+                life = lives.live(runner, [Kill(at=next(numbers))])
+                if not life.kills:  # it came to its end before the point
+                    ended.set()
+                if life.kills or life.faults:
+                    yield life
+
+        return self._report(live)
+
+    def kill_at_random(self, kills: int, seed: int = 0) -> CrashReport:
+        """
+        Kill at random moments, also of going on, until there were `kills` kills or more.
+
+        Raises:
+            UsageError: the scenario cannot be imported.
+        """
+        counted, seeds = _Counter(kills), itertools.count()
+
+        def moments(longest_s: float) -> Iterator[Kill]:
+            rng = random.Random(f"{seed} {next(seeds)}")  # noqa: S311 - for moments
+            for _ in range(MAX_KILLS):
+                yield Kill(after_s=rng.uniform(0, longest_s))
+
+        def live(lives: _Lives, runner: CrashRunner) -> Iterator[CrashLife]:
+            while counted.left > 0:
+                life = lives.live(runner, moments(lives.reference.seconds))
+                counted.take(len(life.kills))
+                yield life
+
+        return self._report(live)
+
+    def _report(self, live: _Live) -> CrashReport:
+        base = tempfile.TemporaryDirectory(prefix="a3s-crash-")
+        with base, ScriptedServer(self._script) as server:
+            config, counters, differs = server.acl(), self._counters, self._differs
+            terms = Terms(config, server.base_url, counters, differs, self._deadline_s)
+            lives = _Lives(Path(base.name), terms, self._runner)
+            with ThreadPoolExecutor(WORKERS) as threads:
+                working = [threads.submit(lives.work, live) for _ in range(WORKERS)]
+            found = [work.result() for work in working]
+        return CrashReport(lives.reference, tuple(itertools.chain.from_iterable(found)))
+
+    def _runner(self) -> CrashRunner:
+        return CrashRunner(self._scenario, self._store)
+
+
+class _Counter:
+    """Counts down, from several threads."""
+
+    def __init__(self, left: int) -> None:
+        self.left, self._lock = left, threading.Lock()
+
+    def take(self, number: int) -> None:
+        with self._lock:
+            self.left -= number
+
+
+class _Lives:
+    """
+    Makes the lives of one report, each in a directory of its own.
+
+    Attributes:
+        reference: The life that was not killed.
+    """
+
+    def __init__(self, base: Path, terms: Terms, runner: Callable[[], CrashRunner]) -> None:
+        self._base, self._terms, self._runner = base, terms, runner
+        self._numbers = itertools.count()
+        self._files: Files | None = None
+        with runner() as first:
+            self.reference = self.live(first, [])
+
+    def work(self, live: _Live) -> list[CrashLife]:
+        with self._runner() as runner:
+            return list(live(self, runner))
+
+    def live(self, runner: CrashRunner, kills: Iterable[Kill]) -> CrashLife:
+        directory = self._base / str(next(self._numbers))
+        life = Life(runner, directory, self._terms)
+        lived = life.live(kills, self._files)
+        if self._files is None:
+            self._files = life.files
+        shutil.rmtree(directory)
+        return lived
+
+
+_Live: TypeAlias = Callable[[_Lives, CrashRunner], Iterator[CrashLife]]
