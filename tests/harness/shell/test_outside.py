@@ -70,6 +70,7 @@ def test_a_place_outside_is_seen_however_it_is_attached(command: str) -> None:
     [
         "grep -n /etc/ f",
         "grep -- -x f",
+        "grep -- /etc/ f",
         "cat a/../b",
         "ls ./*",
         "git log main..dev",
