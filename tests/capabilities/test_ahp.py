@@ -107,6 +107,11 @@ def test_facts_and_figures_hold_their_arguments() -> None:
     assert IntentDetectionEvent("s", "p", "w").language_hint is None
 
 
+@pytest.mark.parametrize("confidence", [0, 1])
+def test_no_confidence_and_full_confidence_are_shares(confidence: float) -> None:
+    assert Fact("c", "s", confidence).confidence == confidence
+
+
 @pytest.mark.parametrize("confidence", [-0.1, 1.1, 2.0, float("nan")])
 def test_confidence_is_a_share_of_one(confidence: float) -> None:
     with pytest.raises(InvalidValue):

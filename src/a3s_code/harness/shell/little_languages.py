@@ -89,12 +89,17 @@ _tar_options = by_options(
     shorts="IF",
     unknown="which program tar starts",
 )
+_tar_places = by_options(
+    "--absolute-names", shorts="P", beyond="tar may write outside the workspace"
+)
 
 
 def _tar(args: Words) -> Hazard:
     """Judge the first word as options too, which tar takes without a dash."""
     old_style = args[:1] and not args[0].startswith("-")
-    return _tar_options((f"-{args[0]}", *args[1:]) if old_style else args)
+    args = (f"-{args[0]}", *args[1:]) if old_style else args
+    started, places = _tar_options(args), _tar_places(args)
+    return Hazard(started.unknown, started.beyond or places.beyond)
 
 
 _sort_program = by_options("--compress-program", unknown="which program sort starts")

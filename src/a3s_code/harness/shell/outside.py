@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from a3s_code.harness.shell.words import GLOB, UNKNOWN, VALUE, Words
 
-_HARMLESS_DEVICES = ("/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/fd/")
+_HARMLESS_DEVICE = re.compile(rf"/dev/(?:null|stdin|stdout|stderr|fd/(?:[0-9]+|{GLOB}))")
 _SEPARATOR = re.compile(r"[=:,@)]")
 SHORT_OPTION = re.compile(r"[-+]{1,2}[A-Za-z0-9#]+(?=[./~])")
 """What a place may be attached to."""
@@ -49,14 +49,14 @@ def inside(path: str, root: str) -> bool:
 def leaves(word: str, root: str) -> bool:
     """Whether a place that a word names may lie outside the workspace `root`."""
     if UNKNOWN in word or VALUE in word:
-        return not word.startswith(_HARMLESS_DEVICES)
+        return True
     if len(_SEPARATOR.findall(word)) > MAX_PLACES:
         return True
     return any(_leads_out(place, root) for place in _places(word))
 
 
 def _leads_out(path: str, root: str) -> bool:
-    if path.startswith(_HARMLESS_DEVICES):
+    if _HARMLESS_DEVICE.fullmatch(path):
         return False
     if path.startswith("/"):
         return not inside(path, root)

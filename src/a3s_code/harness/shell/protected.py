@@ -17,7 +17,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from a3s_code.harness.shell import git
-from a3s_code.harness.shell.outside import MOVES, SHORT_OPTION
+from a3s_code.harness.shell.outside import SHORT_OPTION
 from a3s_code.harness.shell.words import ANY_HOLE, Words, listed
 
 _NAMES = re.compile(r"[/\\=:,@)]")
@@ -128,7 +128,5 @@ def _names_protected(word: str) -> bool:
 
 
 def entered(words: Words) -> str:
-    """Give the protected place that a change of directory goes to; empty when none."""
-    if words[0] not in MOVES:
-        return ""
+    """Give the protected place that a change of directory goes to, one of `outside.MOVES`."""
     return next((word for word in words[1:] if protected(word)), "")

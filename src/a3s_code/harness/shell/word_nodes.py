@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from a3s_code.harness.shell.source import Source
 from a3s_code.harness.shell.words import (
+    GLOB,
     UNKNOWN,
     VALUE,
     Unreadable,
@@ -126,7 +127,8 @@ class WordNodes:
         kind, text = node.type, self._source.text(node)
         if kind in ("command_substitution", "process_substitution"):
             self.nested.append(node)
-            return UNKNOWN if kind == "command_substitution" else f"/dev/fd/{UNKNOWN}"
+            # What bash puts for a process substitution is one number, never a path.
+            return UNKNOWN if kind == "command_substitution" else f"/dev/fd/{GLOB}"
         if kind in ("simple_expansion", "expansion"):
             if not _PLAIN_EXPANSION.fullmatch(text):
                 raise Unreadable("an expansion that may run or evaluate something")
