@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from a3s_code.kernel.ports import Reply as Reply
     from a3s_code.kernel.ports import ReplyListener as ReplyListener
     from a3s_code.kernel.ports import Store as Store
+    from a3s_code.kernel.records import Ranges as Ranges
     from a3s_code.kernel.records import Record as Record
     from a3s_code.kernel.tool import Effect as Effect
     from a3s_code.kernel.tool import Observation as Observation
@@ -189,7 +190,7 @@ _HOMES = {
         "ReplyListener",
         "Store",
     ),
-    "kernel.records": ("Record",),
+    "kernel.records": ("Ranges", "Record"),
     "kernel.tool": ("Effect", "Observation", "Tool", "ToolContext", "tool"),
     "lanes.queue": ("SessionQueueConfig",),
     "persistence.memory": ("MemorySessionStore",),

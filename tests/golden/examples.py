@@ -70,14 +70,20 @@ def _value(kind: inspect.Type, name: str) -> Any:
         case inspect.StructType(cls=cls):
             tag = cls.__struct_config__.tag
             return {**_object(cls, said=True), **({"type": tag} if tag else {})}
-        case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
-            return [_value(item, name)]
+        case inspect.VarTupleType() | inspect.ListType() | inspect.TupleType():
+            return [_value(item, name) for item in _items(kind)]
         case inspect.UnionType(types=types):
             return _value(next(t for t in types if not isinstance(t, inspect.NoneType)), name)
         case _ if type(kind) in _PLAIN:
             return _PLAIN[type(kind)]
         case _:
             raise TypeError(f"golden/examples.py has no example of {kind} for {name}")
+
+
+def _items(
+    kind: inspect.VarTupleType | inspect.ListType | inspect.TupleType,
+) -> tuple[inspect.Type, ...]:
+    return kind.item_types if isinstance(kind, inspect.TupleType) else (kind.item_type,)
 
 
 def _batches() -> Iterator[DeltaBatch]:

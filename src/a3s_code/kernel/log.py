@@ -8,7 +8,7 @@ made; only `barrier` waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TypeAlias, cast
 
@@ -29,11 +29,16 @@ from a3s_code.kernel.ports import Store
 from a3s_code.kernel.records import (
     ArtifactStored,
     DeltaBatch,
+    Dropped,
     Event,
     LogOnly,
+    Ranges,
     Record,
+    RecordsPruned,
     StoreAttached,
+    emptied,
 )
+from a3s_code.kernel.run_events import RunEventRecord, RunEvents, numbered, shown_events
 from a3s_code.kernel.state import Approval, OpenEffect, SessionState, apply, fold
 
 BATCH_CHARS = 64 * 1024
@@ -98,6 +103,7 @@ class Log:
         "_batch",
         "_blobs",
         "_clock",
+        "_left_over",
         "_lost",
         "_owner",
         "_records",
@@ -121,7 +127,7 @@ class Log:
         self._lost: StoreError | None = None
         self._blobs: dict[str, bytes] = {}
         self.state: SessionState = fold(self._records)
-        self.state.released.clear()
+        self._left_over = self._pruned_before()
 
     @property
     def records(self) -> tuple[Record, ...]:
@@ -134,8 +140,10 @@ class Log:
         written = tuple(self._records)
         if batch is None or batch.sequence < len(written):
             return written
-        unwritten = Record(batch.sequence, self._clock.now_ms(), batch.run, batch.event())
-        return (*written, unwritten)
+        return (*written, self._as_record(batch))
+
+    def _as_record(self, batch: _Batch) -> Record:
+        return Record(batch.sequence, self._clock.now_ms(), batch.run, batch.event())
 
     @property
     def is_stored(self) -> bool:
@@ -151,6 +159,32 @@ class Log:
         except Exception:  # noqa: BLE001 - a store is foreign code, and this is no promise of it
             said = ""
         return said if isinstance(said, str) and said else "unknown"
+
+    def at(self, sequence: int) -> Record:
+        """Give one record that is written."""
+        return self._records[sequence]
+
+    def run_events(self, run: RunId, start: int = 0) -> Iterator[RunEventRecord]:
+        """Give the stream events of a run from sequence `start` on, also unwritten deltas."""
+        events = self.state.events.get(run, RunEvents())
+        late, first = self._not_taken_in(run, events), events.count
+        yield from events.rows(self._records, start)
+        for record in late:
+            yield from numbered(record, first, start)
+            first += shown_events(record.event)
+
+    def event_count(self, run: RunId) -> int:
+        """Count the stream events of a run so far, also unwritten and dropped ones."""
+        events = self.state.events.get(run, RunEvents())
+        late = self._not_taken_in(run, events)
+        return events.count + sum(shown_events(record.event) for record in late)
+
+    def _not_taken_in(self, run: RunId, events: RunEvents) -> list[Record]:
+        """Give what the state does not know yet: deltas that wait, and what is just written."""
+        batch, latest = self._batch, self._records[-1:]
+        if batch is not None and not (latest and latest[0].sequence >= batch.sequence):
+            latest.append(self._as_record(batch))
+        return [each for each in latest if each.run == run and events.is_behind(each.sequence)]
 
     def append(self, event: Event, run: RunId = SESSION) -> None:
         if type(event) in _DELTAS:
@@ -171,6 +205,36 @@ class Log:
             for record in self._records:
                 self._hand_over(record)
             self._write(StoreAttached(durability=self.durability), SESSION)
+
+    def prune(self, pruned: RecordsPruned) -> None:
+        """Give up the bodies of older records, here and in the store; the numbers stay."""
+        self.append(pruned)
+        self._empty(pruned.ranges)
+        self._allow("prune", pruned.ranges)
+
+    def prune_again(self) -> None:
+        """Have the store drop what was given up before this log was loaded, and is still there."""
+        ranges, self._left_over = self._left_over, ()
+        if ranges:
+            self._allow("prune", ranges)
+
+    def _pruned_before(self) -> Ranges:
+        """Empty what the log says is given up; say what the store had not dropped yet."""
+        found: list[tuple[int, int]] = []
+        for record in self._records:
+            if isinstance(record.event, RecordsPruned):
+                found += self._empty(record.event.ranges)
+        return tuple(found)
+
+    def _empty(self, ranges: Ranges) -> Ranges:
+        """Drop bodies; say which ranges had any."""
+        had: list[tuple[int, int]] = []
+        for first, last in ranges:
+            whole = self._records[first : last + 1]
+            if any(type(record.event) is not Dropped for record in whole):
+                had.append((first, last))
+            self._records[first : last + 1] = [emptied(record.sequence) for record in whole]
+        return tuple(had)
 
     def put_blob(self, sha256: str, data: bytes) -> None:
         """Keep `data` beside the log; durable at the next barrier, where there is a store."""

@@ -17,7 +17,7 @@ import msgspec
 
 from a3s_code.kernel.events import ReasoningDelta, SessionId, TextDelta, ToolInputDelta
 from a3s_code.kernel.messages import Conversation, Message, ToolCall, Usage
-from a3s_code.kernel.records import ArtifactStored, Event, Record
+from a3s_code.kernel.records import ArtifactStored, Event, Ranges, Record
 from a3s_code.kernel.state import Approval, OpenEffect
 from a3s_code.kernel.tool import Effect, Observation, Resolved, Tool, ToolSet
 
@@ -218,8 +218,8 @@ class Store(Protocol):
     Where sessions are kept. Users may bring their own; `a3s_code.testing.STORE_CHECKS` are
     the promises below as checks that can be run on any store.
 
-    `append`, `put_blob` and `drop_blob` hand over in order and never wait; `barrier` waits
-    until all that was handed over is durable. Refused at the barrier are a record whose
+    `append`, `prune`, `put_blob` and `drop_blob` hand over in order and never wait; `barrier`
+    waits until all that was handed over is durable. Refused at the barrier are a record whose
     sequence is not the next one of its session, and a blob that does not have the digest it
     was put under; from then on nothing more of that session is taken until it is loaded or
     deleted. A store whose medium failed stays failed: it never acknowledges later records.
@@ -229,11 +229,11 @@ class Store(Protocol):
     (SessionTakenOver). From its first record to `release` an owner is at work; meanwhile
     nobody else can load the session to write, or write it (SessionInUse).
 
-    After `close`, which may be called twice, `append`, `put_blob`, `drop_blob`, `barrier`
-    and `delete` raise StoreError.
+    After `close`, which may be called twice, `append`, `prune`, `put_blob`, `drop_blob`,
+    `barrier` and `delete` raise StoreError.
 
-    A store of before `head`, `drop_blob` and `durability` were here is still taken: then there
-    is no anchor, and blobs stay as long as their session.
+    A store without `durability`, `prune`, `drop_blob` or `head` is taken as well: then bodies
+    and blobs stay as long as their session, and there is no anchor.
     """
 
     @property
@@ -246,6 +246,18 @@ class Store(Protocol):
         ...
 
     def append(self, session: SessionId, record: Record, owner: str = "") -> None: ...
+
+    def prune(self, session: SessionId, ranges: Ranges, owner: str = "") -> None:
+        """
+        Drop what records hold; they are of the fold's past, and a `RecordsPruned` that names
+        them was appended before this. `load` then gives `Dropped` in their place, with their
+        sequence, and the head stays what it was. Fenced as records are.
+
+        Args:
+            ranges: First and last sequence of each row of neighbours; what is not there, or
+                was dropped already, is passed over.
+        """
+        ...
 
     async def barrier(self, session: SessionId, owner: str = "") -> None:
         """

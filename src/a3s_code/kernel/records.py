@@ -14,6 +14,9 @@ import msgspec
 from a3s_code.kernel.events import RunEvent, RunId, Tagged
 from a3s_code.kernel.messages import JsonObject, Message, Usage
 
+Ranges: TypeAlias = tuple[tuple[int, int], ...]
+"""First and last of each row of neighbours, ascending."""
+
 
 class LogOnly(Tagged, frozen=True):
     """What the fold needs and no stream shows."""
@@ -214,6 +217,51 @@ class TraceRecorded(LogOnly, tag="trace_recorded", frozen=True):
     artifact_uris: tuple[str, ...] = ()
 
 
+class Dropped(LogOnly, tag="dropped", frozen=True):
+    """
+    Stands where a record was whose body is gone; a `RecordsPruned` behind it says so.
+
+    It is written only when a log that was pruned in memory is given a store later.
+    """
+
+
+class ShortenedRun(msgspec.Struct, frozen=True):
+    """
+    What a run is after its oldest events were dropped.
+
+    Attributes:
+        first_event: Sequence of the first one that is left.
+        event_count: Of all its events, dropped ones included.
+        updated_at_ms: As the run says it, whichever records are left.
+    """
+
+    id: RunId
+    first_event: int
+    event_count: int
+    updated_at_ms: int
+
+
+class RecordsPruned(LogOnly, tag="records_pruned", frozen=True):
+    """
+    Bodies of records before this one are given up, as the limits of the session say.
+
+    Their sequences and hashes stay, so the chain can still be checked. A body that is still
+    there, because the process ended first, counts as dropped.
+
+    Attributes:
+        count: Records whose bodies go.
+        ranges: Which ones: first and last sequence of each row of neighbours, ascending.
+        evicted: Runs that are forgotten.
+        first_trace: Sequence before which no trace is left.
+    """
+
+    count: int
+    ranges: Ranges = ()
+    evicted: tuple[RunId, ...] = ()
+    shortened: tuple[ShortenedRun, ...] = ()
+    first_trace: int = 0
+
+
 class DeltaBatch(LogOnly, tag="delta_batch", frozen=True):
     """
     Consecutive deltas of one block as one record.
@@ -249,6 +297,8 @@ SessionEvent: TypeAlias = (
     | ArtifactStored
     | ArtifactEvicted
     | TraceRecorded
+    | Dropped
+    | RecordsPruned
     | DeltaBatch
 )
 
@@ -269,3 +319,11 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     timestamp_ms: int
     run: RunId
     event: Event
+
+
+def emptied(sequence: int) -> Record:
+    """Give what stands for a record whose body is gone."""
+    return Record(sequence, 0, RunId(""), _DROPPED)
+
+
+_DROPPED = Dropped()

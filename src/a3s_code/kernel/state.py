@@ -7,7 +7,7 @@ every later version. Nothing changes a session's state but a record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -15,21 +15,14 @@ import msgspec
 from a3s_code.kernel.events import (
     ConfirmationReceived,
     ConfirmationRequired,
-    Delta,
-    ReasoningDelta,
-    RunEvent,
     RunId,
-    TextDelta,
     ToolEnd,
-    ToolInputDelta,
-    ToolOutputDelta,
     TurnEnd,
 )
 from a3s_code.kernel.messages import Conversation, ToolResult, Usage
 from a3s_code.kernel.records import (
     ArtifactEvicted,
     ArtifactStored,
-    DeltaBatch,
     EffectInDoubt,
     EffectIntended,
     EffectSettled,
@@ -38,15 +31,17 @@ from a3s_code.kernel.records import (
     FileLeft,
     HistoryAppended,
     HistoryReplaced,
-    LogOnly,
     ModelSwitched,
     Record,
+    RecordsPruned,
     RunStarted,
     RunStatusChanged,
     SessionOpened,
     StoreAttached,
     TokensSpent,
+    TraceRecorded,
 )
+from a3s_code.kernel.run_events import RunEventRecord, RunEvents, shown_events
 
 RunStatus: TypeAlias = Literal[
     "created", "planning", "executing", "verifying", "completed", "failed", "cancelled"
@@ -130,6 +125,8 @@ class SessionState:
         durability: What the store of the session promises now; see `SessionOpened`.
         model: `provider/model` that answers now.
         runs: By id, oldest first.
+        events: Where the stream events of each run are.
+        traces: Sequences of the records of tool calls, oldest first.
         spent: Tokens of all runs by the model that answered.
         last_usage: Of the latest answer in a run.
         artifacts: What `a3s://` URIs stand for, oldest first.
@@ -146,6 +143,7 @@ class SessionState:
         "conversation",
         "durability",
         "effects",
+        "events",
         "kept",
         "last_usage",
         "model",
@@ -153,6 +151,7 @@ class SessionState:
         "released",
         "runs",
         "spent",
+        "traces",
     )
 
     def __init__(self) -> None:
@@ -161,6 +160,8 @@ class SessionState:
         self.model = ""
         self.conversation = Conversation()
         self.runs: dict[RunId, RunSnapshot] = {}
+        self.events: dict[RunId, RunEvents] = {}
+        self.traces: list[int] = []
         self.spent: dict[str, Usage] = {}
         self.last_usage = Usage()
         self.artifacts: dict[str, ArtifactStored] = {}
@@ -187,25 +188,23 @@ def fold(records: Iterable[Record]) -> SessionState:
     state = SessionState()
     for record in records:
         apply(state, record)
+    state.released.clear()
     return state
 
 
 def apply(state: SessionState, record: Record) -> None:
     """Take one more record into `state`. Terminal runs never change their status again."""
     event = record.event
+    shown = shown_events(event)
+    if shown:
+        state.events.setdefault(record.run, RunEvents()).add(record.sequence, shown)
     run = state.runs.get(record.run)
     if run is not None:
-        run.event_count += _shown_events(event)
+        run.event_count += shown
         run.updated_at_ms = record.timestamp_ms
     step = _STEPS.get(type(event))
     if step is not None:
         step(state, record, event)
-
-
-def _shown_events(event: Event) -> int:
-    if type(event) is DeltaBatch:
-        return len(event.ends)
-    return 0 if isinstance(event, LogOnly) else 1
 
 
 def _open(state: SessionState, _: Record, event: SessionOpened) -> None:
@@ -328,6 +327,24 @@ def _end_call(state: SessionState, _: Record, event: ToolEnd) -> None:
     state.approvals.pop(event.id, None)
 
 
+def _trace(state: SessionState, record: Record, _: TraceRecorded) -> None:
+    state.traces.append(record.sequence)
+
+
+def _prune(state: SessionState, _: Record, event: RecordsPruned) -> None:
+    for id_ in event.evicted:
+        state.runs.pop(id_, None)
+        state.events.pop(id_, None)
+    for short in event.shortened:
+        events = state.events.setdefault(short.id, RunEvents())
+        events.drop(short.first_event, short.event_count)
+        run = state.runs.get(short.id)
+        if run is not None:
+            run.event_count, run.updated_at_ms = short.event_count, short.updated_at_ms
+    if event.first_trace:
+        state.traces = [place for place in state.traces if place >= event.first_trace]
+
+
 _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     SessionOpened: _open,
     StoreAttached: _attach,
@@ -348,46 +365,24 @@ _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     ConfirmationRequired: _ask,
     ConfirmationReceived: _answer,
     ToolEnd: _end_call,
+    TraceRecorded: _trace,
+    RecordsPruned: _prune,
 }
 
 
-class RunEventRecord(msgspec.Struct, frozen=True):
-    """One event of a run: `sequence` from 0 without gaps, `timestamp_ms` in Unix time."""
-
-    sequence: int
-    timestamp_ms: int
-    event: RunEvent
+def is_needed(state: SessionState, event: Event) -> bool:
+    """Say that `state` could not be rebuilt without a record of this event."""
+    match event:
+        case ConfirmationRequired(tool_id=id_) | ConfirmationReceived(tool_id=id_):
+            return id_ in state.approvals
+        case ToolEnd():
+            return False
+        case _:
+            return type(event) in _STEPS
 
 
 def run_events(records: Iterable[Record], run: RunId) -> list[RunEventRecord]:
-    """List the stream events of one run in order, batches of deltas expanded."""
-    rows: list[RunEventRecord] = []
-    for record in records:
-        if record.run != run:
-            continue
-        for event in _expand(record):
-            rows.append(RunEventRecord(len(rows), record.timestamp_ms, event))
-    return rows
-
-
-def _expand(record: Record) -> Iterator[RunEvent]:
-    event = record.event
-    if isinstance(event, DeltaBatch):
-        start = 0
-        for end in event.ends:
-            yield _single(event, event.text[start:end])
-            start = end
-    elif not isinstance(event, LogOnly):
-        yield event
-
-
-def _single(batch: DeltaBatch, text: str) -> Delta:
-    match batch.kind:
-        case "text_delta":
-            return TextDelta(text=text)
-        case "reasoning_delta":
-            return ReasoningDelta(text=text)
-        case "tool_input_delta":
-            return ToolInputDelta(id=batch.id, delta=text)
-        case _:
-            return ToolOutputDelta(id=batch.id, name=batch.name, delta=text)
+    """List the stream events of one run of a whole log in order, batches of deltas expanded."""
+    log = tuple(records)
+    found = fold(log).events.get(run, RunEvents())
+    return list(found.rows(log, 0))

@@ -4,6 +4,9 @@ Records as bytes, and the chain over them.
     body = the record as JSON, fields and keys in the order they have in memory
     hash = sha256(hash of the record before + body);  32 zero bytes before the first
 
+A record that was pruned has an empty body and keeps its hash, which the next one is linked
+to. It counts only if a `records_pruned` record behind it names its sequence.
+
 The stored bytes are what is hashed, so a reader in any language can check a log without
 knowing our types. Key order is kept because models see arguments in that order again.
 Lone surrogates, NaN and infinity, which strict JSON has no form for, are written as
@@ -17,14 +20,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import get_args
 
 import msgspec
 
 from a3s_code.errors import StoreError
 from a3s_code.kernel.events import SessionId, tag_of
-from a3s_code.kernel.records import Event, Record
+from a3s_code.kernel.records import Event, Record, RecordsPruned, emptied
 
 GENESIS = bytes(32)
 """The hash before the first record."""
@@ -112,19 +115,37 @@ def read_chain(
         StoreError: a record is missing, changed or unreadable; names session and sequence.
     """
     records: list[Record] = []
+    pruned: set[int] = set()
     head = GENESIS
     for expected, (sequence, body, stored) in enumerate(rows):
         if sequence != expected:
             raise _damaged(session, expected, "is missing")
+        if not body:
+            pruned.add(sequence)
+            records.append(emptied(sequence))
+            head = stored
+            continue
         head = link(head, body)
         if head != stored:
             raise _damaged(session, sequence, "was changed after it was written")
         records.append(_decode_of(session, sequence, body))
+    if pruned:
+        _check_pruned(session, records, pruned)
     if len(records) != length:
         raise _damaged(session, min(len(records), length), f"does not fit a log of {length}")
     if head != last:
         raise _damaged(session, length - 1, "is not the one that was stored last")
     return records
+
+
+def _check_pruned(session: SessionId, records: Sequence[Record], pruned: set[int]) -> None:
+    unnamed = set(pruned)
+    for record in records:
+        if isinstance(record.event, RecordsPruned):
+            for first, last in record.event.ranges:
+                unnamed.difference_update(range(first, min(last + 1, record.sequence)))
+    if unnamed:
+        raise _damaged(session, min(unnamed), "is empty, and nothing says that it was pruned")
 
 
 def _decode_of(session: SessionId, sequence: int, body: bytes) -> Record:

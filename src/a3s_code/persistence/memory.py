@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from a3s_code.errors import SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
-from a3s_code.kernel.records import Record
+from a3s_code.kernel.records import Ranges, Record, emptied
 from a3s_code.persistence.codec import GENESIS, encode, link
 from a3s_code.persistence.refusal import in_use, not_its_digest, not_next, taken_over
 
@@ -74,6 +74,23 @@ class MemorySessionStore:
     def _refuse(self, session: SessionId, owner: str, error: StoreError) -> None:
         self._refused.setdefault(session, {})[owner] = error
         self.release(session, owner)
+
+    def prune(self, session: SessionId, ranges: Ranges, owner: str = "") -> None:
+        """
+        Drop bodies; the head stays what it was.
+
+        Raises:
+            StoreError: the store was closed.
+        """
+        log = self._open_logs().get(session, [])
+        if not self._begins_work(session, owner):
+            return
+        try:
+            self._anchor(session, log)
+        except StoreError:  # a record without JSON form; without a body it would have no hash
+            return
+        for first, last in ranges:
+            log[first : last + 1] = [emptied(each.sequence) for each in log[first : last + 1]]
 
     async def barrier(self, session: SessionId, owner: str = "") -> None:
         """
@@ -179,11 +196,14 @@ class MemorySessionStore:
             StoreError: the store was closed, or a record cannot be encoded.
         """
         log = await self.load(session, None)
+        return len(log), self._anchor(session, log).hex()
+
+    def _anchor(self, session: SessionId, log: Sequence[Record]) -> bytes:
         count, head = self._heads.get(session, (0, GENESIS))
         for record in log[count:]:
             head = link(head, encode(record))
         self._heads[session] = len(log), head
-        return len(log), head.hex()
+        return head
 
     async def close(self) -> None:
         """Forget everything. Only a second `close` is accepted afterwards."""

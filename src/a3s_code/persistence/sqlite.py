@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from a3s_code.errors import InvalidValue, SessionInUse, SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
-from a3s_code.kernel.records import Record
+from a3s_code.kernel.records import Ranges, Record
 from a3s_code.persistence.codec import encode
 from a3s_code.persistence.sqlite_tables import (
     ClaimSession,
@@ -29,6 +29,7 @@ from a3s_code.persistence.sqlite_tables import (
     DropSession,
     KeepBlob,
     KeepRecord,
+    PruneRecords,
     ReleaseSession,
     Write,
     Writer,
@@ -129,6 +130,16 @@ class FileSessionStore:
         begins = writer not in self._at_work
         self._at_work.add(writer)
         self._writer.add(writer, KeepRecord(record.sequence, record.run, body), at_once=begins)
+
+    def prune(self, session: SessionId, ranges: Ranges, owner: str = "") -> None:
+        """
+        Queue that bodies are dropped. What they held is overwritten; the file does not
+        shrink, and what is written later takes the room.
+
+        Raises:
+            StoreError: the store was closed. All other failures are told by `barrier`.
+        """
+        self._writer.add(Writer(session, owner), PruneRecords(ranges))
 
     async def barrier(self, session: SessionId, owner: str = "") -> None:
         """

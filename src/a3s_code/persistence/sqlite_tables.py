@@ -6,6 +6,7 @@ Sessions as tables, and the statements that write and read them.
                                           `head`: hash of the last one
                                           `owner`: who may write it; a fencing token
     records(session, sequence, run, body, hash)
+                                          `body` is empty after the record was pruned
     blobs(sha256, size, data)             each content once
     blob_owners(session, sha256)          who may read it; without any, it goes
 
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from a3s_code.errors import SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
-from a3s_code.kernel.records import Record
+from a3s_code.kernel.records import Ranges, Record
 from a3s_code.persistence.codec import GENESIS, link, read_chain
 from a3s_code.persistence.refusal import in_use, not_its_digest, not_next, taken_over
 from a3s_code.persistence.writer_locks import WriterLocks
@@ -86,6 +87,11 @@ class KeepRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PruneRecords:
+    ranges: Ranges
+
+
+@dataclass(frozen=True, slots=True)
 class KeepBlob:
     sha256: str
     data: bytes
@@ -111,7 +117,9 @@ class ReleaseSession:
     """The owner is not at work."""
 
 
-Write: TypeAlias = KeepRecord | KeepBlob | DropBlob | DropSession | ClaimSession | ReleaseSession
+Write: TypeAlias = (
+    KeepRecord | PruneRecords | KeepBlob | DropBlob | DropSession | ClaimSession | ReleaseSession
+)
 
 
 def write_all(
@@ -163,6 +171,8 @@ class _Transaction:
         match write:
             case KeepRecord():
                 self._keep(writer, write)
+            case PruneRecords(ranges=ranges):
+                self._prune(writer, ranges)
             case KeepBlob(sha256=sha256, data=data):
                 self._keep_blob(writer, sha256, data)
             case DropBlob(sha256=sha256):
@@ -199,6 +209,14 @@ class _Transaction:
         head.hash = link(head.hash, record.body)
         head.next += 1
         self._rows.append((head.number, record.sequence, record.run, record.body, head.hash))
+
+    def _prune(self, writer: Writer, ranges: Ranges) -> None:
+        number = self._fenced(writer).number
+        self.flush()
+        self._connection.executemany(
+            "UPDATE records SET body = x'' WHERE session = ? AND sequence BETWEEN ? AND ?",
+            [(number, first, last) for first, last in ranges],
+        )
 
     def _keep_blob(self, writer: Writer, sha256: str, data: bytes) -> None:
         if hashlib.sha256(data).hexdigest() != sha256:
@@ -312,8 +330,8 @@ def read_log(connection: Connection, session: SessionId) -> list[Record]:
         raise _not_found(connection, session)
     number, length, last = found
     rows = connection.execute(
-        "SELECT sequence, ifnull(CAST(body AS BLOB), x''), hash FROM records"
-        " WHERE session = ? ORDER BY sequence",
+        "SELECT sequence, ifnull(CAST(body AS BLOB), x''), ifnull(CAST(hash AS BLOB), x'')"
+        " FROM records WHERE session = ? ORDER BY sequence",
         (number,),
     )
     return read_chain(session, rows, length, last)

@@ -7,14 +7,17 @@ This file needs Python 3.9 or later and nothing else, so it can be copied and ru
 
 PATH is the directory of a store, or its `sessions.db`. The store is only read. Each record
 is stored with hash = sha256(hash of the record before + its bytes), 32 zero bytes before
-the first. Exit status: 0 when all is well, 1 when something is not, 2 when PATH could not
-be read.
+the first. Exit status: 0 all is well, 1 something is not, 2 PATH could not be read.
 
 What the chain shows: a record that was changed, taken out, put in or moved, unless all
 hashes after it were made anew as well. What it cannot show: records cut off at the end, or
 a log written anew as a whole, by somebody who may write to the store. Against that, keep
 the head hash somewhere else and give it as --head. Nor does it show that a record told the
 truth when it was written, or that the clock was right.
+
+A record that was pruned, as the session's limits said, has an empty body and keeps its hash;
+a later record names it. The chain still shows that there was one and that nothing took its
+place, but no longer what it said, and of neighbours that were pruned only the last is linked.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ import sqlite3
 import sys
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -37,14 +41,7 @@ _BLOBS = "SELECT sha256, size, ifnull(CAST(data AS BLOB), x'') FROM blobs NOT IN
 
 @dataclass
 class Report:
-    """
-    One session, all blobs, or the file itself.
-
-    Attributes:
-        count: Of records or blobs.
-        head: Of a log, in hex.
-        faults: One sentence each; empty when all is well.
-    """
+    """One session, all blobs, or the file; `faults` is empty when all is well."""
 
     name: str
     count: str = ""
@@ -67,7 +64,7 @@ def verify(path: Path, session: str | None = None, head: str | None = None) -> l
     if not file.exists():
         raise ValueError(f"there is no {file}; give the directory of a FileSessionStore")
     with closing(sqlite3.connect(f"file:{quote(str(file.absolute()))}?mode=ro", uri=True)) as db:
-        db.text_factory = _text
+        db.text_factory = partial(str, encoding="utf-8", errors="replace")
         db.execute("BEGIN")
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version != FORMAT:
@@ -78,10 +75,6 @@ def verify(path: Path, session: str | None = None, head: str | None = None) -> l
         if head is not None and len(reports) != 1:
             raise ValueError("say with --session whose head it is")
         return [*reports, _check_blobs(db), _check_file(db)]
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")
 
 
 def _check_logs(db: sqlite3.Connection, session: str | None, anchor: str | None) -> list[Report]:
@@ -108,22 +101,41 @@ class _Log:
 
     def __init__(self, name: str, length: int, last: bytes) -> None:
         self.name, self.length, self.last = name, length, last
-        self.next, self.count, self.head = 0, 0, GENESIS
-        self.anchored = False
+        self.next, self.count, self.pruned, self.head = 0, 0, 0, GENESIS
+        self.anchored, self.unnamed = False, set[int]()
         self.faults: list[str] = []
 
     def check(self, sequence: int, body: bytes, stored: bytes, anchor: str | None) -> None:
         self.faults += _gap(self.next, sequence)
-        if hashlib.sha256(self.head + body).digest() != stored:
+        if not body:
+            self.pruned += 1
+            self.unnamed.add(sequence)
+        elif hashlib.sha256(self.head + body).digest() == stored:
+            self.anchored |= (anchor or "").lower() in {self.head.hex(), stored.hex()}
+        else:
             after = "the one before it" if sequence == self.next else "what is missing before it"
             self.faults.append(f"record {sequence} was changed, or does not follow {after}")
-        self.faults += _place(sequence, body, self.name)
-        self.head, self.next = stored, sequence + 1
-        self.count += 1
-        self.anchored = self.anchored or stored.hex() == (anchor or "").lower()
+        if body:
+            self.faults += self._read(sequence, body)
+        self.head, self.next, self.count = stored, sequence + 1, self.count + 1
+
+    def _read(self, sequence: int, body: bytes) -> list[str]:
+        """A record says itself which one it is; the first one also of which session."""
+        try:
+            record = json.loads(body)
+            said, event = record.get("sequence", 0), record["event"]
+            of = event.get("session_id", self.name)
+            for first, last in event.get("ranges", ()) if event["type"] == "records_pruned" else ():
+                self.unnamed.difference_update(range(max(first, 0), min(last + 1, sequence)))
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+            return [f"record {sequence} is no record"]
+        if sequence == 0 and of != self.name:
+            return [f"record 0 says that it is of session {of!r}"]
+        return [] if said == sequence else [f"record {sequence} says that it is record {said}"]
 
     def report(self, anchor: str | None) -> Report:
-        faults = [*self.faults, *_gap(self.next, self.length)]
+        faults = [*self.faults, *(f"record {n} is empty, not pruned" for n in sorted(self.unnamed))]
+        faults += _gap(self.next, self.length)
         if self.length < 0:
             faults.append("the session of these records is missing")
         elif self.next > self.length:
@@ -131,26 +143,16 @@ class _Log:
         elif self.next == self.length and self.head != self.last:
             faults.append(f"record {self.length - 1} is not the one that was written last")
         if anchor is not None and not self.anchored:
-            faults.append("the given head is not in this log: it was cut off or written anew")
-        return Report(self.name, f"{self.count} records", self.head.hex(), faults)
+            gone = "cut off, pruned" if self.pruned else "cut off"
+            faults.append(f"the given head is not in this log: it was {gone} or written anew")
+        count = f"{self.count} records" + (f", {self.pruned} pruned" if self.pruned else "")
+        return Report(self.name, count, self.head.hex(), faults)
 
 
 def _gap(expected: int, found: int) -> list[str]:
     if found == expected + 1:
         return [f"record {expected} is missing"]
     return [f"records {expected} to {found - 1} are missing"] if found > expected else []
-
-
-def _place(sequence: int, body: bytes, name: str) -> list[str]:
-    """A record says itself which one it is; the first one also of which session."""
-    try:
-        record = json.loads(body)
-        said, of = record.get("sequence", 0), record["event"].get("session_id", name)
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
-        return [f"record {sequence} is no record"]
-    if sequence == 0 and of != name:
-        return [f"record 0 says that it is of session {of!r}"]
-    return [] if said == sequence else [f"record {sequence} says that it is record {said}"]
 
 
 def _check_blobs(db: sqlite3.Connection) -> Report:
