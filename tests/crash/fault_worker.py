@@ -2,7 +2,7 @@
 Does a day's work where something fails: `fault_worker.py DIRECTORY CONFIG STORE [FILES]`.
 
 Prints `done`, or the code of the typed error that ended it; any other error is a traceback.
-With FILES, this process may have so many files open.
+With FILES, no more files than these may be open in the second half of the work.
 """
 
 from __future__ import annotations
@@ -12,25 +12,33 @@ import resource
 import sys
 from pathlib import Path
 
-from a3s_code import FileSessionStore
+from a3s_code import AsyncAgent, FileSessionStore
 from a3s_code.errors import A3SError
 from a3s_code.testing import CrashingStore, CrashStage, CrashTally
-from crash.scenario import little
+from a3s_code.testing.crash_process import warm_up
+from crash.scenario import again, little, once
 
 
 async def main(directory: Path, config: str, store: str, files: str = "") -> None:
     tally = CrashTally(directory / "tally.jsonl")
-    if files:
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (int(files), hard))
     crashing = CrashingStore(FileSessionStore(store), tally)
     stage = CrashStage(crashing, directory / "workspace", "crash", config, "", tally)
     try:
-        await little(stage)
+        await (starved(stage, int(files)) if files else little(stage))
     except A3SError as error:
         print(error.code)  # noqa: T201 - for the test
     else:
         print("done")  # noqa: T201
+
+
+async def starved(stage: CrashStage, files: int) -> None:
+    warm_up()  # that a module cannot be opened is no matter of ours
+    async with AsyncAgent(stage.config) as agent:
+        session = await stage.session(agent, permissive=True)
+        await again(session, "Write the notes.")
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+        await once(session, "Count one.")
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ async def test_a_disk_that_became_read_only_is_told_and_works_again(
     remount(disk, "rw")
     assert world.work() == "done"
     remount(disk, "ro")
-    assert world.work() == "done", "nothing is left to do, so nothing is written"
+    assert world.work() == "store", "who goes on with a session becomes its owner, on the disk"
     remount(disk, "rw")
 
     assert await world.is_whole()
@@ -136,12 +136,16 @@ async def test_an_error_of_the_disk_ends_a_run_and_loses_nothing(
     assert len(world.counted()) <= 1
 
 
-async def test_a_process_without_descriptors_tells_so_and_works_again(world: World) -> None:
-    outcomes = {world.work(str(files)) for files in range(6, 30, 2)}
+@pytest.mark.parametrize("files", range(4, 28, 3))
+async def test_a_process_without_descriptors_tells_so_and_works_again(
+    files: int, world: World
+) -> None:
+    """Tools tell the model, and the run may end well; what cannot be recorded ends it."""
+    outcome = world.work(str(files))
+    assert outcome in ({"done", "store", "model.unavailable"} if files > 10 else {"store"})
     assert world.work() == "done"
 
     assert await world.is_whole()
-    assert outcomes - {"done"}, "none of the limits was too low"
     assert len(world.counted()) <= 1
 
 

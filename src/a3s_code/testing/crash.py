@@ -51,7 +51,7 @@ from a3s_code.testing.server import ScriptedServer
 from a3s_code.testing.turn import says
 
 WORKERS = 2 * (os.cpu_count() or 1)
-"""Lives at the same time; most of a life is waiting for processes to end."""
+"""Most of a life is waiting for processes to end."""
 MAX_KILLS = 20
 """Of one life at random moments; then it may come to its end."""
 
@@ -72,6 +72,7 @@ class CrashRig:
         differs: Patterns, as of `fnmatch`, of files of the workspace that may differ from
             those of a life that was not killed.
         deadline_s: For each process; one that needs longer counts as hung.
+        workers: Lives at the same time.
     """
 
     def __init__(
@@ -83,11 +84,13 @@ class CrashRig:
         counters: tuple[str, ...] = (),
         differs: tuple[str, ...] = (),
         deadline_s: float = 60.0,
+        workers: int = WORKERS,
     ) -> None:
         self._scenario = name_of(scenario)
         self._store = None if store is None else name_of(store)
         self._script = Script(default=says("Done.")) if script is None else script
         self._counters, self._differs, self._deadline_s = counters, differs, deadline_s
+        self._workers = workers
 
     def kill_everywhere(self) -> CrashReport:
         """
@@ -136,8 +139,8 @@ class CrashRig:
             config, counters, differs = server.acl(), self._counters, self._differs
             terms = Terms(config, server.base_url, counters, differs, self._deadline_s)
             lives = _Lives(Path(base.name), terms, self._runner)
-            with ThreadPoolExecutor(WORKERS) as threads:
-                working = [threads.submit(lives.work, live) for _ in range(WORKERS)]
+            with ThreadPoolExecutor(self._workers) as threads:
+                working = [threads.submit(lives.work, live) for _ in range(self._workers)]
             found = [work.result() for work in working]
         return CrashReport(lives.reference, tuple(itertools.chain.from_iterable(found)))
 

@@ -72,7 +72,7 @@ def main() -> None:
     make_store = cast("MakeStore", find(sys.argv[2])) if len(sys.argv) > 2 else file_store  # noqa: PLR2004 - the second argument
     orders = msgspec.json.Decoder[Order](Order)
     _adopt_orphans()
-    _warm_up()
+    warm_up()
     while line := sys.stdin.buffer.readline():
         order = orders.decode(line)
         child = os.fork()
@@ -81,7 +81,7 @@ def main() -> None:
         os.write(1, msgspec.json.encode(_watch(child, order)) + b"\n")
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
     """Import what the forks would import one by one; none of it starts a thread."""
     for part in _PARTS:
         package = importlib.import_module(f"a3s_code.{part}")
