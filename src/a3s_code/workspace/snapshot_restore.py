@@ -12,7 +12,8 @@ from pathlib import Path
 from a3s_code.errors import WorkspaceError
 from a3s_code.kernel.ports import LeftOut, Restored, Taken
 from a3s_code.workspace.location import readable, shown
-from a3s_code.workspace.shadow_objects import Change, ShadowObjects
+from a3s_code.workspace.shadow_formats import Change
+from a3s_code.workspace.shadow_objects import ShadowObjects
 from a3s_code.workspace.snapshot_files import Content, Tree, Unfit, open_root
 from a3s_code.workspace.snapshot_take import Taking, beneath
 
