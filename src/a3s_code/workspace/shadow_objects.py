@@ -143,15 +143,27 @@ class ShadowObjects:
             return found[state.id]
         raise AssertionError  # an id that is asked for is given, or it raises
 
+    async def sizes(self, ids: Iterable[str]) -> dict[str, int]:
+        """
+        Give the bytes of blobs by id.
+
+        Raises:
+            SnapshotLost: one of them is not there.
+        """
+        names = list(dict.fromkeys(ids))
+        if not names:
+            return {}
+        asked = "\n".join([*names, ""]).encode()
+        git = await self.ready()
+        lines = (await git.run("cat-file", "--batch-check", stdin=asked)).decode().splitlines()
+        return {name: _size(line) for name, line in zip(names, lines, strict=True)}
+
     async def contents(self, ids: Iterable[str]) -> AsyncIterator[dict[str, bytes]]:
         """Give what blobs hold, by id, in groups of about `BATCH_BYTES`."""
-        git, names = await self.ready(), list(dict.fromkeys(ids))
-        asked = "\n".join([*names, ""]).encode()
-        sizes = (await git.run("cat-file", "--batch-check", stdin=asked)).decode().splitlines()
+        sizes = await self.sizes(ids)
         group: list[str] = []
         room = BATCH_BYTES
-        for name, line in zip(names, sizes, strict=True):
-            size = _size(line)
+        for name, size in sizes.items():
             if group and size > room:
                 yield await self._group(group)
                 group, room = [], BATCH_BYTES

@@ -37,7 +37,13 @@ class Restoring:
         self._removed: list[str] = []
 
     async def run(self, before: Taken, changes: Sequence[Change]) -> Restored:
-        """Make the changes, as far as they can be undone."""
+        """
+        Make the changes, as far as they can be undone.
+
+        Raises:
+            SnapshotLost: the content of the tree is not there; nothing was changed.
+        """
+        await self._taking.objects.sizes(c.after.id for c in changes if c.after)
         for change in changes:
             if self._taking.is_reserved(change.path):
                 self._left[change.path] = "it is not for snapshots"
