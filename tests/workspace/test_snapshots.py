@@ -328,6 +328,19 @@ async def test_a_tree_that_is_not_there_is_said(ws: Path, shots: ShadowGit) -> N
     assert (ws / "a").read_text() == "1"
 
 
+async def test_a_tree_that_lost_a_file_changes_nothing(ws: Path, shots: ShadowGit) -> None:
+    fill(ws, {"a": "1", "b": "2"})
+    taken = await shots.tree()
+    (ws / "b").unlink()
+    fill(ws, {"a": "3", "new": "4"})
+    name = git(ws, "hash-object", "--stdin", stdin=b"2")
+    (Path(shots.objects.directory) / "objects" / name[:2] / name[2:]).unlink()
+    was = facts(ws)
+    with pytest.raises(SnapshotLost):
+        await shots.restore(taken.id)
+    assert facts(ws) == was
+
+
 async def test_a_shadow_that_lost_its_objects_heals_at_the_next_snapshot(
     ws: Path, shots: ShadowGit
 ) -> None:

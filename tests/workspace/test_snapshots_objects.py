@@ -11,7 +11,8 @@ import pytest
 from a3s_code.errors import InvalidValue, SnapshotLost, WorkspaceError
 from a3s_code.kernel.ports import FileState
 from a3s_code.workspace import shadow_objects
-from a3s_code.workspace.shadow_objects import EMPTY_TREE, ShadowObjects, State
+from a3s_code.workspace.shadow_formats import EMPTY_TREE, State
+from a3s_code.workspace.shadow_objects import ShadowObjects
 from a3s_code.workspace.snapshots import ShadowGit
 
 from .snapshot_scene import facts, fill, git

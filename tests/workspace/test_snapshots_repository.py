@@ -168,8 +168,8 @@ async def test_the_hosts_own_git_settings_are_not_used(
     ws: Path, shots: ShadowGit, pwned: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(tmp_path, {"home/.config/git/ignore": "*\n", "home/.config/git/attributes": "* text\n"})
-    settings = f'[core]\nautocrlf = true\nfsmonitor = {pwned}\n[filter "x"]\nclean = {pwned}\n'
-    fill(tmp_path, {"home/.gitconfig": settings})
+    core = f"[core]\nquotePath = false\nautocrlf = true\nfsmonitor = {pwned}\n"
+    fill(tmp_path, {"home/.gitconfig": f'{core}[filter "x"]\nclean = {pwned}\n'})
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home/.config"))
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))

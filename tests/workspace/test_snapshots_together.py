@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from functools import partial
@@ -17,7 +18,8 @@ import pytest
 
 from a3s_code.errors import SnapshotRefused, WorkspaceError
 from a3s_code.workspace import shadow_program
-from a3s_code.workspace.snapshot_take import SnapshotLimits
+from a3s_code.workspace.snapshot_files import Tree
+from a3s_code.workspace.snapshot_take import SnapshotLimits, beneath
 from a3s_code.workspace.snapshots import ShadowGit
 
 from .conftest import MARKER, open_descriptors, until
@@ -139,6 +141,21 @@ async def test_a_cancelled_one_leaves_nothing(ws: Path, shadow: Path) -> None:
     assert open_descriptors() == before
     assert (await shots.tree()).files == 300
     whole(shadow)
+
+
+async def test_a_thread_is_told_that_nobody_waits(tmp_path: Path) -> None:
+    begun, told = threading.Event(), list[bool]()
+
+    def work(_tree: Tree, stop: threading.Event) -> None:
+        begun.set()
+        told.append(stop.wait(30))
+
+    task = asyncio.create_task(beneath(os.open(tmp_path, os.O_RDONLY), work, 1))
+    await until(begun.is_set)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert told == [True]
 
 
 async def test_a_git_that_hangs_is_given_up(

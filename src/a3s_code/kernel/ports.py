@@ -520,6 +520,7 @@ class Snapshots(Protocol):
 
         Raises:
             SnapshotRefused: the workspace could not be taken first; nothing was changed.
+            SnapshotLost: as above; nothing was changed.
         """
         ...
 

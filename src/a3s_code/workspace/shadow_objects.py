@@ -14,23 +14,29 @@ into a `.git`, is refused wherever a tree is read.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import re
 import secrets
-import struct
-import zlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from a3s_code.errors import InvalidValue, SnapshotLost, WorkspaceError
 from a3s_code.kernel.ports import FileState
 from a3s_code.workspace.guard import Guard
 from a3s_code.workspace.location import readable, shown
 from a3s_code.workspace.processes import LocalProcesses
+from a3s_code.workspace.shadow_formats import (
+    EMPTY_TREE,
+    PUT,
+    Change,
+    State,
+    check_id,
+    pack_of,
+    parse_changes,
+    row,
+)
 from a3s_code.workspace.shadow_program import ShadowProgram, prepare
 from a3s_code.workspace.snapshot_files import MODES, blob_id, check_path
 
@@ -42,29 +48,9 @@ BATCH_BYTES = 64 * 1024 * 1024
 FEW = 100
 """Objects that are no pack of their own."""
 
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-NOTHING = "0" * 40
 
-_ID = re.compile(r"[0-9a-f]{40}")
 _NO_REF = re.compile(r"[^A-Za-z0-9_-]")
 _MAX_NAME_CHARS = 200
-_BLOB = 3
-_COMPRESSION = 1
-
-
-class State(NamedTuple):
-    """One file of a tree."""
-
-    mode: int
-    id: str
-
-
-class Change(NamedTuple):
-    """A path and what two trees have there; None for nothing."""
-
-    path: str
-    before: State | None
-    after: State | None
 
 
 class ShadowObjects:
@@ -136,9 +122,7 @@ class ShadowObjects:
         out = await (await self.ready()).run(
             "diff-tree", *options, check_id(before), check_id(after)
         )
-        words = out.split(b"\0")
-        changes = [_change(*pair) for pair in zip(words[::2], words[1::2], strict=False)]
-        return [change for change in changes if change.before != change.after]
+        return parse_changes(out)
 
     async def files(self, tree: str) -> dict[str, State]:
         """Give the whole of a tree by path."""
@@ -159,15 +143,27 @@ class ShadowObjects:
             return found[state.id]
         raise AssertionError  # an id that is asked for is given, or it raises
 
+    async def sizes(self, ids: Iterable[str]) -> dict[str, int]:
+        """
+        Give the bytes of blobs by id.
+
+        Raises:
+            SnapshotLost: one of them is not there.
+        """
+        names = list(dict.fromkeys(ids))
+        if not names:
+            return {}
+        asked = "\n".join([*names, ""]).encode()
+        git = await self.ready()
+        lines = (await git.run("cat-file", "--batch-check", stdin=asked)).decode().splitlines()
+        return {name: _size(line) for name, line in zip(names, lines, strict=True)}
+
     async def contents(self, ids: Iterable[str]) -> AsyncIterator[dict[str, bytes]]:
         """Give what blobs hold, by id, in groups of about `BATCH_BYTES`."""
-        git, names = await self.ready(), list(dict.fromkeys(ids))
-        asked = "\n".join([*names, ""]).encode()
-        sizes = (await git.run("cat-file", "--batch-check", stdin=asked)).decode().splitlines()
+        sizes = await self.sizes(ids)
         group: list[str] = []
         room = BATCH_BYTES
-        for name, line in zip(names, sizes, strict=True):
-            size = _size(line)
+        for name, size in sizes.items():
             if group and size > room:
                 yield await self._group(group)
                 group, room = [], BATCH_BYTES
@@ -200,7 +196,7 @@ class ShadowObjects:
         """
         if not blobs:
             return
-        pack = await asyncio.to_thread(_pack_of, blobs)
+        pack = await asyncio.to_thread(pack_of, blobs)
         into = ("unpack-objects", "-q") if len(blobs) <= FEW else ("index-pack", "--stdin")
         await (await self.ready()).run(*into, stdin=pack)
 
@@ -262,51 +258,10 @@ class ShadowObjects:
         return Path(self.directory) / "refs/keep" / quoted
 
 
-PUT = ("--add", "--replace", "-z", "--index-info")
-
-
-def row(path: str, state: State | None) -> bytes:
-    """Make one row for `git update-index --index-info`; None takes the path out."""
-    mode, name = state or (0, NOTHING)
-    return b"%o %b 0\t%b\0" % (mode, name.encode(), os.fsencode(path))
-
-
 async def write_tree(git: ShadowProgram, prefix: str = "") -> str:
     """Make the index a tree, or what is below `prefix` in it, and give its id."""
     below = (f"--prefix={prefix}",) if prefix else ()
     return (await git.run("write-tree", *below)).decode().strip()
-
-
-def check_id(tree: str) -> str:
-    """
-    Give back the id of a tree.
-
-    Raises:
-        InvalidValue: it cannot be one.
-    """
-    if not _ID.fullmatch(tree):
-        raise InvalidValue(
-            f"{shown(tree)!r} is no id of a snapshot.", hint="use the `id` that taking one gave"
-        )
-    return tree
-
-
-def _change(facts: bytes, name: bytes) -> Change:
-    modes, path = facts.decode().lstrip(":").split(), os.fsdecode(name)
-    try:
-        check_path(path)
-    except InvalidValue as error:
-        raise SnapshotLost(f"The tree was not made by a snapshot: {error.message}") from error
-    return Change(path, _state(path, modes[0], modes[2]), _state(path, modes[1], modes[3]))
-
-
-def _state(path: str, mode: str, name: str) -> State | None:
-    number = int(mode, 8)
-    if number and number not in MODES:
-        raise SnapshotLost(
-            f"The tree was not made by a snapshot: {shown(path)} has the mode {mode}."
-        )
-    return State(number, name) if number else None
 
 
 def _size(line: str) -> int:
@@ -314,21 +269,6 @@ def _size(line: str) -> int:
     if kind != "blob":
         raise SnapshotLost(f"The snapshot is not there as a whole: {line}.")
     return int(rest[0])
-
-
-def _pack_of(blobs: Mapping[str, bytes]) -> bytes:
-    """Make a pack; see gitformat-pack(5)."""
-    pieces = [b"PACK" + struct.pack(">II", 2, len(blobs))]
-    for data in blobs.values():
-        first, rest = _BLOB << 4 | len(data) & 0x0F, len(data) >> 4
-        head = bytearray()
-        while rest:
-            head.append(first | 0x80)
-            first, rest = rest & 0x7F, rest >> 7
-        head.append(first)
-        pieces += (bytes(head), zlib.compress(data, _COMPRESSION))
-    pack = b"".join(pieces)
-    return pack + hashlib.sha1(pack, usedforsecurity=False).digest()
 
 
 def _put(path: Path, data: bytes) -> None:

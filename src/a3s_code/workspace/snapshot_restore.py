@@ -12,7 +12,8 @@ from pathlib import Path
 from a3s_code.errors import WorkspaceError
 from a3s_code.kernel.ports import LeftOut, Restored, Taken
 from a3s_code.workspace.location import readable, shown
-from a3s_code.workspace.shadow_objects import Change, ShadowObjects
+from a3s_code.workspace.shadow_formats import Change
+from a3s_code.workspace.shadow_objects import ShadowObjects
 from a3s_code.workspace.snapshot_files import Content, Tree, Unfit, open_root
 from a3s_code.workspace.snapshot_take import Taking, beneath
 
@@ -36,7 +37,13 @@ class Restoring:
         self._removed: list[str] = []
 
     async def run(self, before: Taken, changes: Sequence[Change]) -> Restored:
-        """Make the changes, as far as they can be undone."""
+        """
+        Make the changes, as far as they can be undone.
+
+        Raises:
+            SnapshotLost: the content of the tree is not there; nothing was changed.
+        """
+        await self._taking.objects.sizes(c.after.id for c in changes if c.after)
         for change in changes:
             if self._taking.is_reserved(change.path):
                 self._left[change.path] = "it is not for snapshots"

@@ -15,8 +15,9 @@ from a3s_code.kernel.ports import LeftOut, Taken
 from a3s_code.workspace.local import SETTLE_S
 from a3s_code.workspace.location import readable
 from a3s_code.workspace.paths import Root
+from a3s_code.workspace.shadow_formats import Change, State, row
 from a3s_code.workspace.shadow_index import ShadowIndex
-from a3s_code.workspace.shadow_objects import BATCH_BYTES, Change, ShadowObjects, State, row
+from a3s_code.workspace.shadow_objects import BATCH_BYTES, ShadowObjects
 from a3s_code.workspace.shadow_program import too_much
 from a3s_code.workspace.snapshot_files import LINK, Content, Tree, Unfit, blob_id, check_path
 

@@ -22,8 +22,9 @@ from a3s_code.kernel.ports import FileState, Restored, Taken
 from a3s_code.workspace.guard import Guard
 from a3s_code.workspace.paths import Root
 from a3s_code.workspace.processes import LocalProcesses
+from a3s_code.workspace.shadow_formats import check_id
 from a3s_code.workspace.shadow_index import ShadowIndex, find_place, open_index
-from a3s_code.workspace.shadow_objects import ShadowObjects, check_id
+from a3s_code.workspace.shadow_objects import ShadowObjects
 from a3s_code.workspace.shadow_program import too_much
 from a3s_code.workspace.snapshot_restore import Restoring, export
 from a3s_code.workspace.snapshot_take import SnapshotLimits, Taking
