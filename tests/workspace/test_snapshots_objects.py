@@ -252,3 +252,14 @@ async def test_files_are_told_with_mode_and_id(ws: Path, shots: ShadowGit) -> No
     files = await shots.objects.files((await shots.tree()).id)
     assert files["a.py"] == State(0o100644, git(ws, "hash-object", "a.py"))
     assert files["link"].mode == 0o120000
+
+
+async def test_an_edited_file_keeps_the_mode_that_the_tree_has_for_it(
+    ws: Path, shots: ShadowGit
+) -> None:
+    base = (await shots.tree()).id
+    edited = await shots.edited(base, {"run": FileState(b"new"), "born": FileState(b"new")})
+    (ws / "run").write_text("new")
+    (ws / "born").write_text("new")
+
+    assert edited == (await shots.tree()).id

@@ -167,6 +167,12 @@ class Gate(Protocol):
         ...
 
 
+class BeforeEffect(Protocol):
+    async def __call__(self, action: Action, sink: Sink) -> None:
+        """Come before an effect that may change any file; nothing of it is recorded yet."""
+        ...
+
+
 class Approver(Protocol):
     async def approve(self, action: Action, ask: Ask) -> Allow | Deny:
         """
@@ -481,11 +487,12 @@ class FileState(msgspec.Struct, frozen=True):
     """
     Attributes:
         data: The content; of a link, where it points.
-        mode: 0o100644, 0o100755 for a program, 0o120000 for a link.
+        mode: 0o100644, 0o100755 for a program, 0o120000 for a link; None for that which the
+            tree has there, or else the first of these.
     """
 
     data: bytes
-    mode: int = 0o100644
+    mode: int | None = None
 
 
 class Snapshots(Protocol):

@@ -38,7 +38,7 @@ from a3s_code.workspace.shadow_formats import (
     row,
 )
 from a3s_code.workspace.shadow_program import ShadowProgram, prepare
-from a3s_code.workspace.snapshot_files import MODES, blob_id, check_path
+from a3s_code.workspace.snapshot_files import FILE, MODES, blob_id, check_path
 
 MAX_DIFF_BYTES = 64 * 1024 * 1024
 MAX_PACK_BYTES = 4 * 1024 * 1024 * 1024
@@ -79,16 +79,19 @@ class ShadowObjects:
         base, git = check_id(tree), await self.ready()
         for path, state in files.items():
             check_path(path)
-            if state is not None and state.mode not in MODES:
+            if state is not None and state.mode not in {None, *MODES}:
                 raise InvalidValue(f"{shown(path)} has the mode {state.mode:o}.")
         put = {path: state for path, state in files.items() if state is not None}
         await self.store({blob_id(state.data): state.data for state in put.values()})
         rows = [row(path, None) for path in files if path not in put]
-        rows += [row(path, State(put[path].mode, blob_id(put[path].data))) for path in put]
         index = Path(self.private_index())
         try:
             own = replace(git, index=str(index))
             await own.run("read-tree", base)
+            modes = await _modes(own) if any(each.mode is None for each in put.values()) else {}
+            for path, each in put.items():
+                mode = each.mode or modes.get(path, FILE)
+                rows.append(row(path, State(mode, blob_id(each.data))))
             await own.run("update-index", *PUT, stdin=b"".join(rows))
             return await write_tree(own)
         finally:
@@ -256,6 +259,13 @@ class ShadowObjects:
         if not 0 < len(quoted) <= _MAX_NAME_CHARS:
             raise InvalidValue(f"{shown(name)!r} cannot name a snapshot.", hint="shorten it")
         return Path(self.directory) / "refs/keep" / quoted
+
+
+async def _modes(git: ShadowProgram) -> dict[str, int]:
+    """Give the mode of every path in an index."""
+    rows = (await git.run("ls-files", "-z", "--stage")).split(b"\0")[:-1]
+    parts = (row.partition(b"\t") for row in rows)
+    return {os.fsdecode(path): int(facts.split(b" ")[0], 8) for facts, _, path in parts}
 
 
 async def write_tree(git: ShadowProgram, prefix: str = "") -> str:
