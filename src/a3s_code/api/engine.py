@@ -27,6 +27,7 @@ from a3s_code.kernel.log import SESSION, Log
 from a3s_code.kernel.loop import Answer
 from a3s_code.kernel.messages import JsonObject, ToolCall, Usage
 from a3s_code.kernel.ports import Authority, Model, Store
+from a3s_code.kernel.retention import retain
 from a3s_code.kernel.tool import Observation, Tool, ToolSet
 
 T = TypeVar("T")
@@ -78,10 +79,16 @@ class Engine:
         async with self._works.turn(run_id):
             run = Run(self, self.outlet(run_id, watch), request, self._news())
             try:
-                return await self._works.run(run_id, run.conduct)
+                return await self._works.run(run_id, partial(self._conduct, run))
             except RunError as error:
                 error.run_id, error.partial_text = run_id, run.said
                 raise
+
+    async def _conduct(self, run: Run) -> Answer:
+        try:
+            return await run.conduct()
+        finally:
+            self.retain()
 
     @property
     def current(self) -> RunId | None:
@@ -134,6 +141,11 @@ class Engine:
     def recover(self) -> None:
         """Close what an ended process left open."""
         recover(self.log)
+
+    def retain(self) -> None:
+        """Drop what is beyond the limits of the session; a log that is closed stays as it is."""
+        if not self._seal.is_set:
+            retain(self.log, self.behaviour.retention)
 
     async def close(self) -> None:
         """
