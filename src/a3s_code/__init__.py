@@ -95,8 +95,9 @@ if TYPE_CHECKING:
     from a3s_code.kernel.ports import Reply as Reply
     from a3s_code.kernel.ports import ReplyListener as ReplyListener
     from a3s_code.kernel.ports import Store as Store
-    from a3s_code.kernel.records import Ranges as Ranges
+    from a3s_code.kernel.records import Dropped as Dropped
     from a3s_code.kernel.records import Record as Record
+    from a3s_code.kernel.retention import SessionRetentionLimits as SessionRetentionLimits
     from a3s_code.kernel.tool import Effect as Effect
     from a3s_code.kernel.tool import Observation as Observation
     from a3s_code.kernel.tool import Tool as Tool
@@ -190,7 +191,8 @@ _HOMES = {
         "ReplyListener",
         "Store",
     ),
-    "kernel.records": ("Ranges", "Record"),
+    "kernel.records": ("Dropped", "Record"),
+    "kernel.retention": ("SessionRetentionLimits",),
     "kernel.tool": ("Effect", "Observation", "Tool", "ToolContext", "tool"),
     "lanes.queue": ("SessionQueueConfig",),
     "persistence.memory": ("MemorySessionStore",),

@@ -158,6 +158,27 @@ class AnchorsTheLengthAlone(MemorySessionStore):
         return len(log), sha256(str(len(log)).encode()).hexdigest()
 
 
+class PrunesOneTooMany(MemorySessionStore):
+    def prune(self, session: S, ranges: Sequence[tuple[int, int]], owner: str = "") -> None:
+        super().prune(session, [(first, last + 1) for first, last in ranges], owner)
+
+
+class AnchorsWhatIsLeft(MemorySessionStore):
+    async def head(self, session: S) -> tuple[int, str]:
+        self._heads.clear()
+        return await super().head(session)
+
+
+class PrunesForAnybody(MemorySessionStore):
+    def prune(self, session: S, ranges: Sequence[tuple[int, int]], owner: str = "") -> None:
+        self._owners[session] = owner
+        super().prune(session, ranges, owner)
+
+
+class IsSafeSomehow(MemorySessionStore):
+    durability = "very"
+
+
 class SharesBlobs(MemorySessionStore):
     def put_blob(self, session: S, sha256: str, data: bytes) -> None:
         super().put_blob(S("everybody"), sha256, data)
@@ -208,6 +229,10 @@ BROKEN: Mapping[StoreCheck, StoreFactory] = {
     suite.a_blob_that_was_dropped_goes_with_the_last_session: DropsBlobsOfAll,
     suite.who_was_taken_over_puts_and_drops_no_blob: DropsBlobsForAnybody,
     suite.the_head_is_an_anchor_of_the_log: AnchorsTheLengthAlone,
+    suite.what_was_pruned_is_dropped_and_the_rest_stays: PrunesOneTooMany,
+    suite.pruning_leaves_the_head_as_it_was: AnchorsWhatIsLeft,
+    suite.who_was_taken_over_prunes_nothing: PrunesForAnybody,
+    suite.it_says_how_durable_it_is: IsSafeSomehow,
     suite.a_blob_with_another_digest_is_refused: TakesAnyDigest,
     suite.a_blob_alone_makes_no_session: ListsOwnersOfBlobs,
     suite.a_closed_store_takes_nothing: NeverCloses,

@@ -275,6 +275,7 @@ class Assembly:
         from a3s_code.api.engine import Behaviour
         from a3s_code.harness.context import agents_file
         from a3s_code.kernel.loop import Limits
+        from a3s_code.kernel.retention import SessionRetentionLimits
 
         given, config, ours = settings.limits, self.config, Limits()
         limits = Limits(
@@ -292,6 +293,7 @@ class Assembly:
             thinking_budget=settings.sampling.thinking_budget or config.thinking_budget,
             llm_timeout_ms=given.llm_timeout_ms or config.llm_api_timeout_ms,
             missing=settings.missing,
+            retention=settings.storage.retention or SessionRetentionLimits(),
         )
 
 
@@ -359,6 +361,7 @@ def _begin(engine: Engine, opening: Opening) -> None:
         log.append(again)
     elif log.state.model != opening.model:
         log.append(ModelSwitched(model=opening.model))
+    engine.retain()
 
 
 def _idle_keys(config: Config) -> frozenset[str]:

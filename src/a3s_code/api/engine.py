@@ -29,6 +29,7 @@ from a3s_code.kernel.loop import Answer
 from a3s_code.kernel.messages import JsonObject, ToolCall, Usage
 from a3s_code.kernel.ports import Authority, Model, Store
 from a3s_code.kernel.records import EffectSettled, Event
+from a3s_code.kernel.retention import retain
 from a3s_code.kernel.state import OpenEffect
 from a3s_code.kernel.tool import Observation, Tool, ToolSet
 
@@ -101,10 +102,17 @@ class Engine:
             request, resumed = asked()
             run = Run(self, self.outlet(run_id, watch), request, self._news(), resumed)
             try:
-                return await self._works.run(run_id, run.conduct)
+                return await self._works.run(run_id, partial(self._bounded, run))
             except RunError as error:
                 error.run_id, error.partial_text = run_id, run.said
                 raise
+
+    async def _bounded(self, run: Run) -> Answer:
+        """Conduct a run, and keep of the log then what the limits allow."""
+        try:
+            return await run.conduct()
+        finally:
+            self.retain()
 
     @property
     def current(self) -> RunId | None:
@@ -215,6 +223,17 @@ class Engine:
             await sink.barrier()
 
         await self._works.run(self.new_id("record"), record)
+
+    def retain(self) -> None:
+        """
+        Drop what is beyond the limits of the session.
+
+        A log that is closed stays as it is; so does one whose last calls wait for results,
+        which are looked up in it.
+        """
+        last = self.log.state.conversation.last
+        if not self._seal.is_set and not (last is not None and last.calls):
+            retain(self.log, self.behaviour.retention)
 
     async def close(self) -> None:
         """

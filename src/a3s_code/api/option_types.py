@@ -17,6 +17,7 @@ from a3s_code.harness.confirm import ConfirmationPolicy
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
+from a3s_code.kernel.retention import SessionRetentionLimits
 from a3s_code.lanes.queue import SessionQueueConfig
 
 _BOOLS = (
@@ -177,6 +178,7 @@ _ALONE = {
     "confirmation_policy": ConfirmationPolicy.validate,
     "prompt_slots": _check_slots,
     "queue_config": SessionQueueConfig.validate,
+    "retention_limits": SessionRetentionLimits.of,
     "temperature": _check_temperature,
 }
 """Options with a check of their own."""

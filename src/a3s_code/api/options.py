@@ -23,6 +23,7 @@ from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.ports import Approver, Model, Store
+from a3s_code.kernel.retention import SessionRetentionLimits
 from a3s_code.kernel.tool import Tool
 from a3s_code.lanes.queue import SessionQueueConfig
 
@@ -154,7 +155,7 @@ class SessionOptions(_Named):
     session_store: Store | None = None
     file_session_store: str | Path | None = None
     artifact_store_limits: ArtifactStoreLimits | None = None
-    retention_limits: Any = None
+    retention_limits: SessionRetentionLimits | Mapping[str, Any] | None = None
     auto_save: bool = False
 
     # Who it is

@@ -23,6 +23,10 @@ class Seal:
     def set(self) -> None:
         self._is_set = True
 
+    @property
+    def is_set(self) -> bool:
+        return self._is_set
+
     def check(self) -> None:
         """
         Raises:

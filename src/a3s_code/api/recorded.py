@@ -2,9 +2,9 @@
 What the log keeps of a session's options, and how those of a resume are laid over it.
 
 Kept is what plain JSON can say and a resume must know again: sampling, limits, labels,
-the texts of the prompt, what is kept of artifacts, and the permission rules. So a session
-that is resumed without a policy is as strict as it was. What a session was given as an
-object (tools, a model, an approver, a store) has to be given again.
+the texts of the prompt, what is kept of artifacts and of runs, and the permission rules. So
+a session that is resumed without a policy is as strict as it was. What a session was given
+as an object (tools, a model, an approver, a store) has to be given again.
 
 Source:
     SPEC 12.1: options override persisted values; DESIGN 4.
@@ -17,12 +17,13 @@ from typing import TypeVar
 
 import msgspec
 
-from a3s_code.api.settings import Identity, Limits, Safety, Sampling, Settings
+from a3s_code.api.settings import Identity, Limits, Safety, Sampling, Settings, Storage
 from a3s_code.errors import A3SError, StoreError
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.messages import JsonObject
+from a3s_code.kernel.retention import SessionRetentionLimits
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -48,6 +49,7 @@ class Recorded(msgspec.Struct, frozen=True):
     slots: SystemPromptSlots = SystemPromptSlots()
     policy: Rules | None = None
     artifacts: ArtifactStoreLimits | None = None
+    retention: SessionRetentionLimits | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -59,6 +61,7 @@ class Recorded(msgspec.Struct, frozen=True):
             slots=settings.slots,
             policy=_rules(settings.safety.policy),
             artifacts=settings.storage.artifacts,
+            retention=settings.storage.retention,
         )
 
     @classmethod
@@ -92,7 +95,15 @@ class Recorded(msgspec.Struct, frozen=True):
             identity=_over(given.identity, self.identity),
             slots=_over(given.slots, self.slots),
             safety=self._safety(given.safety),
-            storage=replace(given.storage, artifacts=given.storage.artifacts or self.artifacts),
+            storage=self._storage(given.storage),
+        )
+
+    def _storage(self, given: Storage) -> Storage:
+        artifacts, retention = given.artifacts, given.retention
+        return replace(
+            given,
+            artifacts=self.artifacts if artifacts is None else artifacts,
+            retention=self.retention if retention is None else retention,
         )
 
     def _safety(self, given: Safety) -> Safety:

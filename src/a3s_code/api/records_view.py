@@ -10,7 +10,6 @@ from a3s_code.api.request import history_rows
 from a3s_code.kernel import state
 from a3s_code.kernel.events import RunId
 from a3s_code.kernel.messages import JsonObject
-from a3s_code.kernel.records import TraceRecorded
 
 if TYPE_CHECKING:  # a session that is not awake imports no event loop
     from a3s_code.kernel.log import Log
@@ -41,14 +40,13 @@ def active_run(log: Log, current: RunId | None) -> JsonObject | None:
 
 
 def run_events(log: Log, run_id: str) -> list[JsonObject]:
-    """List `{"sequence", "timestamp_ms", "event"}` of one run, from 0 without gaps."""
-    events = state.run_events(log.records, RunId(run_id))
-    return [msgspec.to_builtins(event) for event in events]
+    """List `{"sequence", "timestamp_ms", "event"}` of one run, without gaps."""
+    return [msgspec.to_builtins(event) for event in log.run_events(RunId(run_id))]
 
 
 def trace_events(log: Log) -> list[JsonObject]:
     """List every tool call with its duration and size, without its output; SPEC 4.2."""
-    traces = [r.event for r in log.records if isinstance(r.event, TraceRecorded)]
+    traces = [log.at(place).event for place in log.state.traces]
     return [{"schema": TRACE_SCHEMA, **_NO_LISTS, **row(trace)} for trace in traces]
 
 

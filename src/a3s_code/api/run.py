@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from a3s_code.api.outlet import Outlet
@@ -37,6 +37,7 @@ from a3s_code.kernel.messages import Conversation, Message, Text, Usage, user
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Model, ModelRequest
 from a3s_code.kernel.records import HistorySupplied, RunStarted, RunStatusChanged
+from a3s_code.kernel.retention import SessionRetentionLimits
 from a3s_code.kernel.tool import ToolSet
 
 CANCELLED = "run.cancelled"
@@ -51,6 +52,7 @@ class Behaviour:
     Attributes:
         continuations: How often an unfinished answer is asked to go on; 0 = never.
         missing: Settings without effect, announced in the first run.
+        retention: How much is kept of runs that have ended.
     """
 
     prompt: str
@@ -61,6 +63,7 @@ class Behaviour:
     thinking_budget: int | None = None
     llm_timeout_ms: int | None = None
     missing: tuple[str, ...] = ()
+    retention: SessionRetentionLimits = field(default_factory=SessionRetentionLimits)
 
 
 class Awake(Protocol):

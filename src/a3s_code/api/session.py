@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from a3s_code.api import records_view
 from a3s_code.api.assembly import Assembly, new_id
 from a3s_code.api.direct_tools import DirectTools
+from a3s_code.api.event_page import event_page
 from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
 from a3s_code.api.settings import Opening, warning
@@ -284,13 +285,42 @@ class AsyncSession(DirectTools, TimeTravel):
 
     def run_events(self, run_id: str) -> list[JsonObject]:
         """
-        List `{"sequence", "timestamp_ms", "event"}` of one run, from 0 without gaps.
+        List `{"sequence", "timestamp_ms", "event"}` of one run, without gaps.
+
+        The first is 0, or what `retention_limits` left of a long run.
 
         Raises:
             SessionClosed: the session was closed.
         """
         log = self._log()
         return records_view.run_events(log, run_id) if log else []
+
+    def run_event_page(
+        self, run_id: str, after_sequence: int | None = None, limit: int = 256
+    ) -> JsonObject | None:
+        """
+        Give a part of `run_events`, so that a long run can be followed piece by piece.
+
+        Args:
+            after_sequence: The last one that was seen; `next_after_sequence` of the page
+                before. None = from the beginning.
+            limit: Events at most.
+
+        Returns:
+            `events`; `first_available_sequence`, that of the oldest one that is kept;
+            `latest_sequence_exclusive`, that of the next one to come;
+            `next_after_sequence`, None while the run has no event; `retention_gap`, some
+            between what was seen and this page were dropped; `has_more`. None for an
+            unknown run.
+
+        Raises:
+            InvalidType, InvalidValue: a number is none, or outside what is accepted.
+            SessionClosed: the session was closed.
+
+        Source:
+            SPEC 4.1.
+        """
+        return event_page(self._log(), run_id, after_sequence, limit)
 
     def current_run(self) -> JsonObject | None:
         """Give the snapshot of the active run; None when the session is idle or closed."""

@@ -22,6 +22,7 @@ from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.ports import Approver, Model, Store
+from a3s_code.kernel.retention import SessionRetentionLimits
 from a3s_code.kernel.tool import Tool
 
 CONTINUATIONS = 3
@@ -71,13 +72,24 @@ _TO_COME = frozenset(
         "memory_store",
         "queue_config",
         "remote_git",
-        "retention_limits",
         "retry_config",
         "search_config",
         "skill_dirs",
         "skill_registry",
         "skills_from_dir",
         "worker_agents",
+    }
+)
+
+
+_STORAGE = frozenset(
+    {
+        "artifact_store_limits",
+        "auto_save",
+        "file_session_store",
+        "retention_limits",
+        "session_store",
+        "workspace_backend",
     }
 )
 
@@ -126,12 +138,17 @@ class Safety:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """`directory` is where sessions are kept when there is no `store`; None = the agent's."""
+    """
+    Attributes:
+        directory: Where sessions are kept when there is no `store`; None = the agent's.
+        retention: None = all is kept.
+    """
 
     store: Store | None = None
     directory: str | Path | None = None
     auto_save: bool = False
     artifacts: ArtifactStoreLimits | None = None
+    retention: SessionRetentionLimits | None = None
     backend: Any = None
 
 
@@ -223,6 +240,9 @@ def _refuse_unsafe(given: dict[str, Any]) -> None:
 def _missing(given: dict[str, Any]) -> tuple[str, ...]:
     names = [name for name in given if name in _TO_COME and given[name] is not False]
     planned = given.get("planning_mode") or {True: "enabled"}.get(given.get("planning", False))
+    limits = given.get("retention_limits")
+    if limits and SessionRetentionLimits.of(limits).max_terminal_subagent_tasks is not None:
+        names.append("retention_limits.max_terminal_subagent_tasks")
     return tuple(sorted([*names, *(["planning"] if planned == "enabled" else [])]))
 
 
@@ -280,14 +300,15 @@ def _safety(given: dict[str, Any]) -> Safety:
 
 
 def _storage(given: dict[str, Any]) -> Storage:
-    names = {"session_store", "file_session_store", "auto_save", "artifact_store_limits"}
-    if not (names | {"workspace_backend"}) & given.keys():
+    if not _STORAGE & given.keys():
         return _NO_STORAGE
+    retention = given.get("retention_limits")
     return Storage(
         store=given.get("session_store"),
         directory=given.get("file_session_store"),
         auto_save=given.get("auto_save", False),
         artifacts=given.get("artifact_store_limits"),
+        retention=SessionRetentionLimits.of(retention) if retention is not None else None,
         backend=given.get("workspace_backend"),
     )
 

@@ -17,7 +17,7 @@ import msgspec
 
 from a3s_code.kernel.events import ReasoningDelta, SessionId, TextDelta, ToolInputDelta
 from a3s_code.kernel.messages import Conversation, Message, ToolCall, Usage
-from a3s_code.kernel.records import ArtifactStored, Event, Ranges, Record
+from a3s_code.kernel.records import ArtifactStored, Event, Record
 from a3s_code.kernel.state import Approval, OpenEffect
 from a3s_code.kernel.tool import Effect, Observation, Resolved, Tool, ToolSet
 
@@ -253,11 +253,11 @@ class Store(Protocol):
 
     def append(self, session: SessionId, record: Record, owner: str = "") -> None: ...
 
-    def prune(self, session: SessionId, ranges: Ranges, owner: str = "") -> None:
+    def prune(self, session: SessionId, ranges: Sequence[tuple[int, int]], owner: str = "") -> None:
         """
         Drop what records hold; they are of the fold's past, and a `RecordsPruned` that names
-        them was appended before this. `load` then gives `Dropped` in their place, with their
-        sequence, and the head stays what it was. Fenced as records are.
+        them was appended before this. `load` then gives `Record(sequence, 0, "", Dropped())`
+        in the place of each, and the head stays what it was. Fenced as records are.
 
         Args:
             ranges: First and last sequence of each row of neighbours; what is not there, or

@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.kernel.events import RunId
-from a3s_code.kernel.log import Log
 from a3s_code.kernel.records import RecordsPruned, ShortenedRun
 from a3s_code.kernel.state import TERMINAL, RunSnapshot, SessionState, is_needed
+
+if TYPE_CHECKING:  # limits are made where no session is awake, and nothing of an event loop
+    from a3s_code.kernel.log import Log
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from a3s_code.errors import SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
-from a3s_code.kernel.records import Ranges, Record, emptied
+from a3s_code.kernel.records import Record, emptied
 from a3s_code.persistence.codec import GENESIS, encode, link
 from a3s_code.persistence.refusal import in_use, not_its_digest, not_next, taken_over
 
@@ -75,7 +75,7 @@ class MemorySessionStore:
         self._refused.setdefault(session, {})[owner] = error
         self.release(session, owner)
 
-    def prune(self, session: SessionId, ranges: Ranges, owner: str = "") -> None:
+    def prune(self, session: SessionId, ranges: Sequence[tuple[int, int]], owner: str = "") -> None:
         """
         Drop bodies; the head stays what it was.
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from a3s_code.errors import InvalidValue, SessionInUse, SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
-from a3s_code.kernel.records import Ranges, Record
+from a3s_code.kernel.records import Record
 from a3s_code.persistence.codec import encode
 from a3s_code.persistence.sqlite_tables import (
     ClaimSession,
@@ -131,7 +131,7 @@ class FileSessionStore:
         self._at_work.add(writer)
         self._writer.add(writer, KeepRecord(record.sequence, record.run, body), at_once=begins)
 
-    def prune(self, session: SessionId, ranges: Ranges, owner: str = "") -> None:
+    def prune(self, session: SessionId, ranges: Sequence[tuple[int, int]], owner: str = "") -> None:
         """
         Queue that bodies are dropped. What they held is overwritten; the file does not
         shrink, and what is written later takes the room.
@@ -139,7 +139,7 @@ class FileSessionStore:
         Raises:
             StoreError: the store was closed. All other failures are told by `barrier`.
         """
-        self._writer.add(Writer(session, owner), PruneRecords(ranges))
+        self._writer.add(Writer(session, owner), PruneRecords(tuple(ranges)))
 
     async def barrier(self, session: SessionId, owner: str = "") -> None:
         """

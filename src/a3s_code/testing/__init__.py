@@ -10,7 +10,8 @@ checks of what a port promises.
         assert session.send("What is here?").text == "Two files."
 
 `Scripted` plays the same turns without a socket, as the option `llm_client`.
-`STORE_CHECKS` are what every session store promises; `store_conformance` shows their use.
+`STORE_CHECKS` are what every session store promises, and `MEDIUM_CHECKS` what one promises
+that outlives its process; `store_conformance` and `medium_conformance` show their use.
 `CrashRig` kills an agent's process wherever that can matter; `crash` shows its use.
 """
 
@@ -20,10 +21,12 @@ from a3s_code.testing.crash import CrashRig
 from a3s_code.testing.crash_report import CrashLife, CrashReport
 from a3s_code.testing.crash_stage import CrashStage
 from a3s_code.testing.crash_store import CrashingStore, CrashTally
+from a3s_code.testing.medium_conformance import MEDIUM_CHECKS, Medium, MediumCheck
 from a3s_code.testing.script import Asked, Pattern, Playback, Rule, Script, When, on
 from a3s_code.testing.scripted import Scripted
 from a3s_code.testing.server import Request, ScriptedServer
-from a3s_code.testing.store_conformance import STORE_CHECKS, StoreCheck, StoreFactory
+from a3s_code.testing.store_bench import StoreCheck, StoreFactory
+from a3s_code.testing.store_conformance import STORE_CHECKS
 from a3s_code.testing.turn import (
     ONLY_TOOL,
     Call,
@@ -39,6 +42,7 @@ from a3s_code.testing.turn import (
 )
 
 __all__ = [
+    "MEDIUM_CHECKS",
     "ONLY_TOOL",
     "STORE_CHECKS",
     "Asked",
@@ -50,6 +54,8 @@ __all__ = [
     "CrashTally",
     "CrashingStore",
     "Fault",
+    "Medium",
+    "MediumCheck",
     "Pattern",
     "Playback",
     "Refusal",
