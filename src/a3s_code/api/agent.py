@@ -7,15 +7,16 @@ What a program embeds: one configuration, many sessions.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakValueDictionary
 
 from a3s_code.api.assembly import Assembly, load_config, new_id
 from a3s_code.api.closing import close_all
+from a3s_code.api.live import Live
 from a3s_code.api.options import SessionOptions, merged
 from a3s_code.api.session import AsyncSession
 from a3s_code.api.settings import Opening, Settings, fold
@@ -43,14 +44,13 @@ class AsyncAgent:
         A3S Code README, "Agent"; the Python SDK README, "Quick Start".
     """
 
-    __slots__ = ("_assembly", "_closed", "_live", "_taking", "_turns")
+    __slots__ = ("_assembly", "_closed", "_live", "_turns")
 
     def __init__(self, config_source: str | os.PathLike[str] | Config) -> None:
         self._assembly = Assembly(load_config(config_source))
         self._closed = False
-        self._live: WeakValueDictionary[str, AsyncSession] = WeakValueDictionary()
+        self._live: Live[AsyncSession] = Live()
         self._turns: WeakValueDictionary[str | None, Lock] = WeakValueDictionary()
-        self._taking = threading.Lock()
 
     @staticmethod
     def create(config_source: str | os.PathLike[str]) -> AsyncAgent:
@@ -106,9 +106,7 @@ class AsyncAgent:
         }
         given = merged(options, {**named, **keywords})
         opening = self._assembly.open(os.fspath(workspace), given.session_id, fold(given))
-        with self._taking:
-            self._refuse_resuming(opening.session_id)
-            return self._take(opening)
+        return self._live.take(opening.session_id, partial(self._begun, opening))
 
     async def resume_session(
         self,
@@ -151,15 +149,15 @@ class AsyncAgent:
             await self.close_session(session_id)
             owner = new_id("")
             opening, records = await self._stored(session_id, settings, owner)
-            with self._taking:
-                session = self._take(opening, records, owner)
+            made = partial(AsyncSession, self._assembly, self._live, opening, records, owner)
+            session = self._live.take(session_id, made)
             await session.save()
             return session
 
     async def list_sessions(self) -> list[str]:
         """Name the open sessions and those in the agent's own store, sorted."""
         stored = await self._assembly.default_store.sessions()
-        live = [key for key, session in list(self._live.items()) if not session.is_closed]
+        live = [session.session_id for session in self._live.all() if not session.is_closed]
         return sorted({*live, *stored})
 
     async def close_session(self, session_id: str) -> bool:
@@ -191,7 +189,7 @@ class AsyncAgent:
         """
         self._closed = True
         async with self._turn(None):
-            sessions = list(self._live.values())
+            sessions = self._live.all()
             await close_all([session.close for session in sessions], [self._assembly.close])
 
     async def __aenter__(self) -> Self:
@@ -213,20 +211,9 @@ class AsyncAgent:
         async with turn:
             yield
 
-    def _take(
-        self, opening: Opening, records: Sequence[Record] | None = None, owner: str = ""
-    ) -> AsyncSession:
-        """Make a session, unless one of its id is open: two would write into one log."""
-        known = self._live.get(opening.session_id)
-        if known is not None and not known.is_closed:
-            raise InvalidValue(
-                f"A session {opening.session_id!r} is open already.",
-                hint="close it, resume it, or choose another session_id",
-            )
-        session = self._live[opening.session_id] = AsyncSession(
-            self._assembly, opening, records, owner
-        )
-        return session
+    def _begun(self, opening: Opening) -> AsyncSession:
+        self._refuse_resuming(opening.session_id)
+        return AsyncSession(self._assembly, self._live, opening)
 
     def _refuse_resuming(self, session_id: str) -> None:
         turn = self._turns.get(session_id)

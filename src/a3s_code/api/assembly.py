@@ -8,9 +8,14 @@ and creating sessions costs neither an event loop nor an HTTP client.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -25,7 +30,7 @@ from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.prompt import system_prompt
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.ports import Store
-from a3s_code.kernel.records import ModelSwitched, Record, SessionOpened
+from a3s_code.kernel.records import HistoryReplaced, ModelSwitched, Record, SessionOpened
 from a3s_code.kernel.tool import Tool
 
 if TYPE_CHECKING:
@@ -33,7 +38,7 @@ if TYPE_CHECKING:
     from a3s_code.config.schema import Config
     from a3s_code.kernel.clock import Clock
     from a3s_code.kernel.executor import Executor
-    from a3s_code.kernel.ports import ExitRecords
+    from a3s_code.kernel.ports import ExitRecords, Snapshots
     from a3s_code.kernel.space import Space
     from a3s_code.kernel.tool import ToolSet
     from a3s_code.workspace.guard import Guard
@@ -103,7 +108,7 @@ def new_id(prefix: str) -> str:
 class Assembly:
     """One agent's parts: what its sessions share, and how one is put together."""
 
-    __slots__ = ("_guard", "_idle_keys", "_models", "_stores", "_toolbox", "config")
+    __slots__ = ("_guard", "_idle_keys", "_models", "_scratch", "_stores", "_toolbox", "config")
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -112,6 +117,7 @@ class Assembly:
         self._stores = Stores(config)
         self._toolbox = Toolbox()
         self._guard: Guard | None = None
+        self._scratch: Path | None = None
 
     # A session that is not awake
 
@@ -148,6 +154,37 @@ class Assembly:
             )
         opening = Opening(session_id, opened.workspace, "", self._checked(settings))
         return self._continued(opening, *_last_of(records))
+
+    def forked(
+        self, opening: Opening, session_id: str | None, workspace: str | os.PathLike[str] | None
+    ) -> Opening:
+        """
+        Give how a fork of a session is opened, in `workspace` or below its store's directory.
+
+        Raises:
+            InvalidValue: neither is there.
+        """
+        own = session_id or new_id("")
+        if workspace is not None:
+            root = _root(os.fspath(workspace), None)
+        else:
+            place = place_of(self._stores.own(opening.settings))
+            if place is None:
+                raise InvalidValue(
+                    "A fork needs a directory for its copy of the files.",
+                    hint="give workspace, or keep the session in a FileSessionStore",
+                )
+            root = str(place / "forks" / own)
+        storage = replace(opening.settings.storage, backend=None)
+        settings = replace(opening.settings, storage=storage)
+        return replace(
+            opening,
+            session_id=own,
+            workspace=root,
+            settings=settings,
+            is_new=session_id is None,
+            parent=None,
+        )
 
     def _checked(self, settings: Settings) -> Settings:
         """Check tools, and name the keys of the configuration that have no effect here."""
@@ -208,6 +245,15 @@ class Assembly:
         finally:
             if self._guard is not None:
                 self._guard.close()
+            await self._tidy()
+
+    async def _tidy(self) -> None:
+        """Remove the trees of sessions that have no directory for them."""
+        from asyncio import to_thread
+
+        scratch, self._scratch = self._scratch, None
+        if scratch is not None:
+            await to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
     def _programs_guard(self) -> Guard:
         from a3s_code.workspace.guard import Guard
@@ -227,6 +273,7 @@ class Assembly:
             records: What is stored of the session, when it goes on.
             owner: Who loaded them; as that one it writes.
         """
+        from a3s_code.api.checkpoints import Checkpoints
         from a3s_code.api.engine import Engine
         from a3s_code.kernel.clock import SystemClock
         from a3s_code.kernel.log import Log
@@ -248,10 +295,26 @@ class Assembly:
             clock=clock,
             new_id=new_id,
             price=self._models.price,
+            checkpoints=Checkpoints(
+                log, opening.session_id, partial(self._snapshots, store, opening.workspace)
+            ),
         )
+        if place_of(store) is not None:
+            engine.executor.before_effect = engine.checkpoints.before_effect
         _begin(engine, opening)
         log.release()
         return engine
+
+    def _snapshots(self, store: Store | None, root: str) -> Snapshots:
+        """Keep trees of a workspace beside its records, or for as long as this agent is open."""
+        from a3s_code.workspace.snapshots import ShadowGit
+
+        place = place_of(store)
+        if place is None:
+            place = self._scratch = self._scratch or Path(tempfile.mkdtemp(prefix="a3s-code-"))
+        name = hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
+        shadow = place / "snapshots" / name
+        return ShadowGit(root, shadow, never=[place], guard=self._programs_guard())
 
     def _executor(self, opening: Opening, space: Space, tools: ToolSet, clock: Clock) -> Executor:
         from a3s_code.harness.gate import PolicyGate
@@ -346,9 +409,12 @@ def _begin(engine: Engine, opening: Opening) -> None:
                 model=opening.model,
                 created_at_ms=engine.clock.now_ms(),
                 durability=log.durability,
+                parent=opening.parent,
                 settings=kept.written_form(),
             )
         )
+        if opening.history:
+            log.append(HistoryReplaced(messages=opening.history, reason="fork"))
         return
     engine.recover()
     if Recorded.read(opened.settings) != kept or log.state.durability != log.durability:

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
+from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.outlet import Outlet, Seal, Watch
 from a3s_code.api.recovery import leave_behind, recover, settle
 from a3s_code.api.request import Request
+from a3s_code.api.rewind import Rewind
 from a3s_code.api.run import Behaviour, Run
 from a3s_code.api.unfinished import resumption
 from a3s_code.api.works import Works, is_inside
@@ -28,7 +30,7 @@ from a3s_code.kernel.log import SESSION, Log
 from a3s_code.kernel.loop import Answer
 from a3s_code.kernel.messages import JsonObject, ToolCall, Usage
 from a3s_code.kernel.ports import Authority, Model, Store
-from a3s_code.kernel.records import EffectSettled, Event
+from a3s_code.kernel.records import EffectSettled, Event, ParentLog
 from a3s_code.kernel.retention import retain
 from a3s_code.kernel.state import OpenEffect
 from a3s_code.kernel.tool import Observation, Tool, ToolSet
@@ -59,6 +61,7 @@ class Engine:
     clock: Clock
     new_id: Callable[[str], str]
     price: Callable[[str, Usage], float]
+    checkpoints: Checkpoints
     keep_s: float = KEEP_S
     _works: Works = field(init=False)
     _seal: Seal = field(default_factory=Seal)
@@ -178,6 +181,67 @@ class Engine:
                 work = partial(settle, self.log, self.executor, self.outlet())
                 await self._works.run(self.new_id("settle"), work)
             self._left = {}
+
+    # Going back
+
+    async def rewind(self, name: str, *, files: bool, chat: bool) -> JsonObject:
+        """
+        Go back to a checkpoint; see `Rewind.conduct`.
+
+        Raises:
+            InvalidValue: there is no such checkpoint.
+        """
+
+        async def go_back() -> JsonObject:
+            place = self.checkpoints.find(name)
+            return await Rewind(self, place).conduct(files=files, chat=chat)
+
+        return await self.in_turn(go_back)
+
+    async def diff(self, before: str, after: str | None) -> str:
+        """
+        Give what differs between two checkpoints, or from one to now, as a unified diff.
+
+        Raises:
+            InvalidValue: there is no such checkpoint.
+            SnapshotLost, SnapshotRefused, WorkspaceError, StoreError: the files of one of
+                them cannot be told.
+        """
+        return await self._works.run(self.new_id("diff"), partial(self._diff, before, after))
+
+    async def _diff(self, before: str, after: str | None) -> str:
+        sink = self.outlet()
+        old = await self.checkpoints.tree_at(self.checkpoints.find(before), sink, "diff")
+        if after is None:
+            new = await self.checkpoints.take("diff", sink)
+        else:
+            new = await self.checkpoints.tree_at(self.checkpoints.find(after), sink, "diff")
+        await sink.barrier()
+        return await self.checkpoints.snapshots.diff(old, new)
+
+    async def export(self, name: str | None, directory: str) -> ParentLog:
+        """
+        Write the files of a checkpoint, or of now, into a new directory, and say where the
+        session parts there.
+
+        Raises:
+            InvalidValue, SnapshotLost, SnapshotRefused, WorkspaceError, StoreError: as `diff`.
+        """
+
+        async def export() -> ParentLog:
+            sink, at = self.outlet(), len(self.log.records)
+            if name is None:
+                tree = await self.checkpoints.take("fork", sink)
+            else:
+                place = self.checkpoints.find(name)
+                at = place.sequence
+                tree = await self.checkpoints.tree_at(place, sink, "fork")
+            await sink.barrier()
+            await self.checkpoints.snapshots.export(tree, directory)
+            count, sha256 = await self.log.head() or (0, "")
+            return ParentLog(str(self.log.session), at, count - 1, sha256)
+
+        return await self.in_turn(export)
 
     # What somebody has to decide
 

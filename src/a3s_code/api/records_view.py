@@ -50,6 +50,20 @@ def trace_events(log: Log) -> list[JsonObject]:
     return [{"schema": TRACE_SCHEMA, **_NO_LISTS, **row(trace)} for trace in traces]
 
 
+def checkpoints(log: Log) -> list[JsonObject]:
+    """List where the session can go back to, oldest first."""
+    return [
+        {
+            "id": f"cp-{place.sequence}",
+            "run_id": place.run or None,
+            "label": place.label,
+            "created_at_ms": place.timestamp_ms,
+            "messages": place.messages,
+        }
+        for place in sorted(log.state.checkpoints, key=lambda place: place.sequence)
+    ]
+
+
 def in_doubt(log: Log) -> list[JsonObject]:
     """List the effects of which nobody can tell whether they came about."""
     return [

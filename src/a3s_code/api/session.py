@@ -7,7 +7,9 @@ session is a small record until it is first used; then its engine is assembled.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,6 +17,7 @@ from a3s_code.api import records_view
 from a3s_code.api.assembly import Assembly, new_id
 from a3s_code.api.direct_tools import DirectTools
 from a3s_code.api.event_page import event_page
+from a3s_code.api.live import Live
 from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
 from a3s_code.api.settings import Opening, warning
@@ -55,17 +58,19 @@ class AsyncSession(DirectTools, TimeTravel):
         "_closed",
         "_commands",
         "_engine",
+        "_live",
         "_opening",
     )
 
     def __init__(
         self,
         assembly: Assembly,
+        live: Live[AsyncSession],
         opening: Opening,
         records: Sequence[Record] | None = None,
         owner: str = "",
     ) -> None:
-        self._assembly, self._opening = assembly, opening
+        self._assembly, self._live, self._opening = assembly, live, opening
         self._commands: CommandRegistry | None = None
         self._added: tuple[Tool, ...] = ()
         self._closed = False
@@ -188,6 +193,42 @@ class AsyncSession(DirectTools, TimeTravel):
             SPEC 9.6; DESIGN 4.
         """
         return result_of(await (await self._awake()).resume_run(run_id))
+
+    async def fork(
+        self,
+        at: str | None = None,
+        workspace: str | os.PathLike[str] | None = None,
+        session_id: str | None = None,
+    ) -> AsyncSession:
+        """
+        Begin another session from a checkpoint of this one, or from now, on its own files.
+
+        It has the conversation, the options and the model of this one, and a copy of the
+        files that a snapshot holds (see `rewind`): no `.git`, nothing that git ignores. Its
+        log names the one it comes from.
+
+        Args:
+            workspace: A new or empty directory for the copy. By default one below the
+                directory of the session's store.
+
+        Raises:
+            InvalidValue: there is no such checkpoint; or no directory was given, and the
+                session has no store on the disk; or a session of this id is open.
+            SnapshotLost, SnapshotRefused, WorkspaceError, StoreError: as `rewind`.
+
+        Source:
+            DESIGN 4.
+        """
+        engine = await self._awake()
+        opening = self._assembly.forked(self._opening, session_id, workspace)
+        parent = await engine.export(at, opening.workspace)
+        history = engine.checkpoints.chat_at(parent.at)
+        opening = replace(opening, parent=parent, history=history)
+        forked = self._live.take(
+            opening.session_id, partial(AsyncSession, self._assembly, self._live, opening)
+        )
+        await forked._awake()  # noqa: SLF001 - another of this class
+        return forked
 
     # What is left to decide
 

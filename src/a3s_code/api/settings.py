@@ -21,7 +21,9 @@ from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
+from a3s_code.kernel.messages import Message
 from a3s_code.kernel.ports import Approver, Model, Store
+from a3s_code.kernel.records import ParentLog
 from a3s_code.kernel.retention import SessionRetentionLimits
 from a3s_code.kernel.tool import Tool
 
@@ -178,6 +180,7 @@ class Opening:
 
     Attributes:
         is_new: Its id was made for it, so no store can know it.
+        parent, history: The log that it is a fork of, and the conversation there.
     """
 
     session_id: str
@@ -185,6 +188,8 @@ class Opening:
     model: str
     settings: Settings
     is_new: bool = False
+    parent: ParentLog | None = None
+    history: tuple[Message, ...] = ()
 
 
 _NO_LIMITS, _NO_SAMPLING, _NO_IDENTITY = Limits(), Sampling(), Identity()

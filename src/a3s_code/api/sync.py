@@ -167,6 +167,33 @@ class Session:
         """
         return self._door.call(self._inner.resume_run(run_id))
 
+    def fork(
+        self,
+        at: str | None = None,
+        workspace: str | os.PathLike[str] | None = None,
+        session_id: str | None = None,
+    ) -> Session:
+        """
+        Begin another session from a checkpoint of this one, or from now, on its own files.
+
+        It has the conversation, the options and the model of this one, and a copy of the
+        files that a snapshot holds (see `rewind`): no `.git`, nothing that git ignores. Its
+        log names the one it comes from.
+
+        Args:
+            workspace: A new or empty directory for the copy. By default one below the
+                directory of the session's store.
+
+        Raises:
+            InvalidValue: there is no such checkpoint; or no directory was given, and the
+                session has no store on the disk; or a session of this id is open.
+            SnapshotLost, SnapshotRefused, WorkspaceError, StoreError: as `rewind`.
+
+        Source:
+            DESIGN 4.
+        """
+        return Session(self._door.call(self._inner.fork(at, workspace, session_id)), self._door)
+
     def in_doubt(self) -> list[JsonObject]:
         """
         List the effects of which nobody can tell whether they came about.
@@ -497,6 +524,65 @@ class Session:
     def git_command(self, args: Mapping[str, Any]) -> ToolResult:
         """The same as `git`, with an object."""
         return self._door.call(self._inner.git_command(args))
+
+    def checkpoints(self) -> list[JsonObject]:
+        """
+        List where the session can go back to, oldest first: before each run and each rewind.
+
+        Returns:
+            `id`, `run_id` (None before a rewind), `label` (the prompt of the run),
+            `created_at_ms` (Unix time), `messages` (of the conversation as it was there).
+
+        Raises:
+            SessionClosed: the session was closed.
+
+        Source:
+            DESIGN 4.
+        """
+        return self._door.between(self._inner.checkpoints)
+
+    def rewind(self, to: str, files: bool = True, chat: bool = True) -> JsonObject:
+        """
+        Go back to a checkpoint. It waits for the run that is active.
+
+        Files: those of the workspace become what they were, changes of commands and of other
+        programs too. Not touched are files that git ignores or that are larger than 10 MiB,
+        empty directories, and the user's `.git`. In a session without a store of its own the
+        files after a command cannot go back: only with a `FileSessionStore` the workspace is
+        taken before one. Chat: the conversation becomes what it was; runs stay listed.
+
+        Args:
+            to: A checkpoint's id, or the id of the run that began there.
+
+        Returns:
+            `checkpoint`, `undo` (the id of a checkpoint that takes this back), `tree` (the
+            files as a tree of git), `written`, `removed`, and `left`: what could not go back,
+            by path, with why.
+
+        Raises:
+            InvalidValue: there is no such checkpoint.
+            SnapshotLost: nobody can tell what the files were; nothing went back.
+            SnapshotRefused, WorkspaceError: they cannot be taken or written; git is missing.
+            StoreError: it could not be recorded.
+            UsageError: called from inside a run of this session.
+
+        Source:
+            DESIGN 4.
+        """
+        return self._door.call(self._inner.rewind(to, files, chat))
+
+    def diff(self, a: str, b: str | None = None) -> str:
+        """
+        Give what differs in the workspace between two checkpoints, or from one to now.
+
+        Returns:
+            A unified diff as `git diff` has it; binary files are named only.
+
+        Raises:
+            InvalidValue, SnapshotLost, SnapshotRefused, WorkspaceError, StoreError: as
+                `rewind`.
+        """
+        return self._door.call(self._inner.diff(a, b))
 
     def list_file_versions(self, path: str) -> list[JsonObject]:
         """

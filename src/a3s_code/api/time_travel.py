@@ -9,11 +9,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from a3s_code.api import records_view
 from a3s_code.api.result import ToolResult, tool_result
 from a3s_code.kernel.messages import JsonObject
 
 if TYPE_CHECKING:  # a session that is not awake imports no event loop
     from a3s_code.api.engine import Engine
+    from a3s_code.kernel.log import Log
 
 
 class TimeTravel(ABC):
@@ -24,6 +26,72 @@ class TimeTravel(ABC):
     @abstractmethod
     async def _awake(self) -> Engine:
         """Give the engine of the session."""
+
+    @abstractmethod
+    def _log(self) -> Log | None:
+        """Give what is recorded; None when the session was not used."""
+
+    # Checkpoints
+
+    def checkpoints(self) -> list[JsonObject]:
+        """
+        List where the session can go back to, oldest first: before each run and each rewind.
+
+        Returns:
+            `id`, `run_id` (None before a rewind), `label` (the prompt of the run),
+            `created_at_ms` (Unix time), `messages` (of the conversation as it was there).
+
+        Raises:
+            SessionClosed: the session was closed.
+
+        Source:
+            DESIGN 4.
+        """
+        log = self._log()
+        return records_view.checkpoints(log) if log else []
+
+    async def rewind(self, to: str, files: bool = True, chat: bool = True) -> JsonObject:
+        """
+        Go back to a checkpoint. It waits for the run that is active.
+
+        Files: those of the workspace become what they were, changes of commands and of other
+        programs too. Not touched are files that git ignores or that are larger than 10 MiB,
+        empty directories, and the user's `.git`. In a session without a store of its own the
+        files after a command cannot go back: only with a `FileSessionStore` the workspace is
+        taken before one. Chat: the conversation becomes what it was; runs stay listed.
+
+        Args:
+            to: A checkpoint's id, or the id of the run that began there.
+
+        Returns:
+            `checkpoint`, `undo` (the id of a checkpoint that takes this back), `tree` (the
+            files as a tree of git), `written`, `removed`, and `left`: what could not go back,
+            by path, with why.
+
+        Raises:
+            InvalidValue: there is no such checkpoint.
+            SnapshotLost: nobody can tell what the files were; nothing went back.
+            SnapshotRefused, WorkspaceError: they cannot be taken or written; git is missing.
+            StoreError: it could not be recorded.
+            UsageError: called from inside a run of this session.
+
+        Source:
+            DESIGN 4.
+        """
+        return await (await self._awake()).rewind(to, files=files, chat=chat)
+
+    async def diff(self, a: str, b: str | None = None) -> str:
+        """
+        Give what differs in the workspace between two checkpoints, or from one to now.
+
+        Returns:
+            A unified diff as `git diff` has it; binary files are named only.
+
+        Raises:
+            InvalidValue, SnapshotLost, SnapshotRefused, WorkspaceError, StoreError: as
+                `rewind`.
+        """
+        return await (await self._awake()).diff(a, b)
 
     # Files
 

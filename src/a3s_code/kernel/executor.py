@@ -31,6 +31,7 @@ from a3s_code.kernel.ports import (
     Action,
     Approver,
     Authority,
+    BeforeEffect,
     Dispatcher,
     Gate,
     Hooks,
@@ -40,6 +41,7 @@ from a3s_code.kernel.ports import (
 from a3s_code.kernel.records import TraceRecorded
 from a3s_code.kernel.settlement import named_evidence
 from a3s_code.kernel.space import Space
+from a3s_code.kernel.state import UNKNOWN_REACH
 from a3s_code.kernel.together import together
 from a3s_code.kernel.tool import (
     CallTool,
@@ -76,6 +78,7 @@ class Executor:
     clock: Clock
     hooks: Hooks | None = None
     redactor: Redactor | None = None
+    before_effect: BeforeEffect | None = None
     dispatcher: Dispatcher | None = None
     tool_timeout_s: float | None = None
     approvals: Approvals = field(default_factory=Approvals)
@@ -197,6 +200,8 @@ class Executor:
         action, call = step.action, step.action.call
         started = self.clock.monotonic()
         try:
+            if self.before_effect is not None and action.effect.value in UNKNOWN_REACH:
+                await self.before_effect(action, sink)
             traces = await self._traces(action, sink)
             await ledger.intend(action, step.decision, sink, traces)
             self.forget_exits(self._ended)

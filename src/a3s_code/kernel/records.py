@@ -22,6 +22,22 @@ class LogOnly(Tagged, frozen=True):
     """What the fold needs and no stream shows."""
 
 
+class ParentLog(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """
+    The log that a fork comes from.
+
+    Attributes:
+        at: Sequence of the record before which it parted.
+        sequence, sha256: Of the last record that the parent's store had then; -1 and empty
+            when it had no store.
+    """
+
+    session_id: str
+    at: int
+    sequence: int = -1
+    sha256: str = ""
+
+
 class SessionOpened(LogOnly, tag="session_opened", frozen=True):
     """
     The first record of a log; written again when the session goes on with other options.
@@ -30,6 +46,7 @@ class SessionOpened(LogOnly, tag="session_opened", frozen=True):
         format: Version of the record format.
         durability: What its store promises: `full`, `normal`, `none` (as without a store),
             or `unknown` where the store does not say. Empty in logs of before it was kept.
+        parent: What it is a fork of; None for a session of its own.
         settings: The options that a resume must know again; never a secret.
     """
 
@@ -39,6 +56,7 @@ class SessionOpened(LogOnly, tag="session_opened", frozen=True):
     created_at_ms: int
     format: int = 1
     durability: str = ""
+    parent: ParentLog | None = None
     settings: JsonObject = msgspec.field(default_factory=dict[str, Any])
 
 
@@ -192,6 +210,45 @@ class EffectInDoubt(LogOnly, tag="effect_in_doubt", frozen=True):
     reason: str
 
 
+class SnapshotTaken(LogOnly, tag="snapshot_taken", frozen=True):
+    """
+    The workspace was this tree.
+
+    Attributes:
+        why: What came next: the name of a tool, `rewind`, `fork` or `diff`.
+        skipped: Paths that a snapshot should hold and this one does not, at most 100.
+    """
+
+    tree: str
+    why: str
+    skipped: tuple[str, ...] = ()
+
+
+class SnapshotsOff(LogOnly, tag="snapshots_off", frozen=True):
+    """From here on nothing is taken before commands; what they change cannot be undone."""
+
+    reason: str
+
+
+class Rewound(LogOnly, tag="rewound", frozen=True):
+    """
+    The session went back to a checkpoint.
+
+    Attributes:
+        to: The sequence of the record that the checkpoint stands before.
+        undo: That of the checkpoint before this.
+        messages: Of the conversation before this.
+        tree: What the files of the workspace were made, where they were.
+        chat: The conversation went back as well.
+    """
+
+    to: int
+    undo: int
+    messages: int
+    tree: str = ""
+    chat: bool = False
+
+
 class ArtifactStored(LogOnly, tag="artifact_stored", frozen=True):
     uri: str
     tool: str
@@ -294,6 +351,9 @@ SessionEvent: TypeAlias = (
     | FileLeft
     | EffectSettled
     | EffectInDoubt
+    | SnapshotTaken
+    | SnapshotsOff
+    | Rewound
     | ArtifactStored
     | ArtifactEvicted
     | TraceRecorded

@@ -34,20 +34,27 @@ from a3s_code.kernel.records import (
     ModelSwitched,
     Record,
     RecordsPruned,
+    Rewound,
     RunStarted,
     RunStatusChanged,
     SessionOpened,
+    SnapshotsOff,
+    SnapshotTaken,
     StoreAttached,
     TokensSpent,
     TraceRecorded,
 )
 from a3s_code.kernel.run_events import RunEventRecord, RunEvents, shown_events
+from a3s_code.kernel.tool import Effect
 
 RunStatus: TypeAlias = Literal[
     "created", "planning", "executing", "verifying", "completed", "failed", "cancelled"
 ]
 TERMINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
 
+
+UNKNOWN_REACH = frozenset({Effect.EXECUTE.value, Effect.NETWORK.value, Effect.HOST.value})
+"""Effects that may change any file."""
 
 MAX_VERSIONS = 500
 """Of files, as they were before their changes; the oldest go first. SPEC 12.3."""
@@ -100,6 +107,23 @@ class OpenEffect(msgspec.Struct):
     doubt: str = ""
 
 
+class Checkpoint(msgspec.Struct, frozen=True):
+    """
+    A place in the log that a session can go back to.
+
+    Attributes:
+        sequence: Of the record that it stands before.
+        run: The run that began there; empty before a rewind.
+        messages: Of the conversation as it was.
+    """
+
+    sequence: int
+    timestamp_ms: int
+    run: RunId
+    label: str
+    messages: int
+
+
 class Approval(msgspec.Struct):
     """
     A question about a call that has not ended.
@@ -118,6 +142,10 @@ class Approval(msgspec.Struct):
 class SessionState:
     """
     Attributes:
+        checkpoints: Where the session can go back to, oldest first.
+        snapshots: Sequences of records that tell the tree of the workspace, and the trees.
+        unknown: Sequences of effects that may have changed any file.
+        snapshots_off: Why nothing is taken before commands any more; empty while it is.
         approvals: What somebody was asked about calls that have not ended, by their ids.
         effects: Calls that were about to run and whose end is not told, by id, oldest first.
         changes: Every change of a file that came about as far as the log tells, oldest first.
@@ -140,6 +168,7 @@ class SessionState:
         "artifacts",
         "blobs",
         "changes",
+        "checkpoints",
         "conversation",
         "durability",
         "effects",
@@ -150,8 +179,11 @@ class SessionState:
         "opened",
         "released",
         "runs",
+        "snapshots",
+        "snapshots_off",
         "spent",
         "traces",
+        "unknown",
     )
 
     def __init__(self) -> None:
@@ -168,6 +200,10 @@ class SessionState:
         self.blobs: dict[str, int] = {}
         self.released: list[str] = []
         self.kept: list[str] = []
+        self.checkpoints: list[Checkpoint] = []
+        self.snapshots: list[tuple[int, str]] = []
+        self.unknown: list[int] = []
+        self.snapshots_off = ""
         self.approvals: dict[str, Approval] = {}
         self.effects: dict[str, OpenEffect] = {}
         self.changes: list[FileChange] = []
@@ -237,6 +273,9 @@ def _start_run(state: SessionState, record: Record, event: RunStarted) -> None:
     session_id = state.opened.session_id if state.opened else ""
     at = record.timestamp_ms
     state.runs[record.run] = RunSnapshot(record.run, session_id, "executing", event.prompt, at, at)
+    state.checkpoints.append(
+        Checkpoint(record.sequence, at, record.run, event.prompt, len(state.conversation))
+    )
 
 
 def _change_run(state: SessionState, record: Record, event: RunStatusChanged) -> None:
@@ -279,6 +318,8 @@ def _let_go(state: SessionState, sha256: str) -> None:
 
 def _intend(state: SessionState, record: Record, event: EffectIntended) -> None:
     state.effects[event.call_id] = OpenEffect(record.run, record.timestamp_ms, event)
+    if event.effect in UNKNOWN_REACH:
+        state.unknown.append(record.sequence)
 
 
 def _change(state: SessionState, record: Record, event: FileChanging) -> None:
@@ -301,6 +342,20 @@ def _leave(state: SessionState, _: Record, event: FileLeft) -> None:
     effect = state.effects.get(event.call_id)
     if effect is not None:
         effect.files = [file for file in effect.files if file.path != event.path]
+
+
+def _take(state: SessionState, record: Record, event: SnapshotTaken) -> None:
+    state.snapshots.append((record.sequence, event.tree))
+
+
+def _turn_off(state: SessionState, _: Record, event: SnapshotsOff) -> None:
+    state.snapshots_off = event.reason
+
+
+def _rewind(state: SessionState, record: Record, event: Rewound) -> None:
+    state.checkpoints.append(
+        Checkpoint(event.undo, record.timestamp_ms, RunId(""), "before a rewind", event.messages)
+    )
 
 
 def _settle(state: SessionState, _: Record, event: EffectSettled) -> None:
@@ -358,6 +413,9 @@ _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     ArtifactStored: _store,
     ArtifactEvicted: _evict,
     EffectIntended: _intend,
+    SnapshotTaken: _take,
+    SnapshotsOff: _turn_off,
+    Rewound: _rewind,
     FileChanging: _change,
     FileLeft: _leave,
     EffectSettled: _settle,

@@ -1,0 +1,186 @@
+"""
+Where a session can go back to, and what its workspace was there.
+
+A checkpoint is a place in the log: before each run, and before each rewind. The
+conversation there is the fold of the records before it. The files there are the next tree
+that was taken after it, with the changes of the session's tools between the two undone by
+what the log keeps of each file. A tree is taken before the first effect since the last
+checkpoint that may change any file, so every checkpoint can be reached.
+
+Source:
+    DESIGN 4, "Snapshots".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from a3s_code.errors import InvalidValue, SnapshotLost, WorkspaceError
+from a3s_code.kernel.log import Log
+from a3s_code.kernel.messages import Message
+from a3s_code.kernel.ports import Action, FileState, Restored, Sink, Snapshots
+from a3s_code.kernel.records import SnapshotsOff, SnapshotTaken
+from a3s_code.kernel.state import Checkpoint, FileChange, fold
+from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, tool
+
+MAX_NAMED = 100
+"""Paths that a snapshot leaves out and that its record names."""
+
+_PREFIX = "cp-"
+
+
+@dataclass(slots=True)
+class Checkpoints:
+    """
+    Args:
+        open_snapshots: Called when the first tree is needed.
+        session: By which name its trees are kept.
+    """
+
+    log: Log
+    session: str
+    open_snapshots: Callable[[], Snapshots]
+    _snapshots: Snapshots | None = field(default=None, init=False)
+
+    @property
+    def snapshots(self) -> Snapshots:
+        self._snapshots = self._snapshots or self.open_snapshots()
+        return self._snapshots
+
+    # Places
+
+    def find(self, name: str) -> Checkpoint:
+        """
+        Find a checkpoint by its id or by the id of the run that began there.
+
+        Raises:
+            InvalidValue: there is none.
+        """
+        for place in self.log.state.checkpoints:
+            if name in (id_of(place), place.run) and name:
+                return place
+        raise InvalidValue(
+            f"There is no checkpoint {name!r} in this session.",
+            hint="see checkpoints() for those there are",
+        )
+
+    def chat_at(self, sequence: int) -> tuple[Message, ...]:
+        """Give the conversation as it was before a record."""
+        return fold(self.log.records[:sequence]).conversation.messages
+
+    # Files
+
+    async def before_effect(self, action: Action, sink: Sink) -> None:
+        """
+        Take the workspace when the last checkpoint could not be reached otherwise.
+
+        What keeps it from being taken is recorded, and nothing is taken from then on.
+        """
+        state = self.log.state
+        if state.snapshots_off or not state.checkpoints:
+            return
+        if state.snapshots and state.snapshots[-1][0] >= state.checkpoints[-1].sequence:
+            return
+        try:
+            await self.take(action.tool.name, sink)
+        except WorkspaceError as error:
+            sink.emit(SnapshotsOff(reason=str(error)))
+
+    async def take(self, why: str, sink: Sink) -> str:
+        """
+        Take the workspace as it is, and record it; gives the tree.
+
+        Raises:
+            SnapshotRefused: it is too large.
+            WorkspaceError: git is missing, or failed.
+        """
+        taken = await self.snapshots.tree()
+        await self.snapshots.keep(taken.id, f"{self.session}-{taken.id}")
+        skipped = tuple(left.path for left in taken.skipped[:MAX_NAMED])
+        sink.emit(SnapshotTaken(tree=taken.id, why=why, skipped=skipped))
+        return taken.id
+
+    async def tree_at(self, place: Checkpoint, sink: Sink, why: str) -> str:
+        """
+        Give the tree of the workspace as it was at a checkpoint.
+
+        Raises:
+            SnapshotLost: nobody can tell it any more; says why.
+            SnapshotRefused, WorkspaceError: as `take`.
+            StoreError: what a file was cannot be read.
+        """
+        state = self.log.state
+        later = [taken for taken in state.snapshots if taken[0] >= place.sequence]
+        if not later:
+            await self.take(why, sink)
+            later = state.snapshots[-1:]
+        until, tree = later[0]
+        if any(place.sequence <= sequence < until for sequence in state.unknown):
+            raise SnapshotLost(
+                f"Nobody can tell what the files were at {id_of(place)}: a command ran "
+                f"before the workspace was taken{self._why_off()}.",
+                hint="rewind the conversation alone, with files=False",
+            )
+        files = await self._before(
+            [each for each in state.changes if place.sequence <= each.sequence < until]
+        )
+        return await self.snapshots.edited(tree, files) if files else tree
+
+    def _why_off(self) -> str:
+        reason = self.log.state.snapshots_off
+        return f" ({reason})" if reason else ""
+
+    async def _before(self, changes: list[FileChange]) -> Mapping[str, FileState | None]:
+        """Give what files were before the first of their changes; those below `.git` are left."""
+        first: dict[str, FileChange] = {}
+        for change in changes:
+            first.setdefault(change.what.path, change)
+        return {
+            path: await self._content(change)
+            for path, change in first.items()
+            if ".git" not in path.lower().split("/")
+        }
+
+    async def _content(self, change: FileChange) -> FileState | None:
+        before = change.what.before
+        if not before.sha256:
+            return None
+        data = await self.log.get_blob(before.sha256) if before.is_kept else None
+        if data is None:
+            raise SnapshotLost(
+                f"What {change.what.path} was is not kept any more.",
+                hint="rewind the conversation alone, with files=False",
+            )
+        return FileState(data)
+
+
+def id_of(place: Checkpoint) -> str:
+    return f"{_PREFIX}{place.sequence}"
+
+
+class RewindArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    checkpoint: str
+    tree: str
+
+
+def rewinding(snapshots: Snapshots, given: list[Restored]) -> Tool:
+    """
+    Make the tool that makes the workspace a tree; the host calls it, and no model sees it.
+
+    Args:
+        given: Gets what was done.
+    """
+
+    @tool(RewindArgs, effect=Effect.EXECUTE)
+    async def rewind(args: RewindArgs, context: ToolContext) -> Observation:  # noqa: ARG001 - a tool's
+        """Make the files of the workspace those of a tree."""
+        done = await snapshots.restore(args.tree)
+        given.append(done)
+        count = len(done.written) + len(done.removed)
+        left = f" {len(done.left)} were left as they are." if done.left else ""
+        return Observation(f"{count} files went back.{left}")
+
+    return rewind

@@ -1,0 +1,81 @@
+"""
+A session goes back to a checkpoint: its files, its conversation, or both.
+
+What was there before is a checkpoint of its own, so going back can be undone.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from a3s_code.api.checkpoints import Checkpoints, id_of, rewinding
+from a3s_code.api.outlet import Outlet
+from a3s_code.errors import WorkspaceError
+from a3s_code.kernel.executor import Executor
+from a3s_code.kernel.messages import JsonObject, ToolCall
+from a3s_code.kernel.ports import Authority, Restored
+from a3s_code.kernel.records import HistoryReplaced, Rewound
+from a3s_code.kernel.state import Checkpoint
+
+
+class Awake(Protocol):
+    """What going back uses of the session."""
+
+    @property
+    def executor(self) -> Executor: ...
+    @property
+    def checkpoints(self) -> Checkpoints: ...
+    def outlet(self) -> Outlet: ...
+    def new_id(self, prefix: str, /) -> str: ...
+
+
+class Rewind:
+    """Made for one way back, and used once, in the session's turn."""
+
+    __slots__ = ("_place", "_session", "_sink")
+
+    def __init__(self, session: Awake, place: Checkpoint) -> None:
+        self._session, self._place = session, place
+        self._sink = session.outlet()
+
+    async def conduct(self, *, files: bool, chat: bool) -> JsonObject:
+        """
+        Go back, and say what was done.
+
+        Raises:
+            SnapshotLost, SnapshotRefused, WorkspaceError: the files could not go back; then
+                nothing went back.
+            StoreError: it could not be made durable.
+        """
+        log = self._session.checkpoints.log
+        undo, messages = len(log.records), len(log.state.conversation)
+        tree, done = await self._files() if files else ("", None)
+        if chat:
+            history = self._session.checkpoints.chat_at(self._place.sequence)
+            self._sink.emit(HistoryReplaced(messages=history, reason="rewind"))
+        self._sink.emit(
+            Rewound(to=self._place.sequence, undo=undo, messages=messages, tree=tree, chat=chat)
+        )
+        await self._sink.barrier()
+        return {
+            "checkpoint": id_of(self._place),
+            "undo": f"cp-{undo}",
+            "tree": tree or None,
+            "written": list(done.written) if done else [],
+            "removed": list(done.removed) if done else [],
+            "left": {left.path: left.reason for left in done.left} if done else {},
+        }
+
+    async def _files(self) -> tuple[str, Restored]:
+        """Make the workspace what it was; what it is now is taken first."""
+        checkpoints = self._session.checkpoints
+        await checkpoints.take("rewind", self._sink)
+        tree = await checkpoints.tree_at(self._place, self._sink, "rewind")
+        done: list[Restored] = []
+        own = rewinding(checkpoints.snapshots, done)
+        args: JsonObject = {"checkpoint": id_of(self._place), "tree": tree}
+        call = ToolCall(self._session.new_id("call"), own.name, args)
+        told = await self._session.executor.call(call, Authority.HOST, self._sink, own)
+        if not done:
+            raise WorkspaceError(told.text)
+        return tree, done[0]

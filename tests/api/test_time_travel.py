@@ -1,0 +1,273 @@
+"""Going back to a checkpoint: files, conversation, or both; and what was between."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from a3s_code import FileSessionStore, Session
+from a3s_code.errors import InvalidValue, SnapshotLost, SnapshotRefused
+from a3s_code.kernel.events import SessionId
+from a3s_code.kernel.records import Event, SessionOpened, SnapshotsOff
+from a3s_code.testing import calls, says
+from a3s_code.workspace import snapshots
+from a3s_code.workspace.snapshot_take import SnapshotLimits
+from api.house import House
+from kernel.bench import files
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FileSessionStore:
+    return FileSessionStore(tmp_path / "sessions")
+
+
+def begin(house: House, *turns: Any, store: FileSessionStore | None = None) -> Session:
+    return house.session(*turns, permissive=True, session_store=store)
+
+
+def recorded(house: House, store: FileSessionStore, session: Session) -> list[Event]:
+    """Close the agent, and give what the store has of a session."""
+    session_id = SessionId(session.session_id)
+    house.agent.close()
+    again = FileSessionStore(store.dir)
+    return [record.event for record in asyncio.run(again.load(session_id, None))]
+
+
+WRITE = (calls("write", file_path="a", content="by the tool"), says("Written."))
+COMMAND = (calls("bash", command="echo command > b; rm -f gone"), says("Ran."))
+
+
+def test_a_checkpoint_stands_before_every_run(house: House, store: FileSessionStore) -> None:
+    session = begin(house, *WRITE, *COMMAND, store=store)
+    assert session.checkpoints() == []
+    session.send("one")
+    session.send("two")
+
+    first, second = session.checkpoints()
+    runs = session.runs()
+    assert [first["run_id"], second["run_id"]] == [run["id"] for run in runs]
+    assert [first["label"], second["label"]] == ["one", "two"]
+    assert (first["messages"], second["messages"]) == (0, 4)
+    assert first["created_at_ms"] <= second["created_at_ms"]
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_files_that_tools_changed_go_back(
+    stored: bool, house: House, store: FileSessionStore
+) -> None:
+    house.put("a", "before")
+    session = begin(house, *WRITE, store=store if stored else None)
+    session.send("one")
+    session.write_file("new", "x")
+    done = session.rewind(session.checkpoints()[0]["id"])
+
+    assert files(house.root) == {"a": "before"}
+    assert (done["written"], done["removed"], done["left"]) == (["a"], ["new"], {})
+    assert session.history() == []
+
+
+def test_files_that_a_command_changed_go_back(house: House, store: FileSessionStore) -> None:
+    house.put("gone", "x")
+    session = begin(house, *WRITE, *COMMAND, store=store)
+    session.send("one")
+    session.send("two")
+    session.bash("echo later > c")
+    first, second = session.checkpoints()
+
+    session.rewind(second["id"])
+    assert files(house.root) == {"a": "by the tool", "gone": "x"}
+    assert len(session.history()) == 4
+    session.rewind(first["run_id"])
+    assert files(house.root) == {"gone": "x"}
+    assert session.history() == []
+
+
+def test_a_rewind_can_be_undone(house: House, store: FileSessionStore) -> None:
+    session = begin(house, *WRITE, *COMMAND, store=store)
+    session.send("one")
+    session.send("two")
+    before, history = files(house.root), session.history()
+    done = session.rewind(session.checkpoints()[0]["id"])
+    assert files(house.root) == {}
+    again = session.rewind(done["undo"])
+
+    assert files(house.root) == before
+    assert session.history() == history
+    session.rewind(again["undo"])
+    assert files(house.root) == {}
+    assert session.history() == []
+
+
+def test_files_and_conversation_go_back_apart(house: House, store: FileSessionStore) -> None:
+    session = begin(house, *WRITE, store=store)
+    session.send("one")
+    place = session.checkpoints()[0]["id"]
+
+    done = session.rewind(place, files=False)
+    assert (done["tree"], done["written"]) == (None, [])
+    assert files(house.root) == {"a": "by the tool"}
+    assert session.history() == []
+    session.rewind(done["undo"], files=False)
+    assert len(session.history()) == 4
+    session.rewind(place, chat=False)
+    assert files(house.root) == {}
+    assert len(session.history()) == 4
+
+
+def test_a_session_goes_on_after_a_rewind(house: House, store: FileSessionStore) -> None:
+    session = begin(house, *WRITE, says("Again."), store=store)
+    session.send("one")
+    session.rewind(session.checkpoints()[0]["id"])
+    session.send("two")
+
+    messages = house.bodies[-1]["messages"]
+    assert [row["content"] for row in messages if row["role"] == "user"] == ["two"]
+
+
+def test_a_rewind_is_the_same_after_a_resume(house: House, store: FileSessionStore) -> None:
+    session = begin(house, *WRITE, *COMMAND, store=store)
+    session.send("one")
+    session.send("two")
+    house.agent.close()
+    again = FileSessionStore(store.dir)
+    later = house.employ().resume_session(session.session_id, session_store=again)
+    later.rewind(later.checkpoints()[0]["id"])
+
+    assert files(house.root) == {}
+    assert later.history() == []
+
+
+def test_without_a_store_nobody_can_tell_what_a_command_changed(house: House) -> None:
+    session = begin(house, *COMMAND)
+    session.send("one")
+    place = session.checkpoints()[0]["id"]
+
+    with pytest.raises(SnapshotLost, match="a command ran"):
+        session.rewind(place)
+    assert files(house.root) == {"b": "command\n"}
+    assert len(session.history()) == 4
+    session.rewind(place, files=False)
+    assert session.history() == []
+
+
+def test_a_checkpoint_that_is_not_there_is_refused(house: House, store: FileSessionStore) -> None:
+    session = begin(house, *WRITE, store=store)
+    session.send("one")
+
+    for name in ("cp-9999", "run-x", ""):
+        with pytest.raises(InvalidValue, match="no checkpoint"):
+            session.rewind(name)
+        with pytest.raises(InvalidValue, match="no checkpoint"):
+            session.diff(name)
+    assert files(house.root) == {"a": "by the tool"}
+
+
+def test_what_is_between_two_checkpoints_is_a_diff(house: House, store: FileSessionStore) -> None:
+    session = begin(house, *WRITE, *COMMAND, store=store)
+    session.send("one")
+    session.send("two")
+    first, second = (row["id"] for row in session.checkpoints())
+
+    assert "+by the tool" in session.diff(first, second)
+    assert "+command" not in session.diff(first, second)
+    assert "+command" in session.diff(second)
+    assert session.diff(first, first) == ""
+
+
+def test_the_users_repository_is_untouched(house: House, store: FileSessionStore) -> None:
+    house.put(".git/config", "[core]\n")
+    house.put(".git/hooks/pre-commit", "#!/bin/sh\ntouch PWNED\n").chmod(0o755)
+    before = sorted(path.name for path in house.root.rglob("*") if ".git" in path.parts)
+    session = begin(house, *WRITE, *COMMAND, store=store)
+    session.send("one")
+    session.send("two")
+    session.rewind(session.checkpoints()[0]["id"])
+
+    after = sorted(path.name for path in house.root.rglob("*") if ".git" in path.parts)
+    assert after == before
+    assert not house.has("PWNED")
+
+
+def test_a_workspace_that_cannot_be_taken_is_said_and_commands_still_run(
+    house: House, store: FileSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "SnapshotLimits", lambda: SnapshotLimits(max_files=1))
+    for name in "xyz":
+        house.put(name)
+    session = begin(house, *COMMAND, store=store)
+    session.send("one")
+
+    assert house.get("b") == "command\n"
+    with pytest.raises(SnapshotRefused, match="files"):
+        session.rewind(session.checkpoints()[0]["id"])
+    (off,) = [each for each in recorded(house, store, session) if isinstance(each, SnapshotsOff)]
+    assert "files" in off.reason
+
+
+# Forks
+
+
+def test_a_fork_has_the_conversation_and_a_copy_of_the_files(
+    house: House, store: FileSessionStore, tmp_path: Path
+) -> None:
+    session = begin(house, *WRITE, says("Two."), says("Forked."), store=store)
+    session.send("one")
+    fork = session.fork(workspace=tmp_path / "copy")
+    fork.write_file("a", "in the fork")
+    session.send("two")
+    fork.send("three")
+
+    assert fork.session_id != session.session_id
+    assert fork.workspace == str(tmp_path / "copy")
+    assert house.get("a") == "by the tool"
+    assert (tmp_path / "copy/a").read_text() == "in the fork"
+    asked = [row["content"] for row in house.bodies[-1]["messages"] if row["role"] == "user"]
+    assert asked == ["one", "three"]
+    assert len(session.history()) == 6
+
+
+def test_a_fork_from_a_checkpoint_is_as_it_was_there(house: House, store: FileSessionStore) -> None:
+    session = begin(house, *WRITE, *COMMAND, store=store)
+    session.send("one")
+    session.send("two")
+    fork = session.fork(at=session.checkpoints()[1]["id"])
+
+    assert files(Path(fork.workspace)) == {"a": "by the tool"}
+    assert Path(fork.workspace).is_relative_to(store.dir)
+    assert len(fork.history()) == 4
+    assert files(house.root) == {"a": "by the tool", "b": "command\n"}
+
+
+def test_a_fork_outlives_its_process_and_names_where_it_comes_from(
+    house: House, store: FileSessionStore
+) -> None:
+    session = begin(house, *WRITE, says("Forked."), store=store)
+    session.send("one")
+    session_id = session.session_id
+    fork = session.fork(session_id="fork-1")
+    fork.send("two")
+    opened = recorded(house, store, fork)[0]
+    later = house.employ().resume_session("fork-1", session_store=FileSessionStore(store.dir))
+
+    assert len(later.history()) == 6
+    assert isinstance(opened, SessionOpened)
+    assert opened.parent is not None
+    assert opened.parent.session_id == session_id
+    assert opened.parent.at == opened.parent.sequence
+    assert len(opened.parent.sha256) == 64
+
+
+def test_a_fork_needs_a_place_and_an_empty_one(house: House, tmp_path: Path) -> None:
+    session = begin(house, *WRITE)
+    session.send("one")
+
+    with pytest.raises(InvalidValue, match="needs a directory"):
+        session.fork()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/x").touch()
+    with pytest.raises(RuntimeError, match="empty"):
+        session.fork(workspace=tmp_path / "full")
+    assert files(tmp_path / "full") == {"x": ""}
