@@ -249,6 +249,16 @@ def test_a_run_that_goes_on_loses_nothing() -> None:
     assert len(log.records) == 7
 
 
+def test_a_run_without_any_event_is_forgotten_as_others_are() -> None:
+    log = begun()
+    for number in range(2):
+        log.append(RunStarted(prompt="p"), run_id(number))
+        log.append(RunStatusChanged(status="failed"), run_id(number))
+    retain(log, SessionRetentionLimits(1, 0, 0))
+
+    assert list(log.state.runs) == [run_id(1)]
+
+
 def test_deltas_that_are_partly_beyond_the_limit_are_shown_from_it_on() -> None:
     log = begun()
     play(log, 0, ([TextDelta(text=str(n)) for n in range(9)], "completed", []))

@@ -99,8 +99,9 @@ def beyond(log: Log, limits: SessionRetentionLimits) -> RecordsPruned | None:
     traces = _traces_beyond(state, limits.max_trace_events)
     if not (evicted or shortened or traces):
         return None
+    whole = (state.events[run] for run in evicted if run in state.events)
     events = chain(
-        *(state.events[run].before(state.events[run].count) for run in evicted),
+        *(run.before(run.count) for run in whole),
         *(state.events[short.id].before(short.first_event) for short in shortened),
     )
     places = [place for place in events if not is_needed(state, log.at(place).event)]

@@ -10,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 import msgspec
 
@@ -83,10 +82,9 @@ class RunEvents:
     def rows(self, records: Sequence[Record], start: int) -> Iterator[RunEventRecord]:
         """Give the events from `start` on, expanding only what is asked for."""
         start = max(start, self.first)
-        at = self._holder_of(start)
-        starts, places = islice(self._starts, at, None), islice(self._places, at, None)
-        for first, place in zip(starts, places, strict=False):
-            yield from numbered(records[place], first, start)
+        starts, places = self._starts, self._places
+        for at in range(self._holder_of(start), len(starts)):
+            yield from numbered(records[places[at]], starts[at], start)
 
 
 def numbered(record: Record, first: int, start: int) -> Iterator[RunEventRecord]:

@@ -233,7 +233,10 @@ def apply(state: SessionState, record: Record) -> None:
     event = record.event
     shown = shown_events(event)
     if shown:
-        state.events.setdefault(record.run, RunEvents()).add(record.sequence, shown)
+        events = state.events.get(record.run)
+        if events is None:  # a default would be made anew for each event
+            events = state.events[record.run] = RunEvents()
+        events.add(record.sequence, shown)
     run = state.runs.get(record.run)
     if run is not None:
         run.event_count += shown
