@@ -15,7 +15,7 @@ test: $(READY)
 
 # A kill at every point, a thousand at random, damage to every byte: takes minutes.
 crash: $(READY)
-	A3S_CRASH=all $(BIN)/python tools/run_tests.py -s tests/crash $(ARGS)
+	A3S_CRASH=all $(BIN)/python tools/run_tests.py -s -o faulthandler_timeout=0 tests/crash $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff format --check .

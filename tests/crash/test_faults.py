@@ -85,7 +85,7 @@ def remount(disk: Path, *options: str) -> None:
     subprocess.run(mount, check=True)
 
 
-@pytest.mark.parametrize("size_kb", [8, 32, 64, 96, 128, 160, 192])
+@pytest.mark.parametrize("size_kb", [8, 64, 96, 160])
 async def test_a_full_disk_ends_a_run_and_loses_nothing(
     size_kb: int, disk: Path, tmp_path: Path, config: str
 ) -> None:
@@ -136,7 +136,7 @@ async def test_an_error_of_the_disk_ends_a_run_and_loses_nothing(
     assert len(world.counted()) <= 1
 
 
-@pytest.mark.parametrize("files", range(4, 28, 3))
+@pytest.mark.parametrize("files", [4, 10, 13, 19])
 async def test_a_process_without_descriptors_tells_so_and_works_again(
     files: int, world: World
 ) -> None:

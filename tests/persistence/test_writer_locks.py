@@ -74,6 +74,11 @@ def test_a_program_that_the_writer_started_does_not_keep_its_locks(path: Path) -
     two.close()
 
 
+FORKS = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+"""Newer Pythons warn of forks with threads; these forks only wait, or close a file."""
+
+
+@FORKS
 @pytest.mark.parametrize("let_go", ["drop", "close"])
 def test_what_was_let_go_of_is_free_also_while_a_fork_has_the_file_open(
     let_go: str, path: Path
@@ -94,6 +99,7 @@ def test_what_was_let_go_of_is_free_also_while_a_fork_has_the_file_open(
     two.close()
 
 
+@FORKS
 def test_a_fork_that_closes_its_side_takes_nothing_from_its_parent(path: Path) -> None:
     one, two = WriterLocks(path), WriterLocks(path)
     assert one.take(SessionId("1"), 1, "me")

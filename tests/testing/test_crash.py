@@ -23,8 +23,10 @@ SCRIPT = Script(rules=(on(When(last="Count."), COUNT),), default=says("Done."))
 
 
 async def counts_each_time(stage: CrashStage) -> None:
+    """Asks again whatever the record says, and says that nothing is in doubt."""
     async with AsyncAgent(stage.config) as agent:
         session = await stage.session(agent, permissive=True)
+        stage.doubt(())
         await session.send("Count.")
 
 
@@ -99,11 +101,12 @@ def test_a_store_that_acknowledges_too_early_is_found_out() -> None:
     assert faults_of(report, "was acknowledged and is lost"), report
 
 
-def test_a_host_that_repeats_an_effect_is_found_out() -> None:
+def test_effects_that_are_repeated_or_forgotten_are_found_out() -> None:
     report = CrashRig(counts_each_time, SCRIPT, counters=("counter.txt",)).kill_everywhere()
 
     assert faults_of(report, "done more than once: 'one' of counter.txt"), report
     assert report.repeated > 0
+    assert faults_of(report, "is neither settled nor in doubt"), report
 
 
 def test_a_workspace_that_came_out_different_is_found_out() -> None:
