@@ -13,13 +13,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from a3s_code.api import records_view
 from a3s_code.api.assembly import Assembly, new_id
 from a3s_code.api.direct_tools import DirectTools
-from a3s_code.api.event_page import event_page
 from a3s_code.api.live import Live
 from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
+from a3s_code.api.session_records import SessionRecords
 from a3s_code.api.settings import Opening, warning
 from a3s_code.api.time_travel import TimeTravel
 from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
@@ -40,7 +39,7 @@ History = Sequence[Mapping[str, Any]]
 Attachments = Sequence[Attachment | Mapping[str, Any]]
 
 
-class AsyncSession(DirectTools, TimeTravel):
+class AsyncSession(SessionRecords, TimeTravel, DirectTools):
     """
     A conversation bound to a workspace. Made by `AsyncAgent.session`.
 
@@ -230,191 +229,7 @@ class AsyncSession(DirectTools, TimeTravel):
         await forked._awake()  # noqa: SLF001 - another of this class
         return forked
 
-    # What is left to decide
-
-    def in_doubt(self) -> list[JsonObject]:
-        """
-        List the effects of which nobody can tell whether they came about.
-
-        They were about to run when their process ended. The same call of the model is put
-        to the approver, and denied when there is none, until `resolve_in_doubt` is called.
-
-        Returns:
-            `call_id`, `tool`, `args_sha256`, `run_id`, `since_ms` (Unix time), `reason`.
-
-        Raises:
-            SessionClosed: the session was closed.
-        """
-        log = self._log()
-        return records_view.in_doubt(log) if log else []
-
-    async def resolve_in_doubt(self, call_id: str, took_effect: bool) -> bool:
-        """
-        Say of an effect in doubt what it came to; False when none of this call is.
-
-        Raises:
-            StoreError: it could not be made durable.
-            SessionClosed: the session was closed.
-        """
-        return await (await self._awake()).resolve(call_id, took_effect=took_effect)
-
-    def pending_confirmations(self) -> list[JsonObject]:
-        """
-        List the questions about calls that nobody has answered, oldest first.
-
-        Those that a process left behind are among them; `resume_run` takes up the answers.
-
-        Returns:
-            `tool_id`, `tool_name`, `args`, and `remaining_ms`, None when no time is set.
-
-        Raises:
-            SessionClosed: the session was closed.
-
-        Source:
-            SPEC 6.2.
-        """
-        log = self._log()
-        return records_view.pending_confirmations(log) if log else []
-
-    async def confirm_tool_use(
-        self, tool_id: str, approved: bool, reason: str | None = None
-    ) -> bool:
-        """
-        Answer the question about a call; False when none waits for an answer.
-
-        Raises:
-            StoreError: the answer could not be made durable.
-            SessionClosed: the session was closed.
-        """
-        engine = await self._awake()
-        return await engine.confirm(tool_id, approved=approved, reason=reason)
-
-    # Records
-
-    def history(self) -> list[JsonObject]:
-        """
-        Give the conversation: `{"role", "content": [blocks]}`, oldest first.
-
-        Empty until the session is first used, also when its store knows it. Like every
-        record it goes with the session: read it before `close`, or resume the session.
-
-        Raises:
-            SessionClosed: the session was closed; nothing of it is kept in memory.
-        """
-        log = self._log()
-        return records_view.history(log) if log else []
-
-    def runs(self) -> list[JsonObject]:
-        """
-        Give the snapshots of all runs, oldest first; fields of `RunSnapshot`.
-
-        Raises:
-            SessionClosed: the session was closed.
-        """
-        log = self._log()
-        return records_view.runs(log) if log else []
-
-    def run_snapshot(self, run_id: str) -> JsonObject | None:
-        """
-        Give the snapshot of one run; None for an unknown id.
-
-        Raises:
-            SessionClosed: the session was closed.
-        """
-        log = self._log()
-        return records_view.run_snapshot(log, run_id) if log else None
-
-    def run_events(self, run_id: str) -> list[JsonObject]:
-        """
-        List `{"sequence", "timestamp_ms", "event"}` of one run, without gaps.
-
-        The first is 0, or what `retention_limits` left of a long run.
-
-        Raises:
-            SessionClosed: the session was closed.
-        """
-        log = self._log()
-        return records_view.run_events(log, run_id) if log else []
-
-    def run_event_page(
-        self, run_id: str, after_sequence: int | None = None, limit: int = 256
-    ) -> JsonObject | None:
-        """
-        Give a part of `run_events`, so that a long run can be followed piece by piece.
-
-        Args:
-            after_sequence: The last one that was seen; `next_after_sequence` of the page
-                before. None = from the beginning.
-            limit: Events at most.
-
-        Returns:
-            `events`; `first_available_sequence`, that of the oldest one that is kept;
-            `latest_sequence_exclusive`, that of the next one to come;
-            `next_after_sequence`, None while the run has no event; `retention_gap`, some
-            between what was seen and this page were dropped; `has_more`. None for an
-            unknown run.
-
-        Raises:
-            InvalidType, InvalidValue: a number is none, or outside what is accepted.
-            SessionClosed: the session was closed.
-
-        Source:
-            SPEC 4.1.
-        """
-        return event_page(self._log(), run_id, after_sequence, limit)
-
-    def current_run(self) -> JsonObject | None:
-        """Give the snapshot of the active run; None when the session is idle or closed."""
-        engine = self._engine
-        return records_view.active_run(engine.log, engine.current) if engine else None
-
-    def active_tools(self) -> list[JsonObject]:
-        """List `{"id", "name", "started_at_ms"}` of the tool calls that run now."""
-        calls = self._engine.executor.active.items() if self._engine else ()
-        return [{"id": id_, "name": name, "started_at_ms": at} for id_, (name, at) in calls]
-
-    def trace_events(self) -> list[JsonObject]:
-        """
-        List every tool call with its duration and size, without its output; SPEC 4.2.
-
-        Raises:
-            SessionClosed: the session was closed.
-        """
-        log = self._log()
-        return records_view.trace_events(log) if log else []
-
-    async def get_artifact(self, artifact_uri: str) -> JsonObject | None:
-        """
-        Give a tool's complete output by the `a3s://` URI that stood in the cut one.
-
-        Returns:
-            `artifact_id`, `artifact_uri`, `tool_name`, `content`, `original_bytes`,
-            `shown_bytes`; None for an unknown URI, or after the limits evicted it.
-
-        Raises:
-            SessionClosed: the session was closed.
-        """
-        self._check_open()
-        artifact = await self._engine.artifact(artifact_uri) if self._engine else None
-        return records_view.row(artifact) if artifact is not None else None
-
-    async def log_head(self) -> JsonObject | None:
-        """
-        Give `{"sequence", "hash"}` of the last record that the store holds: an anchor.
-
-        Kept somewhere else, it shows later whether the log was cut off or written anew:
-        `a3s-code verify DIR --session ID --head HASH`.
-
-        Returns:
-            None when the session was not used, has no store yet, or one without anchors.
-
-        Raises:
-            StoreError: the store cannot be read.
-            SessionClosed: the session was closed.
-        """
-        log = self._log()
-        head = await log.head() if log else None
-        return {"sequence": head[0] - 1, "hash": head[1]} if head else None
+    # Where it is kept
 
     async def save(self) -> None:
         """
