@@ -20,11 +20,6 @@ BLOCKS = [text for language, text in FENCED if language == "python"]
 CONFIGS = [text for language, text in FENCED if not language]
 
 
-def block_with(text: str) -> str:
-    (found,) = [block for block in BLOCKS if text in block]
-    return found
-
-
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.split("\n")[0])
 def test_every_python_block_compiles(block: str) -> None:
     compile(block, "README.md", "exec")
@@ -72,6 +67,7 @@ def test_the_blocks_run_one_after_the_other(
     assert here.get("notes.txt") == "one\ndos\n"
     assert "Start on the refactoring" in said("FileSessionStore")
     assert here.has("sessions/sessions.db")
+    assert "Start on the refactoring" in said("checkpoints()")
 
 
 def test_the_module_docstring_shows_a_program_that_runs(
