@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import time_travel
 from a3s_code.kernel.clock import SystemClock
 from a3s_code.kernel.events import (
     AgentEnd,
@@ -254,6 +255,7 @@ ROWS = (
     save_long_bytes,
     list_sessions,
     verify_long,
+    *time_travel.ROWS,
 )
 
 
