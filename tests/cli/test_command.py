@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from a3s_code.testing import calls, calls_text, refuses, says
+from a3s_code.testing import Call, Turn, calls, calls_text, refuses, says
 from cli.command_line import PROGRAM, WAIT_S, CommandLine, Done, calls_made
 
 
@@ -29,6 +29,16 @@ def test_the_answer_is_on_standard_output_and_nothing_else_is(command_line: Comm
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "It is in auth.py.\n", "")
     assert command_line.server.requests[0].asked.users == ("Where is the login?",)
+
+
+def test_calls_with_an_id_of_before_are_shown_with_their_own_arguments(
+    command_line: CommandLine,
+) -> None:
+    again = [Turn(calls=(Call("read", f'{{"file_path":"{name}"}}', "c"),)) for name in "ab"]
+    command_line.configure(*again, says("Done."))
+    lines = command_line.run("Read both").stderr.splitlines()
+
+    assert calls_made(lines) == ['-> read {"file_path":"a"}', '-> read {"file_path":"b"}']
 
 
 def test_calls_are_shown_with_their_arguments_and_what_came_of_them(

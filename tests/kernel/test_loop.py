@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from a3s_code.errors import LimitReached, ModelUnavailable
 from a3s_code.harness.completion import CUT, GO_ON, NOTHING, Completion
-from a3s_code.kernel.events import ModelRetry, TextDelta, ToolEnd, TurnEnd, TurnStart
+from a3s_code.kernel.events import ModelRetry, TextDelta, ToolEnd, ToolStart, TurnEnd, TurnStart
 from a3s_code.kernel.loop import Limits
 from a3s_code.kernel.messages import (
     Message,
@@ -299,6 +299,27 @@ def test_every_call_of_an_answer_gets_an_id_of_its_own_and_the_first_keeps_its(
     assert [call.input for call in message.calls] == [{"n": n} for n in range(len(given_))]
     assert message.text == "I will."
     assert with_own_ids(message) is message
+
+
+@given(ids, st.sets(st.sampled_from(["a", "a-2", "b", "c_1"])))
+def test_a_call_never_has_the_id_of_an_earlier_one_or_of_one_inside_another(
+    given_: list[str], taken: set[str]
+) -> None:
+    blocks = tuple(ToolCall(id_, "ls", {}) for id_ in [*given_, "c.1"])
+    own = [call.id for call in with_own_ids(Message("assistant", blocks), taken).calls]
+
+    assert not taken & set(own)
+    assert len(set(own)) == len(own)
+    assert not any("." in id_ for id_ in own)
+
+
+async def test_an_id_that_the_model_uses_again_in_a_later_turn_is_another_one(
+    tmp_path: Path,
+) -> None:
+    run = play(tmp_path, sharing("c", "touch one"), sharing("c", "touch two"), says("Done."))
+    await run.run()
+
+    assert [event.id for event in run.bench.all(ToolStart)] == ["c", "c-2"]
 
 
 async def test_the_order_of_arguments_does_not_make_a_call_different(tmp_path: Path) -> None:

@@ -142,3 +142,19 @@ async def test_a_repository_that_cannot_be_read_any_more_leaves_the_branch_in_do
     )
 
     assert isinstance(verdict, EffectInDoubt)
+
+
+async def test_of_two_writes_of_one_file_the_first_may_be_all_that_happened(
+    tmp_path: Path,
+) -> None:
+    twice = (changing("a", "old", "new"), changing("a", "new", "newer"))
+    (tmp_path / "a").write_text("new")
+
+    assert await found(tmp_path, effect("write", "write", *twice)) == [
+        FileLeft(call_id="c1", path="a"),
+        settled("interrupted", "as it was to be: a"),
+    ]
+    (tmp_path / "a").write_text("newer")
+    assert await found(tmp_path, effect("write", "write", *twice)) == [
+        settled("done", "as it was to be: a")
+    ]

@@ -8,7 +8,7 @@ made; only `barrier` waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TypeAlias, cast
 
@@ -376,6 +376,10 @@ class RunSink:
     @property
     def artifacts(self) -> Mapping[str, ArtifactStored]:
         return self._log.state.artifacts
+
+    @property
+    def call_ids(self) -> Container[str]:
+        return self._log.state.call_ids
 
     @property
     def effects(self) -> Mapping[str, OpenEffect]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from a3s_code.errors import LimitReached
-from a3s_code.kernel.events import ModelRetry, TextDelta, TurnEnd, TurnStart
+from a3s_code.kernel.events import ModelRetry, TextDelta, ToolInputDelta, TurnEnd, TurnStart
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.ledger import digest
 from a3s_code.kernel.messages import (
@@ -200,7 +200,9 @@ class Loop:
         listener = _Listener(self, turn)
         self.sink.emit(TurnStart(turn=turn))
         reply = await self.model.reply(request, listener)
-        reply = msgspec.structs.replace(reply, message=with_own_ids(reply.message))
+        reply = msgspec.structs.replace(
+            reply, message=with_own_ids(reply.message, self.sink.call_ids)
+        )
         self.usage += reply.usage
         self.spoken.clear()
         self.sink.emit(TurnEnd(turn=turn, usage=reply.usage, stop=reply.stop))
@@ -256,16 +258,26 @@ class Loop:
 class _Listener:
     """Shows an answer as it comes in, and says when it starts over."""
 
-    __slots__ = ("_loop", "_shown", "_turn")
+    __slots__ = ("_ids", "_loop", "_shown", "_turn")
 
     def __init__(self, loop: Loop, turn: int) -> None:
         self._loop, self._turn, self._shown = loop, turn, False
+        self._ids: dict[str, str] = {}
 
     def delta(self, delta: ModelDelta) -> None:
         self._shown = True
         if isinstance(delta, TextDelta):
             self._loop.spoken.append(delta.text)
+        if isinstance(delta, ToolInputDelta):
+            delta = ToolInputDelta(id=self._own(delta.id), delta=delta.delta)
         self._loop.sink.emit(delta)
+
+    def _own(self, id_: str) -> str:
+        """Give the id that the call will have, as far as can be told before the others come."""
+        if id_ not in self._ids:
+            alone = Message("assistant", (ToolCall(id_, "", {}),))
+            self._ids[id_] = with_own_ids(alone, self._loop.sink.call_ids).calls[0].id
+        return self._ids[id_]
 
     def retry(self, attempt: int, reason: str, delay_s: float) -> None:
         delay_ms = round(delay_s * 1000)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -133,31 +133,32 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         return tuple(block for block in self.blocks if isinstance(block, ToolCall))
 
 
-def with_own_ids(message: Message) -> Message:
+def with_own_ids(message: Message, taken: Container[str] = ()) -> Message:
     """
-    Give `message` with an id for each of its calls that no other one of them has.
+    Give `message` with an id for each of its calls that no other call of the session has.
 
-    Some models give calls of one answer the same id. Results are matched by id, so the
-    first call keeps it and the others get a number after it.
+    Models choose the ids, some the same one again and again. Results, approvals and effects
+    are found by them, so a call whose id is taken gets a number after it. A dot parts the
+    id of a call from those that are made inside it, and is none of the model's.
     """
-    taken = {call.id for call in message.calls}
-    if len(taken) == len(message.calls):
+    wanted = [call.id.replace(".", "_") for call in message.calls]
+    own: list[str] = []
+    for id_ in wanted:
+        is_free = id_ not in own and id_ not in taken
+        own.append(id_ if is_free else _numbered(id_, {*own, *wanted}, taken))
+    if own == [call.id for call in message.calls]:
         return message
-    seen: set[str] = set()
-    blocks: list[Block] = []
-    for block in message.blocks:
-        if isinstance(block, ToolCall):
-            block = msgspec.structs.replace(block, id=_free(block.id, seen, taken))  # noqa: PLW2901 - the same call
-            seen.add(block.id)
-        blocks.append(block)
+    ids = iter(own)
+    blocks = [
+        msgspec.structs.replace(block, id=next(ids)) if isinstance(block, ToolCall) else block
+        for block in message.blocks
+    ]
     return Message(message.role, tuple(blocks))
 
 
-def _free(id_: str, seen: set[str], taken: set[str]) -> str:
-    if id_ not in seen:
-        return id_
+def _numbered(id_: str, others: set[str], taken: Container[str]) -> str:
     numbered = (f"{id_}-{number}" for number in itertools.count(2))
-    return next(free for free in numbered if free not in seen | taken)
+    return next(free for free in numbered if free not in others and free not in taken)
 
 
 def user(text: str, images: tuple[Attachment, ...] = ()) -> Message:

@@ -9,7 +9,7 @@ where they are wired together, in `api/assembly.py`, and by the conformance suit
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -361,6 +361,11 @@ class Sink(Protocol):
     @property
     def artifacts(self) -> Mapping[str, ArtifactStored]:
         """What the log says is kept, by URI, oldest first."""
+        ...
+
+    @property
+    def call_ids(self) -> Container[str]:
+        """The ids of all calls that a model has made in the session."""
         ...
 
     @property

@@ -70,10 +70,10 @@ async def _by_files(effect: OpenEffect, sight: Sight) -> Found:
     intended = effect.intended
     if not effect.files:
         return (_settled(intended, "not_done", "no file was about to be changed"),)
-    became = {file.path: await _became(file, sight) for file in effect.files}
-    changed, left, unknown = (
-        [path for path, what in became.items() if what == kind] for kind in ("after", "before", "")
-    )
+    became = {path: await _became(files, sight) for path, files in _by_path(effect).items()}
+    changed = [path for path, what in became.items() if what in ("after", "between")]
+    left = [path for path, what in became.items() if what in ("before", "between")]
+    unknown = [path for path, what in became.items() if not what]
     untouched = tuple(FileLeft(call_id=intended.call_id, path=path) for path in left)
     if unknown:
         reason = f"neither as it was nor as it was to be: {', '.join(unknown)}"
@@ -86,10 +86,22 @@ async def _by_files(effect: OpenEffect, sight: Sight) -> Found:
     return (*untouched, _settled(intended, outcome, f"as it was to be: {', '.join(changed)}"))
 
 
-async def _became(file: FileChanging, sight: Sight) -> str:
-    """Say as what a file is there: `after` or `before` its change, or empty for neither."""
+def _by_path(effect: OpenEffect) -> dict[str, list[FileChanging]]:
+    """Give the changes of each file, oldest first."""
+    found: dict[str, list[FileChanging]] = {}
+    for file in effect.files:
+        found.setdefault(file.path, []).append(file)
+    return found
+
+
+async def _became(files: list[FileChanging], sight: Sight) -> str:
+    """
+    Say as what a file is there: `after` its last change, `between` that and the ones before,
+    `before` all of them, or empty for something else.
+    """
+    last = files[-1]
     try:
-        target = sight.space.files.resolve(file.path)
+        target = sight.space.files.resolve(last.path)
         try:
             image, _ = await image_of(sight.space.files, target)
         finally:
@@ -98,9 +110,11 @@ async def _became(file: FileChanging, sight: Sight) -> str:
         return ""
     if image.sha256 == UNSEEN:
         return ""
-    if image.sha256 == file.after.sha256:
+    if image.sha256 == last.after.sha256:
         return "after"
-    return "before" if image.sha256 == file.before.sha256 else ""
+    if image.sha256 != last.before.sha256:
+        return ""
+    return "before" if len(files) == 1 else "between"
 
 
 # Commands, and what tools name

@@ -142,6 +142,7 @@ class Approval(msgspec.Struct):
 class SessionState:
     """
     Attributes:
+        call_ids: Of every call that a model has made.
         checkpoints: Where the session can go back to, oldest first.
         snapshots: Sequences of records that tell the tree of the workspace, and the trees.
         unknown: Sequences of effects that may have changed any file.
@@ -167,6 +168,7 @@ class SessionState:
         "approvals",
         "artifacts",
         "blobs",
+        "call_ids",
         "changes",
         "checkpoints",
         "conversation",
@@ -204,6 +206,7 @@ class SessionState:
         self.snapshots: list[tuple[int, str]] = []
         self.unknown: list[int] = []
         self.snapshots_off = ""
+        self.call_ids: set[str] = set()
         self.approvals: dict[str, Approval] = {}
         self.effects: dict[str, OpenEffect] = {}
         self.changes: list[FileChange] = []
@@ -259,6 +262,7 @@ def _switch_model(state: SessionState, _: Record, event: ModelSwitched) -> None:
 
 
 def _append(state: SessionState, _: Record, event: HistoryAppended) -> None:
+    state.call_ids.update(call.id for call in event.message.calls)
     if event.isolated:
         return
     state.conversation.append(event.message)
@@ -338,13 +342,20 @@ def _change(state: SessionState, record: Record, event: FileChanging) -> None:
 
 
 def _leave(state: SessionState, _: Record, event: FileLeft) -> None:
-    for change in reversed(state.changes):
-        if (change.what.call_id, change.what.path) == (event.call_id, event.path):
-            state.changes.remove(change)
-            break
+    left = next(
+        (
+            change
+            for change in reversed(state.changes)
+            if (change.what.call_id, change.what.path) == (event.call_id, event.path)
+        ),
+        None,
+    )
+    if left is None:
+        return
+    state.changes.remove(left)
     effect = state.effects.get(event.call_id)
-    if effect is not None:
-        effect.files = [file for file in effect.files if file.path != event.path]
+    if effect is not None and left.what in effect.files:
+        effect.files.remove(left.what)
 
 
 def _take(state: SessionState, record: Record, event: SnapshotTaken) -> None:
