@@ -62,7 +62,7 @@ ROWS = (
     Row(
         "SessionStore",
         "Session persistence",
-        "kernel.ports.Store",
+        "kernel.store.Store",
         "persistence.memory.MemorySessionStore",
         "session_store",
         "test_a_store_of_the_user_keeps_the_session",

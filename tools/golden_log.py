@@ -22,8 +22,8 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "tests")]
 
 from a3s_code import __version__  # noqa: E402
+from a3s_code.kernel.fold import fold  # noqa: E402
 from a3s_code.kernel.records import Record  # noqa: E402
-from a3s_code.kernel.state import fold  # noqa: E402
 from a3s_code.persistence.codec import decode, encode  # noqa: E402
 from a3s_code.persistence.sqlite import FileSessionStore  # noqa: E402
 from golden.examples import KINDS, log_of, missing, tags_in  # noqa: E402 - found by the line above

@@ -94,10 +94,10 @@ if TYPE_CHECKING:
     from a3s_code.kernel.ports import ModelRequest as ModelRequest
     from a3s_code.kernel.ports import Reply as Reply
     from a3s_code.kernel.ports import ReplyListener as ReplyListener
-    from a3s_code.kernel.ports import Store as Store
     from a3s_code.kernel.records import Dropped as Dropped
     from a3s_code.kernel.records import Record as Record
     from a3s_code.kernel.retention import SessionRetentionLimits as SessionRetentionLimits
+    from a3s_code.kernel.store import Store as Store
     from a3s_code.kernel.tool import Effect as Effect
     from a3s_code.kernel.tool import Observation as Observation
     from a3s_code.kernel.tool import Tool as Tool
@@ -189,10 +189,10 @@ _HOMES = {
         "ModelRequest",
         "Reply",
         "ReplyListener",
-        "Store",
     ),
     "kernel.records": ("Dropped", "Record"),
     "kernel.retention": ("SessionRetentionLimits",),
+    "kernel.store": ("Store",),
     "kernel.tool": ("Effect", "Observation", "Tool", "ToolContext", "tool"),
     "lanes.queue": ("SessionQueueConfig",),
     "persistence.memory": ("MemorySessionStore",),

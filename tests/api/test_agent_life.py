@@ -13,7 +13,7 @@ import pytest
 from a3s_code import AsyncAgent, FileSessionStore, MemorySessionStore
 from a3s_code.errors import InvalidValue, SessionClosed, SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
-from a3s_code.kernel.ports import Store
+from a3s_code.kernel.store import Store
 from a3s_code.testing import calls, says
 from api.house import WAIT_S, House, come
 

@@ -8,7 +8,7 @@ import pytest
 
 from a3s_code import FileSessionStore, SessionOptions
 from a3s_code.errors import InvalidValue, PathRefused
-from a3s_code.kernel import state
+from a3s_code.kernel import fold
 from a3s_code.testing import calls, says
 from api.house import House
 
@@ -83,7 +83,7 @@ def test_a_version_that_is_not_there_names_those_that_are(house: House) -> None:
 def test_the_oldest_versions_go_first_and_the_numbers_of_the_others_stay(
     stored: bool, house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state, "MAX_VERSIONS", 2)
+    monkeypatch.setattr(fold, "MAX_VERSIONS", 2)
     store = FileSessionStore(tmp_path / "sessions") if stored else None
     session = house.session(session_store=store)
     for number in range(5):

@@ -13,9 +13,10 @@ from a3s_code.api.earlier import read_session
 from a3s_code.api.imported import Carried, Refused, carry_over
 from a3s_code.errors import InvalidValue, SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
+from a3s_code.kernel.fold import fold
 from a3s_code.kernel.messages import Usage
 from a3s_code.kernel.records import Record
-from a3s_code.kernel.state import SessionState, fold
+from a3s_code.kernel.state import SessionState
 from a3s_code.testing import says
 from api.earlier_sessions import WHOLE, directory_at, files_of, rewrite
 from api.house import House, unanswered

@@ -28,10 +28,10 @@ from a3s_code import (
 )
 from a3s_code.api.event_page import event_page
 from a3s_code.kernel.events import RunId, SessionId, TextDelta, ToolEnd
+from a3s_code.kernel.fold import fold
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.records import Dropped, RecordsPruned, RunStarted, RunStatusChanged
 from a3s_code.kernel.retention import retain
-from a3s_code.kernel.state import fold
 from a3s_code.persistence.verify import verify
 from a3s_code.testing import Script, ScriptedServer, calls, says
 from api.house import House

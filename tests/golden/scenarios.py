@@ -18,7 +18,6 @@ from a3s_code.kernel.clock import SystemClock
 from a3s_code.kernel.events import RunId, SessionId, ToolEnd
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.messages import Message, ToolCall, ToolResult, user
-from a3s_code.kernel.ports import Store
 from a3s_code.kernel.records import (
     ArtifactEvicted,
     ArtifactStored,
@@ -28,6 +27,7 @@ from a3s_code.kernel.records import (
     RunStatusChanged,
     SessionOpened,
 )
+from a3s_code.kernel.store import Store
 from a3s_code.testing import Call, Fault, Script, ScriptedServer, Turn, breaks, calls, refuses, says
 
 SESSION = SessionId("golden")

@@ -13,8 +13,8 @@ import pytest
 
 from a3s_code.errors import StoreError
 from a3s_code.kernel.events import SessionId
+from a3s_code.kernel.fold import fold, run_events
 from a3s_code.kernel.records import Record, RunStarted, SessionOpened
-from a3s_code.kernel.state import fold, run_events
 from a3s_code.persistence.codec import decode, encode, read_chain
 from a3s_code.persistence.sqlite import FileSessionStore
 from a3s_code.persistence.verify import verify

@@ -29,8 +29,9 @@ from a3s_code.kernel.messages import (
     Usage,
     user,
 )
-from a3s_code.kernel.ports import Approver, Authority, Model, ModelRequest, Store
+from a3s_code.kernel.ports import Approver, Authority, Model, ModelRequest
 from a3s_code.kernel.records import ArtifactStored, Event, Record, RunStarted, SessionOpened
+from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Observation, Tool, ToolSet
 
 RUN = RunId("run-1")

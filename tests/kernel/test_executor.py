@@ -28,14 +28,8 @@ from a3s_code.kernel.records import (
     EffectSettled,
     TraceRecorded,
 )
-from a3s_code.kernel.tool import (
-    Command,
-    Effect,
-    Observation,
-    Tool,
-    ToolContext,
-    tool,
-)
+from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, tool
+from a3s_code.kernel.workspace import Command
 from kernel.bench import WAIT_S, Bench, WatchedStore, alive, call, come, files, until, until_gone
 from kernel.probes import ECHO, Given, GivenPath, echo, tool_of
 

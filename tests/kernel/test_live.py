@@ -13,9 +13,9 @@ from a3s_code.api.outlet import Outlet, Seal
 from a3s_code.capabilities.function_tool import function_tool
 from a3s_code.errors import SessionClosed
 from a3s_code.kernel.events import RunEvent, ToolEnd, ToolOutputDelta
+from a3s_code.kernel.fold import run_events
 from a3s_code.kernel.live import MAX_LIVE_CHARS, NO_MORE
 from a3s_code.kernel.log import RunSink
-from a3s_code.kernel.state import run_events
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext
 from kernel.bench import RUN, WAIT_S, Bench, call, come
 from kernel.probes import Given, tool_of

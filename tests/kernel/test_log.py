@@ -21,6 +21,7 @@ from a3s_code.kernel.events import (
     ToolOutputDelta,
     TurnStart,
 )
+from a3s_code.kernel.fold import fold, run_events
 from a3s_code.kernel.log import BATCH_CHARS, BATCH_S, Log, RunSink
 from a3s_code.kernel.messages import user
 from a3s_code.kernel.records import (
@@ -34,7 +35,6 @@ from a3s_code.kernel.records import (
     SessionOpened,
     StoreAttached,
 )
-from a3s_code.kernel.state import fold, run_events
 from kernel.bench import SESSION, WAIT_S, WatchedStore
 
 RUN, OTHER = RunId("run-1"), RunId("run-2")

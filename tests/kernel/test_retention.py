@@ -22,6 +22,7 @@ from a3s_code.kernel.events import (
     ToolOutputDelta,
     TurnEnd,
 )
+from a3s_code.kernel.fold import fold
 from a3s_code.kernel.log import SESSION, Log
 from a3s_code.kernel.messages import Usage, user
 from a3s_code.kernel.records import (
@@ -42,7 +43,7 @@ from a3s_code.kernel.records import (
 )
 from a3s_code.kernel.retention import SessionRetentionLimits, ranges_of, retain
 from a3s_code.kernel.run_events import RunEventRecord
-from a3s_code.kernel.state import SessionState, fold
+from a3s_code.kernel.state import SessionState
 from a3s_code.persistence.codec import decode, encode
 from a3s_code.persistence.memory import MemorySessionStore
 from kernel.bench import WatchedStore

@@ -13,6 +13,7 @@ from a3s_code.kernel.events import (
     ToolOutputDelta,
     TurnEnd,
 )
+from a3s_code.kernel.fold import fold, run_events
 from a3s_code.kernel.log import BATCH_CHARS, Log
 from a3s_code.kernel.messages import Message, Text, Usage, user
 from a3s_code.kernel.records import (
@@ -26,7 +27,7 @@ from a3s_code.kernel.records import (
     SessionEnded,
     SessionOpened,
 )
-from a3s_code.kernel.state import SessionState, fold, run_events
+from a3s_code.kernel.state import SessionState
 
 RUN = RunId("run-1")
 

@@ -11,6 +11,7 @@ import pytest
 
 from a3s_code.errors import StoreError
 from a3s_code.kernel.events import RunId, TextDelta, TurnEnd
+from a3s_code.kernel.fold import fold
 from a3s_code.kernel.log import SESSION
 from a3s_code.kernel.messages import Message, Text, ToolCall, Usage
 from a3s_code.kernel.records import (
@@ -25,7 +26,6 @@ from a3s_code.kernel.records import (
     StoreAttached,
     emptied,
 )
-from a3s_code.kernel.state import fold
 from a3s_code.persistence.sqlite import FileSessionStore
 from a3s_code.persistence.verify import verify
 from persistence.logs import OTHER, S, change, keep, record, records

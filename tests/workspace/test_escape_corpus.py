@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from a3s_code.errors import PathRefused
-from a3s_code.kernel.tool import Command, GrepQuery, Resolved
+from a3s_code.kernel.workspace import Command, GrepQuery, Resolved
 from a3s_code.workspace.beneath import OpenDirectory
 from a3s_code.workspace.local import LocalFiles
 from a3s_code.workspace.processes import LocalProcesses

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from a3s_code.kernel.tool import Command
+from a3s_code.kernel.workspace import Command
 from a3s_code.workspace.guard import Guard
 from a3s_code.workspace.processes import LocalProcesses
 
 HARNESS = """
 import asyncio, sys
-from a3s_code.kernel.tool import Command
+from a3s_code.kernel.workspace import Command
 from a3s_code.workspace.guard import Guard
 from a3s_code.workspace.processes import LocalProcesses
 

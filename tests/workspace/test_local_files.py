@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from a3s_code.errors import PathRefused, UsageError, WorkspaceError
-from a3s_code.kernel.tool import Entry
+from a3s_code.kernel.workspace import Entry
 from a3s_code.workspace.local import (
     IN_PLACE_BYTES,
     TEMPORARY_PREFIX,

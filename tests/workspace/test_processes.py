@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from a3s_code.errors import InvalidValue, PathRefused, ProgramMissing, WorkspaceError
-from a3s_code.kernel.tool import Command, Exit
+from a3s_code.kernel.workspace import Command, Exit
 from a3s_code.workspace import processes as module
 from a3s_code.workspace.process_tree import MARK, started_since
 from a3s_code.workspace.processes import LocalProcesses

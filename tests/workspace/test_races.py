@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from a3s_code.errors import WorkspaceError
-from a3s_code.kernel.tool import GrepQuery
+from a3s_code.kernel.workspace import GrepQuery
 from a3s_code.workspace.processes import LocalProcesses
 from a3s_code.workspace.search import LocalSearch
 

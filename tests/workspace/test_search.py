@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from a3s_code.errors import InvalidValue, PathRefused
-from a3s_code.kernel.tool import GrepHits, GrepQuery
+from a3s_code.kernel.workspace import GrepHits, GrepQuery
 from a3s_code.workspace.grep_output import MAX_TEXT_CHARS
 from a3s_code.workspace.local import LocalFiles
 from a3s_code.workspace.processes import LocalProcesses

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from a3s_code.errors import InvalidValue, ProgramMissing, SnapshotLost, SnapshotRefused
-from a3s_code.kernel.ports import LeftOut, Snapshots
+from a3s_code.kernel.snapshots import LeftOut, Snapshots
 from a3s_code.workspace.snapshot_take import SnapshotLimits
 from a3s_code.workspace.snapshots import ShadowGit
 

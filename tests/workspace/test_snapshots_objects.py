@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from a3s_code.errors import InvalidValue, SnapshotLost, WorkspaceError
-from a3s_code.kernel.ports import FileState
+from a3s_code.kernel.snapshots import FileState
 from a3s_code.workspace import shadow_objects
 from a3s_code.workspace.shadow_formats import EMPTY_TREE, State
 from a3s_code.workspace.shadow_objects import ShadowObjects

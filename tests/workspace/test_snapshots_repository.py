@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from a3s_code.kernel.ports import LeftOut
+from a3s_code.kernel.snapshots import LeftOut
 from a3s_code.workspace.snapshots import ShadowGit
 
 from .snapshot_scene import facts, fill, git, names, snapshotted

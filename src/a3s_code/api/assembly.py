@@ -29,8 +29,8 @@ from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools
 from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.prompt import system_prompt
 from a3s_code.kernel.events import SessionId
-from a3s_code.kernel.ports import Store
 from a3s_code.kernel.records import HistoryReplaced, ModelSwitched, Record, SessionOpened
+from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Tool
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from a3s_code.config.schema import Config
     from a3s_code.kernel.clock import Clock
     from a3s_code.kernel.executor import Executor
-    from a3s_code.kernel.ports import ExitRecords, Snapshots
+    from a3s_code.kernel.ports import ExitRecords
+    from a3s_code.kernel.snapshots import Snapshots
     from a3s_code.kernel.space import Space
     from a3s_code.kernel.tool import ToolSet
     from a3s_code.workspace.guard import Guard

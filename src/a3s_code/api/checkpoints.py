@@ -19,11 +19,13 @@ from dataclasses import dataclass, field
 import msgspec
 
 from a3s_code.errors import InvalidValue, SnapshotLost, WorkspaceError
+from a3s_code.kernel.fold import fold
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.messages import Message
-from a3s_code.kernel.ports import Action, FileState, Restored, Sink, Snapshots
+from a3s_code.kernel.ports import Action, Sink
 from a3s_code.kernel.records import SnapshotsOff, SnapshotTaken
-from a3s_code.kernel.state import Checkpoint, FileChange, fold
+from a3s_code.kernel.snapshots import FileState, Restored, Snapshots
+from a3s_code.kernel.state import Checkpoint, FileChange
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, tool
 
 MAX_NAMED = 100

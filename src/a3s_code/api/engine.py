@@ -29,10 +29,11 @@ from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import SESSION, Log
 from a3s_code.kernel.loop import Answer
 from a3s_code.kernel.messages import JsonObject, ToolCall, Usage
-from a3s_code.kernel.ports import Authority, Model, Store
+from a3s_code.kernel.ports import Authority, Model
 from a3s_code.kernel.records import EffectSettled, Event, ParentLog
 from a3s_code.kernel.retention import retain
 from a3s_code.kernel.state import OpenEffect
+from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Observation, Tool, ToolSet
 
 T = TypeVar("T")

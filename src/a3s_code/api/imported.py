@@ -21,8 +21,8 @@ from a3s_code.api.earlier import (
 from a3s_code.api.earlier_log import as_records, blobs
 from a3s_code.errors import InvalidValue, SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
-from a3s_code.kernel.ports import Store
 from a3s_code.kernel.records import Record
+from a3s_code.kernel.store import Store
 
 OWNER = "import"
 

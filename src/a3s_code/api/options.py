@@ -22,8 +22,9 @@ from a3s_code.harness.confirm import ConfirmationPolicy
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
-from a3s_code.kernel.ports import Approver, Model, Store
+from a3s_code.kernel.ports import Approver, Model
 from a3s_code.kernel.retention import SessionRetentionLimits
+from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Tool
 from a3s_code.lanes.queue import SessionQueueConfig
 

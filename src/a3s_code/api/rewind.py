@@ -13,8 +13,9 @@ from a3s_code.api.outlet import Outlet
 from a3s_code.errors import WorkspaceError
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.messages import JsonObject, ToolCall
-from a3s_code.kernel.ports import Authority, Restored
+from a3s_code.kernel.ports import Authority
 from a3s_code.kernel.records import HistoryReplaced, Rewound
+from a3s_code.kernel.snapshots import Restored
 from a3s_code.kernel.state import Checkpoint
 
 

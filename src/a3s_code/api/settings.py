@@ -22,9 +22,10 @@ from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.messages import Message
-from a3s_code.kernel.ports import Approver, Model, Store
+from a3s_code.kernel.ports import Approver, Model
 from a3s_code.kernel.records import ParentLog
 from a3s_code.kernel.retention import SessionRetentionLimits
+from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Tool
 
 CONTINUATIONS = 3

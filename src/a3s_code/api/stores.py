@@ -11,8 +11,8 @@ from a3s_code.api.closing import close_all
 from a3s_code.api.settings import Opening, Settings
 from a3s_code.errors import A3SError, InvalidValue, SessionClosed, SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
-from a3s_code.kernel.ports import Store
 from a3s_code.kernel.records import Record, SessionOpened
+from a3s_code.kernel.store import Store
 
 if TYPE_CHECKING:
     from a3s_code.config.schema import Config

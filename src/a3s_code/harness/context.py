@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from a3s_code.errors import A3SError
-from a3s_code.kernel.tool import Files
+from a3s_code.kernel.workspace import Files
 
 AGENTS_FILE = "AGENTS.md"
 MAX_ITEM_CHARS = 32_000

@@ -40,7 +40,8 @@ from a3s_code.harness.shell.outside import MOVES, inside, reach
 from a3s_code.harness.shell.protected import entered, protected, written
 from a3s_code.harness.shell.words import UNKNOWN, has_hole
 from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny
-from a3s_code.kernel.tool import Effect, Resolved
+from a3s_code.kernel.tool import Effect
+from a3s_code.kernel.workspace import Resolved
 
 SHELL_TOOL = "bash"
 WRITE_TOOL = "write"

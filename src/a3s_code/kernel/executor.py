@@ -43,15 +43,8 @@ from a3s_code.kernel.settlement import named_evidence
 from a3s_code.kernel.space import Space
 from a3s_code.kernel.state import UNKNOWN_REACH
 from a3s_code.kernel.together import together
-from a3s_code.kernel.tool import (
-    CallTool,
-    Effect,
-    Observation,
-    Resolved,
-    Tool,
-    ToolContext,
-    failure,
-)
+from a3s_code.kernel.tool import CallTool, Effect, Observation, Tool, ToolContext, failure
+from a3s_code.kernel.workspace import Resolved
 
 CANCELLED = 130
 """Exit code of a call that was stopped, as a shell gives it after an interrupt."""

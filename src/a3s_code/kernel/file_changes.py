@@ -14,7 +14,7 @@ import hashlib
 from a3s_code.errors import A3SError
 from a3s_code.kernel.ports import Sink
 from a3s_code.kernel.records import FileChanging, FileImage, FileLeft
-from a3s_code.kernel.tool import Entry, Files, Resolved
+from a3s_code.kernel.workspace import Entry, Files, Resolved
 
 MAX_KEPT_BYTES = 16 * 1024 * 1024
 """A larger file is told by its digest alone, and cannot be brought back."""

@@ -25,7 +25,7 @@ from a3s_code.kernel.events import (
     ToolOutputDelta,
     tag_of,
 )
-from a3s_code.kernel.ports import Store
+from a3s_code.kernel.fold import apply, fold
 from a3s_code.kernel.records import (
     ArtifactStored,
     DeltaBatch,
@@ -39,7 +39,8 @@ from a3s_code.kernel.records import (
     emptied,
 )
 from a3s_code.kernel.run_events import RunEventRecord, RunEvents, numbered, shown_events
-from a3s_code.kernel.state import Approval, OpenEffect, SessionState, apply, fold
+from a3s_code.kernel.state import Approval, OpenEffect, SessionState
+from a3s_code.kernel.store import Store
 
 BATCH_CHARS = 64 * 1024
 BATCH_S = 0.25

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.kernel.events import RunId
+from a3s_code.kernel.fold import is_needed
 from a3s_code.kernel.records import RecordsPruned, ShortenedRun
-from a3s_code.kernel.state import TERMINAL, RunSnapshot, SessionState, is_needed
+from a3s_code.kernel.state import TERMINAL, RunSnapshot, SessionState
 
 if TYPE_CHECKING:  # limits are made where no session is awake, and nothing of an event loop
     from a3s_code.kernel.log import Log

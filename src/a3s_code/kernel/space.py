@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from a3s_code.kernel.ports import ExitRecords
-from a3s_code.kernel.tool import Files, Processes, Search, Tool
+from a3s_code.kernel.tool import Tool
+from a3s_code.kernel.workspace import Files, Processes, Search
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import msgspec
 
 from a3s_code.errors import SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
-from a3s_code.kernel.ports import Store
 from a3s_code.kernel.records import EffectIntended, EffectSettled, Record
+from a3s_code.kernel.store import Store
 from a3s_code.persistence.verify import verify
 from a3s_code.testing.crash_store import (
     Acknowledged,

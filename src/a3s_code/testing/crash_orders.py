@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from a3s_code.kernel.ports import Store
+from a3s_code.kernel.store import Store
 from a3s_code.testing.crash_stage import CrashStage
 
 Scenario: TypeAlias = Callable[[CrashStage], object]

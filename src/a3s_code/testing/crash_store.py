@@ -21,8 +21,8 @@ import msgspec
 
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.plain import canonical
-from a3s_code.kernel.ports import Store
 from a3s_code.kernel.records import Record
+from a3s_code.kernel.store import Store
 
 
 class _Told(msgspec.Struct, frozen=True):
@@ -140,7 +140,7 @@ class CrashingStore:
     Any store, with a numbered point wherever what is durable may change.
 
     Points are: after `append`, `put_blob`, `release` and `load`; before and after `barrier`,
-    `delete` and `close`. See `kernel.ports.Store`.
+    `delete` and `close`. See `kernel.store.Store`.
     """
 
     def __init__(self, store: Store, tally: CrashTally) -> None:

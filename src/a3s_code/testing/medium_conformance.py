@@ -23,7 +23,7 @@ from contextlib import suppress
 from typing import Protocol, TypeAlias
 
 from a3s_code.errors import SessionInUse, SessionTakenOver, StoreError
-from a3s_code.kernel.ports import Store
+from a3s_code.kernel.store import Store
 from a3s_code.testing.pruning_checks import RANGES, left_of, pruned_log
 from a3s_code.testing.store_bench import (
     ONE,

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from a3s_code.errors import StoreError
 from a3s_code.kernel.events import RunId, SessionId, TextDelta
-from a3s_code.kernel.ports import Store
 from a3s_code.kernel.records import Record, SessionOpened
+from a3s_code.kernel.store import Store
 
 StoreFactory: TypeAlias = Callable[[], Store]
 StoreCheck: TypeAlias = Callable[[StoreFactory], Awaitable[None]]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from a3s_code.kernel.tool import GrepHits, shown_name
+from a3s_code.kernel.workspace import GrepHits, shown_name
 
 MAX_LINE_CHARS = 2_000
 """Source: SPEC 5.0."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from a3s_code.errors import PathRefused, WorkspaceError
-from a3s_code.kernel.tool import Entry, Resolved
+from a3s_code.kernel.workspace import Entry, Resolved
 from a3s_code.workspace.beneath import OpenDirectory, open_beneath
 from a3s_code.workspace.location import Location, apart, local, readable, shown
 from a3s_code.workspace.paths import Root

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Concatenate, ParamSpec, TypeVar
 
 from a3s_code.errors import PathRefused, UsageError, WorkspaceError
-from a3s_code.kernel.tool import Resolved
+from a3s_code.kernel.workspace import Resolved
 from a3s_code.workspace.beneath import DIRECTORY
 
 _SHOWN_CHARS = 200

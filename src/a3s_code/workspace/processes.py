@@ -29,7 +29,7 @@ from contextlib import suppress
 from typing import IO
 
 from a3s_code.errors import InvalidValue, PathRefused, ProgramMissing, WorkspaceError
-from a3s_code.kernel.tool import Command, Exit
+from a3s_code.kernel.workspace import Command, Exit
 from a3s_code.workspace.beneath import OpenDirectory, open_beneath
 from a3s_code.workspace.environment import child_environment
 from a3s_code.workspace.exit_records import SCRIPT, SHELL

@@ -23,7 +23,7 @@ from pathlib import Path
 import msgspec
 
 from a3s_code.errors import InvalidValue
-from a3s_code.kernel.tool import Command, Exit, Files, GrepHits, GrepQuery, Processes, Resolved
+from a3s_code.kernel.workspace import Command, Exit, Files, GrepHits, GrepQuery, Processes, Resolved
 from a3s_code.workspace import plain_grep
 from a3s_code.workspace.beneath import step_by_step
 from a3s_code.workspace.globs import Glob

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from a3s_code.errors import SnapshotRefused, WorkspaceError
-from a3s_code.kernel.tool import Processes
+from a3s_code.kernel.workspace import Processes
 from a3s_code.workspace.shadow_formats import EMPTY_TREE, PUT, State, row
 from a3s_code.workspace.shadow_objects import ShadowObjects, write_tree
 from a3s_code.workspace.shadow_program import ShadowProgram, too_much

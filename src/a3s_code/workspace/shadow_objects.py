@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from a3s_code.errors import InvalidValue, SnapshotLost, WorkspaceError
-from a3s_code.kernel.ports import FileState
+from a3s_code.kernel.snapshots import FileState
 from a3s_code.workspace.guard import Guard
 from a3s_code.workspace.location import readable, shown
 from a3s_code.workspace.processes import LocalProcesses

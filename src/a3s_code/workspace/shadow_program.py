@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from a3s_code.errors import SnapshotLost, SnapshotRefused, WorkspaceError
-from a3s_code.kernel.tool import Command, Processes
+from a3s_code.kernel.workspace import Command, Processes
 from a3s_code.workspace.local import TEMPORARY_PREFIX, TEMPORARY_SUFFIX
 
 LIST_BYTES = 256 * 1024 * 1024

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from a3s_code.errors import WorkspaceError
-from a3s_code.kernel.ports import LeftOut, Restored, Taken
+from a3s_code.kernel.snapshots import LeftOut, Restored, Taken
 from a3s_code.workspace.location import readable, shown
 from a3s_code.workspace.shadow_formats import Change
 from a3s_code.workspace.shadow_objects import ShadowObjects

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from a3s_code.errors import InvalidValue, SnapshotLost
-from a3s_code.kernel.ports import LeftOut, Taken
+from a3s_code.kernel.snapshots import LeftOut, Taken
 from a3s_code.workspace.local import SETTLE_S
 from a3s_code.workspace.location import readable
 from a3s_code.workspace.paths import Root

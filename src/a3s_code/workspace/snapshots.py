@@ -18,7 +18,7 @@ import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from a3s_code.kernel.ports import FileState, Restored, Taken
+from a3s_code.kernel.snapshots import FileState, Restored, Taken
 from a3s_code.workspace.guard import Guard
 from a3s_code.workspace.paths import Root
 from a3s_code.workspace.processes import LocalProcesses

@@ -30,7 +30,8 @@ import msgspec
 from a3s_code.capabilities.git.boundary import Layout, LiesOutside, content, find_layout
 from a3s_code.errors import PathRefused, ProgramMissing
 from a3s_code.kernel.messages import JsonObject
-from a3s_code.kernel.tool import Command, Observation, Processes, ToolContext, failure
+from a3s_code.kernel.tool import Observation, ToolContext, failure
+from a3s_code.kernel.workspace import Command, Processes
 
 TIMEOUT_S = 120.0
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from a3s_code.kernel.tool import shown_name
+from a3s_code.kernel.workspace import shown_name
 
 PORCELAIN = (
     "status",

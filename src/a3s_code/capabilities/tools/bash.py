@@ -19,7 +19,8 @@ import msgspec
 from a3s_code.errors import ProgramMissing
 from a3s_code.harness.shell.analysis import effect_free
 from a3s_code.kernel.messages import JsonObject
-from a3s_code.kernel.tool import Command, Effect, Exit, Observation, ToolContext, failure, tool
+from a3s_code.kernel.tool import Effect, Observation, ToolContext, failure, tool
+from a3s_code.kernel.workspace import Command, Exit
 
 DEFAULT_TIMEOUT_MS = 120_000
 MAX_TIMEOUT_MS = 600_000

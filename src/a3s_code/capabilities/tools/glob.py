@@ -19,7 +19,8 @@ from typing import Annotated
 import msgspec
 
 from a3s_code.errors import InvalidValue
-from a3s_code.kernel.tool import Effect, Observation, ToolContext, failure, shown_name, tool
+from a3s_code.kernel.tool import Effect, Observation, ToolContext, failure, tool
+from a3s_code.kernel.workspace import shown_name
 
 
 class GlobArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -18,15 +18,8 @@ from typing import Annotated
 import msgspec
 
 from a3s_code.errors import InvalidValue
-from a3s_code.kernel.tool import (
-    Effect,
-    GrepHits,
-    GrepQuery,
-    Observation,
-    ToolContext,
-    failure,
-    tool,
-)
+from a3s_code.kernel.tool import Effect, Observation, ToolContext, failure, tool
+from a3s_code.kernel.workspace import GrepHits, GrepQuery
 
 MAX_CONTEXT_LINES = 50
 

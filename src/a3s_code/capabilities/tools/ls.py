@@ -11,7 +11,8 @@ from typing import Annotated
 
 import msgspec
 
-from a3s_code.kernel.tool import Effect, Entry, Observation, ToolContext, failure, shown_name, tool
+from a3s_code.kernel.tool import Effect, Observation, ToolContext, failure, tool
+from a3s_code.kernel.workspace import Entry, shown_name
 
 
 class LsArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,7 +17,8 @@ import msgspec
 from a3s_code.capabilities.edits.rewriting import UTF16_MARKS
 from a3s_code.errors import PathRefused, WorkspaceError
 from a3s_code.kernel.messages import IMAGE_TYPES, Attachment, JsonObject
-from a3s_code.kernel.tool import Effect, Observation, ToolContext, failure, shown_name, tool
+from a3s_code.kernel.tool import Effect, Observation, ToolContext, failure, tool
+from a3s_code.kernel.workspace import shown_name
 
 MAX_LINES = 2_000
 MAX_LINE_CHARS = 2_000

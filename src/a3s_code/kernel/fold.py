@@ -1,0 +1,296 @@
+"""
+From records to state: one step for each kind that changes what a session is.
+
+`state = fold(records)`: the same log gives the same state, today, after a crash, and in
+every later version. Nothing changes a session's state but a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from a3s_code.kernel.events import (
+    ConfirmationReceived,
+    ConfirmationRequired,
+    RunId,
+    ToolEnd,
+    TurnEnd,
+)
+from a3s_code.kernel.messages import ToolResult, Usage
+from a3s_code.kernel.records import (
+    ArtifactEvicted,
+    ArtifactStored,
+    EffectInDoubt,
+    EffectIntended,
+    EffectSettled,
+    Event,
+    FileChanging,
+    FileLeft,
+    HistoryAppended,
+    HistoryReplaced,
+    ModelSwitched,
+    Record,
+    RecordsPruned,
+    Rewound,
+    RunStarted,
+    RunStatusChanged,
+    SessionOpened,
+    SnapshotsOff,
+    SnapshotTaken,
+    StoreAttached,
+    TokensSpent,
+    TraceRecorded,
+)
+from a3s_code.kernel.run_events import RunEventRecord, RunEvents, shown_events
+from a3s_code.kernel.state import (
+    TERMINAL,
+    UNKNOWN_REACH,
+    Approval,
+    Checkpoint,
+    FileChange,
+    OpenEffect,
+    RunSnapshot,
+    SessionState,
+)
+
+MAX_VERSIONS = 500
+"""Of files, as they were before their changes; the oldest go first. SPEC 12.3."""
+
+
+def fold(records: Iterable[Record]) -> SessionState:
+    """Rebuild the state of a session from its log."""
+    state = SessionState()
+    for record in records:
+        apply(state, record)
+    state.released.clear()
+    return state
+
+
+def apply(state: SessionState, record: Record) -> None:
+    """Take one more record into `state`. Terminal runs never change their status again."""
+    event = record.event
+    shown = shown_events(event)
+    if shown:
+        events = state.events.get(record.run)
+        if events is None:  # a default would be made anew for each event
+            events = state.events[record.run] = RunEvents()
+        events.add(record.sequence, shown)
+    run = state.runs.get(record.run)
+    if run is not None:
+        run.event_count += shown
+        run.updated_at_ms = record.timestamp_ms
+    step = _STEPS.get(type(event))
+    if step is not None:
+        step(state, record, event)
+
+
+def _open(state: SessionState, _: Record, event: SessionOpened) -> None:
+    state.opened, state.model, state.durability = event, event.model, event.durability
+
+
+def _attach(state: SessionState, _: Record, event: StoreAttached) -> None:
+    state.durability = event.durability
+
+
+def _switch_model(state: SessionState, _: Record, event: ModelSwitched) -> None:
+    state.model = event.model
+
+
+def _append(state: SessionState, _: Record, event: HistoryAppended) -> None:
+    state.call_ids.update(call.id for call in event.message.calls)
+    if event.isolated:
+        return
+    state.conversation.append(event.message)
+    if state.approvals:
+        for block in event.message.blocks:
+            if isinstance(block, ToolResult):
+                state.approvals.pop(block.tool_use_id, None)
+
+
+def _replace(state: SessionState, _: Record, event: HistoryReplaced) -> None:
+    state.conversation.replace(list(event.messages))
+
+
+def _start_run(state: SessionState, record: Record, event: RunStarted) -> None:
+    session_id = state.opened.session_id if state.opened else ""
+    at = record.timestamp_ms
+    state.runs[record.run] = RunSnapshot(record.run, session_id, "executing", event.prompt, at, at)
+    state.checkpoints.append(
+        Checkpoint(record.sequence, at, record.run, event.prompt, len(state.conversation))
+    )
+
+
+def _change_run(state: SessionState, record: Record, event: RunStatusChanged) -> None:
+    run = state.runs.get(record.run)
+    if run is None or run.status in TERMINAL:
+        return
+    run.status, run.result_text, run.error = event.status, event.result_text, event.error
+
+
+def _spend(state: SessionState, _: Record, event: TurnEnd | TokensSpent) -> None:
+    state.spent[state.model] = state.spent.get(state.model, Usage()) + event.usage
+    if isinstance(event, TurnEnd):
+        state.last_usage = event.usage
+
+
+def _store(state: SessionState, _: Record, event: ArtifactStored) -> None:
+    before = state.artifacts.get(event.uri)
+    state.artifacts[event.uri] = event
+    _hold(state, event.sha256)
+    if before is not None:
+        _let_go(state, before.sha256)
+
+
+def _evict(state: SessionState, _: Record, event: ArtifactEvicted) -> None:
+    gone = state.artifacts.pop(event.uri, None)
+    if gone is not None:
+        _let_go(state, gone.sha256)
+
+
+def _hold(state: SessionState, sha256: str) -> None:
+    state.blobs[sha256] = state.blobs.get(sha256, 0) + 1
+
+
+def _let_go(state: SessionState, sha256: str) -> None:
+    state.blobs[sha256] -= 1
+    if not state.blobs[sha256]:
+        del state.blobs[sha256]
+        state.released.append(sha256)
+
+
+def _intend(state: SessionState, record: Record, event: EffectIntended) -> None:
+    state.effects[event.call_id] = OpenEffect(record.run, record.timestamp_ms, event)
+    if event.effect in UNKNOWN_REACH:
+        state.unknown.append(record.sequence)
+
+
+def _change(state: SessionState, record: Record, event: FileChanging) -> None:
+    state.changes.append(FileChange(record.sequence, record.timestamp_ms, event))
+    if event.before.is_kept:
+        _hold(state, event.before.sha256)
+        state.kept.append(event.before.sha256)
+        if len(state.kept) > MAX_VERSIONS:
+            _let_go(state, state.kept.pop(0))
+    effect = state.effects.get(event.call_id)
+    if effect is not None:
+        effect.files.append(event)
+
+
+def _leave(state: SessionState, _: Record, event: FileLeft) -> None:
+    left = next(
+        (
+            change
+            for change in reversed(state.changes)
+            if (change.what.call_id, change.what.path) == (event.call_id, event.path)
+        ),
+        None,
+    )
+    if left is None:
+        return
+    state.changes.remove(left)
+    effect = state.effects.get(event.call_id)
+    if effect is not None and left.what in effect.files:
+        effect.files.remove(left.what)
+
+
+def _take(state: SessionState, record: Record, event: SnapshotTaken) -> None:
+    state.snapshots.append((record.sequence, event.tree))
+
+
+def _turn_off(state: SessionState, _: Record, event: SnapshotsOff) -> None:
+    state.snapshots_off = event.reason
+
+
+def _rewind(state: SessionState, record: Record, event: Rewound) -> None:
+    state.checkpoints.append(
+        Checkpoint(event.undo, record.timestamp_ms, RunId(""), "before a rewind", event.messages)
+    )
+
+
+def _settle(state: SessionState, _: Record, event: EffectSettled) -> None:
+    state.effects.pop(event.call_id, None)
+
+
+def _doubt(state: SessionState, _: Record, event: EffectInDoubt) -> None:
+    effect = state.effects.get(event.call_id)
+    if effect is not None:
+        effect.doubt = event.reason
+
+
+def _ask(state: SessionState, record: Record, event: ConfirmationRequired) -> None:
+    state.approvals[event.tool_id] = Approval(record.run, record.timestamp_ms, event)
+
+
+def _answer(state: SessionState, _: Record, event: ConfirmationReceived) -> None:
+    approval = state.approvals.get(event.tool_id)
+    if approval is not None:
+        approval.answer = event
+
+
+def _end_call(state: SessionState, _: Record, event: ToolEnd) -> None:
+    state.approvals.pop(event.id, None)
+
+
+def _trace(state: SessionState, record: Record, _: TraceRecorded) -> None:
+    state.traces.append(record.sequence)
+
+
+def _prune(state: SessionState, _: Record, event: RecordsPruned) -> None:
+    for id_ in event.evicted:
+        state.runs.pop(id_, None)
+        state.events.pop(id_, None)
+    for short in event.shortened:
+        events = state.events.setdefault(short.id, RunEvents())
+        events.drop(short.first_event, short.event_count)
+        run = state.runs.get(short.id)
+        if run is not None:
+            run.event_count, run.updated_at_ms = short.event_count, short.updated_at_ms
+    if event.first_trace:
+        state.traces = [place for place in state.traces if place >= event.first_trace]
+
+
+_STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
+    SessionOpened: _open,
+    StoreAttached: _attach,
+    ModelSwitched: _switch_model,
+    HistoryAppended: _append,
+    HistoryReplaced: _replace,
+    RunStarted: _start_run,
+    RunStatusChanged: _change_run,
+    TurnEnd: _spend,
+    TokensSpent: _spend,
+    ArtifactStored: _store,
+    ArtifactEvicted: _evict,
+    EffectIntended: _intend,
+    SnapshotTaken: _take,
+    SnapshotsOff: _turn_off,
+    Rewound: _rewind,
+    FileChanging: _change,
+    FileLeft: _leave,
+    EffectSettled: _settle,
+    EffectInDoubt: _doubt,
+    ConfirmationRequired: _ask,
+    ConfirmationReceived: _answer,
+    ToolEnd: _end_call,
+    TraceRecorded: _trace,
+    RecordsPruned: _prune,
+}
+
+
+def is_needed(state: SessionState, event: Event) -> bool:
+    """Say that `state` could not be rebuilt without a record of this event."""
+    match event:
+        case ConfirmationRequired(tool_id=id_) | ConfirmationReceived(tool_id=id_):
+            return id_ in state.approvals
+        case ToolEnd():
+            return False
+        case _:
+            return type(event) in _STEPS
+
+
+def run_events(records: Iterable[Record], run: RunId) -> list[RunEventRecord]:
+    """List the stream events of one run of a whole log in order, batches of deltas expanded."""
+    log = tuple(records)
+    found = fold(log).events.get(run, RunEvents())
+    return list(found.rows(log, 0))

@@ -1,0 +1,200 @@
+"""
+The workspace of a session as tools have it: files, search, programs.
+
+These are ports; adapters for the local disk are in `workspace/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+
+class Resolved(Protocol):
+    """
+    A path that was resolved once, by the kernel, beneath the workspace root.
+
+    The gate decides on it and the tool uses it, so what was checked is what is touched.
+    """
+
+    @property
+    def path(self) -> str:
+        """The real path relative to the root, with `/`; `.` is the root itself."""
+        ...
+
+    @property
+    def spelled(self) -> str:
+        """The path as the caller wrote it, normalised but with its links unresolved."""
+        ...
+
+    def close(self) -> None:
+        """Give back what is held open. May be called twice."""
+        ...
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """
+    One row of a directory.
+
+    Attributes:
+        kind: `file`, `dir`, `link` or `other`.
+        size: Bytes, of a file.
+        target: Where a link points, as written in it.
+    """
+
+    name: str
+    kind: str
+    size: int = 0
+    target: str = ""
+
+
+def shown_name(name: str) -> str:
+    """Give a file's name on one line that any sink can encode: odd ones are escaped."""
+    return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")
+
+
+class Files(Protocol):
+    """The files of a workspace. Every method takes what `resolve` gave."""
+
+    def resolve(self, path: str) -> Resolved:
+        """
+        Find `path` beneath the root. The last parts of it need not exist yet.
+
+        Raises:
+            PathRefused: it leads outside, or through something that is no directory.
+        """
+        ...
+
+    async def read(self, target: Resolved, *, limit: int | None = None) -> bytes:
+        """
+        Read a regular file, whole or its first `limit` bytes.
+
+        Raises:
+            FileNotFoundError, IsADirectoryError: as they say.
+            PathRefused: it is neither file nor directory (a pipe, a device, a socket).
+        """
+        ...
+
+    async def write(self, target: Resolved, data: bytes) -> None:
+        """
+        Put a file there, atomically, with its mode kept and its parents made.
+
+        Raises:
+            IsADirectoryError: as it says.
+            PathRefused: a link or something that is no regular file stands there.
+        """
+        ...
+
+    async def list(self, target: Resolved) -> list[Entry]:
+        """
+        Give the entries of a directory by name.
+
+        Raises:
+            FileNotFoundError, NotADirectoryError: as they say.
+        """
+        ...
+
+
+class GrepQuery(msgspec.Struct, frozen=True):
+    """
+    Attributes:
+        pattern: A regular expression in the syntax of ripgrep's default engine.
+        glob: Only files that match; empty for all.
+        context: Lines shown before and after each match.
+    """
+
+    pattern: str
+    glob: str = ""
+    ignore_case: bool = False
+    context: int = 0
+
+
+class GrepHits(msgspec.Struct, frozen=True):
+    """
+    Attributes:
+        text: `path:line:text` for a match and `path-line-text` for its context, paths
+            relative to the workspace root.
+        truncated: There are more; the search was stopped.
+    """
+
+    text: str
+    matches: int
+    files: int
+    truncated: bool = False
+
+
+class Search(Protocol):
+    """Finding files and lines. Respects ignore files, skips `.git`, follows no links."""
+
+    async def glob(self, under: Resolved, pattern: str) -> list[str]:
+        """Give paths of files relative to the root, sorted. Nothing found is no error."""
+        ...
+
+    async def grep(self, under: Resolved, query: GrepQuery) -> GrepHits:
+        """
+        Raises:
+            InvalidValue: `query.pattern` or `query.glob` is not valid; says where.
+        """
+        ...
+
+
+class Command(msgspec.Struct, frozen=True):
+    """
+    A program to run.
+
+    Attributes:
+        argv: Program and arguments; no shell is involved.
+        timeout_s: After it the whole process tree is killed. None = the caller's deadline.
+        max_output_bytes: Beyond it the middle of the output is dropped and counted.
+        extra_env: Added to the allow-listed environment.
+        cwd: Below the workspace root; empty for the root.
+        stdin: Given to the program, which otherwise reads the end of a file.
+        separate_stderr: Keep standard error apart instead of in order within the output.
+        exit_record: File that gets the exit status when the program has ended, also when
+            nobody waits for it any more; empty for none.
+    """
+
+    argv: tuple[str, ...]
+    timeout_s: float | None = None
+    max_output_bytes: int = 16 * 1024 * 1024
+    extra_env: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+    cwd: str = ""
+    stdin: bytes = b""
+    separate_stderr: bool = False
+    exit_record: str = ""
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """
+    How a program ended.
+
+    Attributes:
+        status: Exit status; 128 + n when signal n ended it; 124 after the timeout.
+        output: Standard output and error in the order they were written.
+        dropped_bytes: Taken out of the middle of `output`.
+        stderr: Only with `separate_stderr`.
+    """
+
+    status: int
+    output: bytes
+    timed_out: bool = False
+    dropped_bytes: int = 0
+    stderr: bytes = b""
+
+
+class Processes(Protocol):
+    """The only place that starts programs."""
+
+    async def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Exit:
+        """
+        Run to the end. Cancelling kills the process tree before it returns.
+
+        Args:
+            on_output: Called with each piece of output as it comes.
+
+        Raises:
+            ProgramMissing: `argv[0]` is not installed.
+        """
+        ...
