@@ -13,13 +13,14 @@ import pytest
 
 from a3s_code import FileSessionStore, PermissionPolicy, Session, SessionOptions
 from a3s_code.errors import InvalidValue, LimitReached
+from a3s_code.kernel.events import ConfirmationReceived, SessionId
 from a3s_code.kernel.ports import Action, Allow, Ask
 from a3s_code.testing import Script, calls, says
 from api.house import House, come, meanwhile, unanswered
 
 PROGRAM = """
 import os, signal
-from a3s_code import Agent, FileSessionStore, PermissionPolicy
+from a3s_code import Agent, Effect, FileSessionStore, PermissionPolicy, function_tool
 from a3s_code.kernel.ports import Allow
 
 class Killing(FileSessionStore):
@@ -38,6 +39,10 @@ class Killing(FileSessionStore):
 class Yes:
     async def approve(self, action, ask):
         return Allow("yes")
+
+def save(path: str) -> str:
+    "Save something."
+    return "saved"
 
 agent = Agent({acl!r})
 session = agent.session({root!r}, session_id="job-1", session_store=Killing({store!r}), **{options})
@@ -221,6 +226,49 @@ def test_the_host_can_settle_what_is_in_doubt(took_effect: bool, in_doubt: Job) 
     assert told.startswith("Done. " if took_effect else "Not done. ")
 
 
+def test_a_fork_knows_what_is_in_doubt_and_does_not_repeat_it(
+    in_doubt: Job, house: House, tmp_path: Path
+) -> None:
+    session = in_doubt.resume(calls("bash", command=KILLING), says("Denied."), permissive=True)
+    (row,) = session.in_doubt()
+    fork = session.fork()
+
+    assert [each["call_id"] for each in fork.in_doubt()] == [row["call_id"]]
+    fork.send("go on")
+    first, second = in_doubt.results()
+    assert first.startswith("Outcome unknown: ")
+    assert "may have taken effect already" in second
+    assert house.get("count") == "x\n"
+
+
+def test_the_same_command_with_another_timeout_is_the_same(in_doubt: Job, house: House) -> None:
+    again = calls("bash", command=KILLING, timeout=60_000)
+    session = in_doubt.resume(again, says("Denied."), permissive=True)
+    session.send("go on")
+
+    assert house.get("count") == "x\n"
+
+
+def test_a_command_that_does_something_else_is_not_asked_about(in_doubt: Job, house: House) -> None:
+    other = calls("bash", command="echo y >> count")
+    session = in_doubt.resume(other, says("Done."), permissive=True)
+    session.send("go on")
+
+    assert house.get("count") == "x\ny\n"
+    assert len(session.in_doubt()) == 1
+
+
+def test_a_function_of_the_host_that_writes_is_in_doubt(job: Job) -> None:
+    job.die(
+        calls("save", path="a"),
+        before="EffectSettled",
+        options="dict(permissive=True, tools=[function_tool(save, effect=Effect.WRITE)])",
+    )
+    session = job.resume(says("I see."))
+
+    assert [row["tool"] for row in session.in_doubt()] == ["save"]
+
+
 # Resuming a run
 
 
@@ -261,7 +309,7 @@ def test_a_resumed_run_counts_what_the_one_before_has_used(house: House) -> None
     result = session.resume_run(caught.value.run_id)
 
     assert result.text == "Done."
-    assert result.tool_calls_count == 1
+    assert result.tool_calls_count == 2
     assert [row["status"] for row in session.runs()] == ["failed", "completed"]
 
 
@@ -331,6 +379,16 @@ def test_a_question_that_nobody_answered_is_put_again(asked: Job, house: House) 
 
     assert len(yes.asked) == 1
     assert house.get("count") == "x\n"
+
+
+def test_an_answer_is_durable_when_it_is_taken(asked: Job, house: House) -> None:
+    session = asked.resume(says("I see."))
+    (question,) = session.pending_confirmations()
+    session.confirm_tool_use(question["tool_id"], True)
+    records = asyncio.run(FileSessionStore(asked.directory).load(SessionId("job-1"), None))
+
+    assert isinstance(records[-1].event, ConfirmationReceived)
+    assert house.has("count") is False
 
 
 def test_a_question_is_gone_when_the_conversation_went_on_without_it(asked: Job) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from a3s_code import FileSessionStore, Session
-from a3s_code.errors import InvalidValue, SnapshotLost, SnapshotRefused
-from a3s_code.kernel.events import SessionId
-from a3s_code.kernel.records import Event, SessionOpened, SnapshotsOff
+from a3s_code.errors import InvalidValue, LimitReached, SnapshotLost, SnapshotRefused
+from a3s_code.kernel.events import SessionId, SnapshotsOff
+from a3s_code.kernel.records import Event, SessionOpened
 from a3s_code.testing import calls, says
 from a3s_code.workspace import snapshots
 from a3s_code.workspace.snapshot_take import SnapshotLimits
-from api.house import House
+from api.house import House, come, meanwhile, run_python
 from kernel.bench import files
 
 
@@ -207,6 +207,120 @@ def test_a_workspace_that_cannot_be_taken_is_said_and_commands_still_run(
     assert "files" in off.reason
 
 
+@pytest.mark.parametrize("session_id", ["x" * 300, "会" * 60, "../../outside", "a/b\\c d"])
+def test_a_session_may_be_called_anything(
+    session_id: str, house: House, store: FileSessionStore
+) -> None:
+    session = house.session(*COMMAND, permissive=True, session_store=store, session_id=session_id)
+    session.send("one")
+    session.rewind(session.checkpoints()[0]["id"])
+    fork = session.fork(session_id=f"{session_id}2")
+
+    assert files(house.root) == {}
+    assert Path(fork.workspace).is_relative_to(store.dir)
+
+
+def test_snapshots_that_are_off_are_told_in_the_stream_and_tried_again_after_a_resume(
+    house: House, store: FileSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as small:
+        small.setattr(snapshots, "SnapshotLimits", lambda: SnapshotLimits(max_files=1))
+        for name in "xyz":
+            house.put(name)
+        session = begin(house, *COMMAND, store=store)
+        told = [event.event_type for event in session.stream("one")]
+        house.agent.close()
+    later = house.employ(*COMMAND).resume_session(
+        session.session_id, session_store=FileSessionStore(store.dir), permissive=True
+    )
+    later.send("two")
+    house.put("b", "changed")
+    later.rewind(later.checkpoints()[1]["id"])
+
+    assert told.count("snapshots_off") == 1
+    assert house.get("b") == "command\n"
+
+
+def test_a_rewind_that_was_killed_can_be_taken_back(house: House, store: FileSessionStore) -> None:
+    server = house.serve(*COMMAND)
+    program = f"""
+        import os, signal
+        from a3s_code import Agent, FileSessionStore
+        from a3s_code.workspace.snapshot_restore import Restoring
+        agent = Agent({server.acl()!r})
+        session = agent.session({str(house.root)!r}, session_id="job-1", permissive=True,
+                                session_store=FileSessionStore({store.dir!r}))
+        session.send("one")
+        run = Restoring.run
+        async def dies(*args):
+            await run(*args)
+            os.kill(os.getpid(), signal.SIGKILL)
+        Restoring.run = dies
+        session.rewind(session.checkpoints()[0]["id"])
+        """
+    assert run_python(program).returncode == -9
+    session = house.employ().resume_session(
+        "job-1", session_store=FileSessionStore(store.dir), permissive=True
+    )
+
+    assert files(house.root) == {}
+    assert [row["tool"] for row in session.in_doubt()] == ["rewind"]
+    undo = session.checkpoints()[-1]
+    assert (undo["run_id"], undo["messages"]) == (None, 4)
+    session.rewind(undo["id"])
+    assert files(house.root) == {"b": "command\n"}
+    assert len(session.history()) == 4
+
+
+def test_a_rewind_takes_the_time_that_it_needs_whatever_tools_may_take(
+    house: House, store: FileSessionStore
+) -> None:
+    session = house.session(*WRITE, permissive=True, session_store=store, tool_timeout_ms=1)
+    session.send("one")
+    house.put("a", "by hand")
+
+    assert session.rewind(session.checkpoints()[0]["id"])["removed"] == ["a"]
+
+
+def test_something_goes_back(house: House) -> None:
+    session = begin(house, says("Hello."))
+    session.send("one")
+
+    with pytest.raises(InvalidValue, match="Neither files nor chat"):
+        session.rewind(session.checkpoints()[0]["id"], files=False, chat=False)
+    assert len(session.checkpoints()) == 1
+
+
+def test_a_command_at_work_at_a_checkpoint_leaves_its_files_untold(
+    house: House, store: FileSessionStore
+) -> None:
+    session = begin(house, says("One."), says("Two."), store=store)
+    session.send("one")
+    wait = "touch began; until [ -e go ]; do sleep 0.01; done; echo late > late"
+    with meanwhile(lambda: session.bash(wait)) as came:
+        come(lambda: house.has("began"))
+        session.send("two")
+        house.put("go")
+    assert came
+    first, second = (row["id"] for row in session.checkpoints())
+
+    with pytest.raises(SnapshotLost, match="a command was at work"):
+        session.rewind(second)
+    session.rewind(first)
+    assert not house.has("late")
+
+
+def test_a_run_whose_conversation_was_rewound_is_not_resumed(house: House) -> None:
+    session = house.session(says("One."), default=calls("ls"), permissive=True, max_tool_rounds=1)
+    session.send("one")
+    with pytest.raises(LimitReached) as caught:
+        session.send("two")
+    session.rewind(session.checkpoints()[1]["id"])
+
+    with pytest.raises(InvalidValue, match="rewound since"):
+        session.resume_run(caught.value.run_id)
+
+
 # Forks
 
 
@@ -258,6 +372,21 @@ def test_a_fork_outlives_its_process_and_names_where_it_comes_from(
     assert opened.parent.session_id == session_id
     assert opened.parent.at == opened.parent.sequence
     assert len(opened.parent.sha256) == 64
+
+
+def test_a_fork_of_an_id_that_is_taken_is_refused_and_leaves_nothing(
+    house: House, store: FileSessionStore
+) -> None:
+    session = begin(house, *WRITE, store=store)
+    session.send("one")
+    other = session.fork(session_id="other")
+    with pytest.raises(InvalidValue, match="in the store already"):
+        session.fork(session_id="other")
+    other.close()
+    with pytest.raises(InvalidValue, match="in the store already"):
+        session.fork(session_id="other")
+
+    assert len(list((Path(store.dir) / "forks").iterdir())) == 1
 
 
 def test_a_fork_needs_a_place_and_an_empty_one(house: House, tmp_path: Path) -> None:

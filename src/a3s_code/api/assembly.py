@@ -23,13 +23,19 @@ import msgspec
 from a3s_code.api.closing import close_all
 from a3s_code.api.models import Models
 from a3s_code.api.recorded import Recorded
-from a3s_code.api.settings import CONTINUATIONS, Opening, Settings
+from a3s_code.api.settings import CONTINUATIONS, Opening, Parting, Settings
 from a3s_code.api.stores import Stores, first_of, place_of
 from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools
 from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.prompt import system_prompt
 from a3s_code.kernel.events import SessionId
-from a3s_code.kernel.records import HistoryReplaced, ModelSwitched, Record, SessionOpened
+from a3s_code.kernel.records import (
+    EffectInDoubt,
+    HistoryReplaced,
+    ModelSwitched,
+    Record,
+    SessionOpened,
+)
 from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Tool
 
@@ -38,6 +44,7 @@ if TYPE_CHECKING:
     from a3s_code.config.schema import Config
     from a3s_code.kernel.clock import Clock
     from a3s_code.kernel.executor import Executor
+    from a3s_code.kernel.log import Log
     from a3s_code.kernel.ports import ExitRecords
     from a3s_code.kernel.snapshots import Snapshots
     from a3s_code.kernel.space import Space
@@ -175,7 +182,7 @@ class Assembly:
                     "A fork needs a directory for its copy of the files.",
                     hint="give workspace, or keep the session in a FileSessionStore",
                 )
-            root = str(place / "forks" / own)
+            root = str(place / "forks" / hashlib.sha256(os.fsencode(own)).hexdigest()[:32])
         storage = replace(opening.settings.storage, backend=None)
         settings = replace(opening.settings, storage=storage)
         return replace(
@@ -184,8 +191,20 @@ class Assembly:
             workspace=root,
             settings=settings,
             is_new=session_id is None,
-            parent=None,
+            parting=None,
         )
+
+    async def refuse_known(self, opening: Opening) -> None:
+        """
+        Raises:
+            InvalidValue: the session's store has one of this id already.
+            StoreError: it cannot be read.
+        """
+        if not opening.is_new and await self._stores.knows(opening):
+            raise InvalidValue(
+                f"There is a session {opening.session_id!r} in the store already.",
+                hint="choose another session_id",
+            )
 
     def _checked(self, settings: Settings) -> Settings:
         """Check tools, and name the keys of the configuration that have no effect here."""
@@ -410,12 +429,12 @@ def _begin(engine: Engine, opening: Opening) -> None:
                 model=opening.model,
                 created_at_ms=engine.clock.now_ms(),
                 durability=log.durability,
-                parent=opening.parent,
+                parent=opening.parting.parent if opening.parting is not None else None,
                 settings=kept.written_form(),
             )
         )
-        if opening.history:
-            log.append(HistoryReplaced(messages=opening.history, reason="fork"))
+        if opening.parting is not None:
+            _part(log, opening.parting)
         return
     engine.recover()
     if Recorded.read(opened.settings) != kept or log.state.durability != log.durability:
@@ -429,6 +448,15 @@ def _begin(engine: Engine, opening: Opening) -> None:
     elif log.state.model != opening.model:
         log.append(ModelSwitched(model=opening.model))
     engine.retain()
+
+
+def _part(log: Log, parting: Parting) -> None:
+    """Give a fork the conversation, and the doubts, of the session that it parts from."""
+    log.append(HistoryReplaced(messages=parting.history, reason="fork"))
+    for effect in parting.in_doubt:
+        log.append(effect.intended)
+        reason = f"{effect.doubt}, in session {parting.parent.session_id}"
+        log.append(EffectInDoubt(call_id=effect.intended.call_id, reason=reason))
 
 
 def _idle_keys(config: Config) -> frozenset[str]:

@@ -13,25 +13,25 @@ Source:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
-from a3s_code.errors import InvalidValue, SnapshotLost, WorkspaceError
+from a3s_code.errors import A3SError, InvalidValue, SnapshotLost, WorkspaceError
+from a3s_code.kernel.events import SnapshotsOff
 from a3s_code.kernel.fold import fold
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.messages import Message
 from a3s_code.kernel.ports import Action, Sink
-from a3s_code.kernel.records import SnapshotsOff, SnapshotTaken
+from a3s_code.kernel.records import SnapshotTaken
 from a3s_code.kernel.snapshots import FileState, Restored, Snapshots
 from a3s_code.kernel.state import Checkpoint, FileChange
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, tool
 
 MAX_NAMED = 100
 """Paths that a snapshot leaves out and that its record names."""
-
-_PREFIX = "cp-"
 
 
 @dataclass(slots=True)
@@ -46,6 +46,7 @@ class Checkpoints:
     session: str
     open_snapshots: Callable[[], Snapshots]
     _snapshots: Snapshots | None = field(default=None, init=False)
+    _off: str = field(default="", init=False)
 
     @property
     def snapshots(self) -> Snapshots:
@@ -62,7 +63,7 @@ class Checkpoints:
             InvalidValue: there is none.
         """
         for place in self.log.state.checkpoints:
-            if name in (id_of(place), place.run) and name:
+            if name in (place.id, place.run) and name:
                 return place
         raise InvalidValue(
             f"There is no checkpoint {name!r} in this session.",
@@ -82,13 +83,14 @@ class Checkpoints:
         What keeps it from being taken is recorded, and nothing is taken from then on.
         """
         state = self.log.state
-        if state.snapshots_off or not state.checkpoints:
+        if self._off or not state.checkpoints:
             return
         if state.snapshots and state.snapshots[-1][0] >= state.checkpoints[-1].sequence:
             return
         try:
             await self.take(action.tool.name, sink)
         except WorkspaceError as error:
+            self._off = error.message
             sink.emit(SnapshotsOff(reason=str(error)))
 
     async def take(self, why: str, sink: Sink) -> str:
@@ -100,7 +102,7 @@ class Checkpoints:
             WorkspaceError: git is missing, or failed.
         """
         taken = await self.snapshots.tree()
-        await self.snapshots.keep(taken.id, f"{self.session}-{taken.id}")
+        await self.snapshots.keep(taken.id, f"{_digest(self.session)}-{taken.id}")
         skipped = tuple(left.path for left in taken.skipped[:MAX_NAMED])
         sink.emit(SnapshotTaken(tree=taken.id, why=why, skipped=skipped))
         return taken.id
@@ -120,20 +122,23 @@ class Checkpoints:
             await self.take(why, sink)
             later = state.snapshots[-1:]
         until, tree = later[0]
+        if place.runs_across:
+            raise self._lost(place, "a command was at work just then")
         if any(place.sequence <= sequence < until for sequence in state.unknown):
-            raise SnapshotLost(
-                f"Nobody can tell what the files were at {id_of(place)}: a command ran "
-                f"before the workspace was taken{self._why_off()}.",
-                hint="rewind the conversation alone, with files=False",
-            )
+            raise self._lost(place, f"a command ran before the workspace was taken{self._why()}")
         files = await self._before(
             [each for each in state.changes if place.sequence <= each.sequence < until]
         )
         return await self.snapshots.edited(tree, files) if files else tree
 
-    def _why_off(self) -> str:
-        reason = self.log.state.snapshots_off
-        return f" ({reason})" if reason else ""
+    def _lost(self, place: Checkpoint, why: str) -> SnapshotLost:
+        return SnapshotLost(
+            f"Nobody can tell what the files were at {place.id}: {why}.",
+            hint="rewind the conversation alone, with files=False",
+        )
+
+    def _why(self) -> str:
+        return f", since {self._off[:1].lower()}{self._off[1:].rstrip('.')}" if self._off else ""
 
     async def _before(self, changes: list[FileChange]) -> Mapping[str, FileState | None]:
         """Give what files were before the first of their changes; those below `.git` are left."""
@@ -159,8 +164,9 @@ class Checkpoints:
         return FileState(data)
 
 
-def id_of(place: Checkpoint) -> str:
-    return f"{_PREFIX}{place.sequence}"
+def _digest(session: str) -> str:
+    """Give a name of fixed length for a session, whatever it is called."""
+    return hashlib.sha256(session.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class RewindArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -168,18 +174,22 @@ class RewindArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tree: str
 
 
-def rewinding(snapshots: Snapshots, given: list[Restored]) -> Tool:
+def rewinding(snapshots: Snapshots, given: list[Restored | A3SError]) -> Tool:
     """
     Make the tool that makes the workspace a tree; the host calls it, and no model sees it.
 
     Args:
-        given: Gets what was done.
+        given: Gets what was done, or why not.
     """
 
     @tool(RewindArgs, effect=Effect.EXECUTE)
     async def rewind(args: RewindArgs, context: ToolContext) -> Observation:  # noqa: ARG001 - a tool's
         """Make the files of the workspace those of a tree."""
-        done = await snapshots.restore(args.tree)
+        try:
+            done = await snapshots.restore(args.tree)
+        except A3SError as error:
+            given.append(error)
+            raise
         given.append(done)
         count = len(done.written) + len(done.removed)
         left = f" {len(done.left)} were left as they are." if done.left else ""

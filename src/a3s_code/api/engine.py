@@ -19,9 +19,10 @@ from a3s_code.api.recovery import leave_behind, recover, settle
 from a3s_code.api.request import Request
 from a3s_code.api.rewind import Rewind
 from a3s_code.api.run import Behaviour, Run
-from a3s_code.api.unfinished import resumption
+from a3s_code.api.settings import Parting
+from a3s_code.api.unfinished import parting, resumption
 from a3s_code.api.works import Works, is_inside
-from a3s_code.errors import RunError, StoreError, UsageError
+from a3s_code.errors import InvalidValue, RunError, StoreError, UsageError
 from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import ConfirmationReceived, RunId
@@ -220,16 +221,16 @@ class Engine:
         await sink.barrier()
         return await self.checkpoints.snapshots.diff(old, new)
 
-    async def export(self, name: str | None, directory: str) -> ParentLog:
+    async def export(self, name: str | None, directory: str) -> Parting:
         """
-        Write the files of a checkpoint, or of now, into a new directory, and say where the
-        session parts there.
+        Write the files of a checkpoint, or of now, into a new directory, and say what a
+        session that parts there begins with.
 
         Raises:
             InvalidValue, SnapshotLost, SnapshotRefused, WorkspaceError, StoreError: as `diff`.
         """
 
-        async def export() -> ParentLog:
+        async def export() -> Parting:
             sink, at = self.outlet(), len(self.log.records)
             if name is None:
                 tree = await self.checkpoints.take("fork", sink)
@@ -240,7 +241,8 @@ class Engine:
             await sink.barrier()
             await self.checkpoints.snapshots.export(tree, directory)
             count, sha256 = await self.log.head() or (0, "")
-            return ParentLog(str(self.log.session), at, count - 1, sha256)
+            parent = ParentLog(str(self.log.session), at, count - 1, sha256)
+            return parting(self.log, parent, self.checkpoints.chat_at(at))
 
         return await self.in_turn(export)
 
@@ -257,9 +259,8 @@ class Engine:
         if approval is None or approval.answer is not None:
             return False
         given = ConfirmationReceived(tool_id=call_id, approved=approved, reason=reason)
-        if self.executor.approvals.answer(given):
-            return True
         await self._record(given, approval.run)
+        self.executor.approvals.answer(given)
         return True
 
     async def resolve(self, call_id: str, *, took_effect: bool) -> bool:
@@ -315,6 +316,7 @@ class Engine:
         try:
             async with asyncio.timeout(self.keep_s):
                 await self.log.barrier()
+            self.executor.forget_exits()
         except TimeoutError as error:
             raise StoreError(f"The store did not answer within {self.keep_s:g} s.") from error
         if stopped.left:
@@ -384,13 +386,20 @@ class Engine:
         return target.path
 
     async def file_now(self, path: str) -> bytes:
-        """Read a whole file; there is nothing in one that is not there."""
+        """
+        Read a whole file; there is nothing in one that is not there.
+
+        Raises:
+            InvalidValue: it is a directory.
+        """
         files = self.executor.space.files
         target = files.resolve(path)
         try:
             return await files.read(target)
         except FileNotFoundError:
             return b""
+        except IsADirectoryError as error:
+            raise InvalidValue(f"{path} is a directory now.") from error
         finally:
             target.close()
 

@@ -65,6 +65,7 @@ class EventType:
     ERROR = "error"
     PERSISTENCE_FAILED = "persistence_failed"
     CAPABILITY_MISSING = "capability_missing"
+    SNAPSHOTS_OFF = "snapshots_off"
     PASSIVATION_REQUESTED = "passivation_requested"
     PEER_INVOCATION = "peer_invocation"
 

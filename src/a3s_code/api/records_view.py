@@ -54,7 +54,7 @@ def checkpoints(log: Log) -> list[JsonObject]:
     """List where the session can go back to, oldest first."""
     return [
         {
-            "id": f"cp-{place.sequence}",
+            "id": place.id,
             "run_id": place.run or None,
             "label": place.label,
             "created_at_ms": place.timestamp_ms,

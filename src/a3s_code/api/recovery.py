@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from a3s_code.api.run import CANCELLED, status_of
-from a3s_code.kernel.events import AgentEnd, RunFailed, RunId
+from a3s_code.kernel.events import AgentEnd, RunFailed, RunId, ToolEnd
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.messages import ToolCall
 from a3s_code.kernel.ports import Sink
 from a3s_code.kernel.records import Record, RunStatusChanged
-from a3s_code.kernel.settlement import Sight, settlement
-from a3s_code.kernel.state import TERMINAL
+from a3s_code.kernel.settlement import CUT_OFF, Sight, settlement
+from a3s_code.kernel.state import TERMINAL, Approval
 
 if TYPE_CHECKING:
     from a3s_code.kernel.executor import Executor
@@ -34,6 +34,17 @@ def recover(log: Log) -> None:
     records = log.records
     for run in _open_runs(log):
         log.append(_ending(records, run), run)
+    last = log.state.conversation.last
+    waiting = {call.id for call in last.calls} if last is not None else set[str]()
+    for call_id, approval in list(log.state.approvals.items()):
+        if call_id.partition(".")[0] not in waiting:
+            log.append(_unasked(call_id, approval), approval.run)
+
+
+def _unasked(call_id: str, approval: Approval) -> ToolEnd:
+    """End a call at its question: what it belonged to does not go on."""
+    name = approval.asked.tool_name
+    return ToolEnd(id=call_id, name=name, output=GONE, exit_code=CUT_OFF)
 
 
 def leave_behind(log: Log) -> None:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from a3s_code.api.checkpoints import Checkpoints, id_of, rewinding
+from a3s_code.api.checkpoints import Checkpoints, rewinding
 from a3s_code.api.outlet import Outlet
-from a3s_code.errors import WorkspaceError
+from a3s_code.errors import A3SError, WorkspaceError
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.messages import JsonObject, ToolCall
 from a3s_code.kernel.ports import Authority
-from a3s_code.kernel.records import HistoryReplaced, Rewound
+from a3s_code.kernel.records import HistoryReplaced, RewindBegun, Rewound
 from a3s_code.kernel.snapshots import Restored
-from a3s_code.kernel.state import Checkpoint
+from a3s_code.kernel.state import Checkpoint, SessionState, checkpoint_id
 
 
 class Awake(Protocol):
@@ -44,39 +44,51 @@ class Rewind:
         Go back, and say what was done.
 
         Raises:
-            SnapshotLost, SnapshotRefused, WorkspaceError: the files could not go back; then
-                nothing went back.
+            SnapshotLost, SnapshotRefused: nobody can tell what the files were, or they
+                cannot be taken; nothing went back.
+            WorkspaceError: they could not all be written. Some may have gone back; the
+                checkpoint before this is listed.
             StoreError: it could not be made durable.
         """
-        log = self._session.checkpoints.log
-        undo, messages = len(log.records), len(log.state.conversation)
-        tree, done = await self._files() if files else ("", None)
+        to, messages = self._place.sequence, len(self._state.conversation)
+        undo = len(self._session.checkpoints.log.records)
+        tree, done = await self._files(undo) if files else ("", None)
         if chat:
             history = self._session.checkpoints.chat_at(self._place.sequence)
             self._sink.emit(HistoryReplaced(messages=history, reason="rewind"))
-        self._sink.emit(
-            Rewound(to=self._place.sequence, undo=undo, messages=messages, tree=tree, chat=chat)
-        )
+        self._sink.emit(Rewound(to=to, undo=undo, messages=messages, tree=tree, chat=chat))
         await self._sink.barrier()
         return {
-            "checkpoint": id_of(self._place),
-            "undo": f"cp-{undo}",
+            "checkpoint": self._place.id,
+            "undo": checkpoint_id(undo),
             "tree": tree or None,
             "written": list(done.written) if done else [],
             "removed": list(done.removed) if done else [],
             "left": {left.path: left.reason for left in done.left} if done else {},
         }
 
-    async def _files(self) -> tuple[str, Restored]:
-        """Make the workspace what it was; what it is now is taken first."""
-        checkpoints = self._session.checkpoints
+    async def _files(self, undo: int) -> tuple[str, Restored]:
+        """
+        Make the workspace what it was; what it is now is taken first.
+
+        The way back is durable before anything is changed, so it is there also when this
+        does not come to its end.
+        """
+        checkpoints, messages = self._session.checkpoints, len(self._state.conversation)
         await checkpoints.take("rewind", self._sink)
         tree = await checkpoints.tree_at(self._place, self._sink, "rewind")
-        done: list[Restored] = []
+        self._sink.emit(RewindBegun(to=self._place.sequence, undo=undo, messages=messages))
+        done: list[Restored | A3SError] = []
         own = rewinding(checkpoints.snapshots, done)
-        args: JsonObject = {"checkpoint": id_of(self._place), "tree": tree}
+        args: JsonObject = {"checkpoint": self._place.id, "tree": tree}
         call = ToolCall(self._session.new_id("call"), own.name, args)
         told = await self._session.executor.call(call, Authority.HOST, self._sink, own)
         if not done:
             raise WorkspaceError(told.text)
+        if isinstance(done[0], A3SError):
+            raise done[0]
         return tree, done[0]
+
+    @property
+    def _state(self) -> SessionState:
+        return self._session.checkpoints.log.state

@@ -188,7 +188,8 @@ class Run:
             self._transcript.add(user(GO_ON))
 
     async def _answer(self) -> Answer:
-        known = results(self._session.log) if self._resumed is not None else None
+        last = self._conversation.last
+        known = results(self._session.log, last) if self._resumed is not None else None
         if known is not None:
             return await self._loop.go_on(self._transcript, known)
         return await self._loop.run(self._transcript)

@@ -220,14 +220,18 @@ class AsyncSession(SessionRecords, TimeTravel, DirectTools):
         """
         engine = await self._awake()
         opening = self._assembly.forked(self._opening, session_id, workspace)
-        parent = await engine.export(at, opening.workspace)
-        history = engine.checkpoints.chat_at(parent.at)
-        opening = replace(opening, parent=parent, history=history)
-        forked = self._live.take(
+        await self._assembly.refuse_known(opening)
+        made = self._live.take(
             opening.session_id, partial(AsyncSession, self._assembly, self._live, opening)
         )
-        await forked._awake()  # noqa: SLF001 - another of this class
-        return forked
+        try:
+            parting = await engine.export(at, opening.workspace)
+            made._opening = replace(opening, parting=parting)  # noqa: SLF001 - another of this class
+            await made._awake()  # noqa: SLF001 - as above
+        except BaseException:
+            await made.close()
+            raise
+        return made
 
     # Where it is kept
 

@@ -25,6 +25,7 @@ from a3s_code.kernel.messages import Message
 from a3s_code.kernel.ports import Approver, Model
 from a3s_code.kernel.records import ParentLog
 from a3s_code.kernel.retention import SessionRetentionLimits
+from a3s_code.kernel.state import OpenEffect
 from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Tool
 
@@ -175,13 +176,28 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class Parting:
+    """
+    What a fork begins with.
+
+    Attributes:
+        history: The conversation there; every call in it has a result.
+        in_doubt: Effects of which nobody can tell whether they came about.
+    """
+
+    parent: ParentLog
+    history: tuple[Message, ...]
+    in_doubt: tuple[OpenEffect, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Opening:
     """
     All that a session is until it is first used.
 
     Attributes:
         is_new: Its id was made for it, so no store can know it.
-        parent, history: The log that it is a fork of, and the conversation there.
+        parting: Where it parts from another session; None for one of its own.
     """
 
     session_id: str
@@ -189,8 +205,7 @@ class Opening:
     model: str
     settings: Settings
     is_new: bool = False
-    parent: ParentLog | None = None
-    history: tuple[Message, ...] = ()
+    parting: Parting | None = None
 
 
 _NO_LIMITS, _NO_SAMPLING, _NO_IDENTITY = Limits(), Sampling(), Identity()

@@ -120,6 +120,19 @@ class Stores:
         """
         return await _load(self.own(settings) or self.default, session_id, owner)
 
+    async def knows(self, opening: Opening) -> bool:
+        """
+        Say whether the session's own store has one of its id.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        store = self.own(opening.settings)
+        try:
+            return store is not None and bool(await _load(store, opening.session_id, None))
+        except SessionNotFound:
+            return False
+
     async def stored(self, opening: Opening, owner: str) -> Sequence[Record] | None:
         """
         Read what the session's own store knows of it; None for a session that is new.

@@ -447,11 +447,13 @@ class Session:
         """
         Go back to a checkpoint. It waits for the run that is active.
 
-        Files: those of the workspace become what they were, changes of commands and of other
-        programs too. Not touched are files that git ignores or that are larger than 10 MiB,
-        empty directories, and the user's `.git`. In a session without a store of its own the
-        files after a command cannot go back: only with a `FileSessionStore` the workspace is
-        taken before one. Chat: the conversation becomes what it was; runs stay listed.
+        Files: what tools and commands of the session have changed becomes what it was. When
+        a command ran since, that is all files of the workspace, whoever changed them. Not
+        touched are files that git ignores or that are larger than 10 MiB, empty directories,
+        and the user's `.git`. In a session without a store of its own the files after a
+        command cannot go back: only with a `FileSessionStore` the workspace is taken before
+        one. Nor can a file go back whose content is none of the latest 500 that the session
+        keeps (256 MiB at most). Chat: the conversation becomes what it was; runs stay listed.
 
         Args:
             to: A checkpoint's id, or the id of the run that began there.
@@ -462,9 +464,11 @@ class Session:
             by path, with why.
 
         Raises:
-            InvalidValue: there is no such checkpoint.
-            SnapshotLost: nobody can tell what the files were; nothing went back.
-            SnapshotRefused, WorkspaceError: they cannot be taken or written; git is missing.
+            InvalidValue: there is no such checkpoint, or nothing should go back.
+            SnapshotLost, SnapshotRefused: nobody can tell what the files were, or they cannot
+                be taken; nothing went back.
+            WorkspaceError: git is missing, or not every file could be written; then the
+                checkpoint that takes it back is listed.
             StoreError: it could not be recorded.
             UsageError: called from inside a run of this session.
 
@@ -498,7 +502,7 @@ class Session:
         Returns:
             `version` (from 0 for each file, oldest first), `path`, `timestamp` (Unix
             milliseconds), `tool_name`, `size` (bytes). The latest 500 of the session are
-            kept, of files up to 16 MiB.
+            kept, of files up to 16 MiB, 256 MiB in all.
 
         Raises:
             PathRefused: the path leads out of the workspace.

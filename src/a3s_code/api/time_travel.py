@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from a3s_code.api import records_view
 from a3s_code.api.result import ToolResult, tool_result
+from a3s_code.errors import InvalidValue
 from a3s_code.kernel.messages import JsonObject
 
 if TYPE_CHECKING:  # a session that is not awake imports no event loop
@@ -54,11 +55,13 @@ class TimeTravel(ABC):
         """
         Go back to a checkpoint. It waits for the run that is active.
 
-        Files: those of the workspace become what they were, changes of commands and of other
-        programs too. Not touched are files that git ignores or that are larger than 10 MiB,
-        empty directories, and the user's `.git`. In a session without a store of its own the
-        files after a command cannot go back: only with a `FileSessionStore` the workspace is
-        taken before one. Chat: the conversation becomes what it was; runs stay listed.
+        Files: what tools and commands of the session have changed becomes what it was. When
+        a command ran since, that is all files of the workspace, whoever changed them. Not
+        touched are files that git ignores or that are larger than 10 MiB, empty directories,
+        and the user's `.git`. In a session without a store of its own the files after a
+        command cannot go back: only with a `FileSessionStore` the workspace is taken before
+        one. Nor can a file go back whose content is none of the latest 500 that the session
+        keeps (256 MiB at most). Chat: the conversation becomes what it was; runs stay listed.
 
         Args:
             to: A checkpoint's id, or the id of the run that began there.
@@ -69,15 +72,21 @@ class TimeTravel(ABC):
             by path, with why.
 
         Raises:
-            InvalidValue: there is no such checkpoint.
-            SnapshotLost: nobody can tell what the files were; nothing went back.
-            SnapshotRefused, WorkspaceError: they cannot be taken or written; git is missing.
+            InvalidValue: there is no such checkpoint, or nothing should go back.
+            SnapshotLost, SnapshotRefused: nobody can tell what the files were, or they cannot
+                be taken; nothing went back.
+            WorkspaceError: git is missing, or not every file could be written; then the
+                checkpoint that takes it back is listed.
             StoreError: it could not be recorded.
             UsageError: called from inside a run of this session.
 
         Source:
             DESIGN 4.
         """
+        if not files and not chat:
+            raise InvalidValue(
+                "Neither files nor chat should go back.", hint="leave one of them on"
+            )
         return await (await self._awake()).rewind(to, files=files, chat=chat)
 
     async def diff(self, a: str, b: str | None = None) -> str:
@@ -107,7 +116,7 @@ class TimeTravel(ABC):
         Returns:
             `version` (from 0 for each file, oldest first), `path`, `timestamp` (Unix
             milliseconds), `tool_name`, `size` (bytes). The latest 500 of the session are
-            kept, of files up to 16 MiB.
+            kept, of files up to 16 MiB, 256 MiB in all.
 
         Raises:
             PathRefused: the path leads out of the workspace.

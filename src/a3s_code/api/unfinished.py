@@ -8,6 +8,7 @@ the one before does those that were not started.
 from __future__ import annotations
 
 from a3s_code.api.request import Request
+from a3s_code.api.settings import Parting
 from a3s_code.errors import InvalidValue
 from a3s_code.kernel.events import RunId, ToolEnd, TurnEnd
 from a3s_code.kernel.log import Log
@@ -18,7 +19,9 @@ from a3s_code.kernel.records import (
     EffectSettled,
     Event,
     HistoryAppended,
+    HistoryReplaced,
     HistorySupplied,
+    ParentLog,
     RunStarted,
 )
 
@@ -28,25 +31,37 @@ _NOT_TOLD = "Outcome unknown: the process ended while this ran. Check before rep
 
 def close_calls(log: Log) -> None:
     """Give the calls at the end of the conversation results, so that it can go on."""
-    known = results(log)
-    last = log.state.conversation.last
+    closing = closing_of(log, log.state.conversation.last)
+    if closing is not None:
+        log.append(HistoryAppended(message=closing))
+
+
+def closing_of(log: Log, last: Message | None) -> Message | None:
+    """Give the results of the calls of the last message of a conversation, if it has any."""
+    known = results(log, last)
     if known is None or last is None:
-        return
+        return None
     every = tuple(
         known.get(call.id) or ToolResult(call.id, _NOT_STARTED, is_error=True)
         for call in last.calls
     )
-    log.append(HistoryAppended(message=Message("tool", every)))
+    return Message("tool", every)
 
 
-def results(log: Log) -> dict[str, ToolResult] | None:
+def parting(log: Log, parent: ParentLog, history: tuple[Message, ...]) -> Parting:
+    """Give what a session begins with that parts from the one of `log`."""
+    closing = closing_of(log, history[-1] if history else None)
+    whole = history if closing is None else (*history, closing)
+    return Parting(parent, whole, tuple(log.state.in_doubt.values()))
+
+
+def results(log: Log, last: Message | None) -> dict[str, ToolResult] | None:
     """
-    Give what is known of the calls at the end of the conversation, by their ids.
+    Give what is known of the calls of the last message of a conversation, by their ids.
 
     Returns:
-        None when it does not end with calls; calls that were not started are left out.
+        None when it has no calls; calls that were not started are left out.
     """
-    last = log.state.conversation.last
     if last is None or not last.calls:
         return None
     wanted = {call.id for call in last.calls}
@@ -117,11 +132,23 @@ def resumption(log: Log, run_id: str) -> tuple[Request, RunId | None]:
             hint="send the prompt once more with that history",
         )
     began = any(isinstance(event, HistoryAppended) for event in said)
-    if began and log.state.conversation.last is None:
+    if began and _was_left(log, run.id):
         raise InvalidValue(
-            f"The conversation of run {run_id} was cleared.", hint="send the prompt once more"
+            f"The conversation of run {run_id} was cleared or rewound since.",
+            hint="send the prompt once more",
         )
     return Request(run.prompt), run.id if began else None
+
+
+def _was_left(log: Log, run: RunId) -> bool:
+    """Say that the conversation has become another one since `run` began."""
+    for record in reversed(log.records):
+        event = record.event
+        if isinstance(event, HistoryReplaced) and event.reason != "compact":
+            return True
+        if record.run == run and isinstance(event, RunStarted):
+            return False
+    return False
 
 
 def _chain(log: Log, run: RunId) -> set[RunId]:
@@ -143,19 +170,11 @@ def spent(log: Log, run: RunId) -> tuple[Usage, int]:
     runs = _chain(log, run)
     events = [record.event for record in log.records if record.run in runs]
     turns = [event.usage for event in events if isinstance(event, TurnEnd)]
-    made = {
-        call.id
+    results = [
+        block
         for event in events
         if isinstance(event, HistoryAppended)
-        for call in event.message.calls
-    }
-    return sum(turns, Usage()), len(made & {_begun(event) for event in events})
-
-
-def _begun(event: Event) -> str:
-    """Give the id of the call that an event shows to have begun; empty for any other."""
-    match event:
-        case ToolEnd(id=id_) | EffectIntended(call_id=id_):
-            return id_
-        case _:
-            return ""
+        for block in event.message.blocks
+        if isinstance(block, ToolResult)
+    ]
+    return sum(turns, Usage()), len(results)

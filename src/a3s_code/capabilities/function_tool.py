@@ -19,6 +19,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -105,7 +106,7 @@ def function_tool(
         return _observation(name, await _call(fn, keywords))
 
     run.__doc__ = inspect.getdoc(fn) or f"Call the function {name}."
-    return tool(args, effect=effect, path=path, name=name)(run)
+    return replace(tool(args, effect=effect, path=path, name=name)(run), wraps_function=True)
 
 
 _Parameter = tuple[str, Any, Any]

@@ -15,7 +15,7 @@ import msgspec
 from a3s_code.kernel.approval import Approvals
 from a3s_code.kernel.border import answer_of, described, failure_of
 from a3s_code.kernel.events import PermissionDenied
-from a3s_code.kernel.ledger import digest
+from a3s_code.kernel.ledger import digest, subject_digest
 from a3s_code.kernel.messages import ToolCall
 from a3s_code.kernel.plain import plain
 from a3s_code.kernel.ports import (
@@ -243,20 +243,25 @@ def _ask_gate(action: Action, gate: Gate) -> Decision:
 
 
 def _doubted(action: Action, sink: Sink) -> OpenEffect | None:
-    """Find the same call of before, if nobody can tell whether it took effect."""
+    """
+    Find the same call of before, if nobody can tell whether it took effect.
+
+    The same is a command with the same text, whatever its timeout; of a tool that writes a
+    file the same arguments, since another content is another call.
+    """
     if not sink.effects or action.effect is Effect.READ or action.authority is Authority.HOST:
         return None
-    args_sha256 = digest(action.args)
-    return next(
-        (
-            effect
-            for effect in sink.effects.values()
-            if effect.doubt
-            and (effect.intended.tool, effect.intended.args_sha256)
-            == (action.tool.name, args_sha256)
-        ),
-        None,
-    )
+    return next((effect for effect in sink.effects.values() if _is_same(effect, action)), None)
+
+
+def _is_same(effect: OpenEffect, action: Action) -> bool:
+    intended = effect.intended
+    if not effect.doubt or intended.tool != action.tool.name:
+        return False
+    if intended.args_sha256 == digest(action.args):
+        return True
+    is_write = action.effect is Effect.WRITE
+    return not is_write and intended.subject_sha256 == subject_digest(action)
 
 
 def _again(doubted: OpenEffect) -> str:

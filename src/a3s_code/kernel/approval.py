@@ -14,6 +14,9 @@ from a3s_code.kernel.border import answer_of, described
 from a3s_code.kernel.events import ConfirmationReceived, ConfirmationRequired
 from a3s_code.kernel.ports import Action, Allow, Approver, Ask, Deny, Sink
 
+STOP_S = 5.0
+"""How long an approver may take to stop; then it is left behind."""
+
 
 @dataclass(slots=True)
 class Approvals:
@@ -33,7 +36,7 @@ class Approvals:
             approver: Who is asked; None when nobody is there, which denies.
 
         Raises:
-            StoreError: the question could not be made durable; it was not put.
+            StoreError: the question or its answer could not be made durable.
         """
         call = action.call
         earlier = sink.approvals.get(call.id)
@@ -50,17 +53,19 @@ class Approvals:
         )
         await sink.barrier()
         decision = await self._answered(action, ask, approver)
+        recorded = sink.approvals.get(call.id)
+        if recorded is not None and recorded.answer is not None:
+            return decision_of(recorded.answer)  # somebody was quicker than the approver
         approved = isinstance(decision, Allow)
         sink.emit(ConfirmationReceived(tool_id=call.id, approved=approved, reason=decision.reason))
+        await sink.barrier()
         return decision
 
-    def answer(self, given: ConfirmationReceived) -> bool:
-        """Answer a question that is waited for now; False when there is none for the call."""
+    def answer(self, given: ConfirmationReceived) -> None:
+        """Tell who waits for the answer about a call, if anybody does; it is recorded already."""
         waiting = self._waiting.get(given.tool_id)
-        if waiting is None or waiting.done():
-            return False
-        waiting.set_result(decision_of(given))
-        return True
+        if waiting is not None and not waiting.done():
+            waiting.set_result(decision_of(given))
 
     async def _answered(self, action: Action, ask: Ask, approver: Approver) -> Allow | Deny:
         """Wait for the approver, or for whoever is quicker."""
@@ -74,7 +79,7 @@ class Approvals:
             del self._waiting[call_id]
             if not asking.done():
                 asking.cancel()
-                await asyncio.wait({asking})
+                await asyncio.wait({asking}, timeout=STOP_S)
 
 
 async def _approve(approver: Approver, action: Action, ask: Ask) -> Allow | Deny:

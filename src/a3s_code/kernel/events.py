@@ -314,6 +314,15 @@ class CapabilityWasMissing(Tagged, tag="capability_missing", frozen=True):
     names: tuple[str, ...]
 
 
+class SnapshotsOff(Tagged, tag="snapshots_off", frozen=True):
+    """
+    From here on, in this process, the workspace is not taken before commands, so what they
+    change cannot be undone.
+    """
+
+    reason: str
+
+
 class PassivationRequested(Tagged, tag="passivation_requested", frozen=True):
     reason: str
     deadline_ms: int | None = None
@@ -371,6 +380,7 @@ RunEvent: TypeAlias = (
     | RunFailed
     | PersistenceFailed
     | CapabilityWasMissing
+    | SnapshotsOff
     | PassivationRequested
     | PeerInvocation
 )

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from a3s_code.kernel import ledger
-from a3s_code.kernel.actions import Refused, Step, prepare
+from a3s_code.kernel.actions import Ready, Refused, Step, prepare
 from a3s_code.kernel.approval import Approvals
 from a3s_code.kernel.artifacts import Artifacts
 from a3s_code.kernel.border import answer_of, check_cancelled, run_tool
@@ -135,7 +135,7 @@ class Executor:
         Run one call on `authority`, outside the turns of the loop.
 
         Args:
-            tool: What is called, when that is none of `tools`.
+            tool: What is called, when that is none of `tools`; no time limit holds for it.
 
         Raises:
             StoreError: the intent could not be made durable; nothing ran from it.
@@ -192,13 +192,13 @@ class Executor:
             return self._observe(step.call, step.observation, 0.0, sink)
         action, call = step.action, step.action.call
         started = self.clock.monotonic()
+        traces = ledger.Traces()
         try:
             if self.before_effect is not None and action.effect.value in UNKNOWN_REACH:
                 await self.before_effect(action, sink)
             traces = await self._traces(action, sink)
-            await ledger.intend(action, step.decision, sink, traces)
-            self.forget_exits(self._ended)
-            observation = await self._dispatch(action, sink)
+            await self._intend(step, traces, sink)
+            observation = await self._dispatch(action, traces.exit_record, sink)
             check_cancelled()
         except asyncio.CancelledError:
             stopped = failure("Stopped before it was finished.", "cancelled", exit_code=CANCELLED)
@@ -206,10 +206,18 @@ class Executor:
             self._observe(call, stopped, self.clock.monotonic() - started, sink)
             raise
         ledger.settle(action, observation, sink)
-        self._ended.append(traces.exit_record)
+        self._ended += [traces.exit_record] if traces.exit_record else []
         observed = self._observe(call, observation, self.clock.monotonic() - started, sink)
         await self._tell_hooks(action, observed, sink)
         return observed
+
+    async def _intend(self, step: Ready, traces: ledger.Traces, sink: Sink) -> None:
+        """Record the intent, and forget the exits whose outcome became durable with it."""
+        if step.action.effect is Effect.READ:
+            return
+        ended, self._ended = self._ended, []
+        await ledger.intend(step.action, step.decision, sink, traces)
+        self._forget(ended)
 
     async def _traces(self, action: Action, sink: Sink) -> ledger.Traces:
         """Give what this call will be told by after a crash, as it is before the call."""
@@ -223,12 +231,15 @@ class Executor:
         """Give what a tool may use to look at what a call will change, or has left."""
         return self._context(call, _unseen, sink, None)
 
-    def forget_exits(self, names: Iterable[str]) -> None:
-        """Remove the exit records of calls whose end has become durable."""
+    def forget_exits(self, names: Iterable[str] = ()) -> None:
+        """Remove these exit records, and those of all calls that have ended; all is durable."""
+        ended, self._ended = self._ended, []
+        self._forget([*names, *ended])
+
+    def _forget(self, names: Iterable[str]) -> None:
         if self.space.exits is not None:
             for name in names:
                 self.space.exits.forget(name)
-        self._ended.clear()
 
     async def _tell_hooks(self, action: Action, observed: Observation, sink: Sink) -> None:
         """What a hook makes of it changes nothing any more; that one failed is recorded."""
@@ -249,13 +260,17 @@ class Executor:
                 )
             )
 
-    async def _dispatch(self, action: Action, sink: Sink) -> Observation:
+    async def _dispatch(self, action: Action, exit_record: str, sink: Sink) -> Observation:
         if self.dispatcher is None:
-            return await self._guarded(action, sink)
-        return await self.dispatcher.dispatch(action, lambda: self._guarded(action, sink))
+            return await self._guarded(action, exit_record, sink)
+        return await self.dispatcher.dispatch(
+            action, lambda: self._guarded(action, exit_record, sink)
+        )
 
-    async def _guarded(self, action: Action, sink: Sink) -> Observation:
+    async def _guarded(self, action: Action, exit_record: str, sink: Sink) -> Observation:
         call = action.call
+        is_offered = self.tools.get(action.tool.name) is action.tool
+        limit_s = self.tool_timeout_s if is_offered else None
 
         def show(text: str) -> None:
             sink.emit(ToolOutputDelta(id=call.id, name=call.name, delta=text))
@@ -263,7 +278,8 @@ class Executor:
         live = LiveOutput(show, lambda text: redact(text, self.redactor))
         try:
             context = self._context(call, live.emit, sink, action.target)
-            return await run_tool(action.tool, action.args, context, self.tool_timeout_s)
+            context = replace(context, exit_record=exit_record, timeout_s=limit_s)
+            return await run_tool(action.tool, action.args, context, limit_s)
         finally:
             live.end()
 
@@ -282,7 +298,6 @@ class Executor:
             emit_output=emit,
             call=self._inner(call, sink),
             timeout_s=self.tool_timeout_s,
-            exit_record=space.exits.name(call.id) if space.exits is not None else "",
         )
 
     def _inner(self, outer: ToolCall, sink: Sink) -> CallTool:

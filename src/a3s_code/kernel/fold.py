@@ -32,11 +32,11 @@ from a3s_code.kernel.records import (
     ModelSwitched,
     Record,
     RecordsPruned,
+    RewindBegun,
     Rewound,
     RunStarted,
     RunStatusChanged,
     SessionOpened,
-    SnapshotsOff,
     SnapshotTaken,
     StoreAttached,
     TokensSpent,
@@ -56,6 +56,9 @@ from a3s_code.kernel.state import (
 
 MAX_VERSIONS = 500
 """Of files, as they were before their changes; the oldest go first. SPEC 12.3."""
+
+MAX_VERSION_BYTES = 256 * 1024 * 1024
+"""Of all of these together."""
 
 
 def fold(records: Iterable[Record]) -> SessionState:
@@ -110,15 +113,17 @@ def _append(state: SessionState, _: Record, event: HistoryAppended) -> None:
 
 def _replace(state: SessionState, _: Record, event: HistoryReplaced) -> None:
     state.conversation.replace(list(event.messages))
+    ids = {call.id for message in event.messages for call in message.calls}
+    state.call_ids |= ids
+    for call_id in [each for each in state.approvals if each.partition(".")[0] not in ids]:
+        del state.approvals[call_id]
 
 
 def _start_run(state: SessionState, record: Record, event: RunStarted) -> None:
     session_id = state.opened.session_id if state.opened else ""
     at = record.timestamp_ms
     state.runs[record.run] = RunSnapshot(record.run, session_id, "executing", event.prompt, at, at)
-    state.checkpoints.append(
-        Checkpoint(record.sequence, at, record.run, event.prompt, len(state.conversation))
-    )
+    _mark(state, record, record.sequence, event.prompt, len(state.conversation), record.run)
 
 
 def _change_run(state: SessionState, record: Record, event: RunStatusChanged) -> None:
@@ -160,6 +165,7 @@ def _let_go(state: SessionState, sha256: str) -> None:
 
 
 def _intend(state: SessionState, record: Record, event: EffectIntended) -> None:
+    state.approvals.pop(event.call_id, None)
     state.effects[event.call_id] = OpenEffect(record.run, record.timestamp_ms, event)
     if event.effect in UNKNOWN_REACH:
         state.unknown.append(record.sequence)
@@ -170,7 +176,9 @@ def _change(state: SessionState, record: Record, event: FileChanging) -> None:
     if event.before.is_kept:
         _hold(state, event.before.sha256)
         state.kept.append(event.before.sha256)
-        if len(state.kept) > MAX_VERSIONS:
+        state.kept_sizes.append(event.before.size)
+        while len(state.kept) > MAX_VERSIONS or sum(state.kept_sizes) > MAX_VERSION_BYTES:
+            state.kept_sizes.pop(0)
             _let_go(state, state.kept.pop(0))
     effect = state.effects.get(event.call_id)
     if effect is not None:
@@ -198,13 +206,21 @@ def _take(state: SessionState, record: Record, event: SnapshotTaken) -> None:
     state.snapshots.append((record.sequence, event.tree))
 
 
-def _turn_off(state: SessionState, _: Record, event: SnapshotsOff) -> None:
-    state.snapshots_off = event.reason
+def _rewind(state: SessionState, record: Record, event: RewindBegun | Rewound) -> None:
+    if all(place.sequence != event.undo for place in state.checkpoints):
+        _mark(state, record, event.undo, "before a rewind", event.messages)
 
 
-def _rewind(state: SessionState, record: Record, event: Rewound) -> None:
+def _mark(
+    state: SessionState, record: Record, sequence: int, label: str, messages: int, run: str = ""
+) -> None:
+    """Note a checkpoint, and whether something that may change any file runs across it."""
+    runs_across = any(
+        effect.intended.effect in UNKNOWN_REACH and not effect.doubt
+        for effect in state.effects.values()
+    )
     state.checkpoints.append(
-        Checkpoint(event.undo, record.timestamp_ms, RunId(""), "before a rewind", event.messages)
+        Checkpoint(sequence, record.timestamp_ms, RunId(run), label, messages, runs_across)
     )
 
 
@@ -264,7 +280,7 @@ _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     ArtifactEvicted: _evict,
     EffectIntended: _intend,
     SnapshotTaken: _take,
-    SnapshotsOff: _turn_off,
+    RewindBegun: _rewind,
     Rewound: _rewind,
     FileChanging: _change,
     FileLeft: _leave,

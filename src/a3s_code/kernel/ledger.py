@@ -25,6 +25,11 @@ def digest(value: msgspec.Struct | JsonObject) -> str:
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
+def subject_digest(action: Action) -> str:
+    """Give the SHA-256, in hex, of what a call is about: the text that rules match."""
+    return hashlib.sha256(action.subject.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Traces:
     """What a call will be told by later; the fields of `EffectIntended` of these names."""
@@ -55,6 +60,7 @@ async def intend(action: Action, decision: Allow, sink: Sink, traces: Traces) ->
             evidence=traces.evidence,
             before=traces.before,
             exit_record=traces.exit_record,
+            subject_sha256=subject_digest(action),
         )
     )
     await sink.barrier()

@@ -152,7 +152,7 @@ class Loop:
         calls = last.calls if last is not None else ()
         new = [call for call in calls if call.id not in known]
         self.results.update(known)
-        self.tool_calls += len(new)
+        self.tool_calls += len(calls)
         made = await self.executor.execute(new, self.sink, ended=self.results)
         every = {**known, **{result.tool_use_id: result for result in made}}
         transcript.add(Message("tool", tuple(every[call.id] for call in calls)))

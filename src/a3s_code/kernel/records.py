@@ -127,6 +127,7 @@ class EffectIntended(LogOnly, tag="effect_intended", frozen=True):
 
     Attributes:
         args_sha256: Of the canonical JSON of the decoded arguments.
+        subject_sha256: Of the text that permission patterns match, such as a command line.
         decision: Why it may run: the rule, or who approved it.
         authority: `session` for the model's calls, `host` for direct ones.
         effect: The value of its `Effect`.
@@ -148,6 +149,7 @@ class EffectIntended(LogOnly, tag="effect_intended", frozen=True):
     evidence: str = ""
     before: str = ""
     exit_record: str = ""
+    subject_sha256: str = ""
 
 
 class FileImage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -224,20 +226,26 @@ class SnapshotTaken(LogOnly, tag="snapshot_taken", frozen=True):
     skipped: tuple[str, ...] = ()
 
 
-class SnapshotsOff(LogOnly, tag="snapshots_off", frozen=True):
-    """From here on nothing is taken before commands; what they change cannot be undone."""
+class RewindBegun(LogOnly, tag="rewind_begun", frozen=True):
+    """
+    The session is about to go back; durable before it does.
 
-    reason: str
+    Attributes:
+        to: The sequence of the record that the checkpoint stands before.
+        undo: That of the checkpoint that takes it back.
+        messages: Of the conversation before this.
+    """
+
+    to: int
+    undo: int
+    messages: int
 
 
 class Rewound(LogOnly, tag="rewound", frozen=True):
     """
-    The session went back to a checkpoint.
+    The session went back; the first three as in `RewindBegun`.
 
     Attributes:
-        to: The sequence of the record that the checkpoint stands before.
-        undo: That of the checkpoint before this.
-        messages: Of the conversation before this.
         tree: What the files of the workspace were made, where they were.
         chat: The conversation went back as well.
     """
@@ -352,7 +360,7 @@ SessionEvent: TypeAlias = (
     | EffectSettled
     | EffectInDoubt
     | SnapshotTaken
-    | SnapshotsOff
+    | RewindBegun
     | Rewound
     | ArtifactStored
     | ArtifactEvicted

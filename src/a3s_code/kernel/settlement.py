@@ -11,6 +11,7 @@ Source:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -29,7 +30,13 @@ from a3s_code.kernel.space import Space
 from a3s_code.kernel.state import OpenEffect
 from a3s_code.kernel.tool import Effect, Tool, ToolContext
 
-INTERRUPTED = 130
+LOOK_S = 10.0
+"""How long a tool may look at what a call left, or will change."""
+
+_NONE = ("", "")
+_NOTHING_TELLS = "nothing tells whether it took effect"
+
+CUT_OFF = 130
 """Exit code of what was stopped, as a shell gives it after an interrupt."""
 
 
@@ -68,6 +75,9 @@ async def settlement(effect: OpenEffect, sight: Sight) -> Found:
 
 async def _by_files(effect: OpenEffect, sight: Sight) -> Found:
     intended = effect.intended
+    tool = sight.tools.get(intended.tool)
+    if not effect.files and (tool is None or tool.wraps_function):
+        return (EffectInDoubt(call_id=intended.call_id, reason=_NOTHING_TELLS),)
     if not effect.files:
         return (_settled(intended, "not_done", "no file was about to be changed"),)
     became = {path: await _became(files, sight) for path, files in _by_path(effect).items()}
@@ -80,7 +90,6 @@ async def _by_files(effect: OpenEffect, sight: Sight) -> Found:
         return (*untouched, EffectInDoubt(call_id=intended.call_id, reason=reason))
     if not changed:
         return (*untouched, _settled(intended, "not_done", f"as it was: {', '.join(left)}"))
-    tool = sight.tools.get(intended.tool)
     is_whole = tool is not None and tool.path is not None and not left
     outcome = "done" if is_whole else "interrupted"
     return (*untouched, _settled(intended, outcome, f"as it was to be: {', '.join(changed)}"))
@@ -129,9 +138,7 @@ async def _by_traces(intended: EffectIntended, sight: Sight) -> Verdict:
         return _settled(intended, outcome, said, exit_code=status)
     now = await _look(intended, sight)
     if now is None:
-        return EffectInDoubt(
-            call_id=intended.call_id, reason="nothing tells whether it took effect"
-        )
+        return EffectInDoubt(call_id=intended.call_id, reason=_NOTHING_TELLS)
     if now == intended.before:
         return _settled(intended, "not_done", f"as it was: {intended.evidence}")
     return _settled(intended, "done", f"changed: {intended.evidence}")
@@ -143,7 +150,8 @@ async def _look(intended: EffectIntended, sight: Sight) -> str | None:
     if not intended.evidence or tool is None or tool.evidence is None:
         return None
     try:
-        return str(await answer_of(tool.evidence.look(intended.evidence, sight.context)))
+        async with asyncio.timeout(LOOK_S):
+            return str(await answer_of(tool.evidence.look(intended.evidence, sight.context)))
     except Exception:  # noqa: BLE001 - a tool is foreign code; what it cannot see stays in doubt
         return None
 
@@ -152,16 +160,19 @@ async def named_evidence(action: Action, context: ToolContext) -> tuple[str, str
     """Give what will tell whether `action` took effect, and how that is before it; or nothing."""
     evidence = action.tool.evidence
     if evidence is None:
-        return "", ""
+        return _NONE
     try:
         named = str(evidence.of(action.args))
-        return (named, str(await answer_of(evidence.look(named, context)))) if named else ("", "")
+        if not named:
+            return _NONE
+        async with asyncio.timeout(LOOK_S):
+            return named, str(await answer_of(evidence.look(named, context)))
     except Exception:  # noqa: BLE001 - as above; the call itself will say what is wrong
-        return "", ""
+        return _NONE
 
 
 def _settled(
-    intended: EffectIntended, outcome: str, evidence: str, exit_code: int = INTERRUPTED
+    intended: EffectIntended, outcome: str, evidence: str, exit_code: int = CUT_OFF
 ) -> EffectSettled:
     code = 0 if outcome == "done" else exit_code
     return EffectSettled(

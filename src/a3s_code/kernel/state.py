@@ -86,6 +86,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
         sequence: Of the record that it stands before.
         run: The run that began there; empty before a rewind.
         messages: Of the conversation as it was.
+        runs_across: Something was at work there that may change any file.
     """
 
     sequence: int
@@ -93,6 +94,16 @@ class Checkpoint(msgspec.Struct, frozen=True):
     run: RunId
     label: str
     messages: int
+    runs_across: bool = False
+
+    @property
+    def id(self) -> str:
+        return checkpoint_id(self.sequence)
+
+
+def checkpoint_id(sequence: int) -> str:
+    """Give the id of the checkpoint before a record."""
+    return f"cp-{sequence}"
 
 
 class Approval(msgspec.Struct):
@@ -117,7 +128,6 @@ class SessionState:
         checkpoints: Where the session can go back to, oldest first.
         snapshots: Sequences of records that tell the tree of the workspace, and the trees.
         unknown: Sequences of effects that may have changed any file.
-        snapshots_off: Why nothing is taken before commands any more; empty while it is.
         approvals: What somebody was asked about calls that have not ended, by their ids.
         effects: Calls that were about to run and whose end is not told, by id, oldest first.
         changes: Every change of a file that came about as far as the log tells, oldest first.
@@ -133,6 +143,7 @@ class SessionState:
         blobs: How many things in the log need the blob of a digest.
         released: Digests of blobs that nothing needs any more; whoever keeps them clears it.
         kept: Digests of what files were before their changes, oldest first.
+        kept_sizes: Bytes of these.
     """
 
     __slots__ = (
@@ -147,13 +158,13 @@ class SessionState:
         "effects",
         "events",
         "kept",
+        "kept_sizes",
         "last_usage",
         "model",
         "opened",
         "released",
         "runs",
         "snapshots",
-        "snapshots_off",
         "spent",
         "traces",
         "unknown",
@@ -173,10 +184,10 @@ class SessionState:
         self.blobs: dict[str, int] = {}
         self.released: list[str] = []
         self.kept: list[str] = []
+        self.kept_sizes: list[int] = []
         self.checkpoints: list[Checkpoint] = []
         self.snapshots: list[tuple[int, str]] = []
         self.unknown: list[int] = []
-        self.snapshots_off = ""
         self.call_ids: set[str] = set()
         self.approvals: dict[str, Approval] = {}
         self.effects: dict[str, OpenEffect] = {}

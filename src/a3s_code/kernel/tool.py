@@ -168,6 +168,8 @@ class Tool:
         needs: Parts of the workspace without which the tool is not offered:
             `search`, `processes`.
         evidence: How a call that was cut off can be settled; None when it cannot.
+        wraps_function: It is a function that need not know of `ToolContext.files`, so it may
+            change files that it does not announce.
     """
 
     name: str
@@ -181,6 +183,7 @@ class Tool:
     path: str | None = None
     needs: frozenset[str] = frozenset()
     evidence: Evidence | None = None
+    wraps_function: bool = False
 
 
 def tool(
