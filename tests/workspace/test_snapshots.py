@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import stat
@@ -305,6 +306,17 @@ async def test_past_a_limit_it_is_refused(
     assert raised.value.code == "workspace.snapshot_refused"
     assert raised.value.hint
     assert (await ShadowGit(ws, tmp_path / "shadow").tree()).files == 5
+
+
+async def test_a_snapshot_that_fails_does_not_look_like_a_cancellation(
+    ws: Path, tmp_path: Path
+) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    with pytest.raises(SnapshotRefused):
+        await ShadowGit(ws, tmp_path / "shadow", limits=SnapshotLimits(timeout_s=0.0)).tree()
+
+    assert task.cancelling() == 0
 
 
 async def test_a_missing_git_is_said(
