@@ -12,6 +12,7 @@ from a3s_code import FileSessionStore, Session
 from a3s_code.errors import InvalidValue, SnapshotLost, SnapshotRefused
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import Event, SessionOpened, SnapshotsOff
+from a3s_code.kernel.state import fold
 from a3s_code.testing import calls, says
 from a3s_code.workspace import snapshots
 from a3s_code.workspace.snapshot_take import SnapshotLimits
@@ -258,6 +259,34 @@ def test_a_fork_outlives_its_process_and_names_where_it_comes_from(
     assert opened.parent.session_id == session_id
     assert opened.parent.at == opened.parent.sequence
     assert len(opened.parent.sha256) == 64
+
+
+def test_a_fork_that_is_given_is_kept_with_its_conversation(
+    house: House, store: FileSessionStore
+) -> None:
+    """Nothing of it is written later: its first record has it all."""
+    session = begin(house, *WRITE, store=store)
+    session.send("one")
+    fork = session.fork()
+    again = FileSessionStore(store.dir)
+    stored = asyncio.run(again.load(SessionId(fork.session_id), None))
+
+    assert fold(stored[:1]).conversation.messages == fold(stored).conversation.messages
+    assert len(fork.history()) == len(fold(stored[:1]).conversation) == 4
+
+
+def test_a_fork_that_goes_on_with_other_options_keeps_what_was_said_since(
+    house: House, store: FileSessionStore
+) -> None:
+    session = begin(house, *WRITE, says("Two."), store=store)
+    session.send("one")
+    fork = session.fork(session_id="fork-1")
+    fork.send("two")
+    house.agent.close()
+    again = FileSessionStore(store.dir)
+    later = house.employ().resume_session("fork-1", session_store=again, temperature=0.5)
+
+    assert len(later.history()) == 6
 
 
 def test_a_fork_needs_a_place_and_an_empty_one(house: House, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.prompt import system_prompt
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.ports import Store
-from a3s_code.kernel.records import HistoryReplaced, ModelSwitched, Record, SessionOpened
+from a3s_code.kernel.records import ModelSwitched, Record, SessionOpened
 from a3s_code.kernel.tool import Tool
 
 if TYPE_CHECKING:
@@ -410,11 +410,10 @@ def _begin(engine: Engine, opening: Opening) -> None:
                 created_at_ms=engine.clock.now_ms(),
                 durability=log.durability,
                 parent=opening.parent,
+                history=opening.history,
                 settings=kept.written_form(),
             )
         )
-        if opening.history:
-            log.append(HistoryReplaced(messages=opening.history, reason="fork"))
         return
     engine.recover()
     if Recorded.read(opened.settings) != kept or log.state.durability != log.durability:
@@ -422,6 +421,7 @@ def _begin(engine: Engine, opening: Opening) -> None:
             opened,
             model=opening.model,
             durability=log.durability,
+            history=(),
             settings=kept.written_form(),
         )
         log.append(again)

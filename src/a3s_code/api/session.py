@@ -205,7 +205,7 @@ class AsyncSession(DirectTools, TimeTravel):
 
         It has the conversation, the options and the model of this one, and a copy of the
         files that a snapshot holds (see `rewind`): no `.git`, nothing that git ignores. Its
-        log names the one it comes from.
+        log names the one it comes from. When it is given, it is durable in its store.
 
         Args:
             workspace: A new or empty directory for the copy. By default one below the
@@ -227,7 +227,8 @@ class AsyncSession(DirectTools, TimeTravel):
         forked = self._live.take(
             opening.session_id, partial(AsyncSession, self._assembly, self._live, opening)
         )
-        await forked._awake()  # noqa: SLF001 - another of this class
+        begun = await forked._awake()  # noqa: SLF001 - another of this class
+        await begun.log.barrier()
         return forked
 
     # What is left to decide

@@ -248,6 +248,8 @@ def apply(state: SessionState, record: Record) -> None:
 
 def _open(state: SessionState, _: Record, event: SessionOpened) -> None:
     state.opened, state.model, state.durability = event, event.model, event.durability
+    if event.history:
+        state.conversation.replace(list(event.history))
 
 
 def _attach(state: SessionState, _: Record, event: StoreAttached) -> None:
