@@ -240,6 +240,10 @@ class Store(Protocol):
 
     A store without `durability`, `prune`, `drop_blob` or `head` is taken as well: then bodies
     and blobs stay as long as their session, and there is no anchor.
+
+    One in a directory of this machine, or around such a one, may name it as `local_dir`, an
+    absolute `Path`: beside the records are then kept exit records of commands, snapshots of
+    the workspace, and the files of forks.
     """
 
     @property
