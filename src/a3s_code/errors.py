@@ -8,6 +8,7 @@ Every exception A3S Code raises.
     │   ├── InvalidType        (also TypeError) a value or a name of the wrong kind
     │   ├── UnknownModel       no provider of the configuration serves this model
     │   └── SessionClosed      the session or its agent was closed
+    ├── PackageUnreadable      a file of this package cannot be read
     ├── CapabilityMissing      a safety option was asked for that this build cannot keep
     ├── ModelError             the provider failed
     │   ├── ModelRefused       the request will fail again: key, model, quota, shape
@@ -88,6 +89,10 @@ class UnknownModel(UsageError):
 
 class SessionClosed(UsageError):
     code = "usage.closed"
+
+
+class PackageUnreadable(A3SError):
+    code = "package.unreadable"
 
 
 class CapabilityMissing(A3SError):

@@ -15,7 +15,7 @@ from a3s_code import FileSessionStore, PermissionPolicy, Session, SessionOptions
 from a3s_code.errors import InvalidValue, LimitReached
 from a3s_code.kernel.events import ConfirmationReceived, SessionId
 from a3s_code.kernel.ports import Action, Allow, Ask
-from a3s_code.testing import Script, calls, says
+from a3s_code.testing import CrashingStore, CrashTally, Script, calls, says
 from api.house import House, come, meanwhile, unanswered
 
 PROGRAM = """
@@ -419,3 +419,19 @@ def test_a_question_can_be_answered_while_the_approver_is_asked(house: House) ->
 
     assert came[0].text == "Done."
     assert house.get("count") == "x\n"
+
+
+def test_a_store_around_one_on_the_disk_settles_commands_as_that_one_does(job: Job) -> None:
+    """It names the directory; beside the records there are what commands leave."""
+    tally = CrashTally(job.directory.parent / "tally.jsonl")
+    inner = FileSessionStore(job.directory)
+    around = CrashingStore(inner, tally)
+    session = job.house.session(
+        calls("bash", command="touch a"), says("Done."), permissive=True, session_store=around
+    )
+    session.send("go")
+    (place,) = session.checkpoints()
+
+    assert around.local_dir == inner.local_dir == job.directory.absolute()
+    assert session.rewind(place["id"])["removed"] == ["a"]
+    assert (job.directory / "exits").is_dir()

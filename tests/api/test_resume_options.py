@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from a3s_code import (
@@ -224,6 +225,7 @@ def test_everything_that_is_recorded_comes_back_from_json() -> None:
     again = Recorded.read(written).under(fold(SessionOptions()))
 
     assert again == settings
+    assert written == msgspec.json.decode(msgspec.json.encode(written)), "as a log gives it back"
     assert Recorded.read({}).under(settings) == settings
 
 

@@ -11,6 +11,7 @@ import pytest
 from a3s_code import FileSessionStore, Session
 from a3s_code.errors import InvalidValue, LimitReached, SnapshotLost, SnapshotRefused
 from a3s_code.kernel.events import SessionId, SnapshotsOff
+from a3s_code.kernel.fold import fold
 from a3s_code.kernel.records import Event, SessionOpened
 from a3s_code.testing import calls, says
 from a3s_code.workspace import snapshots
@@ -387,6 +388,34 @@ def test_a_fork_of_an_id_that_is_taken_is_refused_and_leaves_nothing(
         session.fork(session_id="other")
 
     assert len(list((Path(store.dir) / "forks").iterdir())) == 1
+
+
+def test_a_fork_that_is_given_is_kept_with_its_conversation(
+    house: House, store: FileSessionStore
+) -> None:
+    """Nothing of it is written later: its first record has it all."""
+    session = begin(house, *WRITE, store=store)
+    session.send("one")
+    fork = session.fork()
+    again = FileSessionStore(store.dir)
+    stored = asyncio.run(again.load(SessionId(fork.session_id), None))
+
+    assert fold(stored[:1]).conversation.messages == fold(stored).conversation.messages
+    assert len(fork.history()) == len(fold(stored[:1]).conversation) == 4
+
+
+def test_a_fork_that_goes_on_with_other_options_keeps_what_was_said_since(
+    house: House, store: FileSessionStore
+) -> None:
+    session = begin(house, *WRITE, says("Two."), store=store)
+    session.send("one")
+    fork = session.fork(session_id="fork-1")
+    fork.send("two")
+    house.agent.close()
+    again = FileSessionStore(store.dir)
+    later = house.employ().resume_session("fork-1", session_store=again, temperature=0.5)
+
+    assert len(later.history()) == 6
 
 
 def test_a_fork_needs_a_place_and_an_empty_one(house: House, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ flipped bit in the WAL is for SQLite the end of what was committed, so there a l
 shorter than it was; that the end is missing shows only against a head that is kept elsewhere.
 
 With A3S_CRASH=all every byte of a log of 200 events. Otherwise, of 20 events: of the database
-every byte that is not in the middle of zeros, and every 16th to cut at; every 16th of the WAL.
+every byte that is not in the middle of zeros, and every 32nd to cut at; every 32nd of the WAL.
 """
 
 from __future__ import annotations

@@ -1,32 +1,117 @@
-"""What a session keeps through kills of its process, at every point and at random moments."""
+"""
+What a session keeps through kills of its process, at every point and at random moments.
+
+A scenario is lived once without a kill, and then again for each kill; after each kill the
+store and the files are looked at, and in the end the workspace must be that of the first
+life. With A3S_CRASH=all the kills are at every point of all scenarios, and a thousand at
+random moments; otherwise at each n-th point, and twenty.
+"""
 
 from __future__ import annotations
 
-from a3s_code.testing import CrashReport, CrashRig
-from crash.scenario import COUNTER, SCRIPT, TEMPORARY, little, rig
-from crash.sizes import ALL, KILLS
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from a3s_code import FileSessionStore
+from a3s_code.kernel.store import Store
+from a3s_code.testing import CrashReport, CrashRig, CrashStage
+from crash.answering import WAITING, answers
+from crash.going_back import goes_back, parts
+from crash.scenario import COUNTER, SCRIPT, TEMPORARY, certain, little, normal, work
+from crash.sizes import ALL, KILLS, WORKERS
+
+Scenario: TypeAlias = Callable[[CrashStage], object]
+
+
+def rig(scenario: Scenario, store: Callable[[Path], Store] | None = None) -> CrashRig:
+    return CrashRig(
+        scenario,
+        SCRIPT,
+        store=store,
+        counters=(COUNTER,),
+        differs=(TEMPORARY,),
+        workers=WORKERS,
+    )
+
+
+def killed(made: CrashRig, each: int, points: int, *also: str) -> CrashReport:
+    """
+    Kill at all points, or at each n-th.
+
+    Args:
+        points: How many there are at least.
+        also: Names of those that none may be left out of.
+    """
+    report = made.kill_everywhere(1 if ALL else each, also)
+    assert all(name in places(report) for name in also)
+    nothing_is_lost_or_repeated(report)
+    assert report.reference.points > points, "something is not done any more"
+    assert report.kills >= report.reference.points // (1 if ALL else each) - 2
+    return report
 
 
 def nothing_is_lost_or_repeated(report: CrashReport) -> None:
+    print(report)  # noqa: T201 - shown with `-s`
     assert not report.faults, report
     assert report.found >= report.acknowledged > 0
     assert report.repeated == 0
-    print(report)  # noqa: T201 - shown with `-s`
+    assert report.compared > len(report.lives), "a session that goes on is looked at"
 
 
-def test_a_kill_at_any_point_loses_and_repeats_nothing() -> None:
-    """Every point of a short day; with A3S_CRASH=all of the long one."""
-    short = CrashRig(little, SCRIPT, counters=(COUNTER,), differs=(TEMPORARY,))
-    report = (rig() if ALL else short).kill_everywhere()
+def places(report: CrashReport) -> str:
+    return " ".join(kill for life in report.lives for kill in life.kills)
+
+
+def test_a_kill_at_any_point_of_a_little_work_leaves_nothing_unclear() -> None:
+    """What was cut off is known to be done or not, or said to be in doubt."""
+    report = killed(rig(little), 10, 90, "append of EffectSettled")
+
+    assert report.outcomes["done"] > 0
+    assert report.outcomes["not_done"] > 0
+
+
+def test_a_kill_at_any_point_of_a_long_day_loses_and_repeats_nothing() -> None:
+    """Also where artifacts are let go of, and records beyond the limits are dropped."""
+    killed(rig(work), 40, 220, "after prune", "after drop_blob", "after head")
+
+
+def test_what_the_host_makes_certain_is_done_once() -> None:
+    """It looks at the counter, and says of what is in doubt whether it took effect."""
+    report = killed(rig(certain), 20, 60, "after barrier")
+
+    assert report.missing == 0
+    assert report.outcomes.get("in_doubt", 0) == 0
+
+
+def test_a_kill_at_any_point_of_going_back_can_be_followed_by_going_back() -> None:
+    report = killed(rig(goes_back), 18, 130, "append of Rewound", "append of HistoryReplaced")
+
+    assert not ALL or report.outcomes["in_doubt"] > 0, "no kill was while files went back"
+
+
+def test_a_kill_at_any_point_of_a_fork_leaves_a_whole_fork_or_none() -> None:
+    killed(rig(parts), 20, 120, "append of SessionOpened")
+
+
+def test_a_question_outlives_a_kill_and_its_answer_holds() -> None:
+    report = killed(rig(answers), 6, 35, WAITING, "append of ConfirmationReceived")
+
+    assert report.missing == 0, "whoever approves it has looked at the counter"
+
+
+def test_a_store_that_does_not_wait_for_the_disk_loses_nothing_to_a_kill() -> None:
+    assert FileSessionStore("x", "normal").durability == "normal"
+    killed(rig(little, store=normal), 16, 90)
+
+
+@pytest.mark.parametrize(("scenario", "share"), [(work, 0.4), (goes_back, 0.3), (certain, 0.3)])
+def test_a_kill_at_any_moment_loses_and_repeats_nothing(scenario: Scenario, share: float) -> None:
+    """Random moments of a day, and of going on with it."""
+    kills = int(KILLS * share)
+    report = rig(scenario).kill_at_random(kills, seed=11)
 
     nothing_is_lost_or_repeated(report)
-    assert report.kills >= report.reference.points - 2 > 60
-    assert report.open_effects > 0, "no kill was between an intent and its outcome"
-
-
-def test_a_kill_at_any_moment_loses_and_repeats_nothing() -> None:
-    """Random moments of the long day, and of going on with it."""
-    report = rig().kill_at_random(KILLS, seed=11)
-
-    nothing_is_lost_or_repeated(report)
-    assert report.kills >= KILLS
+    assert report.kills >= kills

@@ -12,17 +12,20 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import msgspec
+
 from a3s_code import AsyncAgent, AsyncSession, PermissionPolicy
 from a3s_code.errors import A3SError
 from a3s_code.kernel.clock import SystemClock
 from a3s_code.kernel.events import RunId, SessionId, ToolEnd
 from a3s_code.kernel.log import Log
-from a3s_code.kernel.messages import Message, ToolCall, ToolResult, user
+from a3s_code.kernel.messages import Message, Text, ToolCall, ToolResult, user
 from a3s_code.kernel.records import (
     ArtifactEvicted,
     ArtifactStored,
     Event,
     HistoryAppended,
+    ParentLog,
     RunStarted,
     RunStatusChanged,
     SessionOpened,
@@ -185,9 +188,21 @@ async def odd_values(place: Path, store: Store) -> None:
     )
 
 
-async def _by_hand(place: Path, store: Store, *events: Event) -> None:
+async def forked(place: Path, store: Store) -> None:
+    """A fork, which goes on with other options later."""
+    said = (user("before it parted"), Message("assistant", (Text("A question?"),)))
+    parent = ParentLog("the-other", at=9, sequence=8, sha256="0" * 64)
+    begun = msgspec.structs.replace(_opened(place), parent=parent, history=said)
+    again = msgspec.structs.replace(begun, history=(), model="openai/m2")
+    asked = HistoryAppended(message=user("after it parted"))
+    await _by_hand(place, store, RunStarted(prompt="go"), asked, again, begun=begun)
+
+
+async def _by_hand(
+    place: Path, store: Store, *events: Event, begun: SessionOpened | None = None
+) -> None:
     log = Log(SESSION, SystemClock(), store)
-    log.append(_opened(place))
+    log.append(begun or _opened(place))
     for event in events:
         log.append(event, RUN)
     await log.barrier()
@@ -211,4 +226,5 @@ SCENARIOS: dict[str, Scenario] = {
     "artifacts": artifacts,
     "late": late,
     "odd-values": odd_values,
+    "forked": forked,
 }

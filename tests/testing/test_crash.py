@@ -96,13 +96,15 @@ def test_the_example_of_the_kit_is_a_test_that_passes(tmp_path: Path) -> None:
 
 
 def test_a_store_that_acknowledges_too_early_is_found_out() -> None:
-    report = CrashRig(talks, store=forgetful, workers=1).kill_everywhere()
+    report = CrashRig(talks, store=forgetful, workers=1).kill_everywhere(3)
 
     assert faults_of(report, "was acknowledged and is lost"), report
 
 
 def test_effects_that_are_repeated_or_forgotten_are_found_out() -> None:
-    report = CrashRig(counts_each_time, SCRIPT, counters=("counter.txt",)).kill_everywhere()
+    report = CrashRig(
+        counts_each_time, SCRIPT, counters=("counter.txt",), workers=2
+    ).kill_everywhere(50, ("after barrier", "append of EffectSettled"))
 
     assert faults_of(report, "done more than once: 'one' of counter.txt"), report
     assert report.repeated > 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -95,6 +96,21 @@ async def test_it_runs_in_a_directory_of_the_workspace(
     for cwd in ("..", "/etc", "out", "nothing"):
         with pytest.raises(PathRefused):
             await processes.run(Command(("pwd",), cwd=cwd))
+
+
+@pytest.mark.parametrize("free", [0, 1, 2, 3])
+async def test_without_free_descriptors_nothing_is_started_and_that_is_said(
+    free: int, processes: LocalProcesses
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free + free, before[1]))
+    try:
+        with pytest.raises(WorkspaceError, match=r"Too many open files|cannot be"):
+            await processes.run(bash("true"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 async def test_a_missing_workspace_starts_nothing(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import stat
@@ -9,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from a3s_code.errors import InvalidValue, ProgramMissing, SnapshotLost, SnapshotRefused
+from a3s_code.errors import (
+    InvalidValue,
+    ProgramMissing,
+    SnapshotLost,
+    SnapshotRefused,
+    WorkspaceError,
+)
 from a3s_code.kernel.snapshots import LeftOut, Snapshots
 from a3s_code.workspace.snapshot_take import SnapshotLimits
 from a3s_code.workspace.snapshots import ShadowGit
@@ -305,6 +312,20 @@ async def test_past_a_limit_it_is_refused(
     assert raised.value.code == "workspace.snapshot_refused"
     assert raised.value.hint
     assert (await ShadowGit(ws, tmp_path / "shadow").tree()).files == 5
+
+
+async def test_a_snapshot_that_fails_does_not_look_like_a_cancellation(
+    ws: Path, tmp_path: Path
+) -> None:
+    shots = ShadowGit(ws, tmp_path / "shadow")
+    await shots.tree()
+    (tmp_path / "shadow/config").write_text("[broken")
+    task = asyncio.current_task()
+    assert task is not None
+    with pytest.raises(WorkspaceError, match="bad config"):
+        await shots.tree()
+
+    assert task.cancelling() == 0
 
 
 async def test_a_missing_git_is_said(

@@ -31,7 +31,6 @@ from a3s_code.harness.prompt import system_prompt
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import (
     EffectInDoubt,
-    HistoryReplaced,
     ModelSwitched,
     Record,
     SessionOpened,
@@ -420,7 +419,7 @@ def _last_of(records: Sequence[Record]) -> tuple[SessionOpened, str]:
 def _begin(engine: Engine, opening: Opening) -> None:
     """Write the first record of a new log; in an older one, what is closed and what changed."""
     log, kept = engine.log, Recorded.of(opening.settings)
-    opened = log.state.opened
+    opened, parting = log.state.opened, opening.parting
     if opened is None:
         log.append(
             SessionOpened(
@@ -429,12 +428,13 @@ def _begin(engine: Engine, opening: Opening) -> None:
                 model=opening.model,
                 created_at_ms=engine.clock.now_ms(),
                 durability=log.durability,
-                parent=opening.parting.parent if opening.parting is not None else None,
+                parent=parting.parent if parting is not None else None,
+                history=parting.history if parting is not None else (),
                 settings=kept.written_form(),
             )
         )
-        if opening.parting is not None:
-            _part(log, opening.parting)
+        if parting is not None:
+            _doubt(log, parting)
         return
     engine.recover()
     if Recorded.read(opened.settings) != kept or log.state.durability != log.durability:
@@ -442,6 +442,7 @@ def _begin(engine: Engine, opening: Opening) -> None:
             opened,
             model=opening.model,
             durability=log.durability,
+            history=(),
             settings=kept.written_form(),
         )
         log.append(again)
@@ -450,9 +451,8 @@ def _begin(engine: Engine, opening: Opening) -> None:
     engine.retain()
 
 
-def _part(log: Log, parting: Parting) -> None:
-    """Give a fork the conversation, and the doubts, of the session that it parts from."""
-    log.append(HistoryReplaced(messages=parting.history, reason="fork"))
+def _doubt(log: Log, parting: Parting) -> None:
+    """Give a fork the doubts of the session that it parts from."""
     for effect in parting.in_doubt:
         log.append(effect.intended)
         reason = f"{effect.doubt}, in session {parting.parent.session_id}"

@@ -78,8 +78,8 @@ class Recorded(msgspec.Struct, frozen=True):
             raise StoreError(f"The options in the log cannot be read: {error}.") from error
 
     def written_form(self) -> JsonObject:
-        """Give it as plain JSON, without secrets."""
-        return msgspec.to_builtins(self)
+        """Give it as a log holds it once it is read again: plain JSON, without secrets."""
+        return msgspec.json.decode(msgspec.json.encode(self))
 
     def under(self, given: Settings) -> Settings:
         """

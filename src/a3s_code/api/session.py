@@ -204,7 +204,7 @@ class AsyncSession(SessionRecords, TimeTravel, DirectTools):
 
         It has the conversation, the options and the model of this one, and a copy of the
         files that a snapshot holds (see `rewind`): no `.git`, nothing that git ignores. Its
-        log names the one it comes from.
+        log names the one it comes from. When it is given, it is durable in its store.
 
         Args:
             workspace: A new or empty directory for the copy. By default one below the
@@ -227,7 +227,8 @@ class AsyncSession(SessionRecords, TimeTravel, DirectTools):
         try:
             parting = await engine.export(at, opening.workspace)
             made._opening = replace(opening, parting=parting)  # noqa: SLF001 - another of this class
-            await made._awake()  # noqa: SLF001 - as above
+            begun = await made._awake()  # noqa: SLF001 - as above
+            await begun.log.barrier()
         except BaseException:
             await made.close()
             raise

@@ -200,10 +200,9 @@ def first_of(records: Sequence[Record]) -> SessionOpened:
 
 
 def place_of(store: Store | None) -> Path | None:
-    """Give the directory of a store on the local disk; None for any other."""
-    from a3s_code.persistence.sqlite import FileSessionStore
-
-    return Path(store.dir).absolute() if isinstance(store, FileSessionStore) else None
+    """Give the directory of a store on the local disk, as it names it; None for any other."""
+    place: object = getattr(store, "local_dir", None)
+    return place if isinstance(place, Path) else None
 
 
 def file_store(directory: str | Path) -> Store:

@@ -178,7 +178,7 @@ class Session:
 
         It has the conversation, the options and the model of this one, and a copy of the
         files that a snapshot holds (see `rewind`): no `.git`, nothing that git ignores. Its
-        log names the one it comes from.
+        log names the one it comes from. When it is given, it is durable in its store.
 
         Args:
             workspace: A new or empty directory for the copy. By default one below the

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from a3s_code.errors import PackageUnreadable
+
 _TEXTS = Path(__file__).with_name("prompts")
 
 
@@ -35,13 +37,29 @@ class SystemPromptSlots(msgspec.Struct, frozen=True, kw_only=True):
 
 @lru_cache(maxsize=16)
 def text(name: str) -> str:
-    """Read one of our own prompt texts, such as `core`."""
-    return (_TEXTS / f"{name}.md").read_text(encoding="utf-8").strip()
+    """
+    Read one of our own prompt texts, such as `core`.
+
+    Raises:
+        PackageUnreadable: it is not there, or the process may open no more files.
+    """
+    try:
+        return (_TEXTS / f"{name}.md").read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise PackageUnreadable(
+            f"{error.filename}: {error.strerror}.",
+            hint="let the process open more files, or install the package again",
+        ) from error
 
 
 @lru_cache(maxsize=256)
 def system_prompt(slots: SystemPromptSlots) -> str:
-    """Render the prompt for `slots`; sessions with equal slots share one text."""
+    """
+    Render the prompt for `slots`; sessions with equal slots share one text.
+
+    Raises:
+        PackageUnreadable: as `text`.
+    """
     style = slots.response_style or text("response_format")
     parts = [
         slots.role or text("identity"),

@@ -90,6 +90,9 @@ def apply(state: SessionState, record: Record) -> None:
 
 def _open(state: SessionState, _: Record, event: SessionOpened) -> None:
     state.opened, state.model, state.durability = event, event.model, event.durability
+    if event.history:
+        state.conversation.replace(list(event.history))
+        state.call_ids.update(call.id for message in event.history for call in message.calls)
 
 
 def _attach(state: SessionState, _: Record, event: StoreAttached) -> None:

@@ -47,6 +47,8 @@ class SessionOpened(LogOnly, tag="session_opened", frozen=True):
         durability: What its store promises: `full`, `normal`, `none` (as without a store),
             or `unknown` where the store does not say. Empty in logs of before it was kept.
         parent: What it is a fork of; None for a session of its own.
+        history: The conversation that a fork begins with. It stands here so that no crash can
+            leave a fork without it; one that goes on with other options does not repeat it.
         settings: The options that a resume must know again; never a secret.
     """
 
@@ -57,6 +59,7 @@ class SessionOpened(LogOnly, tag="session_opened", frozen=True):
     format: int = 1
     durability: str = ""
     parent: ParentLog | None = None
+    history: tuple[Message, ...] = ()
     settings: JsonObject = msgspec.field(default_factory=dict[str, Any])
 
 

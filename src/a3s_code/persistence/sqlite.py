@@ -109,6 +109,11 @@ class FileSessionStore:
         return self._durability
 
     @property
+    def local_dir(self) -> Path:
+        """The directory, absolute."""
+        return self._path.parent
+
+    @property
     def commits(self) -> int:
         """Transactions so far."""
         return self._commits.commits if self._commits is not None else 0

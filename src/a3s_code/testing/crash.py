@@ -50,8 +50,7 @@ from a3s_code.testing.script import Script
 from a3s_code.testing.server import ScriptedServer
 from a3s_code.testing.turn import says
 
-WORKERS = 2 * (os.cpu_count() or 1)
-"""Most of a life is waiting for processes to end."""
+WORKERS = os.cpu_count() or 1
 MAX_KILLS = 20
 """Of one life at random moments; then it may come to its end."""
 
@@ -92,16 +91,23 @@ class CrashRig:
         self._counters, self._differs, self._deadline_s = counters, differs, deadline_s
         self._workers = workers
 
-    def kill_everywhere(self) -> CrashReport:
+    def kill_everywhere(self, every: int = 1, also: tuple[str, ...] = ()) -> CrashReport:
         """
         Kill one life at each numbered point, until a life ends before it is killed.
+
+        Args:
+            every: 1 = at all of them; n = at the n-th, the 2n-th, and so on.
+            also: Besides, at all points that a life without a kill passes and whose names
+                hold one of these.
 
         Raises:
             UsageError: the scenario cannot be imported.
         """
-        numbers, ended = itertools.count(1), threading.Event()
+        numbers, ended = itertools.count(every, every), threading.Event()
 
         def live(lives: _Lives, runner: CrashRunner) -> Iterator[CrashLife]:
+            while (kill := lives.named(also)) is not None:
+                yield lives.live(runner, [kill])
             while not ended.is_set():
                 life = lives.live(runner, [Kill(at=next(numbers))])
                 if not life.kills:  # it came to its end before the point
@@ -127,7 +133,7 @@ class CrashRig:
 
         def live(lives: _Lives, runner: CrashRunner) -> Iterator[CrashLife]:
             while counted.left > 0:
-                life = lives.live(runner, moments(lives.reference.seconds))
+                life = lives.live(runner, moments(lives.seconds))
                 counted.take(len(life.kills))
                 yield life
 
@@ -139,10 +145,12 @@ class CrashRig:
             config, counters, differs = server.acl(), self._counters, self._differs
             terms = Terms(config, server.base_url, counters, differs, self._deadline_s)
             lives = _Lives(Path(base.name), terms, self._runner)
-            with ThreadPoolExecutor(self._workers) as threads:
-                working = [threads.submit(lives.work, live) for _ in range(self._workers)]
+            with self._runner() as first, ThreadPoolExecutor(self._workers) as threads:
+                reference = lives.live(first, [])
+                working = [threads.submit(lives.work, live, first)]
+                working += [threads.submit(lives.work, live) for _ in range(1, self._workers)]
             found = [work.result() for work in working]
-        return CrashReport(lives.reference, tuple(itertools.chain.from_iterable(found)))
+        return CrashReport(reference, tuple(itertools.chain.from_iterable(found)))
 
     def _runner(self) -> CrashRunner:
         return CrashRunner(self._scenario, self._store)
@@ -163,27 +171,43 @@ class _Lives:
     """
     Makes the lives of one report, each in a directory of its own.
 
+    The first one is the reference, which is not killed.
+
     Attributes:
-        reference: The life that was not killed.
+        seconds: How long that one took.
     """
 
     def __init__(self, base: Path, terms: Terms, runner: Callable[[], CrashRunner]) -> None:
         self._base, self._terms, self._runner = base, terms, runner
         self._numbers = itertools.count()
         self._files: Files | None = None
-        with runner() as first:
-            self.reference = self.live(first, [])
+        self._passed: list[str] = []
+        self._taking = threading.Lock()
+        self.seconds = 0.0
 
-    def work(self, live: _Live) -> list[CrashLife]:
-        with self._runner() as runner:
+    def work(self, live: _Live, runner: CrashRunner | None = None) -> list[CrashLife]:
+        """Live until it is enough, with a runner of its own when none is given."""
+        if runner is not None:
             return list(live(self, runner))
+        with self._runner() as own:
+            return list(live(self, own))
+
+    def named(self, names: tuple[str, ...]) -> Kill | None:
+        """Give a point whose name holds one of these; each once, to one thread."""
+        with self._taking:
+            while self._passed:
+                name = self._passed.pop()
+                if any(each in name for each in names):
+                    return Kill(at=self._passed.count(name) + 1, name=name)
+        return None
 
     def live(self, runner: CrashRunner, kills: Iterable[Kill]) -> CrashLife:
         directory = self._base / str(next(self._numbers))
         life = Life(runner, directory, self._terms)
         lived = life.live(kills, self._files)
         if self._files is None:
-            self._files = life.files
+            self._files, self.seconds = life.files, lived.seconds
+            self._passed = list(lived.passed)
         shutil.rmtree(directory)
         return lived
 

@@ -10,18 +10,44 @@ import msgspec
 
 from a3s_code.errors import SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
-from a3s_code.kernel.records import EffectIntended, EffectSettled, Record
+from a3s_code.kernel.fold import fold
+from a3s_code.kernel.records import EffectIntended, EffectSettled, HistoryAppended, Record
+from a3s_code.kernel.state import OpenEffect, SessionState
 from a3s_code.kernel.store import Store
 from a3s_code.persistence.verify import verify
-from a3s_code.testing.crash_store import (
-    Acknowledged,
-    Began,
-    Deleted,
-    HandedBlob,
-    HandedRecord,
-    Told,
-    digest_of,
-)
+from a3s_code.testing.crash_owed import Owed
+from a3s_code.testing.crash_store import Told
+
+
+class FilePlan(msgspec.Struct, frozen=True):
+    """A file that a call was about to change; digests as in `FileImage`."""
+
+    path: str
+    before: str
+    after: str
+
+
+class OpenCall(msgspec.Struct, frozen=True):
+    """
+    A call that was intended and not settled.
+
+    Attributes:
+        said: Its arguments as JSON, where the conversation holds them.
+        files: The last change that it announced of each file; empty for a call that writes
+            none. `is_write` says that it does nothing else.
+    """
+
+    call_id: str
+    said: str
+    is_write: bool
+    files: tuple[FilePlan, ...]
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """As `EffectSettled` says it."""
+
+    outcome: str
+    evidence: str
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -29,48 +55,18 @@ class Left(msgspec.Struct, frozen=True):
     Attributes:
         acknowledged: Records that a barrier had returned for.
         found: Records that are there.
-        open_effects: Calls that were intended and not settled, by id.
+        open_calls: Of the session that is looked at.
+        settled: Its effects that were settled, by call id.
         intended: Calls that were intended, by id; one that ran twice is there twice.
         faults: What is not as it must be, one sentence each.
     """
 
     acknowledged: int
     found: int
-    open_effects: tuple[str, ...]
+    open_calls: tuple[OpenCall, ...]
+    settled: dict[str, Settled]
     intended: tuple[str, ...]
     faults: tuple[str, ...]
-
-
-class _Owed:
-    """What the store has promised to have, by session."""
-
-    def __init__(self, facts: Iterable[Told]) -> None:
-        self.records: dict[str, dict[int, str]] = {}
-        self.blobs: dict[str, set[str]] = {}
-        self._handed: dict[str, list[HandedRecord | HandedBlob]] = {}
-        for fact in facts:
-            self._take(fact)
-
-    def _take(self, fact: Told) -> None:
-        match fact:
-            case Began():
-                self._handed.clear()
-            case HandedRecord() | HandedBlob():
-                self._handed.setdefault(fact.session, []).append(fact)
-            case Acknowledged():
-                self._owe(self._handed.get(fact.session, [])[: fact.handed])
-            case Deleted():
-                for owed in (self.records, self.blobs, self._handed):
-                    owed.pop(fact.session, None)
-            case _:
-                pass
-
-    def _owe(self, handed: Sequence[HandedRecord | HandedBlob]) -> None:
-        for fact in handed:
-            if isinstance(fact, HandedBlob):
-                self.blobs.setdefault(fact.session, set()).add(fact.sha256)
-            else:
-                self.records.setdefault(fact.session, {})[fact.sequence] = fact.digest
 
 
 async def examine(store: Store, directory: Path, facts: Iterable[Told], session: str) -> Left:
@@ -82,27 +78,52 @@ async def examine(store: Store, directory: Path, facts: Iterable[Told], session:
         directory: Where it is; a `sessions.db` there is verified as well.
         session: The session whose effects are looked at.
     """
-    owed = _Owed(facts)
+    owed = Owed(facts)
     faults: list[str] = []
     logs: dict[str, Sequence[Record]] = {}
+    states: dict[str, SessionState] = {}
     try:
         for name in {session, *owed.records, *owed.blobs}:
-            logs[name] = await _load(store, SessionId(name), faults)
-            faults += _missing(logs[name], owed.records.get(name, {}))
-            faults += await _missing_blobs(store, name, owed.blobs.get(name, set()))
+            records = logs[name] = await _load(store, SessionId(name), faults)
+            states[name] = fold(records)
+            faults += owed.faults_of(name, records)
+            needed = owed.blobs.get(name, set()) | states[name].blobs.keys()
+            faults += await _missing_blobs(store, name, needed)
     finally:
         await store.close()
     faults += _verified(directory / "sessions.db")
     events = [record.event for record in logs[session]]
-    settled = {event.call_id for event in events if isinstance(event, EffectSettled)}
-    intended = [event.call_id for event in events if isinstance(event, EffectIntended)]
+    said = _arguments(logs[session])
     return Left(
         acknowledged=sum(map(len, owed.records.values())),
         found=sum(map(len, logs.values())),
-        open_effects=tuple(call for call in intended if call not in settled),
-        intended=tuple(intended),
+        open_calls=tuple(_open(effect, said) for effect in states[session].effects.values()),
+        settled={
+            event.call_id: Settled(event.outcome, event.evidence)
+            for event in events
+            if isinstance(event, EffectSettled)
+        },
+        intended=tuple(event.call_id for event in events if isinstance(event, EffectIntended)),
         faults=tuple(faults),
     )
+
+
+def _arguments(records: Sequence[Record]) -> dict[str, str]:
+    """Give the arguments of the model's calls, by call id."""
+    return {
+        call.id: msgspec.json.encode(call.input).decode()
+        for record in records
+        if isinstance(record.event, HistoryAppended)
+        for call in record.event.message.calls
+    }
+
+
+def _open(effect: OpenEffect, said: dict[str, str]) -> OpenCall:
+    call_id = effect.intended.call_id
+    last = {file.path: file for file in effect.files}
+    files = (FilePlan(path, file.before.sha256, file.after.sha256) for path, file in last.items())
+    is_write = effect.intended.effect == "write"
+    return OpenCall(call_id, said.get(call_id, ""), is_write, tuple(files))
 
 
 async def _load(store: Store, session: SessionId, faults: list[str]) -> Sequence[Record]:
@@ -117,14 +138,6 @@ async def _load(store: Store, session: SessionId, faults: list[str]) -> Sequence
     return ()
 
 
-def _missing(records: Sequence[Record], owed: dict[int, str]) -> list[str]:
-    found = {record.sequence: digest_of(record) for record in records}
-    lost = [number for number in owed if number not in found]
-    changed = [number for number, digest in owed.items() if found.get(number, digest) != digest]
-    faults = [f"record {number} was acknowledged and is lost" for number in lost]
-    return faults + [f"record {number} was acknowledged and is another now" for number in changed]
-
-
 async def _missing_blobs(store: Store, session: str, owed: set[str]) -> list[str]:
     faults: list[str] = []
     for sha256 in sorted(owed):
@@ -134,7 +147,7 @@ async def _missing_blobs(store: Store, session: str, owed: set[str]) -> list[str
             faults.append(f"unreadable: {error}")
         else:
             if data is None:
-                faults.append(f"blob {sha256} was acknowledged and is lost")
+                faults.append(f"blob {sha256} of {session} is needed and lost")
     return faults
 
 

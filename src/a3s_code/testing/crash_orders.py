@@ -22,7 +22,7 @@ class Perform(msgspec.Struct, frozen=True, tag="perform"):
     Run the scenario.
 
     Attributes:
-        kill_at: Point of the store; 0 = none.
+        kill_at, kill_name: Point of the store, as `CrashTally` takes it.
         kill_after_s: Counted from the fork; None = never.
         deadline_s: After it the process is killed, and the scenario counts as hung.
     """
@@ -33,6 +33,7 @@ class Perform(msgspec.Struct, frozen=True, tag="perform"):
     base_url: str
     deadline_s: float
     kill_at: int = 0
+    kill_name: str = ""
     kill_after_s: float | None = None
 
 

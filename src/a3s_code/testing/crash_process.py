@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import importlib
 import importlib.util
 import inspect
@@ -73,6 +74,7 @@ def main() -> None:
     orders = msgspec.json.Decoder[Order](Order)
     _adopt_orphans()
     warm_up()
+    gc.freeze()  # what is never collected is never copied into a fork
     while line := sys.stdin.buffer.readline():
         order = orders.decode(line)
         child = os.fork()
@@ -128,7 +130,7 @@ def _say_into(path: Path) -> None:
 
 def _perform(order: Perform, scenario: Scenario, make_store: MakeStore) -> None:
     directory = Path(order.directory)
-    tally = CrashTally(directory / "tally.jsonl", order.kill_at)
+    tally = CrashTally(directory / "tally.jsonl", order.kill_at, order.kill_name)
     stage = CrashStage(
         store=CrashingStore(make_store(directory / "store"), tally),
         workspace=directory / "workspace",

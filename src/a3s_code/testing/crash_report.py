@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 
 SHOWN = 10
@@ -14,28 +16,33 @@ class CrashLife(msgspec.Struct, frozen=True):
 
     Attributes:
         kills: Where each process died, such as `at 12 (before barrier)`.
-        points: That its last process passed, the one that came to the end.
+        passed: Names of the points of its last process, the one that came to the end.
         seconds: Of the processes of the scenario, all together.
         acknowledged: Records that a barrier had returned for, in the end.
         found: Records in the store, in the end.
         open_effects: Calls that a kill left intended and not settled, by id.
-        in_doubt: What the session said to be in doubt when it went on last; None when it
-            was not asked.
-        repeated: Lines of counter files that are there more than once.
+        outcomes: What these came to, such as `done` or `in_doubt`, and how many of each.
+        compared: How often the session was compared with the fold of its stored log.
+        repeated: Lines of counter files that are there more than once, though nobody said so.
         missing: Lines of counter files that an uncrashed life has, and this one has not.
         faults: What is not as it must be, one sentence each.
     """
 
     kills: tuple[str, ...]
-    points: int
+    passed: tuple[str, ...]
     seconds: float
     acknowledged: int
     found: int
     open_effects: tuple[str, ...] = ()
-    in_doubt: tuple[str, ...] | None = None
+    outcomes: dict[str, int] = msgspec.field(default_factory=dict[str, int])
+    compared: int = 0
     repeated: int = 0
     missing: int = 0
     faults: tuple[str, ...] = ()
+
+    @property
+    def points(self) -> int:
+        return len(self.passed)
 
 
 class CrashReport(msgspec.Struct, frozen=True):
@@ -75,6 +82,18 @@ class CrashReport(msgspec.Struct, frozen=True):
         return sum(len(life.open_effects) for life in self.lives)
 
     @property
+    def outcomes(self) -> dict[str, int]:
+        """What they came to, over all lives."""
+        counted: Counter[str] = Counter()
+        for life in self.lives:
+            counted.update(life.outcomes)
+        return dict(sorted(counted.items()))
+
+    @property
+    def compared(self) -> int:
+        return sum(life.compared for life in self.lives)
+
+    @property
     def repeated(self) -> int:
         return sum(life.repeated for life in self.lives)
 
@@ -83,11 +102,13 @@ class CrashReport(msgspec.Struct, frozen=True):
         return sum(life.missing for life in self.lives)
 
     def __str__(self) -> str:
+        ends = ", ".join(f"{count} {end}" for end, count in self.outcomes.items())
         said = (
             f"{self.kills} kills in {len(self.lives)} lives of {self.reference.points} points: "
             f"{self.acknowledged} records acknowledged, {self.found} found; "
-            f"{self.open_effects} effects open at a kill, {self.repeated} repeated, "
-            f"{self.missing} not done; {len(self.faults)} faults"
+            f"{self.open_effects} effects open at a kill ({ends}), {self.repeated} repeated, "
+            f"{self.missing} not done; {self.compared} times the state was that of the log; "
+            f"{len(self.faults)} faults"
         )
         rest = len(self.faults) - SHOWN
         more = [f"and {rest} more"] if rest > 0 else []

@@ -72,32 +72,66 @@ class Deleted(_Told, tag="deleted", frozen=True):
     session: str
 
 
+class Pruned(_Told, tag="pruned", frozen=True):
+    """Bodies are about to be dropped; from now on a record of these may be an empty one."""
+
+    session: str
+    ranges: tuple[tuple[int, int], ...]
+
+
+class LetGo(_Told, tag="let_go", frozen=True):
+    """The session is about to let go of a blob, which is not owed any more."""
+
+    session: str
+    sha256: str
+
+
 class InDoubt(_Told, tag="in_doubt", frozen=True):
     """What a session says of effects whose outcome is not known, when it goes on."""
 
     call_ids: tuple[str, ...]
 
 
-Told: TypeAlias = Began | Reached | HandedRecord | HandedBlob | Acknowledged | Deleted | InDoubt
+class Differs(_Told, tag="differs", frozen=True):
+    """A session was compared with the fold of what is stored of it; empty = it is the same."""
+
+    session: str
+    fields: tuple[str, ...]
+
+
+Told: TypeAlias = (
+    Began
+    | Reached
+    | HandedRecord
+    | HandedBlob
+    | Acknowledged
+    | Deleted
+    | Pruned
+    | LetGo
+    | InDoubt
+    | Differs
+)
 
 _decoder = msgspec.json.Decoder[Told](Told)
 
 
 class CrashTally:
     """
-    Numbers the points of one process, tells them, and kills it at `kill_at`.
+    Numbers the points of one process, tells them, and kills it at one of them.
 
     Args:
         path: The file that is told; made when missing, never read here.
         kill_at: A point from 1; 0 = none. The kill is SIGKILL: nothing is flushed, and
             nothing of the process runs any more.
+        name: With it `kill_at` counts the points of this name alone.
     """
 
-    __slots__ = ("_descriptor", "_kill_at", "_point")
+    __slots__ = ("_descriptor", "_kill_at", "_name", "_named", "_point")
 
-    def __init__(self, path: Path, kill_at: int = 0) -> None:
+    def __init__(self, path: Path, kill_at: int = 0, name: str = "") -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC)
-        self._kill_at, self._point = kill_at, 0
+        self._kill_at, self._name = kill_at, name
+        self._point = self._named = 0
         self.tell(Began())
 
     def tell(self, fact: Told) -> None:
@@ -106,8 +140,9 @@ class CrashTally:
     def reach(self, name: str) -> None:
         """Number one more point, and die if it is the one."""
         self._point += 1
+        self._named += name == self._name
         self.tell(Reached(self._point, name))
-        if self._point == self._kill_at:
+        if self._kill_at and self._kill_at == (self._named if self._name else self._point):
             os.kill(os.getpid(), signal.SIGKILL)
 
     def close(self) -> None:
@@ -139,18 +174,31 @@ class CrashingStore:
     """
     Any store, with a numbered point wherever what is durable may change.
 
-    Points are: after `append`, `put_blob`, `release` and `load`; before and after `barrier`,
-    `delete` and `close`. See `kernel.store.Store`.
+    Points are: after `append`, `prune`, `put_blob`, `drop_blob`, `release`, `load` and `head`;
+    before and after `barrier`, `delete` and `close`. See `kernel.store.Store`.
     """
 
     def __init__(self, store: Store, tally: CrashTally) -> None:
         self._store, self._tally = store, tally
         self._handed: dict[SessionId, int] = {}
 
+    @property
+    def durability(self) -> str:
+        return self._store.durability
+
+    @property
+    def local_dir(self) -> Path | None:
+        return getattr(self._store, "local_dir", None)
+
     def append(self, session: SessionId, record: Record, owner: str = "") -> None:
         self._store.append(session, record, owner)
         self._hand(session, HandedRecord(session, record.sequence, digest_of(record)))
         self._tally.reach(f"after append of {type(record.event).__name__}")
+
+    def prune(self, session: SessionId, ranges: Sequence[tuple[int, int]], owner: str = "") -> None:
+        self._tally.tell(Pruned(session, tuple(ranges)))
+        self._store.prune(session, ranges, owner)
+        self._tally.reach("after prune")
 
     async def barrier(self, session: SessionId, owner: str = "") -> None:
         handed = self._handed.get(session, 0)
@@ -163,6 +211,10 @@ class CrashingStore:
         records = await self._store.load(session, owner)
         self._tally.reach("after load")
         return records
+
+    async def look(self, session: SessionId) -> Sequence[Record]:
+        """Load to read only, which is no point."""
+        return await self._store.load(session, None)
 
     def release(self, session: SessionId, owner: str = "") -> None:
         self._store.release(session, owner)
@@ -182,8 +234,18 @@ class CrashingStore:
         self._hand(session, HandedBlob(session, sha256))
         self._tally.reach("after put_blob")
 
+    def drop_blob(self, session: SessionId, sha256: str, owner: str = "") -> None:
+        self._tally.tell(LetGo(session, sha256))
+        self._store.drop_blob(session, sha256, owner)
+        self._tally.reach("after drop_blob")
+
     async def get_blob(self, session: SessionId, sha256: str) -> bytes | None:
         return await self._store.get_blob(session, sha256)
+
+    async def head(self, session: SessionId) -> tuple[int, str]:
+        head = await self._store.head(session)
+        self._tally.reach("after head")
+        return head
 
     async def close(self) -> None:
         self._tally.reach("before close")

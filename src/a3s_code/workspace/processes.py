@@ -95,7 +95,10 @@ class LocalProcesses:
                 self._guard.begin()
         except OSError as error:
             raise WorkspaceError(f"{_named(command)} cannot be watched: {error}.") from None
-        program = self._start(command, on_output)
+        try:
+            program = self._start(command, on_output)
+        except OSError as error:
+            raise WorkspaceError(f"{_named(command)} cannot be started: {error}.") from None
         timed_out = False
         try:
             if self._guard is not None:

@@ -262,13 +262,23 @@ async def _together(
     second: Coroutine[None, None, set[str]],
     third: Coroutine[None, None, set[str]],
 ) -> tuple[tuple[set[str], set[str]], set[str], set[str]]:
+    """
+    Wait for all three; when one fails, the others are ended.
+
+    A `TaskGroup` that fails leaves the task that waits for it marked as cancelled, before
+    Python 3.13, and what is asked next would stop.
+    """
+    tasks = (
+        asyncio.ensure_future(first),
+        asyncio.ensure_future(second),
+        asyncio.ensure_future(third),
+    )
     try:
-        async with asyncio.TaskGroup() as group:
-            one = group.create_task(first)
-            two, three = group.create_task(second), group.create_task(third)
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return one.result(), two.result(), three.result()
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _paths(out: bytes) -> list[str]:
