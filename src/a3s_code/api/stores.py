@@ -187,10 +187,12 @@ def first_of(records: Sequence[Record]) -> SessionOpened:
 
 
 def place_of(store: Store | None) -> Path | None:
-    """Give the directory of a store on the local disk; None for any other."""
-    from a3s_code.persistence.sqlite import FileSessionStore
-
-    return Path(store.dir).absolute() if isinstance(store, FileSessionStore) else None
+    """Give the directory that a store has on the local disk; None for any other."""
+    try:
+        said: object = getattr(store, "directory", None)
+    except Exception:  # noqa: BLE001 - a store is foreign code, and this is no promise of it
+        return None
+    return said if isinstance(said, Path) and said.is_absolute() else None
 
 
 def file_store(directory: str | Path) -> Store:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 from a3s_code.kernel.events import SessionId
@@ -28,8 +29,8 @@ class Store(Protocol):
     After `close`, which may be called twice, `append`, `prune`, `put_blob`, `drop_blob`,
     `barrier` and `delete` raise StoreError.
 
-    A store without `durability`, `prune`, `drop_blob` or `head` is taken as well: then bodies
-    and blobs stay as long as their session, and there is no anchor.
+    A store without `durability`, `directory`, `prune`, `drop_blob` or `head` is taken as well:
+    then bodies and blobs stay as long as their session, and there is no anchor.
     """
 
     @property
@@ -38,6 +39,15 @@ class Store(Protocol):
         What a barrier promises: `full`, what it acknowledged survives a power cut; `normal`,
         a crash of the process, while a power cut may take the latest; `none`, nothing
         outlives the process. Recorded with each session.
+        """
+        ...
+
+    @property
+    def directory(self) -> Path | None:
+        """
+        A directory of the store's own on the local disk, absolute, for what belongs to its
+        sessions and is no record: exit statuses of commands, and trees of the workspace. None
+        when it has none; then no command leaves a status, and no tree outlives the agent.
         """
         ...
 

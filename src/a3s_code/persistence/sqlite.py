@@ -95,7 +95,7 @@ class FileSessionStore:
                 f"synchronous is {synchronous!r}.", hint="give 'full' or 'normal', in lower case"
             )
         self.dir, self._durability = os.fspath(dir), synchronous
-        self._path = Path(self.dir).absolute() / "sessions.db"
+        self._path = Path(self.dir).absolute() / "sessions.db"  # also after a chdir
         self._first_use = threading.Lock()
         self._commits: GroupCommit[Writer, Write] | None = None
         self._at_work: set[Writer] = set()
@@ -107,6 +107,11 @@ class FileSessionStore:
     @property
     def durability(self) -> str:
         return self._durability
+
+    @property
+    def directory(self) -> Path:
+        """Where it is, absolute: as `dir` was when the store was made."""
+        return self._path.parent
 
     @property
     def commits(self) -> int:
