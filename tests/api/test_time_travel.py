@@ -12,6 +12,8 @@ from a3s_code import FileSessionStore, Session
 from a3s_code.errors import InvalidValue, SnapshotLost, SnapshotRefused
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import Event, SessionOpened, SnapshotsOff
+from a3s_code.persistence.store_directory import OWN
+from a3s_code.persistence.verify import verify
 from a3s_code.testing import calls, says
 from a3s_code.workspace import snapshots
 from a3s_code.workspace.snapshot_take import SnapshotLimits
@@ -205,6 +207,30 @@ def test_a_workspace_that_cannot_be_taken_is_said_and_commands_still_run(
         session.rewind(session.checkpoints()[0]["id"])
     (off,) = [each for each in recorded(house, store, session) if isinstance(each, SnapshotsOff)]
     assert "files" in off.reason
+
+
+@pytest.mark.parametrize("how", ["itself", "by a link", "inside a link"])
+def test_a_store_in_the_workspace_is_not_part_of_a_way_back(
+    how: str, house: House, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(house.root)
+    place = {"itself": house.root, "by a link": tmp_path / "link"}.get(how, tmp_path / "link/kept")
+    session = begin(house, *COMMAND, *WRITE, says("Later."), store=FileSessionStore(place))
+    session.send("one")
+    session.send("two")
+    session.rewind(session.checkpoints()[1]["id"])
+    session.send("three")
+    history = session.history()
+    house.agent.close()
+
+    assert {path.name for path in house.root.iterdir()} - {"kept", *OWN} == {"b"}
+    assert [fault for report in verify(place) for fault in report.faults] == []
+    later = house.employ().resume_session(session.session_id, session_store=FileSessionStore(place))
+    assert later.history() == history
+    later.rewind(later.checkpoints()[0]["id"])
+    assert len(later.checkpoints()) == 5
+    house.agent.close()
+    assert [fault for report in verify(place) for fault in report.faults] == []
 
 
 # Forks

@@ -115,6 +115,18 @@ async def test_a_change_of_the_same_size_and_time_is_seen(
         assert await shots.objects.read(taken.id, f"other{others - 1}") == text.encode()
 
 
+async def test_what_is_never_taken_may_be_a_link(ws: Path, tmp_path: Path) -> None:
+    fill(tmp_path, {"big/f": "x"})
+    (ws / "store").symlink_to(tmp_path / "big")
+    (ws / "moved").mkdir()
+    (tmp_path / "outer").symlink_to(ws / "moved")
+    fill(ws, {"moved/f": "x", "mine": "x"})
+    shots = ShadowGit(ws, tmp_path / "shadow", never=[ws, ws / "store", tmp_path / "outer"])
+
+    taken = await shots.tree()
+    assert list(await shots.objects.files(taken.id)) == ["mine"]
+
+
 async def test_links_are_kept_and_never_followed(
     ws: Path, shots: ShadowGit, tmp_path: Path
 ) -> None:

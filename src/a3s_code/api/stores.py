@@ -195,6 +195,13 @@ def place_of(store: Store | None) -> Path | None:
     return said if isinstance(said, Path) and said.is_absolute() else None
 
 
+def own_files(place: Path) -> list[Path]:
+    """Name a store's directory and what a store keeps in it: no snapshot is to take them."""
+    from a3s_code.persistence.store_directory import OWN
+
+    return [place, *(place / name for name in OWN)]
+
+
 def file_store(directory: str | Path) -> Store:
     """Give the store that keeps sessions in `directory`; nothing is opened yet."""
     from a3s_code.persistence.sqlite import FileSessionStore

@@ -1,8 +1,7 @@
 """
 Sessions in a directory, as one SQLite file.
 
-    <dir>/sessions.db      every session of the store; sqlite_tables.py has the format
-    <dir>/sessions.lock    who is at work; writer_locks.py
+    <dir>/sessions.db      every session of the store; store_directory.py has the rest
 
 A record is acknowledged when the commit that holds it is on the disk (or, if that was asked
 for, when the system has it), and one commit serves all sessions that wait. Neither sqlite3
@@ -39,6 +38,7 @@ from a3s_code.persistence.sqlite_tables import (
     read_log,
     read_sessions,
 )
+from a3s_code.persistence.store_directory import DATABASE, LOCKS
 from a3s_code.persistence.writer_locks import WriterLocks
 
 if TYPE_CHECKING:
@@ -95,11 +95,11 @@ class FileSessionStore:
                 f"synchronous is {synchronous!r}.", hint="give 'full' or 'normal', in lower case"
             )
         self.dir, self._durability = os.fspath(dir), synchronous
-        self._path = Path(self.dir).absolute() / "sessions.db"  # also after a chdir
+        self._path = Path(self.dir).absolute() / DATABASE  # also after a chdir
         self._first_use = threading.Lock()
         self._commits: GroupCommit[Writer, Write] | None = None
         self._at_work: set[Writer] = set()
-        self._locks = WriterLocks(self._path.with_name("sessions.lock"))
+        self._locks = WriterLocks(self._path.with_name(LOCKS))
 
     def __repr__(self) -> str:
         return f"FileSessionStore({self.dir!r})"
