@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +232,22 @@ def test_a_store_in_the_workspace_is_not_part_of_a_way_back(
     assert len(later.checkpoints()) == 5
     house.agent.close()
     assert [fault for report in verify(place) for fault in report.faults] == []
+
+
+def test_a_command_runs_also_when_its_tree_cannot_be_kept(
+    house: House, store: FileSessionStore
+) -> None:
+    session = begin(house, *COMMAND, *COMMAND, store=store)
+    session.send("one")
+    (shadow,) = (Path(store.dir) / "snapshots").iterdir()
+    shutil.rmtree(shadow / "refs/keep")
+    (shadow / "refs/keep").touch()
+    house.put("gone", "x")
+    session.send("two")
+
+    assert not house.has("gone")
+    (off,) = [each for each in recorded(house, store, session) if isinstance(each, SnapshotsOff)]
+    assert "cannot be written" in off.reason
 
 
 # Forks

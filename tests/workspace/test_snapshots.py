@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from a3s_code.errors import InvalidValue, ProgramMissing, SnapshotLost, SnapshotRefused
+from a3s_code.errors import (
+    InvalidValue,
+    ProgramMissing,
+    SnapshotLost,
+    SnapshotRefused,
+    WorkspaceError,
+)
 from a3s_code.kernel.snapshots import LeftOut, Snapshots
 from a3s_code.workspace.snapshot_take import SnapshotLimits
 from a3s_code.workspace.snapshots import ShadowGit
@@ -392,6 +398,35 @@ async def test_the_shadow_and_the_store_are_not_taken(ws: Path) -> None:
     await shots.restore(foreign)
     assert (ws / "store/log.db").read_text() == "secret"
     assert (await shots.tree()).files == 1
+
+
+@pytest.mark.parametrize("broken", ["refs/keep", "skipped", "index"])
+async def test_a_shadow_that_cannot_be_used_is_a_typed_error(
+    broken: str, ws: Path, shots: ShadowGit
+) -> None:
+    fill(ws, {"a": "1"})
+    (ws / "big").write_bytes(b"x" * (SnapshotLimits().max_file_bytes + 1))
+    await shots.keep((await shots.tree()).id, "first")
+    place = Path(shots.objects.directory) / broken
+    if place.is_dir():
+        shutil.rmtree(place)
+        place.write_text("a file")
+    else:
+        place.unlink()
+        place.mkdir()
+    fill(ws, {"b": "2"})
+
+    with pytest.raises(WorkspaceError, match="directory of the snapshots") as caught:
+        await shots.keep((await shots.tree()).id, "second")
+    assert caught.value.hint
+    assert names(place.parent, ".*") == []
+
+
+async def test_a_shadow_that_is_no_place_to_write_is_a_typed_error(ws: Path) -> None:
+    shots = ShadowGit(ws, "/dev/full/shadow")
+
+    with pytest.raises(WorkspaceError, match="directory of the snapshots"):
+        await shots.tree()
 
 
 def as_somebody_else(script: str, place: Path) -> subprocess.CompletedProcess[str]:
