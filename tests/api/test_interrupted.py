@@ -90,6 +90,11 @@ def job(house: House, tmp_path: Path) -> Job:
     return Job(house, tmp_path)
 
 
+def exits(job: Job) -> list[Path]:
+    """Give the exit records that are there."""
+    return [path for path in (job.directory / "exits").rglob("*") if path.is_file()]
+
+
 # Settled
 
 
@@ -128,7 +133,7 @@ def test_a_command_that_had_ended_is_settled_by_the_record_of_its_exit(
     assert told.startswith("Failed. ")
     assert "exit status 3" in told
     assert house.get("count") == "x\n"
-    assert list((job.directory / "exits").iterdir()) == []
+    assert exits(job) == []
 
 
 # In doubt
@@ -189,7 +194,7 @@ def test_the_same_call_runs_again_when_somebody_says_so_and_is_settled_by_that(
 ) -> None:
     command = "echo x >> count"
     job.die(calls("bash", command=command), before="EffectSettled", options="dict(permissive=True)")
-    for record in (job.directory / "exits").iterdir():
+    for record in exits(job):
         record.unlink()
     yes = Yes()
     session = job.resume(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import Record
+
+
+def session_digest(session: str) -> str:
+    """Give the name of a session in file names: 32 hex digits of the SHA-256 of its id."""
+    return hashlib.sha256(session.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class Store(Protocol):

@@ -32,7 +32,7 @@ from a3s_code.errors import InvalidValue, PathRefused, ProgramMissing, Workspace
 from a3s_code.kernel.workspace import Command, Exit
 from a3s_code.workspace.beneath import OpenDirectory, open_beneath
 from a3s_code.workspace.environment import child_environment
-from a3s_code.workspace.exit_records import SCRIPT, SHELL
+from a3s_code.workspace.exit_records import SCRIPT, SHELL, make_room
 from a3s_code.workspace.guard import Guard
 from a3s_code.workspace.location import Location, shown
 from a3s_code.workspace.output import HeadAndTail
@@ -95,6 +95,8 @@ class LocalProcesses:
                 self._guard.begin()
         except OSError as error:
             raise WorkspaceError(f"{_named(command)} cannot be watched: {error}.") from None
+        if command.exit_record:
+            await asyncio.to_thread(make_room, command.exit_record)
         program = self._start(command, on_output)
         timed_out = False
         try:
