@@ -38,7 +38,7 @@ from a3s_code.persistence.sqlite_tables import (
     read_log,
     read_sessions,
 )
-from a3s_code.persistence.store_directory import DATABASE, LOCKS
+from a3s_code.persistence.store_directory import DATABASE, LOCKS, forget_session
 from a3s_code.persistence.writer_locks import WriterLocks
 
 if TYPE_CHECKING:
@@ -217,15 +217,23 @@ class FileSessionStore:
         """
         Delete a session and the blobs that no other has; nothing happens without one.
 
+        With it go its exit records, and its hold on the trees of its workspace. What these
+        hold, the contents of files, stays under `<dir>/snapshots` until somebody runs
+        `git gc --prune=now` in the directory there, which drops what no other session holds.
+        The workspace of a fork stays.
+
         Raises:
             SessionInUse: somebody is at work in it.
             StoreError: it could not be deleted.
         """
+        from asyncio import to_thread
+
         # What is still on its way must not be refused after we have accepted the session again.
         await self._writer.handled(session)
         self._writer.accept(Writer(session))
         self._writer.add(Writer(session), DropSession())
         await self._writer.durable(Writer(session))
+        await to_thread(forget_session, self.directory, session)
 
     def put_blob(self, session: SessionId, sha256: str, data: bytes, owner: str = "") -> None:
         """
