@@ -95,6 +95,11 @@ def job(house: House, tmp_path: Path) -> Job:
     return Job(house, tmp_path)
 
 
+def exits(job: Job) -> list[Path]:
+    """Give the exit records that are there."""
+    return [path for path in (job.directory / "exits").rglob("*") if path.is_file()]
+
+
 # Settled
 
 
@@ -133,7 +138,7 @@ def test_a_command_that_had_ended_is_settled_by_the_record_of_its_exit(
     assert told.startswith("Failed. ")
     assert "exit status 3" in told
     assert house.get("count") == "x\n"
-    assert list((job.directory / "exits").iterdir()) == []
+    assert exits(job) == []
 
 
 # In doubt
@@ -194,7 +199,7 @@ def test_the_same_call_runs_again_when_somebody_says_so_and_is_settled_by_that(
 ) -> None:
     command = "echo x >> count"
     job.die(calls("bash", command=command), before="EffectSettled", options="dict(permissive=True)")
-    for record in (job.directory / "exits").iterdir():
+    for record in exits(job):
         record.unlink()
     yes = Yes()
     session = job.resume(
@@ -432,6 +437,6 @@ def test_a_store_around_one_on_the_disk_settles_commands_as_that_one_does(job: J
     session.send("go")
     (place,) = session.checkpoints()
 
-    assert around.local_dir == inner.local_dir == job.directory.absolute()
+    assert around.directory == inner.directory == job.directory.absolute()
     assert session.rewind(place["id"])["removed"] == ["a"]
     assert (job.directory / "exits").is_dir()

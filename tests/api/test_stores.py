@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from a3s_code import Agent, MemorySessionStore, SessionOptions
+from a3s_code import Agent, FileSessionStore, MemorySessionStore, SessionOptions
 from a3s_code.errors import InvalidValue, SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
-from a3s_code.testing import says
+from a3s_code.testing import calls, says
 from api.house import House, run_python
 
 
@@ -112,6 +112,74 @@ def test_a_storage_that_keeps_nothing_is_announced(
 
     assert ("storage_backend" in (session.init_warning or "")) is (idle and not told)
     assert bool(missing) is (idle and not told)
+
+
+# What lies beside the records
+
+COMMAND = (calls("bash", command="echo x > made"), says("Ran."))
+
+
+def traces(directory: Path) -> set[str]:
+    """Name what a store's directory has besides records."""
+    return {path.name for path in directory.iterdir()} & {"exits", "snapshots"}
+
+
+def test_a_store_stays_where_it_was_made(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    store = FileSessionStore("sessions")
+    monkeypatch.chdir(tmp_path / "there")
+    house.session(*COMMAND, permissive=True, session_store=store).send("go")
+
+    assert traces(tmp_path / "here/sessions") == {"exits", "snapshots"}
+    assert list((tmp_path / "there").iterdir()) == []
+
+
+class Wrapped:
+    """A thin layer of the user's around a store."""
+
+    def __init__(self, store: FileSessionStore) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def test_a_store_in_a_wrapper_has_trees_and_exit_statuses_too(
+    house: House, directory: Path
+) -> None:
+    store = Wrapped(FileSessionStore(directory))
+    session = house.session(*COMMAND, permissive=True, session_store=store)
+    session.send("go")
+
+    assert traces(directory) == {"exits", "snapshots"}
+    session.rewind(session.checkpoints()[0]["id"])
+    assert not house.has("made")
+
+
+class Unsure(MemorySessionStore):
+    """Cannot tell where it is."""
+
+    @property
+    def directory(self) -> Any:
+        raise OSError("not mounted")
+
+
+class Elsewhere(MemorySessionStore):
+    directory: Any = "s3://bucket"
+
+
+@pytest.mark.parametrize("store", [Unsure, Elsewhere])
+def test_a_store_without_a_local_directory_is_taken(
+    store: type[MemorySessionStore], house: House
+) -> None:
+    session = house.session(*COMMAND, permissive=True, session_store=store())
+
+    assert session.send("go").text == "Ran."
+    assert house.has("made")
 
 
 # Stores of the user

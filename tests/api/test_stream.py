@@ -105,6 +105,7 @@ async def test_a_blocking_read_inside_the_loop_of_the_run_is_refused(house: Hous
     with pytest.raises(UsageError, match="async for"):
         list(stream)
     stream.close()
+    await session.close()  # the run is told to stop, and may just be connecting
     await session._assembly.close()
 
 

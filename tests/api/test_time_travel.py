@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from a3s_code.errors import InvalidValue, LimitReached, SnapshotLost, SnapshotRe
 from a3s_code.kernel.events import SessionId, SnapshotsOff
 from a3s_code.kernel.fold import fold
 from a3s_code.kernel.records import Event, SessionOpened
+from a3s_code.persistence.store_directory import OWN
+from a3s_code.persistence.verify import verify
 from a3s_code.testing import calls, says
 from a3s_code.workspace import snapshots
 from a3s_code.workspace.snapshot_take import SnapshotLimits
@@ -320,6 +323,46 @@ def test_a_run_whose_conversation_was_rewound_is_not_resumed(house: House) -> No
 
     with pytest.raises(InvalidValue, match="rewound since"):
         session.resume_run(caught.value.run_id)
+
+
+@pytest.mark.parametrize("how", ["itself", "by a link", "inside a link"])
+def test_a_store_in_the_workspace_is_not_part_of_a_way_back(
+    how: str, house: House, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(house.root)
+    place = {"itself": house.root, "by a link": tmp_path / "link"}.get(how, tmp_path / "link/kept")
+    session = begin(house, *COMMAND, *WRITE, says("Later."), store=FileSessionStore(place))
+    session.send("one")
+    session.send("two")
+    session.rewind(session.checkpoints()[1]["id"])
+    session.send("three")
+    history = session.history()
+    house.agent.close()
+
+    assert {path.name for path in house.root.iterdir()} - {"kept", *OWN} == {"b"}
+    assert [fault for report in verify(place) for fault in report.faults] == []
+    later = house.employ().resume_session(session.session_id, session_store=FileSessionStore(place))
+    assert later.history() == history
+    later.rewind(later.checkpoints()[0]["id"])
+    assert len(later.checkpoints()) == 5
+    house.agent.close()
+    assert [fault for report in verify(place) for fault in report.faults] == []
+
+
+def test_a_command_runs_also_when_its_tree_cannot_be_kept(
+    house: House, store: FileSessionStore
+) -> None:
+    session = begin(house, *COMMAND, *COMMAND, store=store)
+    session.send("one")
+    (shadow,) = (Path(store.dir) / "snapshots").iterdir()
+    shutil.rmtree(shadow / "refs/keep")
+    (shadow / "refs/keep").touch()
+    house.put("gone", "x")
+    session.send("two")
+
+    assert not house.has("gone")
+    (off,) = [each for each in recorded(house, store, session) if isinstance(each, SnapshotsOff)]
+    assert "cannot be written" in off.reason
 
 
 # Forks

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from pathlib import Path
 
 import msgspec
 
@@ -179,6 +180,10 @@ class IsSafeSomehow(MemorySessionStore):
     durability = "very"
 
 
+class LiesWhereTheProcessIs(MemorySessionStore):
+    directory = Path("sessions")  # type: ignore[assignment]
+
+
 class SharesBlobs(MemorySessionStore):
     def put_blob(self, session: S, sha256: str, data: bytes) -> None:
         super().put_blob(S("everybody"), sha256, data)
@@ -233,6 +238,7 @@ BROKEN: Mapping[StoreCheck, StoreFactory] = {
     suite.pruning_leaves_the_head_as_it_was: AnchorsWhatIsLeft,
     suite.who_was_taken_over_prunes_nothing: PrunesForAnybody,
     suite.it_says_how_durable_it_is: IsSafeSomehow,
+    suite.its_directory_is_one_wherever_the_process_goes: LiesWhereTheProcessIs,
     suite.a_blob_with_another_digest_is_refused: TakesAnyDigest,
     suite.a_blob_alone_makes_no_session: ListsOwnersOfBlobs,
     suite.a_closed_store_takes_nothing: NeverCloses,

@@ -314,7 +314,7 @@ async def test_a_harness_inside_a_command_is_killed_with_its_own_commands(
     processes: LocalProcesses, tmp_path: Path
 ) -> None:
     inner = (
-        "import asyncio, sys; from a3s_code.kernel.tool import Command;"
+        "import asyncio, sys; from a3s_code.kernel.workspace import Command;"
         "from a3s_code.workspace.processes import LocalProcesses;"
         "asyncio.run(LocalProcesses('.').run(Command(('sh', '-c', 'echo $$ > pids; sleep 100'))))"
     )

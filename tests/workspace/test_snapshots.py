@@ -122,6 +122,18 @@ async def test_a_change_of_the_same_size_and_time_is_seen(
         assert await shots.objects.read(taken.id, f"other{others - 1}") == text.encode()
 
 
+async def test_what_is_never_taken_may_be_a_link(ws: Path, tmp_path: Path) -> None:
+    fill(tmp_path, {"big/f": "x"})
+    (ws / "store").symlink_to(tmp_path / "big")
+    (ws / "moved").mkdir()
+    (tmp_path / "outer").symlink_to(ws / "moved")
+    fill(ws, {"moved/f": "x", "mine": "x"})
+    shots = ShadowGit(ws, tmp_path / "shadow", never=[ws, ws / "store", tmp_path / "outer"])
+
+    taken = await shots.tree()
+    assert list(await shots.objects.files(taken.id)) == ["mine"]
+
+
 async def test_links_are_kept_and_never_followed(
     ws: Path, shots: ShadowGit, tmp_path: Path
 ) -> None:
@@ -401,6 +413,35 @@ async def test_the_shadow_and_the_store_are_not_taken(ws: Path) -> None:
     await shots.restore(foreign)
     assert (ws / "store/log.db").read_text() == "secret"
     assert (await shots.tree()).files == 1
+
+
+@pytest.mark.parametrize("broken", ["refs/keep", "skipped", "index"])
+async def test_a_shadow_that_cannot_be_used_is_a_typed_error(
+    broken: str, ws: Path, shots: ShadowGit
+) -> None:
+    fill(ws, {"a": "1"})
+    (ws / "big").write_bytes(b"x" * (SnapshotLimits().max_file_bytes + 1))
+    await shots.keep((await shots.tree()).id, "first")
+    place = Path(shots.objects.directory) / broken
+    if place.is_dir():
+        shutil.rmtree(place)
+        place.write_text("a file")
+    else:
+        place.unlink()
+        place.mkdir()
+    fill(ws, {"b": "2"})
+
+    with pytest.raises(WorkspaceError, match="directory of the snapshots") as caught:
+        await shots.keep((await shots.tree()).id, "second")
+    assert caught.value.hint
+    assert names(place.parent, ".*") == []
+
+
+async def test_a_shadow_that_is_no_place_to_write_is_a_typed_error(ws: Path) -> None:
+    shots = ShadowGit(ws, "/dev/full/shadow")
+
+    with pytest.raises(WorkspaceError, match="directory of the snapshots"):
+        await shots.tree()
 
 
 def as_somebody_else(script: str, place: Path) -> subprocess.CompletedProcess[str]:

@@ -24,7 +24,7 @@ from a3s_code.api.closing import close_all
 from a3s_code.api.models import Models
 from a3s_code.api.recorded import Recorded
 from a3s_code.api.settings import CONTINUATIONS, Opening, Parting, Settings
-from a3s_code.api.stores import Stores, first_of, place_of
+from a3s_code.api.stores import Stores, first_of, own_files, place_of
 from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools
 from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.prompt import system_prompt
@@ -333,7 +333,7 @@ class Assembly:
             place = self._scratch = self._scratch or Path(tempfile.mkdtemp(prefix="a3s-code-"))
         name = hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
         shadow = place / "snapshots" / name
-        return ShadowGit(root, shadow, never=[place], guard=self._programs_guard())
+        return ShadowGit(root, shadow, never=own_files(place), guard=self._programs_guard())
 
     def _executor(self, opening: Opening, space: Space, tools: ToolSet, clock: Clock) -> Executor:
         from a3s_code.harness.gate import PolicyGate

@@ -200,9 +200,19 @@ def first_of(records: Sequence[Record]) -> SessionOpened:
 
 
 def place_of(store: Store | None) -> Path | None:
-    """Give the directory of a store on the local disk, as it names it; None for any other."""
-    place: object = getattr(store, "local_dir", None)
-    return place if isinstance(place, Path) else None
+    """Give the directory that a store has on the local disk; None for any other."""
+    try:
+        said: object = getattr(store, "directory", None)
+    except Exception:  # noqa: BLE001 - a store is foreign code, and this is no promise of it
+        return None
+    return said if isinstance(said, Path) and said.is_absolute() else None
+
+
+def own_files(place: Path) -> list[Path]:
+    """Name a store's directory and what a store keeps in it: no snapshot is to take them."""
+    from a3s_code.persistence.store_directory import OWN
+
+    return [place, *(place / name for name in OWN)]
 
 
 def file_store(directory: str | Path) -> Store:

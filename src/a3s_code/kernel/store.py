@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import Record
+
+
+def session_digest(session: str) -> str:
+    """Give the name of a session in file names: 32 hex digits of the SHA-256 of its id."""
+    return hashlib.sha256(session.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class Store(Protocol):
@@ -28,8 +35,8 @@ class Store(Protocol):
     After `close`, which may be called twice, `append`, `prune`, `put_blob`, `drop_blob`,
     `barrier` and `delete` raise StoreError.
 
-    A store without `durability`, `prune`, `drop_blob` or `head` is taken as well: then bodies
-    and blobs stay as long as their session, and there is no anchor.
+    A store without `durability`, `directory`, `prune`, `drop_blob` or `head` is taken as well:
+    then bodies and blobs stay as long as their session, and there is no anchor.
     """
 
     @property
@@ -38,6 +45,15 @@ class Store(Protocol):
         What a barrier promises: `full`, what it acknowledged survives a power cut; `normal`,
         a crash of the process, while a power cut may take the latest; `none`, nothing
         outlives the process. Recorded with each session.
+        """
+        ...
+
+    @property
+    def directory(self) -> Path | None:
+        """
+        A directory of the store's own on the local disk, absolute, for what belongs to its
+        sessions and is no record: exit statuses of commands, and trees of the workspace. None
+        when it has none; then no command leaves a status, and no tree outlives the agent.
         """
         ...
 

@@ -153,7 +153,8 @@ class Command(msgspec.Struct, frozen=True):
         stdin: Given to the program, which otherwise reads the end of a file.
         separate_stderr: Keep standard error apart instead of in order within the output.
         exit_record: File that gets the exit status when the program has ended, also when
-            nobody waits for it any more; empty for none.
+            nobody waits for it any more; empty for none. What it held before goes when the
+            program starts. When it cannot be written, there is none.
     """
 
     argv: tuple[str, ...]

@@ -42,6 +42,11 @@ class MemorySessionStore:
         """Nothing outlives the process: `none`."""
         return "none"
 
+    @property
+    def directory(self) -> None:
+        """Nothing is on the disk."""
+        return
+
     def append(self, session: SessionId, record: Record, owner: str = "") -> None:
         """
         Add the next record. What `Store` says is refused, is refused at the barrier.

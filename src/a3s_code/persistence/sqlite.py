@@ -1,8 +1,7 @@
 """
 Sessions in a directory, as one SQLite file.
 
-    <dir>/sessions.db      every session of the store; sqlite_tables.py has the format
-    <dir>/sessions.lock    who is at work; writer_locks.py
+    <dir>/sessions.db      every session of the store; store_directory.py has the rest
 
 A record is acknowledged when the commit that holds it is on the disk (or, if that was asked
 for, when the system has it), and one commit serves all sessions that wait. Neither sqlite3
@@ -39,6 +38,7 @@ from a3s_code.persistence.sqlite_tables import (
     read_log,
     read_sessions,
 )
+from a3s_code.persistence.store_directory import DATABASE, LOCKS, forget_session
 from a3s_code.persistence.writer_locks import WriterLocks
 
 if TYPE_CHECKING:
@@ -95,11 +95,11 @@ class FileSessionStore:
                 f"synchronous is {synchronous!r}.", hint="give 'full' or 'normal', in lower case"
             )
         self.dir, self._durability = os.fspath(dir), synchronous
-        self._path = Path(self.dir).absolute() / "sessions.db"
+        self._path = Path(self.dir).absolute() / DATABASE  # also after a chdir
         self._first_use = threading.Lock()
         self._commits: GroupCommit[Writer, Write] | None = None
         self._at_work: set[Writer] = set()
-        self._locks = WriterLocks(self._path.with_name("sessions.lock"))
+        self._locks = WriterLocks(self._path.with_name(LOCKS))
 
     def __repr__(self) -> str:
         return f"FileSessionStore({self.dir!r})"
@@ -109,8 +109,8 @@ class FileSessionStore:
         return self._durability
 
     @property
-    def local_dir(self) -> Path:
-        """The directory, absolute."""
+    def directory(self) -> Path:
+        """Where it is, absolute: as `dir` was when the store was made."""
         return self._path.parent
 
     @property
@@ -217,15 +217,23 @@ class FileSessionStore:
         """
         Delete a session and the blobs that no other has; nothing happens without one.
 
+        With it go its exit records, and its hold on the trees of its workspace. What these
+        hold, the contents of files, stays under `<dir>/snapshots` until somebody runs
+        `git gc --prune=now` in the directory there, which drops what no other session holds.
+        The workspace of a fork stays.
+
         Raises:
             SessionInUse: somebody is at work in it.
             StoreError: it could not be deleted.
         """
+        from asyncio import to_thread
+
         # What is still on its way must not be refused after we have accepted the session again.
         await self._writer.handled(session)
         self._writer.accept(Writer(session))
         self._writer.add(Writer(session), DropSession())
         await self._writer.durable(Writer(session))
+        await to_thread(forget_session, self.directory, session)
 
     def put_blob(self, session: SessionId, sha256: str, data: bytes, owner: str = "") -> None:
         """

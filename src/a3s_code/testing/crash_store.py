@@ -187,8 +187,8 @@ class CrashingStore:
         return self._store.durability
 
     @property
-    def local_dir(self) -> Path | None:
-        return getattr(self._store, "local_dir", None)
+    def directory(self) -> Path | None:
+        return getattr(self._store, "directory", None)
 
     def append(self, session: SessionId, record: Record, owner: str = "") -> None:
         self._store.append(session, record, owner)

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from pathlib import Path
 
 from a3s_code.errors import SessionInUse, SessionNotFound, SessionTakenOver, StoreError
 from a3s_code.kernel.events import RunId, SessionId, ToolEnd
@@ -260,6 +261,14 @@ async def it_says_how_durable_it_is(factory: StoreFactory) -> None:
         assert store.durability in {"full", "normal", "none"}, "durability says something else"
 
 
+async def its_directory_is_one_wherever_the_process_goes(factory: StoreFactory) -> None:
+    async with open_store(factory) as store:
+        place: object = getattr(store, "directory", None)
+        is_path = isinstance(place, Path)
+        assert place is None or is_path, "directory is neither a pathlib.Path nor None"
+        assert not is_path or place.is_absolute(), "directory depends on where the process is"
+
+
 STORE_CHECKS: tuple[StoreCheck, ...] = (
     a_log_is_loaded_as_it_was_appended,
     every_kind_of_value_comes_back,
@@ -286,6 +295,7 @@ STORE_CHECKS: tuple[StoreCheck, ...] = (
     pruning_leaves_the_head_as_it_was,
     who_was_taken_over_prunes_nothing,
     it_says_how_durable_it_is,
+    its_directory_is_one_wherever_the_process_goes,
     a_blob_alone_makes_no_session,
     a_closed_store_takes_nothing,
 )

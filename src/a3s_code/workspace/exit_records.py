@@ -1,9 +1,15 @@
 """
 Exit statuses on the disk, outside the workspace.
 
+    <directory>/<session_digest>/<digest of the call>    a status in decimal
+
 The shell around a command writes its status when the command has ended, so it is there
 also when the process that waited for it was killed in that moment. A status that is not
-there says nothing: the command may have been killed, or the power cut.
+there says nothing: the command may have been killed, the power cut, or the disk full.
+
+It is evidence of a command that minds its own business, and no proof against one that does
+not: the command runs as the user to whom the record belongs, so one that looks for it (in the
+arguments of its shell, say) can write any status there and then be killed.
 """
 
 from __future__ import annotations
@@ -11,6 +17,8 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 from pathlib import Path
+
+from a3s_code.kernel.store import session_digest
 
 SHELL = "/bin/sh"
 SCRIPT = (
@@ -20,24 +28,39 @@ SCRIPT = (
 """For `sh -c`, with the record and then the command as arguments; says nothing itself."""
 
 
+def make_room(record: str) -> None:
+    """
+    Make the directories of a record, and remove what is left under its name.
+
+    For the moment before its command starts. When the system refuses, the command leaves no
+    status, and nobody is told: that says as little as a command that was killed.
+    """
+    path = Path(record)
+    with suppress(OSError):
+        for directory in (path.parent.parent, path.parent):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in (path, path.with_name(f"{path.name}.new")):
+        with suppress(OSError):
+            left.unlink()
+
+
 class ExitRecords:
     """
     One file for each command of a session.
 
     Args:
-        directory: Made when it is first needed, for its owner alone.
+        directory: Of all sessions. Made when the first command starts, for its owner alone.
         session: Whose commands these are; call ids of two sessions may be equal.
     """
 
-    __slots__ = ("_directory", "_session")
+    __slots__ = ("_directory",)
 
     def __init__(self, directory: Path, session: str) -> None:
-        self._directory, self._session = directory, session
+        self._directory = directory / session_digest(session)
 
     def name(self, call_id: str) -> str:
-        """Give the file for the command of a call, in a directory that is there."""
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        digest = hashlib.sha256(f"{self._session}\0{call_id}".encode("utf-8", "surrogatepass"))
+        """Give the file for the command of a call; nothing on the disk is touched."""
+        digest = hashlib.sha256(call_id.encode("utf-8", "surrogatepass"))
         return str(self._directory / digest.hexdigest()[:32])
 
     def read(self, name: str) -> int | None:

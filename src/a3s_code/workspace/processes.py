@@ -32,7 +32,7 @@ from a3s_code.errors import InvalidValue, PathRefused, ProgramMissing, Workspace
 from a3s_code.kernel.workspace import Command, Exit
 from a3s_code.workspace.beneath import OpenDirectory, open_beneath
 from a3s_code.workspace.environment import child_environment
-from a3s_code.workspace.exit_records import SCRIPT, SHELL
+from a3s_code.workspace.exit_records import SCRIPT, SHELL, make_room
 from a3s_code.workspace.guard import Guard
 from a3s_code.workspace.location import Location, shown
 from a3s_code.workspace.output import HeadAndTail
@@ -88,17 +88,7 @@ class LocalProcesses:
             PathRefused: `cwd` is no directory of the workspace.
             WorkspaceError: the system would not start the program.
         """
-        if not command.argv:
-            raise InvalidValue("A command needs at least the name of a program.")
-        try:
-            if self._guard is not None:
-                self._guard.begin()
-        except OSError as error:
-            raise WorkspaceError(f"{_named(command)} cannot be watched: {error}.") from None
-        try:
-            program = self._start(command, on_output)
-        except OSError as error:
-            raise WorkspaceError(f"{_named(command)} cannot be started: {error}.") from None
+        program = await self._begun(command, on_output)
         timed_out = False
         try:
             if self._guard is not None:
@@ -118,6 +108,18 @@ class LocalProcesses:
         if program.fault is not None:
             raise program.fault
         return program.exit(timed_out=timed_out)
+
+    async def _begun(self, command: Command, on_output: OnOutput | None) -> _Program:
+        if not command.argv:
+            raise InvalidValue("A command needs at least the name of a program.")
+        if command.exit_record:
+            await asyncio.to_thread(make_room, command.exit_record)
+        try:
+            if self._guard is not None:
+                self._guard.begin()
+            return self._start(command, on_output)
+        except OSError as error:
+            raise WorkspaceError(f"{_named(command)} cannot be started: {error}.") from None
 
     def _start(self, command: Command, on_output: OnOutput | None) -> _Program:
         mark = os.urandom(8).hex()

@@ -29,7 +29,7 @@ from a3s_code.errors import SnapshotRefused, WorkspaceError
 from a3s_code.kernel.workspace import Processes
 from a3s_code.workspace.shadow_formats import EMPTY_TREE, PUT, State, row
 from a3s_code.workspace.shadow_objects import ShadowObjects, write_tree
-from a3s_code.workspace.shadow_program import ShadowProgram, too_much
+from a3s_code.workspace.shadow_program import ShadowProgram, explained, too_much
 from a3s_code.workspace.snapshot_files import FILE
 
 MAX_NESTED = 50
@@ -89,11 +89,13 @@ class ShadowIndex:
     @property
     def count(self) -> int:
         """How many files it holds."""
-        try:
-            with Path(self.git.index).open("rb") as file:
-                return int.from_bytes(file.read(12)[_ROWS_AT], "big")
-        except FileNotFoundError:
-            return 0
+        with (
+            explained("read"),
+            suppress(FileNotFoundError),
+            Path(self.git.index).open("rb") as file,
+        ):
+            return int.from_bytes(file.read(12)[_ROWS_AT], "big")
+        return 0
 
     async def listing(self) -> Listing:
         """Compare with the workspace. The private index may get placeholders by this."""
@@ -199,13 +201,14 @@ async def open_index(
     if place.repository:
         users = replace(git, directory=place.repository, index="")
     try:
-        _second_name(kept, own)
+        with explained("written"):
+            _second_name(kept, own)
         yield ShadowIndex(git, users, place)
-        with suppress(FileNotFoundError):
+        with explained("written"), suppress(FileNotFoundError):
             os.replace(own, kept)  # noqa: PTH105 - quick enough for the loop
     finally:
         for path in (str(own), f"{own}.lock"):
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # what stays is swept later
                 os.unlink(path)  # noqa: PTH108 - quick enough for the loop
 
 

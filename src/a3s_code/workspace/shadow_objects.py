@@ -37,7 +37,7 @@ from a3s_code.workspace.shadow_formats import (
     parse_changes,
     row,
 )
-from a3s_code.workspace.shadow_program import ShadowProgram, prepare
+from a3s_code.workspace.shadow_program import ShadowProgram, explained, prepare
 from a3s_code.workspace.snapshot_files import FILE, MODES, blob_id, check_path
 
 MAX_DIFF_BYTES = 64 * 1024 * 1024
@@ -232,15 +232,20 @@ class ShadowObjects:
     async def drop(self, name: str) -> None:
         """See `Snapshots.drop`."""
         await self.ready()
-        with suppress(FileNotFoundError):
-            self._ref(name).unlink()
+        await asyncio.to_thread(_remove, self._ref(name))
 
     def skipped(self, tree: str) -> set[str]:
-        """Give the paths, as the system has them, that `note_skipped` was told for `tree`."""
-        try:
-            data = (Path(self.directory) / "skipped" / check_id(tree)).read_bytes()
-        except FileNotFoundError:
-            return set()
+        """
+        Give the paths, as the system has them, that `note_skipped` was told for `tree`.
+
+        Raises:
+            WorkspaceError: they cannot be read.
+        """
+        with explained("read"):
+            try:
+                data = (Path(self.directory) / "skipped" / check_id(tree)).read_bytes()
+            except FileNotFoundError:
+                return set()
         return set(os.fsdecode(data).split("\0"))
 
     def note_skipped(self, tree: str, paths: Iterable[str]) -> None:
@@ -248,6 +253,9 @@ class ShadowObjects:
         Remember that files at `paths` were there, or may have been, when `tree` was taken.
 
         Going back to `tree` then does not take their absence from it for a removal.
+
+        Raises:
+            WorkspaceError: the system refuses.
         """
         known = self.skipped(tree)
         if not known.issuperset(paths):
@@ -283,8 +291,19 @@ def _size(line: str) -> int:
 
 def _put(path: Path, data: bytes) -> None:
     """Put a file there at once; who reads it meanwhile gets the old one or the new one."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
     own = path.with_name(f".{secrets.token_hex(8)}")
-    own.write_bytes(data)
-    own.chmod(0o600)
-    own.replace(path)
+    with explained("written"):
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        try:
+            own.write_bytes(data)
+            own.chmod(0o600)
+            own.replace(path)
+        except BaseException:  # whatever stopped it, what was begun goes
+            with suppress(OSError):
+                own.unlink()
+            raise
+
+
+def _remove(path: Path) -> None:
+    with explained("written"):
+        path.unlink(missing_ok=True)

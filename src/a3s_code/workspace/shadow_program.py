@@ -10,12 +10,14 @@ Source: DESIGN 4 and 7; INVARIANTS 15; gitrepository-layout(5).
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +77,11 @@ _LOST = re.compile(
     re.IGNORECASE,
 )
 _SHOWN_CHARS = 300
+_HINTS = {
+    errno.ENOSPC: "free space on the disk",
+    errno.EDQUOT: "free space on the disk",
+    errno.EROFS: "use a directory on a file system that can be written",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +166,27 @@ def prepare(directory: str) -> None:
     Raises:
         WorkspaceError: the system refuses.
     """
-    try:
+    with explained("made"):
         if not (Path(directory) / "HEAD").exists():
             _make(Path(directory))
         _sweep(Path(directory))
+
+
+@contextmanager
+def explained(verb: str) -> Generator[None]:
+    """
+    Turn errors of the system on the shadow directory into one that says what to do.
+
+    Raises:
+        WorkspaceError: the system refused something.
+    """
+    try:
+        yield
     except OSError as error:
         raise WorkspaceError(
-            f"The directory of the snapshots cannot be made: {error.strerror or error}.",
-            hint="give another directory, outside the workspace",
-        ) from None
+            f"The directory of the snapshots cannot be {verb}: {error.strerror or error}.",
+            hint=_HINTS.get(error.errno or 0, "make it a directory that we can write"),
+        ) from error
 
 
 def _make(directory: Path) -> None:

@@ -56,7 +56,7 @@ class Taking:
     One snapshot of a workspace.
 
     Args:
-        never: Paths of the host, not to be taken or written.
+        never: What is not to be taken or written; `reserved_below` gives it.
     """
 
     def __init__(
@@ -68,7 +68,8 @@ class Taking:
         limits: SnapshotLimits,
     ) -> None:
         self.objects, self.index, self._root, self._limits = objects, index, root, limits
-        self._never = [path for path in (_below(root.real, path) for path in never) if path]
+        self._never = frozenset(never)
+        self._below_never = tuple(f"{path}/" for path in never)
         self._skipped: dict[str, str] = {}
         self._read_bytes, self._newest_s = 0, 0.0
 
@@ -169,7 +170,7 @@ class Taking:
 
     def is_reserved(self, path: str) -> bool:
         """Tell whether `path` is not for snapshots: the shadow's own, or the host said so."""
-        return any(path == own or path.startswith(f"{own}/") for own in self._never)
+        return path in self._never or path.startswith(self._below_never)
 
     async def beneath(self, work: Callable[[Tree, threading.Event], T]) -> T:
         """
@@ -202,7 +203,15 @@ async def beneath(root_fd: int, work: Callable[[Tree, threading.Event], T], limi
         raise
 
 
-def _below(root: str, path: str) -> str:
-    """Give `path` relative to `root`; empty when it lies elsewhere."""
-    real = os.path.realpath(path)
-    return real[len(root) + 1 :] if real.startswith(f"{root}/") else ""
+def reserved_below(root: str, never: Sequence[str]) -> list[str]:
+    """
+    Give what of `never` lies below `root`, relative to it, by its own name and where it leads.
+
+    Args:
+        root: A real path. It is not reserved itself: nothing would be left to be taken.
+    """
+    base = f"{root.rstrip('/')}/"
+    real = [os.path.realpath(path) for path in never]
+    split = [posixpath.split(path) for path in never]
+    real += [f"{os.path.realpath(above).rstrip('/')}/{name}" for above, name in split]
+    return [path.removeprefix(base) for path in real if path.startswith(base)]

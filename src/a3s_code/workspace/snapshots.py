@@ -27,7 +27,7 @@ from a3s_code.workspace.shadow_index import ShadowIndex, find_place, open_index
 from a3s_code.workspace.shadow_objects import ShadowObjects
 from a3s_code.workspace.shadow_program import too_much
 from a3s_code.workspace.snapshot_restore import Restoring, export
-from a3s_code.workspace.snapshot_take import SnapshotLimits, Taking
+from a3s_code.workspace.snapshot_take import SnapshotLimits, Taking, reserved_below
 
 
 class ShadowGit:
@@ -38,7 +38,8 @@ class ShadowGit:
         root: The workspace.
         directory: Of the shadow; made when it is first needed. One workspace each.
         never: Paths of the host that are not taken when they lie in the workspace, such as
-            the directory of the store. The shadow itself never is.
+            the directory of the store. The shadow itself never is. The workspace as a whole
+            cannot be left out: where it is the store's directory, name what that holds.
         guard: Kills git when this process dies.
     """
 
@@ -53,19 +54,19 @@ class ShadowGit:
     ) -> None:
         self._root, self._limits = Root(root), limits or SnapshotLimits()
         self._processes = LocalProcesses(root, guard=guard)
-        self._never = tuple(os.fspath(path) for path in (directory, *never))
         self.objects = ShadowObjects(directory, guard=guard)
+        self._never = (self.objects.directory, *(os.fspath(path) for path in never))
 
     async def tree(self) -> Taken:
         """See `Snapshots.tree`."""
         async with self._in_time(), self._index() as index:
-            return await self._taking(index).run()
+            return await (await self._taking(index)).run()
 
     async def restore(self, tree: str) -> Restored:
         """See `Snapshots.restore`."""
         check_id(tree)
         async with self._index() as index:
-            taking = self._taking(index)
+            taking = await self._taking(index)
             async with self._in_time():
                 before, changes = await taking.before(tree)
             return await Restoring(taking, tree).run(before, changes)
@@ -100,8 +101,9 @@ class ShadowGit:
         """See `Snapshots.drop`."""
         await self.objects.drop(name)
 
-    def _taking(self, index: ShadowIndex) -> Taking:
-        return Taking(self.objects, index, self._root, self._never, self._limits)
+    async def _taking(self, index: ShadowIndex) -> Taking:
+        never = await asyncio.to_thread(reserved_below, self._root.real, self._never)
+        return Taking(self.objects, index, self._root, never, self._limits)
 
     @asynccontextmanager
     async def _index(self) -> AsyncGenerator[ShadowIndex]:
