@@ -8,7 +8,6 @@ and creating sessions costs neither an event loop nor an HTTP client.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -296,10 +295,13 @@ class Assembly:
             new_id=new_id,
             price=self._models.price,
             checkpoints=Checkpoints(
-                log, opening.session_id, partial(self._snapshots, store, opening.workspace)
+                log,
+                opening.session_id,
+                partial(self._snapshots, store, opening.workspace),
+                is_kept=place_of(store) is not None,
             ),
         )
-        if place_of(store) is not None:
+        if engine.checkpoints.is_kept:
             engine.executor.before_effect = engine.checkpoints.before_effect
         _begin(engine, opening)
         log.release()
@@ -307,13 +309,13 @@ class Assembly:
 
     def _snapshots(self, store: Store | None, root: str) -> Snapshots:
         """Keep trees of a workspace beside its records, or for as long as this agent is open."""
+        from a3s_code.api.trees import shadow_directory
         from a3s_code.workspace.snapshots import ShadowGit
 
         place = place_of(store)
         if place is None:
             place = self._scratch = self._scratch or Path(tempfile.mkdtemp(prefix="a3s-code-"))
-        name = hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
-        shadow = place / "snapshots" / name
+        shadow = shadow_directory(place, root)
         return ShadowGit(root, shadow, never=[place], guard=self._programs_guard())
 
     def _executor(self, opening: Opening, space: Space, tools: ToolSet, clock: Clock) -> Executor:

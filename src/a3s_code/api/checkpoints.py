@@ -38,11 +38,13 @@ class Checkpoints:
     Args:
         open_snapshots: Called when the first tree is needed.
         session: By which name its trees are kept.
+        is_kept: Trees are kept beside the records, so they are taken without being asked for.
     """
 
     log: Log
     session: str
     open_snapshots: Callable[[], Snapshots]
+    is_kept: bool = False
     _snapshots: Snapshots | None = field(default=None, init=False)
 
     @property
@@ -84,8 +86,25 @@ class Checkpoints:
             return
         if state.snapshots and state.snapshots[-1][0] >= state.checkpoints[-1].sequence:
             return
+        await self._try_to_take(action.tool.name, sink)
+
+    async def after_run(self, sink: Sink) -> None:
+        """Take the workspace at the end of a run that may have changed it; failures as above."""
+        state = self.log.state
+        if not self.is_kept or state.snapshots_off or not state.checkpoints:
+            return
+        since = state.checkpoints[-1].sequence
+        if state.snapshots:
+            since = max(since, state.snapshots[-1][0])
+        last = max(
+            [*state.unknown[-1:], *(each.sequence for each in state.changes[-1:])], default=-1
+        )
+        if last > since:
+            await self._try_to_take("end", sink)
+
+    async def _try_to_take(self, why: str, sink: Sink) -> None:
         try:
-            await self.take(action.tool.name, sink)
+            await self.take(why, sink)
         except WorkspaceError as error:
             sink.emit(SnapshotsOff(reason=str(error)))
 

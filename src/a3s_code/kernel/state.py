@@ -42,6 +42,7 @@ from a3s_code.kernel.records import (
     SnapshotTaken,
     StoreAttached,
     TokensSpent,
+    ToolsOffered,
     TraceRecorded,
 )
 from a3s_code.kernel.run_events import RunEventRecord, RunEvents, shown_events
@@ -152,6 +153,7 @@ class SessionState:
         opened: How the session was opened the last time; None before the first record.
         durability: What the store of the session promises now; see `SessionOpened`.
         model: `provider/model` that answers now.
+        offered: The tools that the model was shown last; None where that is not recorded.
         runs: By id, oldest first.
         events: Where the stream events of each run are.
         traces: Sequences of the records of tool calls, oldest first.
@@ -176,6 +178,7 @@ class SessionState:
         "kept",
         "last_usage",
         "model",
+        "offered",
         "opened",
         "released",
         "runs",
@@ -190,6 +193,7 @@ class SessionState:
         self.opened: SessionOpened | None = None
         self.durability = ""
         self.model = ""
+        self.offered: ToolsOffered | None = None
         self.conversation = Conversation()
         self.runs: dict[RunId, RunSnapshot] = {}
         self.events: dict[RunId, RunEvents] = {}
@@ -256,6 +260,12 @@ def _attach(state: SessionState, _: Record, event: StoreAttached) -> None:
 
 def _switch_model(state: SessionState, _: Record, event: ModelSwitched) -> None:
     state.model = event.model
+
+
+def _offer(state: SessionState, _: Record, event: ToolsOffered) -> None:
+    """What was offered before stays held: an earlier run is told with it."""
+    state.offered = event
+    _hold(state, event.sha256)
 
 
 def _append(state: SessionState, _: Record, event: HistoryAppended) -> None:
@@ -407,6 +417,7 @@ _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     SessionOpened: _open,
     StoreAttached: _attach,
     ModelSwitched: _switch_model,
+    ToolsOffered: _offer,
     HistoryAppended: _append,
     HistoryReplaced: _replace,
     RunStarted: _start_run,
