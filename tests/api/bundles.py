@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,14 +64,25 @@ class Bundle:
             lambda members: members.update({MANIFEST: sealed({**self.manifest, **changes})})
         )
 
-    def with_rows(self, change: Callable[[list[JsonObject]], object]) -> Bundle:
-        """Change records, and make all hashes after them anew: a log that was forged."""
-        rows = self.rows
+    def with_rows(
+        self,
+        change: Callable[[list[JsonObject]], object],
+        holes: Mapping[int, str] | None = None,
+    ) -> Bundle:
+        """
+        Change records, and make all hashes after them anew: a log that was forged.
+
+        Args:
+            holes: Sequences of records that get no body, and the hash that they get.
+        """
+        rows, empty = self.rows, holes or {}
         change(rows)
         bodies = [json.dumps(row, separators=(",", ":")).encode() for row in rows]
+        bodies = [b"" if n in empty else body for n, body in enumerate(bodies)]
         heads = [GENESIS]
-        for body in bodies:
-            heads.append(link(heads[-1], body))
+        for place, body in enumerate(bodies):
+            made = link(heads[-1], body)
+            heads.append(bytes.fromhex(empty[place]) if place in empty else made)
         hashes = [head.hex() for head in heads[1:]]
 
         def forge(members: Members) -> None:

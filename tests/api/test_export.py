@@ -6,7 +6,9 @@ import asyncio
 import json
 import re
 import shutil
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,29 @@ from a3s_code import (
     Session,
     SessionRetentionLimits,
 )
+from a3s_code.api import bundle as limits
 from a3s_code.api.bundle import LOG, TOOLS, TREES
 from a3s_code.api.export import export_run
-from a3s_code.errors import BundleError, InvalidValue, SessionNotFound, WorkspaceError
+from a3s_code.errors import (
+    BundleError,
+    InvalidValue,
+    ModelError,
+    SessionNotFound,
+    StoreError,
+    WorkspaceError,
+)
+from a3s_code.kernel.clock import SystemClock
+from a3s_code.kernel.events import RunId, SessionId
+from a3s_code.kernel.log import Log
+from a3s_code.kernel.records import (
+    EffectIntended,
+    EffectSettled,
+    FileChanging,
+    FileImage,
+    FileLeft,
+    RunStarted,
+    SessionOpened,
+)
 from a3s_code.testing import calls, says
 from api.bundles import Bundle, export
 from api.house import House
@@ -153,6 +175,7 @@ def test_a_run_that_was_killed_is_exported_with_its_effect_in_doubt(
     _, dead = export(store, rows[0], tmp_path / "dead.a3s")
     session = job.resume(says("I see."))
     session.resume_run(rows[0])
+    assert session.resolve_in_doubt(session.in_doubt()[0]["call_id"], took_effect=True)
     _, told = export(store, session, tmp_path / "told.a3s", run=0)
     _, on = export(store, session, tmp_path / "on.a3s", run=1)
 
@@ -162,6 +185,7 @@ def test_a_run_that_was_killed_is_exported_with_its_effect_in_doubt(
     assert "last effect" in first.trees.why
     assert (told.replay().status, told.replay().in_doubt) == ("failed", first.in_doubt)
     assert on.replay().difference is None
+    assert told.replay().records < on.replay().records
 
 
 @pytest.mark.parametrize("before", ["EffectSettled", "FileChanging"])
@@ -225,6 +249,137 @@ def test_a_run_after_a_rewind_replays_clean(
         assert done.difference is None
 
 
+def test_what_a_command_or_the_user_changed_between_is_no_difference(
+    house: House, store: FileSessionStore, tmp_path: Path
+) -> None:
+    session = begin(house, store, WRITE[0], calls("bash", command="echo by > a"), *EDIT, *EDIT)
+    session.send("one")
+    house.put("a", "by hand")
+    session.send("two")
+    for run in (0, 1):
+        assert export(store, session, tmp_path / f"{run}.a3s", run)[1].replay().difference is None
+
+
+def test_a_run_begins_with_the_files_that_the_one_before_ended_with(
+    house: House, store: FileSessionStore, tmp_path: Path
+) -> None:
+    house.put("z", "old")
+    edit = calls("edit", file_path="z", old_string="new", new_string="NEW")
+    session = begin(house, store, *WRITE, EDIT[0], calls("bash", command="echo new > z"), edit)
+    session.send("one")
+    with pytest.raises(ModelError):
+        session.send("two")
+    one, two = (export(store, session, tmp_path / f"{n}.a3s", n)[1] for n in (0, 1))
+
+    assert two.manifest["trees"]["begin"] == one.manifest["trees"]["end"]
+    assert two.replay().changed == ("a", "z")
+
+
+def test_a_write_that_did_not_come_about_changed_nothing(tmp_path: Path) -> None:
+    store = MemorySessionStore()
+    log = Log(SessionId("s"), SystemClock(), store)
+    opened = SessionOpened(session_id="s", workspace="/w", model="p/m", created_at_ms=1)
+    log.append(opened)
+    log.append(RunStarted(prompt="go"), RunId("run-1"))
+    for call, left in (("c1", True), ("c2", False)):
+        intended = EffectIntended(
+            call_id=call, tool="write", args_sha256="", decision="", authority="", effect="write"
+        )
+        before, after = FileImage("0" * 64, 1), FileImage(call * 32, 2)
+        changing = FileChanging(call_id=call, tool="write", path="a", before=before, after=after)
+        gone = [FileLeft(call_id=call, path="a")] if left else []
+        settled = EffectSettled(call_id=call, outcome="failed", exit_code=1)
+        for event in (intended, changing, *gone, settled):
+            log.append(event, RunId("run-1"))
+    path = tmp_path / "x.a3s"
+    asyncio.run(export_run(store, "run-1", path))
+
+    assert Bundle(path).replay().difference is None
+
+
+def test_a_beginning_that_is_not_kept_any_more_is_said(
+    house: House, store: FileSessionStore, tmp_path: Path
+) -> None:
+    house.put("a", "before")
+    session = begin(house, store, *WRITE)
+    session.send("go")
+    session_id = SessionId(session.session_id)
+    house.agent.close()
+
+    async def forget() -> None:
+        again = FileSessionStore(store.dir)
+        (change,) = [
+            each.event
+            for each in await again.load(session_id, "me")
+            if isinstance(each.event, FileChanging)
+        ]
+        again.drop_blob(session_id, change.before.sha256, "me")
+        await again.barrier(session_id, "me")
+        await again.close()
+
+    asyncio.run(forget())
+    exported, bundle = export(store, session_id_run(store), tmp_path / "x.a3s")
+    done = bundle.replay(extract=tmp_path / "end")
+
+    assert exported.gone == done.gone == 1
+    assert "what a was is not kept" in done.trees.why
+    assert done.difference is None
+    assert files(tmp_path / "end") == {"a": "by the tool"}
+
+
+def session_id_run(store: FileSessionStore) -> str:
+    """Give the only run of a store."""
+    (run,) = [run for run in _runs(store) if run]
+    return run
+
+
+def test_a_store_whose_trees_are_gone_exports_the_rest(
+    house: House, store: FileSessionStore, tmp_path: Path
+) -> None:
+    session = begin(house, store, *WRITE)
+    session.send("go")
+    shutil.rmtree(Path(store.dir) / "snapshots")
+    done = export(store, session, tmp_path / "x.a3s")[1].replay()
+
+    assert (done.difference, done.trees.why) == (
+        None,
+        "the store keeps no trees of this workspace",
+    )
+
+
+def test_a_damaged_session_is_not_exported(
+    house: House, store: FileSessionStore, tmp_path: Path
+) -> None:
+    session = begin(house, store, *WRITE)
+    session.send("go")
+    run, session_id = session.runs()[0]["id"], session.session_id
+    house.agent.close()
+    with closing(sqlite3.connect(Path(store.dir) / "sessions.db")) as db, db:
+        db.execute("UPDATE records SET body = CAST(body || ' ' AS BLOB) WHERE sequence = 2")
+
+    with pytest.raises(StoreError, match="Record 2"):
+        export(store, run, tmp_path / "x.a3s", session_id=session_id)
+    with pytest.raises(InvalidValue, match="because damaged"):
+        export(store, run, tmp_path / "x.a3s")
+    assert not (tmp_path / "x.a3s").exists()
+
+
+def test_an_export_that_fails_leaves_no_file(
+    house: House, store: FileSessionStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = begin(house, store, *WRITE)
+    session.send("go")
+    (tmp_path / "taken").mkdir()
+    before = sorted(tmp_path.iterdir())
+
+    with pytest.raises(BundleError, match="cannot be written"):
+        export(store, session, tmp_path / "taken", force=True)
+    monkeypatch.setattr(limits, "MAX_TOTAL_BYTES", 10)
+    with pytest.raises(BundleError, match="too large"):
+        export(store, session, tmp_path / "x.a3s")
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_files_with_odd_names_and_ignored_ones_replay_clean(
     house: House, store: FileSessionStore, tmp_path: Path
 ) -> None:
@@ -237,6 +392,7 @@ def test_files_with_odd_names_and_ignored_ones_replay_clean(
     done = export(store, session, tmp_path / "x.a3s")[1].replay(extract=tmp_path / "end")
 
     assert done.difference is None
+    assert len(done.changed) == len(names) - 1
     assert files(tmp_path / "end") == {".gitignore": "log/\n", **{name: name for name in names[:5]}}
 
 

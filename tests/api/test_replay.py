@@ -125,17 +125,30 @@ def test_a_forged_log_is_found_by_a_head_that_was_kept(good: Bundle) -> None:
 
 
 def test_a_hash_that_stands_at_an_empty_record_proves_nothing(good: Bundle) -> None:
+    """Nobody can tell what had that hash, so it could be put into any log."""
     kept = good.manifest["head"]["hash"]
+    hole, later = place_of(good, "trace_recorded"), place_of(good, "trace_recorded", -1)
 
-    def empty(members: Members) -> None:
-        hashes = members[HASHES].split()
-        hashes[3] = kept.encode()
-        members[HASHES] = b"\n".join([*hashes, b""])
-        lines = members[LOG].split(b"\n")
-        lines[3] = b""
-        members[LOG] = b"\n".join(lines)
+    def name(rows: list[JsonObject]) -> None:
+        rows[later]["event"] = {"type": "records_pruned", "count": 1, "ranges": [[hole, hole]]}
 
-    assert good.with_members(empty).difference(head=kept)
+    forged = good.with_rows(name, {hole: kept})
+    assert forged.replay().pruned == 1
+    assert "head" in forged.difference(head=kept).what
+
+
+def test_a_record_says_which_one_it_is(good: Bundle) -> None:
+    found = good.with_rows(lambda rows: rows[3].update(sequence=4)).difference()
+    assert (found.sequence, found.expected, found.found) == (3, "3", "4")
+
+
+def test_a_call_that_is_intended_twice_is_named(good: Bundle) -> None:
+    first, second = place_of(good, "effect_intended"), place_of(good, "file_changing")
+
+    def again(rows: list[JsonObject]) -> None:
+        rows[second]["event"] = rows[first]["event"]
+
+    assert good.with_rows(again).difference().sequence == second
 
 
 def test_a_record_that_is_empty_has_to_be_named_as_pruned(good: Bundle) -> None:
@@ -290,6 +303,35 @@ def test_other_trees_in_the_pack_are_named(good: Bundle, tmp_path: Path) -> None
         assert changed.difference().where == TREES
     gone = good.with_members(lambda members: members.pop(TREES))
     assert gone.difference().where == TREES
+    members = {name: good.manifest["members"][name] for name in (LOG, HASHES, TOOLS)}
+    assert "without a pack" in gone.with_manifest(members=members).difference().expected
+
+
+def test_a_pack_that_no_tree_of_the_run_is_in_is_named(
+    good: Bundle, house: House, tmp_path: Path
+) -> None:
+    store = FileSessionStore(tmp_path / "sessions")
+    session = house.session(says("Hello."), session_store=store)
+    session.send("hi")
+    _, other = export(store, session, tmp_path / "other.a3s")
+    pack = good.members[TREES]
+    added = other.with_members(lambda members: members.update({TREES: pack}))
+    members = {**other.manifest["members"], TREES: hashlib.sha256(pack).hexdigest()}
+
+    assert added.difference().where == TREES
+    assert added.with_manifest(members=members).difference().where == TREES
+
+
+def test_a_tree_that_is_none_is_named(good: Bundle) -> None:
+    place = place_of(good, "snapshot_taken", -1)
+    for name in ("--all", "../x", "", "0" * 40):
+
+        def change(rows: list[JsonObject], name: str = name) -> None:
+            rows[place]["event"]["tree"] = name
+
+        forged = good.with_rows(change)
+        forged = forged.with_manifest(trees={**forged.manifest["trees"], "end": name, "why": "x"})
+        assert forged.replay().difference is not None
 
 
 # What is no bundle
@@ -386,6 +428,34 @@ def test_a_record_of_a_later_version_cannot_be_read(good: Bundle) -> None:
     later = good.with_rows(lambda rows: rows[3].update(event={"type": "of_the_future"}))
     with pytest.raises(BundleError, match="unknown to this version"):
         later.replay()
+
+
+ODD: tuple[Any, ...] = (None, -1, 2**70, 1e400, "", "\ud800", [], {}, [[0, 10**18]], "run-1", True)
+
+
+def test_a_log_with_any_values_gives_a_difference_or_a_typed_error(good: Bundle) -> None:
+    chance = random.Random(os.environ.get("A3S_SEED", "values"))
+
+    def spoil(rows: list[JsonObject]) -> None:
+        for _ in range(chance.choice((1, 2))):
+            row: Any = chance.choice(rows)
+            while True:
+                keys = list(row) if isinstance(row, dict) else range(len(row))
+                key = chance.choice(keys)
+                if not isinstance(row[key], dict | list) or not row[key] or chance.random() < 0.1:
+                    break
+                row = row[key]
+            row[key] = chance.choice(ODD)
+
+    for _ in range(FLIPS // 4):
+        with suppress(A3SError):
+            good.with_rows(spoil).replay()
+
+
+def test_a_log_that_says_that_all_the_world_was_pruned_takes_no_time(good: Bundle) -> None:
+    place = place_of(good, "trace_recorded")
+    event = {"type": "records_pruned", "count": 1, "ranges": [[-(10**18), 10**18]] * 9}
+    good.with_rows(lambda rows: rows[place].update(event=event)).replay()
 
 
 def test_no_flipped_byte_passes_for_a_good_bundle(good: Bundle) -> None:

@@ -11,8 +11,6 @@ from pathlib import Path
 
 from a3s_code.api.bundle import (
     BLOBS,
-    HASHES,
-    LOG,
     MANIFEST,
     TOOLS,
     TREES,
@@ -27,7 +25,7 @@ from a3s_code.api.replay_log import Difference, LogReplay
 from a3s_code.api.run_files import begin_of, first_unlike
 from a3s_code.api.run_record import RunTrees, blobs_of, span_of, trees_of
 from a3s_code.api.trees import ShadowObjects, write_tree
-from a3s_code.errors import BundleError, InvalidValue, SnapshotLost
+from a3s_code.errors import A3SError, BundleError, InvalidValue, SnapshotLost
 from a3s_code.kernel.events import RunId
 
 MAX_TREE_BYTES = 4 << 30
@@ -111,7 +109,14 @@ def _manifest(file: BundleFile) -> Manifest:
 
 
 def _first(file: BundleFile, log: LogReplay, head: str | None) -> Difference | None:
-    return next(_differences(file, log, head), None)
+    try:
+        return next(_differences(file, log, head), None)
+    except A3SError:
+        raise
+    except Exception as error:  # border: the values in the records are anybody's
+        raise BundleError(
+            f"The log cannot be gone through: {type(error).__name__}: {error}."
+        ) from error
 
 
 def _differences(file: BundleFile, log: LogReplay, head: str | None) -> Iterator[Difference]:
@@ -126,8 +131,6 @@ def _differences(file: BundleFile, log: LogReplay, head: str | None) -> Iterator
 def _members(file: BundleFile, manifest: Manifest) -> Iterator[Difference]:
     named = {*manifest.members, MANIFEST}
     there = {name for name in file.names if not name.startswith(BLOBS)}
-    for name in sorted({HASHES, LOG} - named):
-        yield Difference(MANIFEST, f"the digest of {name}", "a digest", "none")
     for name in sorted(named ^ there):
         expected, found = ("a member", "none") if name in named else ("no such member", "one")
         yield Difference(name, "what the manifest names", expected, found)
@@ -202,7 +205,7 @@ class _Files:
         """
         try:
             return await anext(self._differences(), None)
-        except SnapshotLost as error:
+        except (SnapshotLost, InvalidValue) as error:  # or what it names is no tree
             return Difference(TREES, "a tree of the run", "all of it", error.message)
 
     async def _differences(self) -> AsyncIterator[Difference]:

@@ -25,7 +25,6 @@ from a3s_code.kernel.records import (
     FileChanging,
     FileLeft,
     Record,
-    RecordsPruned,
     Rewound,
     RunStarted,
     RunStatusChanged,
@@ -148,8 +147,7 @@ class LogReplay:
                 yield _of(
                     sequence, "which record it says it is", str(sequence), f"{record.sequence}"
                 )
-            if isinstance(record.event, RecordsPruned):
-                unnamed.difference_update(n for n in pruned_by(record.event) if n < sequence)
+            unnamed.difference_update(pruned_by(record))
             self.records.append(record)
         for sequence in sorted(unnamed)[:1]:
             yield _of(sequence, "nothing says that it was pruned", "a body", "none")

@@ -66,13 +66,15 @@ def _named(records: Sequence[Record], stop: int) -> int:
             break
         if isinstance(record.event, RecordsPruned):
             stop = max(stop, record.sequence + 1)
-            unnamed.difference_update(pruned_by(record.event))
+            unnamed.difference_update(pruned_by(record))
     return stop
 
 
-def pruned_by(event: RecordsPruned) -> Iterator[int]:
-    for first, last in event.ranges:
-        yield from range(first, last + 1)
+def pruned_by(record: Record) -> Iterator[int]:
+    """Give the sequences before `record` whose bodies it says are gone, whatever it says."""
+    if isinstance(record.event, RecordsPruned):
+        for first, last in record.event.ranges:
+            yield from range(max(first, 0), min(last + 1, record.sequence))
 
 
 def blobs_of(records: Iterable[Record]) -> set[str]:

@@ -70,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     _tell(done)
     if given.extract and done.difference is None:
-        print(f"     the files at the end are in {visible(given.extract)}")
+        _line(f"     the files at the end are in {given.extract}")
     return 1 if done.difference else 0
 
 
@@ -105,38 +105,43 @@ def _configured() -> Path:
 
 
 def _say(done: Exported, output: Path) -> None:
-    print(f"wrote {visible(str(output))}: {done.size:,} bytes, {_count(done.blobs, done.gone)}")
-    print(f"head  {done.head.hash}  (record {done.head.sequence})")
+    _line(f"wrote {output}: {done.size:,} bytes, {_count(done.blobs, done.gone)}")
+    _line(f"head  {done.head.hash}  (record {done.head.sequence})")
     if done.trees.why:
-        print(f"files {visible(done.trees.why)}")
+        _line(f"files {done.trees.why}")
     sys.stderr.write(f"{WARNING}\n")
 
 
 def _tell(done: Replay) -> None:
     verdict = "BAD" if done.difference else "ok "
-    print(f"{verdict}  {visible(done.run)} of session {visible(done.session)!r}: {done.status}")
+    _line(f"{verdict}  {done.run} of session {done.session!r}: {done.status}")
     pruned = f", {done.pruned} of them pruned" if done.pruned else ""
-    print(f"     {done.records} records{pruned}  head {done.head.hash}")
+    _line(f"     {done.records} records{pruned}  head {done.head.hash}")
     if done.difference is None:
         _tell_rest(done)
         return
     wrong = done.difference
-    print(f"     {visible(wrong.where)}: {visible(wrong.what)}")
-    print(f"     expected {visible(wrong.expected)}")
-    print(f"     found    {visible(wrong.found)}")
+    _line(f"     {wrong.where}: {wrong.what}")
+    _line(f"     expected {wrong.expected}")
+    _line(f"     found    {wrong.found}")
 
 
 def _tell_rest(done: Replay) -> None:
     if done.anchored is not None:
-        print(f"     the given head proves {done.anchored} of the records")
-    print(f"     {_count(done.blobs, done.gone)}")
+        _line(f"     the given head proves {done.anchored} of the records")
+    _line(f"     {_count(done.blobs, done.gone)}")
     if done.trees.why:
-        print(f"     files: {visible(done.trees.why)}")
+        _line(f"     files: {done.trees.why}")
     else:
-        print(f"     files: {done.trees.begin} to {done.trees.end}, {len(done.changed)} changed")
+        _line(f"     files: {done.trees.begin} to {done.trees.end}, {len(done.changed)} changed")
     if done.in_doubt:
-        print(f"     in doubt: {', '.join(map(visible, done.in_doubt))}")
+        _line(f"     in doubt: {', '.join(done.in_doubt)}")
 
 
 def _count(blobs: int, gone: int) -> str:
     return f"{blobs} blobs" + (f", {gone} no longer kept" if gone else "")
+
+
+def _line(text: str) -> None:
+    """Print one line, whatever a bundle says: one that is made up could look like ours."""
+    print(visible(text).replace("\n", "\\n"))
