@@ -24,6 +24,7 @@ from a3s_code.testing import calls, says
 from a3s_code.workspace import snapshots
 from a3s_code.workspace.snapshot_take import SnapshotLimits
 from api.house import House, come, meanwhile
+from api.test_interrupted import Job
 
 E = TypeVar("E", bound=Event)
 
@@ -134,3 +135,13 @@ def test_a_workspace_that_cannot_be_taken_at_the_end_is_said_and_the_run_ends_we
 
     assert session.send("write").text == "Written."
     assert len(of(SnapshotsOff, recorded(house, store, session))) == 1
+
+
+def test_an_answer_is_not_lost_when_the_process_dies_over_the_tree(
+    house: House, tmp_path: Path
+) -> None:
+    job = Job(house, tmp_path)
+    job.die(WRITE, says("Written."), before="SnapshotTaken")
+    (run,) = job.resume().runs()
+
+    assert (run["status"], run["result_text"]) == ("completed", "Written.")

@@ -144,7 +144,6 @@ class Run:
         try:
             self._begin()
             answer = await self._within_limit()
-            await self._session.checkpoints.after_run(self._sink)
             end = _end(answer)
             self._sink.record(end)
             await self._sink.barrier()
@@ -239,9 +238,11 @@ class Run:
     # End
 
     async def _complete(self, end: AgentEnd) -> None:
-        """Record the status that follows from `end`, which is durable and now is shown."""
-        self._sink.emit(RunStatusChanged(status="completed", result_text=end.text))
+        """Record the files and the status that follow `end`, which is durable; then show it."""
         # It is too late for a cancellation, and the next barrier tells of a store that failed.
+        with contextlib.suppress(StoreError, asyncio.CancelledError):
+            await self._session.checkpoints.after_run(self._sink)
+        self._sink.emit(RunStatusChanged(status="completed", result_text=end.text))
         with contextlib.suppress(StoreError, asyncio.CancelledError):
             await self._sink.barrier()
         self._sink.show(end)
