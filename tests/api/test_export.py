@@ -33,18 +33,8 @@ from a3s_code.errors import (
     StoreError,
     WorkspaceError,
 )
-from a3s_code.kernel.clock import SystemClock
-from a3s_code.kernel.events import RunId, SessionId
-from a3s_code.kernel.log import Log
-from a3s_code.kernel.records import (
-    EffectIntended,
-    EffectSettled,
-    FileChanging,
-    FileImage,
-    FileLeft,
-    RunStarted,
-    SessionOpened,
-)
+from a3s_code.kernel.events import SessionId
+from a3s_code.kernel.records import FileChanging
 from a3s_code.testing import calls, says
 from api.bundles import Bundle, export
 from api.house import House
@@ -275,28 +265,6 @@ def test_a_run_begins_with_the_files_that_the_one_before_ended_with(
     assert two.replay().changed == ("a", "z")
 
 
-def test_a_write_that_did_not_come_about_changed_nothing(tmp_path: Path) -> None:
-    store = MemorySessionStore()
-    log = Log(SessionId("s"), SystemClock(), store)
-    opened = SessionOpened(session_id="s", workspace="/w", model="p/m", created_at_ms=1)
-    log.append(opened)
-    log.append(RunStarted(prompt="go"), RunId("run-1"))
-    for call, left in (("c1", True), ("c2", False)):
-        intended = EffectIntended(
-            call_id=call, tool="write", args_sha256="", decision="", authority="", effect="write"
-        )
-        before, after = FileImage("0" * 64, 1), FileImage(call * 32, 2)
-        changing = FileChanging(call_id=call, tool="write", path="a", before=before, after=after)
-        gone = [FileLeft(call_id=call, path="a")] if left else []
-        settled = EffectSettled(call_id=call, outcome="failed", exit_code=1)
-        for event in (intended, changing, *gone, settled):
-            log.append(event, RunId("run-1"))
-    path = tmp_path / "x.a3s"
-    asyncio.run(export_run(store, "run-1", path))
-
-    assert Bundle(path).replay().difference is None
-
-
 def test_a_beginning_that_is_not_kept_any_more_is_said(
     house: House, store: FileSessionStore, tmp_path: Path
 ) -> None:
@@ -318,7 +286,7 @@ def test_a_beginning_that_is_not_kept_any_more_is_said(
         await again.close()
 
     asyncio.run(forget())
-    exported, bundle = export(store, session_id_run(store), tmp_path / "x.a3s")
+    exported, bundle = export(store, _only_run(store), tmp_path / "x.a3s")
     done = bundle.replay(extract=tmp_path / "end")
 
     assert exported.gone == done.gone == 1
@@ -327,7 +295,7 @@ def test_a_beginning_that_is_not_kept_any_more_is_said(
     assert files(tmp_path / "end") == {"a": "by the tool"}
 
 
-def session_id_run(store: FileSessionStore) -> str:
+def _only_run(store: FileSessionStore) -> str:
     """Give the only run of a store."""
     (run,) = [run for run in _runs(store) if run]
     return run

@@ -17,6 +17,7 @@ from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.records import (
     ArtifactStored,
     Dropped,
+    EffectIntended,
     FileChanging,
     Record,
     RecordsPruned,
@@ -151,16 +152,15 @@ class RunTrees:
 
 def trees_of(records: Sequence[Record], state: SessionState, span: Span) -> RunTrees:
     """Find the trees of a run; `state` is the fold of `records`."""
+    own = records[span.begin : span.last + 1]
     taken = tuple(
-        (each.sequence, each.event.tree)
-        for each in records[span.begin : span.last + 1]
-        if isinstance(each.event, SnapshotTaken)
+        (each.sequence, each.event.tree) for each in own if isinstance(each.event, SnapshotTaken)
     )
     unknown = [each for each in state.unknown if span.begin <= each <= span.last]
     changes = [each for each in state.changes if span.begin <= each.sequence <= span.last]
     if not taken:
-        changed = bool(unknown or changes)
-        why = _never_taken(state) if changed else "the run changed no file"
+        acted = any(isinstance(each.event, EffectIntended) for each in own)
+        why = _never_taken(state) if acted else "the run changed no file"
         return RunTrees((), {}, why, "", why)
     undo: dict[str, FileChanging] = {}
     for change in changes:
