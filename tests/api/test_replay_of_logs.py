@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from a3s_code import MemorySessionStore
+from a3s_code.api.bundle import FORMAT
 from a3s_code.api.export import export_run
 from a3s_code.api.replay import Replay, replay
 from a3s_code.kernel.clock import SystemClock
@@ -27,11 +28,14 @@ from a3s_code.kernel.records import (
 )
 from a3s_code.persistence.codec import decode
 from a3s_code.persistence.sqlite import FileSessionStore
-from golden.form import golden_logs, lines_of
+from api.bundles import Bundle
+from golden.form import GOLDEN, golden_logs, lines_of
+from kernel.bench import files
 
 MADE_UP = {"effects"}
 """Golden logs that hold records as no session writes them: a change without an intent."""
 
+BUNDLES = sorted(GOLDEN.glob("*/run.a3s"))
 LOGS = [log for log in golden_logs() if log.stem not in MADE_UP]
 
 
@@ -45,6 +49,22 @@ async def test_runs_that_an_earlier_version_stored_replay_clean(log: Path, tmp_p
         await export_run(store, run, tmp_path / "x.a3s", force=True)
         assert (await replay(tmp_path / "x.a3s")).difference is None
     await store.close()
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.parent.name)
+async def test_bundles_that_an_earlier_version_wrote_replay_clean(
+    bundle: Path, tmp_path: Path
+) -> None:
+    done = await replay(bundle, extract=tmp_path / "end")
+
+    assert (done.difference, done.status, done.changed) == (None, "completed", ("a", "b"))
+    assert files(tmp_path / "end") == {"a": "ONE two", "b": "command\n"}
+    assert b"/tmp" not in b"".join(Bundle(bundle).members.values())
+
+
+def test_this_format_has_a_golden_bundle() -> None:
+    formats = {Bundle(path).manifest["format"] for path in BUNDLES}
+    assert FORMAT in formats, "run: python tools/golden_bundle.py"
 
 
 async def _keep(store: FileSessionStore, records: Sequence[Record]) -> None:
