@@ -26,7 +26,7 @@ from a3s_code.workspace.shadow_objects import ShadowObjects
 from api.bundles import Bundle, Members, export
 from api.house import House
 
-FLIPS = 400
+FLIPS = int(os.environ.get("A3S_FLIPS", "400"))
 
 
 @pytest.fixture(scope="module")
