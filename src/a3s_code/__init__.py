@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from a3s_code.api.agent import AsyncAgent as AsyncAgent
     from a3s_code.api.event import AgentEvent as AgentEvent
     from a3s_code.api.event import EventType as EventType
+    from a3s_code.api.export import Exported as Exported
+    from a3s_code.api.export import export_run as export_run
     from a3s_code.api.options import SessionOptions as SessionOptions
+    from a3s_code.api.replay import Replay as Replay
+    from a3s_code.api.replay import replay as replay
     from a3s_code.api.result import AgentResult as AgentResult
     from a3s_code.api.result import ToolResult as ToolResult
     from a3s_code.api.session import AsyncSession as AsyncSession
@@ -56,6 +60,7 @@ if TYPE_CHECKING:
     from a3s_code.delegation.agents import AutoDelegationConfig as AutoDelegationConfig
     from a3s_code.delegation.agents import WorkerAgentSpec as WorkerAgentSpec
     from a3s_code.errors import A3SError as A3SError
+    from a3s_code.errors import BundleError as BundleError
     from a3s_code.errors import CapabilityMissing as CapabilityMissing
     from a3s_code.errors import ConfigError as ConfigError
     from a3s_code.errors import ContextOverflow as ContextOverflow
@@ -113,7 +118,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "api.agent": ("AsyncAgent",),
     "api.event": ("AgentEvent", "EventType"),
+    "api.export": ("Exported", "export_run"),
     "api.options": ("SessionOptions",),
+    "api.replay": ("Replay", "replay"),
     "api.result": ("AgentResult", "ToolResult"),
     "api.session": ("AsyncSession",),
     "api.stream": ("EventStream",),
@@ -152,6 +159,7 @@ _HOMES = {
     "delegation.agents": ("AgentDefinition", "AutoDelegationConfig", "WorkerAgentSpec"),
     "errors": (
         "A3SError",
+        "BundleError",
         "CapabilityMissing",
         "ConfigError",
         "ContextOverflow",

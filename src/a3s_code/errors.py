@@ -23,10 +23,11 @@ Every exception A3S Code raises.
     │   ├── ProgramMissing     a program that is needed is not installed
     │   ├── SnapshotRefused    snapshots of this workspace would cost too much
     │   └── SnapshotLost       a snapshot is not, or no longer, there as a whole
-    └── StoreError             a session could not be read or written
-        ├── SessionNotFound    the store holds no session of this id
-        ├── SessionInUse       somebody else is writing the session now
-        └── SessionTakenOver   somebody else has gone on with the session since
+    ├── StoreError             a session could not be read or written
+    │   ├── SessionNotFound    the store holds no session of this id
+    │   ├── SessionInUse       somebody else is writing the session now
+    │   └── SessionTakenOver   somebody else has gone on with the session since
+    └── BundleError            a file is no bundle of a run, or cannot be read or written
 
 All of them are `RuntimeError`s, which is what earlier bindings raised. A tool that fails
 while the model drives it raises none of these: it returns an `Observation` with
@@ -216,3 +217,7 @@ class SessionInUse(StoreError):
 
 class SessionTakenOver(StoreError):
     code = "store.session_taken_over"
+
+
+class BundleError(A3SError):
+    code = "bundle"

@@ -176,6 +176,6 @@ def test_a_store_that_cannot_drop_keeps_blobs_and_the_session_goes_on(house: Hou
     for n in range(3):
         assert session.tool("bash", {"command": BIG.format(n)}).exit_code == 0
 
-    assert session.send("hi").text == "Hello."
     assert isinstance(store, OfBefore)
     assert len(store.blobs) == 3
+    assert session.send("hi").text == "Hello."

@@ -8,7 +8,6 @@ and creating sessions costs neither an event loop nor an HTTP client.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -171,6 +170,8 @@ class Assembly:
         Raises:
             InvalidValue: neither is there.
         """
+        from a3s_code.api.trees import fork_directory
+
         own = session_id or new_id("")
         if workspace is not None:
             root = _root(os.fspath(workspace), None)
@@ -181,7 +182,7 @@ class Assembly:
                     "A fork needs a directory for its copy of the files.",
                     hint="give workspace, or keep the session in a FileSessionStore",
                 )
-            root = str(place / "forks" / hashlib.sha256(os.fsencode(own)).hexdigest()[:32])
+            root = str(fork_directory(place, own))
         storage = replace(opening.settings.storage, backend=None)
         settings = replace(opening.settings, storage=storage)
         return replace(
@@ -315,10 +316,13 @@ class Assembly:
             new_id=new_id,
             price=self._models.price,
             checkpoints=Checkpoints(
-                log, opening.session_id, partial(self._snapshots, store, opening.workspace)
+                log,
+                opening.session_id,
+                partial(self._snapshots, store, opening.workspace),
+                is_kept=place_of(store) is not None,
             ),
         )
-        if place_of(store) is not None:
+        if engine.checkpoints.is_kept:
             engine.executor.before_effect = engine.checkpoints.before_effect
         _begin(engine, opening)
         log.release()
@@ -326,13 +330,13 @@ class Assembly:
 
     def _snapshots(self, store: Store | None, root: str) -> Snapshots:
         """Keep trees of a workspace beside its records, or for as long as this agent is open."""
+        from a3s_code.api.trees import shadow_directory
         from a3s_code.workspace.snapshots import ShadowGit
 
         place = place_of(store)
         if place is None:
             place = self._scratch = self._scratch or Path(tempfile.mkdtemp(prefix="a3s-code-"))
-        name = hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
-        shadow = place / "snapshots" / name
+        shadow = shadow_directory(place, root)
         return ShadowGit(root, shadow, never=own_files(place), guard=self._programs_guard())
 
     def _executor(self, opening: Opening, space: Space, tools: ToolSet, clock: Clock) -> Executor:

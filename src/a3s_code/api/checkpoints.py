@@ -40,11 +40,13 @@ class Checkpoints:
     Args:
         open_snapshots: Called when the first tree is needed.
         session: By which name its trees are kept.
+        is_kept: Trees are kept beside the records, so they are taken without being asked for.
     """
 
     log: Log
     session: str
     open_snapshots: Callable[[], Snapshots]
+    is_kept: bool = False
     _snapshots: Snapshots | None = field(default=None, init=False)
     _off: str = field(default="", init=False)
 
@@ -80,15 +82,32 @@ class Checkpoints:
         """
         Take the workspace when the last checkpoint could not be reached otherwise.
 
-        What keeps it from being taken is recorded, and nothing is taken from then on.
+        What keeps it from being taken is shown, and nothing is taken from then on.
         """
         state = self.log.state
         if self._off or not state.checkpoints:
             return
         if state.snapshots and state.snapshots[-1][0] >= state.checkpoints[-1].sequence:
             return
+        await self._try_to_take(action.tool.name, sink)
+
+    async def after_run(self, sink: Sink) -> None:
+        """Take the workspace at the end of a run that may have changed it; failures as above."""
+        state = self.log.state
+        if not self.is_kept or self._off or not state.checkpoints:
+            return
+        since = state.checkpoints[-1].sequence
+        if state.snapshots:
+            since = max(since, state.snapshots[-1][0])
+        last = max(
+            [*state.unknown[-1:], *(each.sequence for each in state.changes[-1:])], default=-1
+        )
+        if last > since:
+            await self._try_to_take("end", sink)
+
+    async def _try_to_take(self, why: str, sink: Sink) -> None:
         try:
-            await self.take(action.tool.name, sink)
+            await self.take(why, sink)
         except WorkspaceError as error:
             self._off = error.message
             sink.emit(SnapshotsOff(reason=str(error)))

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from a3s_code.api.checkpoints import Checkpoints
+from a3s_code.api.offered import offer
 from a3s_code.api.outlet import Outlet
 from a3s_code.api.request import Request
 from a3s_code.api.result import no_reports
@@ -81,6 +83,8 @@ class Awake(Protocol):
     def visible(self) -> ToolSet: ...
     @property
     def clock(self) -> Clock: ...
+    @property
+    def checkpoints(self) -> Checkpoints: ...
 
 
 class Run:
@@ -221,6 +225,7 @@ class Run:
         session, behaviour = self._session, self._session.behaviour
         if self._system is None:
             self._system = render(behaviour.prompt, await gather(behaviour.sources))
+        offer(session.log, self._sink, session.visible)
         return ModelRequest(
             system=self._system,
             conversation=conversation,
@@ -234,9 +239,11 @@ class Run:
     # End
 
     async def _complete(self, end: AgentEnd) -> None:
-        """Record the status that follows from `end`, which is durable and now is shown."""
-        self._sink.emit(RunStatusChanged(status="completed", result_text=end.text))
+        """Record the files and the status that follow `end`, which is durable; then show it."""
         # It is too late for a cancellation, and the next barrier tells of a store that failed.
+        with contextlib.suppress(StoreError, asyncio.CancelledError):
+            await self._session.checkpoints.after_run(self._sink)
+        self._sink.emit(RunStatusChanged(status="completed", result_text=end.text))
         with contextlib.suppress(StoreError, asyncio.CancelledError):
             await self._sink.barrier()
         self._sink.show(end)
@@ -258,7 +265,12 @@ class Run:
             self._sink.emit(lost)
         self._sink.emit(failure)
         self._sink.emit(RunStatusChanged(status=status_of(failure), error=failure.message))
-        if not isinstance(error, StoreError):
+        if isinstance(error, StoreError):
+            return
+        try:
+            if not isinstance(error, asyncio.CancelledError):  # who stops a run does not wait
+                await self._session.checkpoints.after_run(self._sink)
+        finally:
             await asyncio.shield(self._sink.barrier())
 
 

@@ -11,7 +11,7 @@ from a3s_code.api.closing import close_all
 from a3s_code.api.settings import Opening, Settings
 from a3s_code.errors import A3SError, InvalidValue, SessionClosed, SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
-from a3s_code.kernel.records import Record, SessionOpened
+from a3s_code.kernel.records import Dropped, Record, SessionOpened
 from a3s_code.kernel.store import Store
 
 if TYPE_CHECKING:
@@ -220,3 +220,69 @@ def file_store(directory: str | Path) -> Store:
     from a3s_code.persistence.sqlite import FileSessionStore
 
     return FileSessionStore(directory)
+
+
+# Records as bytes
+
+
+async def bodies_of(store: Store, session: SessionId) -> Sequence[tuple[bytes, bytes]]:
+    """
+    Give the body and the hash of every record, oldest first; a body that was pruned is empty.
+
+    A store with `bodies` gives what it keeps, byte for byte. What another one gives is
+    encoded again, and must have the head that it says it has.
+
+    Raises:
+        SessionNotFound: there is none of this id.
+        StoreError: the log is damaged, or cannot be given as it was written.
+    """
+    own = getattr(store, "bodies", None)
+    try:
+        return await own(session) if own is not None else await _encoded_again(store, session)
+    except A3SError:
+        raise
+    except Exception as error:  # border: a store is foreign code
+        raise StoreError(
+            f"The store could not give session {session!r}: {type(error).__name__}: {error}."
+        ) from error
+
+
+async def _encoded_again(store: Store, session: SessionId) -> Sequence[tuple[bytes, bytes]]:
+    from a3s_code.persistence.codec import GENESIS, encode, link
+
+    records = await store.load(session, None)
+    if any(type(record.event) is Dropped for record in records):
+        raise StoreError(
+            f"Session {session!r} was pruned, and its store does not give the hashes.",
+            hint="keep sessions that are exported in a FileSessionStore",
+        )
+    head, rows = GENESIS, list[tuple[bytes, bytes]]()
+    for body in map(encode, records):
+        head = link(head, body)
+        rows.append((body, head))
+    ask = getattr(store, "head", None)
+    if ask is not None and await ask(session) != (len(rows), head.hex()):
+        raise StoreError(
+            f"Session {session!r} is not what its store says it wrote.",
+            hint="export it when nobody writes it; or restore the store from a copy",
+        )
+    return rows
+
+
+def linked(previous: bytes | None, body: bytes) -> bytes:
+    """Give the hash of a record from the one before it (None before the first) and its body."""
+    from a3s_code.persistence.codec import GENESIS, link
+
+    return link(GENESIS if previous is None else previous, body)
+
+
+def decoded(body: bytes) -> Record:
+    """
+    Read the body of a record.
+
+    Raises:
+        StoreError: it is none, or one that this version does not know.
+    """
+    from a3s_code.persistence.codec import decode
+
+    return decode(body)

@@ -25,6 +25,8 @@ HELP = """examples:
   a3s-code demo
   a3s-code verify sessions/
   a3s-code import old-sessions/ --store sessions/
+  a3s-code export RUN --store sessions/ -o run.a3s
+  a3s-code replay run.a3s
 
 Reading, searching and changing files inside the workspace is allowed. Everything else,
 such as running commands, is asked for at the terminal; without one it is denied unless
@@ -57,6 +59,14 @@ def _command(given: list[str]) -> int:
             from a3s_code.cli.demo import main as demo
 
             return demo(given[1:])
+        case ["export"]:
+            from a3s_code.cli.bundles import export
+
+            return export(given[1:])
+        case ["replay"]:
+            from a3s_code.cli.bundles import main as replay
+
+            return replay(given[1:])
         case ["import"]:
             from a3s_code.cli.importing import main as import_sessions
 

@@ -40,6 +40,7 @@ from a3s_code.kernel.records import (
     SnapshotTaken,
     StoreAttached,
     TokensSpent,
+    ToolsOffered,
     TraceRecorded,
 )
 from a3s_code.kernel.run_events import RunEventRecord, RunEvents, shown_events
@@ -209,6 +210,12 @@ def _take(state: SessionState, record: Record, event: SnapshotTaken) -> None:
     state.snapshots.append((record.sequence, event.tree))
 
 
+def _offer(state: SessionState, _: Record, event: ToolsOffered) -> None:
+    """What was offered before stays held: an earlier run is told with it."""
+    state.offered = event
+    _hold(state, event.sha256)
+
+
 def _rewind(state: SessionState, record: Record, event: RewindBegun | Rewound) -> None:
     if all(place.sequence != event.undo for place in state.checkpoints):
         _mark(state, record, event.undo, "before a rewind", event.messages)
@@ -283,6 +290,7 @@ _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     ArtifactEvicted: _evict,
     EffectIntended: _intend,
     SnapshotTaken: _take,
+    ToolsOffered: _offer,
     RewindBegun: _rewind,
     Rewound: _rewind,
     FileChanging: _change,

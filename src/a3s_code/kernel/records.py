@@ -104,6 +104,19 @@ class HistorySupplied(LogOnly, tag="history_supplied", frozen=True):
     sha256: str = ""
 
 
+class ToolsOffered(LogOnly, tag="tools_offered", frozen=True):
+    """
+    From here on the model is shown these tools; written when they are others than before.
+
+    Attributes:
+        sha256: Of `ToolSet.schemas()`, which is a blob of the session.
+        names: In the order in which they are shown.
+    """
+
+    sha256: str
+    names: tuple[str, ...]
+
+
 class TokensSpent(LogOnly, tag="tokens_spent", frozen=True):
     """Tokens of a request outside the turns of a run; `purpose` says what for."""
 
@@ -220,7 +233,7 @@ class SnapshotTaken(LogOnly, tag="snapshot_taken", frozen=True):
     The workspace was this tree.
 
     Attributes:
-        why: What came next: the name of a tool, `rewind`, `fork` or `diff`.
+        why: What came next: the name of a tool, `rewind`, `fork` or `diff`; or `end`, of a run.
         skipped: Paths that a snapshot should hold and this one does not, at most 100.
     """
 
@@ -354,6 +367,7 @@ SessionEvent: TypeAlias = (
     | HistoryAppended
     | HistoryReplaced
     | HistorySupplied
+    | ToolsOffered
     | TokensSpent
     | RunStarted
     | RunStatusChanged

@@ -17,6 +17,7 @@ from a3s_code.kernel.records import (
     EffectIntended,
     FileChanging,
     SessionOpened,
+    ToolsOffered,
 )
 from a3s_code.kernel.run_events import RunEvents
 from a3s_code.kernel.tool import Effect
@@ -134,6 +135,7 @@ class SessionState:
         opened: How the session was opened the last time; None before the first record.
         durability: What the store of the session promises now; see `SessionOpened`.
         model: `provider/model` that answers now.
+        offered: The tools that the model was shown last; None where that is not recorded.
         runs: By id, oldest first.
         events: Where the stream events of each run are.
         traces: Sequences of the records of tool calls, oldest first.
@@ -161,6 +163,7 @@ class SessionState:
         "kept_sizes",
         "last_usage",
         "model",
+        "offered",
         "opened",
         "released",
         "runs",
@@ -174,6 +177,7 @@ class SessionState:
         self.opened: SessionOpened | None = None
         self.durability = ""
         self.model = ""
+        self.offered: ToolsOffered | None = None
         self.conversation = Conversation()
         self.runs: dict[RunId, RunSnapshot] = {}
         self.events: dict[RunId, RunEvents] = {}

@@ -36,7 +36,9 @@ class Store(Protocol):
     `barrier` and `delete` raise StoreError.
 
     A store without `durability`, `directory`, `prune`, `drop_blob` or `head` is taken as well:
-    then bodies and blobs stay as long as their session, and there is no anchor.
+    then bodies and blobs stay as long as their session, and there is no anchor. One that also has
+    `async bodies(session)`, the stored bytes and hash of every record, exports what it has
+    pruned; see `FileSessionStore.bodies`.
     """
 
     @property

@@ -258,8 +258,20 @@ class ToolSet:
         self.by_name: Mapping[str, Tool] = {tool.name: tool for tool in tools}
         self._encoded: dict[str, bytes] = {}
 
+    def schemas(self) -> bytes:
+        """Give what the model is shown as JSON rows: `name`, `description`, `input_schema`."""
+        return self.encoded("record", _schemas)
+
     def encoded(self, wire: str, encode: Callable[[tuple[Tool, ...]], bytes]) -> bytes:
         """Give the bytes of the whole tool list for one wire format, made once."""
         if wire not in self._encoded:
             self._encoded[wire] = encode(self.tools)
         return self._encoded[wire]
+
+
+def _schemas(tools: tuple[Tool, ...]) -> bytes:
+    rows = [
+        {"name": tool.name, "description": tool.summary, "input_schema": tool.schema}
+        for tool in tools
+    ]
+    return canonical(rows)

@@ -34,6 +34,7 @@ from a3s_code.persistence.sqlite_tables import (
     Writer,
     has_log,
     read_blob,
+    read_bodies,
     read_head,
     read_log,
     read_sessions,
@@ -277,6 +278,21 @@ class FileSessionStore:
         if head is None:
             raise SessionNotFound(f"There is no session {session!r} in {self.dir}.")
         return head
+
+    async def bodies(self, session: SessionId) -> Sequence[tuple[bytes, bytes]]:
+        """
+        Give the body and the hash of every record as they are stored, oldest first; a body
+        that was pruned is empty. Nothing is changed.
+
+        Raises:
+            SessionNotFound: there is none.
+            StoreError: as `load`.
+        """
+        await self._writer.handled(session)
+        found = await self._read(lambda connection: read_bodies(connection, session))
+        if found is None:
+            raise SessionNotFound(f"There is no session {session!r} in {self.dir}.")
+        return found
 
     async def close(self) -> None:
         """

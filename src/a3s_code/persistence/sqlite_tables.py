@@ -18,7 +18,7 @@ in one process or in two, the one that did not load the session last is refused.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -321,6 +321,27 @@ def read_log(connection: Connection, session: SessionId) -> list[Record]:
         SessionNotFound: there is none.
         StoreError: a record is missing, changed or unreadable.
     """
+    length, last, rows = _stored_log(connection, session)
+    return read_chain(session, rows, length, last)
+
+
+def read_bodies(connection: Connection, session: SessionId) -> list[tuple[bytes, bytes]]:
+    """
+    Read the body and the hash of every record as they are stored; the log is checked.
+
+    Raises:
+        SessionNotFound, StoreError: as `read_log`.
+    """
+    length, last, rows = _stored_log(connection, session)
+    stored = list(rows)
+    read_chain(session, stored, length, last)
+    return [(body, hashed) for _, body, hashed in stored]
+
+
+def _stored_log(
+    connection: Connection, session: SessionId
+) -> tuple[int, bytes, Iterable[tuple[int, bytes, bytes]]]:
+    """Give how many records there are, the hash of the last, and the rows: see `read_chain`."""
     # The casts keep damage that changed the kind of a value from becoming a TypeError.
     found = connection.execute(
         "SELECT number, CAST(next AS INTEGER), head FROM sessions WHERE id = ? AND next > 0",
@@ -334,7 +355,7 @@ def read_log(connection: Connection, session: SessionId) -> list[Record]:
         " FROM records WHERE session = ? ORDER BY sequence",
         (number,),
     )
-    return read_chain(session, rows, length, last)
+    return length, last, rows
 
 
 def _not_found(connection: Connection, session: SessionId) -> StoreError:

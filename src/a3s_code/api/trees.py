@@ -1,0 +1,45 @@
+"""
+Trees of files without their workspace: those kept beside a store, and those of a bundle.
+
+The one place that knows in which directory a store keeps the trees of a workspace.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from a3s_code.api.stores import place_of
+from a3s_code.kernel.store import Store
+from a3s_code.workspace.shadow_objects import ShadowObjects
+from a3s_code.workspace.snapshot_restore import export
+
+
+def shadow_directory(place: Path, root: str) -> Path:
+    """Name the directory of the trees of the workspace `root` beside a store at `place`."""
+    return place / "snapshots" / hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
+
+
+def fork_directory(place: Path, session_id: str) -> Path:
+    """Name the directory of a fork's files beside a store at `place`."""
+    digest = hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()
+    return place / "forks" / digest[:32]
+
+
+def trees_beside(store: Store, root: str) -> ShadowObjects | None:
+    """Give the trees that a store keeps of a workspace; None where there are none."""
+    place = place_of(store)
+    shadow = shadow_directory(place, root) if place is not None else None
+    return ShadowObjects(shadow) if shadow is not None and shadow.is_dir() else None
+
+
+async def write_tree(trees: ShadowObjects, tree: str, directory: str) -> None:
+    """
+    Write a tree into a new or empty directory.
+
+    Raises:
+        WorkspaceError: the directory is not empty, or the system refuses.
+        SnapshotLost: the tree is not there as a whole.
+    """
+    await export(trees, tree, directory)
