@@ -147,7 +147,7 @@ def too_much(what: str) -> SnapshotRefused:
     """Make the error of a limit that was passed."""
     return SnapshotRefused(
         f"The snapshot was given up: {what}.",
-        hint="have git ignore what need not be kept, raise the limit, or do without snapshots",
+        hint="have git ignore generated files; or rewind the conversation alone, files=False",
     )
 
 
