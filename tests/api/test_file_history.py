@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from a3s_code import FileSessionStore, SessionOptions
+from a3s_code.api import file_diff
 from a3s_code.errors import InvalidValue, PathRefused
 from a3s_code.kernel import fold
 from a3s_code.testing import calls, says
@@ -50,6 +53,49 @@ def test_versions_are_compared_with_each_other_and_with_now(house: House) -> Non
     house.put("a").write_bytes(b"\xff\x00")
     assert session.diff_file_versions("a", 0) == (
         "Binary files a/a (version 0) and b/a (now) differ\n"
+    )
+
+
+def test_a_line_ends_at_a_newline_and_nowhere_else(house: House, tmp_path: Path) -> None:
+    old = "form\fone\nnext\x85two\nsep\u2028three\r\nold\n"
+    new = old.replace("old", "new") + "\fx"
+    session = house.session()
+    for content in (old, new, "", "last\n"):
+        session.write_file("a", content)
+
+    assert session.diff_file_versions("a", 0, 1) == (
+        "--- a/a (version 0)\n+++ b/a (version 1)\n@@ -1,4 +1,5 @@\n"
+        " form\fone\n next\x85two\n sep\u2028three\r\n-old\n+new\n+\fx\n"
+        "\\ No newline at end of file\n"
+    )
+    assert "@@ -0,0 +1 @@\n+last\n" in session.diff_file_versions("a", 2)
+    (tmp_path / "a").write_bytes(old.encode())
+    patch = re.sub(r" \(version .\)", "", session.diff_file_versions("a", 0, 1))
+    subprocess.run(("git", "apply"), cwd=tmp_path, input=patch.encode(), check=True)
+    assert (tmp_path / "a").read_bytes() == new.encode()
+
+
+def test_versions_that_are_too_large_are_only_said_to_differ(house: House) -> None:
+    session = house.session()
+    for content in ("x" * file_diff.MAX_BYTES, "y", "z"):
+        session.write_file("a", content)
+
+    assert session.diff_file_versions("a", 0) == (
+        "Files a/a (version 0) and b/a (now) differ, and are too large to be compared\n"
+    )
+    assert "-y" in session.diff_file_versions("a", 1)
+
+
+def test_a_comparison_that_takes_too_long_is_given_up(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_diff, "TIMEOUT_S", 0.0)
+    session = house.session()
+    session.write_file("a", "one\n")
+    session.write_file("a", "two\n")
+
+    assert session.diff_file_versions("a", 0) == (
+        "Files a/a (version 0) and b/a (now) differ in too much to be compared\n"
     )
 
 

@@ -205,8 +205,12 @@ def test_a_workspace_that_cannot_be_taken_is_said_and_commands_still_run(
     session.send("one")
 
     assert house.get("b") == "command\n"
-    with pytest.raises(SnapshotRefused, match="files"):
-        session.rewind(session.checkpoints()[0]["id"])
+    place = session.checkpoints()[0]["id"]
+    with pytest.raises(SnapshotRefused, match="files") as caught:
+        session.rewind(place)
+    assert caught.value.hint.startswith("have git ignore generated files; or")
+    session.rewind(place, files=False)
+    assert session.history() == []
     (off,) = [each for each in recorded(house, store, session) if isinstance(each, SnapshotsOff)]
     assert "files" in off.reason
 

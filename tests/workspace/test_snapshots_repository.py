@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from a3s_code.errors import SnapshotRefused
 from a3s_code.kernel.snapshots import LeftOut
+from a3s_code.workspace import pipe_watch
 from a3s_code.workspace.snapshots import ShadowGit
 
 from .snapshot_scene import facts, fill, git, names, snapshotted
@@ -60,6 +64,36 @@ async def test_the_users_repository_is_not_touched(ws: Path, shots: ShadowGit) -
     await back_and_forth(shots, ws)
     assert facts(ws / ".git") == before
     assert {path: path.lstat().st_mtime_ns for path in (ws / ".git").rglob("*")} == times
+
+
+@pytest.mark.parametrize(
+    "name", [".gitignore", "sub/deep/.gitignore", ".gitattributes", ".git/index", ".git/config"]
+)
+async def test_a_pipe_that_git_would_read_is_refused_by_name(
+    name: str, ws: Path, shots: ShadowGit
+) -> None:
+    await shots.tree()
+    pipe = ws / name
+    pipe.parent.mkdir(exist_ok=True)
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    (ws / "a.py").write_text("TWO\n")  # as long as it was, so that its content is compared
+
+    async with asyncio.timeout(20):  # git is waited for up to 30 s
+        with pytest.raises(SnapshotRefused, match=f"git waits for {name},") as caught:
+            await shots.tree()
+    assert caught.value.hint == "remove it"
+    pipe.unlink()
+    assert await shots.objects.read((await shots.tree()).id, "a.py") == b"TWO\n"
+
+
+async def test_a_slow_git_is_waited_for_while_there_is_no_pipe(
+    ws: Path, shots: ShadowGit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(ws / "some.pipe")
+    monkeypatch.setattr(pipe_watch, "PATIENCE_S", 0.0)
+
+    assert (await shots.tree()).files == 2
 
 
 async def test_a_linked_worktree_is_not_touched_either(ws: Path, tmp_path: Path) -> None:

@@ -329,7 +329,13 @@ class Assembly:
         return engine
 
     def _snapshots(self, store: Store | None, root: str) -> Snapshots:
-        """Keep trees of a workspace beside its records, or for as long as this agent is open."""
+        """
+        Keep trees of a workspace beside its records, or for as long as this agent is open.
+
+        Those of sessions without a directory are in the system's temporary one, under
+        `a3s-code-*`, for its owner alone; `close` removes them. When the process is killed
+        they stay there.
+        """
         from a3s_code.api.trees import shadow_directory
         from a3s_code.workspace.snapshots import ShadowGit
 

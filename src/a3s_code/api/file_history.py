@@ -10,7 +10,6 @@ Source:
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated
 
 import msgspec
@@ -20,8 +19,6 @@ from a3s_code.kernel.log import Log
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.state import FileChange
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, tool
-
-CONTEXT_LINES = 3
 
 
 def versions(log: Log, path: str) -> list[JsonObject]:
@@ -71,28 +68,6 @@ async def content(log: Log, path: str, version: int) -> bytes:
             return data
     there = ", ".join(map(str, known)) or "none"
     raise InvalidValue(f"{path} has no version {version!r}.", hint=f"versions: {there}")
-
-
-def diff(path: str, before: tuple[str, bytes], after: tuple[str, bytes]) -> str:
-    """
-    Give a unified diff of two versions, each with what it is called; empty for equal ones.
-
-    A file that is no text is only said to differ.
-    """
-    names = [f"{side}/{path} ({name})" for side, name in (("a", before[0]), ("b", after[0]))]
-    if before[1] == after[1]:
-        return ""
-    try:
-        old, new = before[1].decode(), after[1].decode()
-    except UnicodeDecodeError:
-        return f"Binary files {names[0]} and {names[1]} differ\n"
-    lines = difflib.unified_diff(
-        old.splitlines(keepends=True), new.splitlines(keepends=True), *names, n=CONTEXT_LINES
-    )
-    return "".join(line if line.endswith("\n") else f"{line}\n{_NO_END}\n" for line in lines)
-
-
-_NO_END = "\\ No newline at end of file"
 
 
 class RestoreArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

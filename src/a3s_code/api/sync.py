@@ -518,6 +518,8 @@ class Session:
         Give a unified diff from version `a` of a file to version `b`, or to what it is now.
 
         Three lines of context, headers `--- a/<path> (version <a>)`; empty for equal ones.
+        Files that are no text, that have more than 4 MiB together, or that differ in so much
+        that 10 s do not suffice are only said to differ.
 
         Raises:
             InvalidValue: there is no such version.

@@ -135,20 +135,23 @@ class TimeTravel(ABC):
         Give a unified diff from version `a` of a file to version `b`, or to what it is now.
 
         Three lines of context, headers `--- a/<path> (version <a>)`; empty for equal ones.
+        Files that are no text, that have more than 4 MiB together, or that differ in so much
+        that 10 s do not suffice are only said to differ.
 
         Raises:
             InvalidValue: there is no such version.
             PathRefused: the path leads out of the workspace.
             StoreError: a version cannot be read.
         """
-        from a3s_code.api.file_history import content, diff
+        from a3s_code.api.file_diff import diff
+        from a3s_code.api.file_history import content
 
         engine = await self._awake()
         real = engine.real_path(path)
         before = f"version {a}", await content(engine.log, real, a)
         if b is None:
-            return diff(real, before, ("now", await engine.file_now(real)))
-        return diff(real, before, (f"version {b}", await content(engine.log, real, b)))
+            return await diff(real, before, ("now", await engine.file_now(real)))
+        return await diff(real, before, (f"version {b}", await content(engine.log, real, b)))
 
     async def restore_file_version(self, path: str, version: int) -> ToolResult:
         """

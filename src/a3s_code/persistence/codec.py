@@ -143,7 +143,7 @@ def _check_pruned(session: SessionId, records: Sequence[Record], pruned: set[int
     for record in records:
         if isinstance(record.event, RecordsPruned):
             for first, last in record.event.ranges:
-                unnamed.difference_update(range(first, min(last + 1, record.sequence)))
+                unnamed.difference_update(range(max(first, 0), min(last + 1, record.sequence)))
     if unnamed:
         raise _damaged(session, min(unnamed), "is empty, and nothing says that it was pruned")
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from a3s_code.errors import SnapshotLost, SnapshotRefused, WorkspaceError
 from a3s_code.kernel.workspace import Command, Processes
 from a3s_code.workspace.local import TEMPORARY_PREFIX, TEMPORARY_SUFFIX
+from a3s_code.workspace.pipe_watch import watched
 
 LIST_BYTES = 256 * 1024 * 1024
 """Output of git at most, where nothing else is said: a list of paths, in memory."""
@@ -117,7 +118,7 @@ class ShadowProgram:
             good: Statuses that are no failure.
 
         Raises:
-            SnapshotRefused: it took too long or said too much.
+            SnapshotRefused: it took too long or said too much, or waits for a pipe.
             SnapshotLost: it misses an object.
             WorkspaceError: it failed; says what git said.
         """
@@ -131,7 +132,8 @@ class ShadowProgram:
             stdin=stdin,
             separate_stderr=True,
         )
-        ended = await self.processes.run(command)
+        running = self.processes.run(command)
+        ended = await (watched(self.work_tree, running) if self.work_tree else running)
         if ended.timed_out:
             raise too_much(f"git {arguments[0]} took more than {self.timeout_s:.0f} s")
         if ended.status not in good:
@@ -145,7 +147,7 @@ def too_much(what: str) -> SnapshotRefused:
     """Make the error of a limit that was passed."""
     return SnapshotRefused(
         f"The snapshot was given up: {what}.",
-        hint="have git ignore what need not be kept, raise the limit, or do without snapshots",
+        hint="have git ignore generated files; or rewind the conversation alone, files=False",
     )
 
 
