@@ -144,6 +144,19 @@ def test_a_command_that_had_ended_is_settled_by_the_record_of_its_exit(
 # In doubt
 
 
+@pytest.mark.parametrize(("how", "status"), [("PIPE", 141), ("KILL", 137)])
+def test_a_command_that_was_stopped_as_the_end_of_our_process_stops_it_is_in_doubt(
+    how: str, status: int, job: Job, house: House
+) -> None:
+    """Nobody reads its output any more, so it may have come to that by our end alone."""
+    job.die(calls("bash", command=f"echo x >> count; kill -{how} $$"), before="EffectSettled")
+    session = job.resume(says("I see."))
+
+    (doubt,) = session.in_doubt()
+    assert doubt["reason"] == f"it was stopped on its way, with exit status {status}"
+    assert house.get("count") == "x\n"
+
+
 KILLING = 'echo x >> count; kill -9 "$(cut -d" " -f4 /proc/$PPID/stat)"; sleep 600'
 """Does its work, kills the process that waits for it, and goes on until it is killed too."""
 

@@ -8,6 +8,7 @@ from a3s_code.testing import CrashStage
 from crash.scenario import ask, counted
 
 WAITING = "while a question waits"
+ANSWERED = "answered for the process before"
 
 
 class Approver:
@@ -38,5 +39,6 @@ async def answers(stage: CrashStage) -> None:
             decision = approver.decide(question["args"]["command"])
             approved = isinstance(decision, Allow)
             assert await session.confirm_tool_use(question["tool_id"], approved, decision.reason)
+            stage.tally.reach(ANSWERED)
         await ask(session, "Count one.")
         await stage.compare(session)

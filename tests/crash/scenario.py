@@ -29,7 +29,9 @@ LIMITS = {"max_runs_retained": 2, "max_events_per_run": 8, "max_trace_events": 2
 
 
 def count(word: str) -> Turn:
-    return calls("bash", command=f"printf '{word}\\n' >> {COUNTER} && printf 'coun''ted'")
+    """It goes on for a while, so that a kill finds it done and without an exit status."""
+    command = f"printf '{word}\\n' >> {COUNTER} && printf 'coun''ted' && sleep 0.1"
+    return calls("bash", command=command)
 
 
 def writing(last: str) -> When:

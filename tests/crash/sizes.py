@@ -19,7 +19,7 @@ if SIZE not in {"part", "all"}:
 
 ALL = SIZE == "all"
 KILLS = 1_000 if ALL else 20
-"""Random ones: of the writer, and of all scenarios together."""
+"""Random ones, of the writer of a store alone."""
 WORKERS = 4 if ALL else 2
 """Lives at the same time; each one more takes time to begin."""
 EVENTS = 200 if ALL else 20

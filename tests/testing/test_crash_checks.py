@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from a3s_code import FileSessionStore
+from a3s_code import AsyncAgent, FileSessionStore
 from a3s_code.kernel.events import RunId, SessionId
 from a3s_code.kernel.records import Dropped, Record, RecordsPruned, SessionEnded, TraceRecorded
-from a3s_code.testing import CrashingStore, CrashTally
+from a3s_code.testing import CrashingStore, CrashStage, CrashTally, Script, ScriptedServer, says
 from a3s_code.testing.crash_effects import Effects, took_effect
 from a3s_code.testing.crash_examine import FilePlan, Left, OpenCall, Settled, examine
-from a3s_code.testing.crash_store import told
+from a3s_code.testing.crash_store import Differs, told
 
 SESSION = SessionId("s")
 RUN = RunId("r")
@@ -106,6 +106,23 @@ async def test_what_is_empty_without_having_been_pruned_is_a_fault(tmp_path: Pat
     said = "\n".join(state.faults)
     assert "record 1 is empty, not pruned" in said
     assert f"blob {sha256('gone')} of s is needed and lost" in said
+
+
+async def test_a_session_that_is_not_the_fold_of_its_log_is_found_out(tmp_path: Path) -> None:
+    tally = CrashTally(tmp_path / "tally")
+    store = CrashingStore(FileSessionStore(tmp_path / "store"), tally)
+    with ScriptedServer(Script(default=says("Hello."))) as server:
+        stage = CrashStage(store, tmp_path, "s", server.acl(), server.base_url, tally)
+        async with AsyncAgent(stage.config) as agent:
+            session = await stage.session(agent)
+            await session.send("Hello.")
+            await stage.compare(session)
+            state = session._engine.log.state
+            state.model = "another"
+            await stage.compare(session)
+
+    facts = [fact.fields for fact in told(tmp_path / "tally") if isinstance(fact, Differs)]
+    assert facts == [(), ("model",)]
 
 
 def traced(sequence: int) -> Record:

@@ -18,7 +18,18 @@ from a3s_code.kernel.events import PermissionDenied
 from a3s_code.kernel.ledger import digest, subject_digest
 from a3s_code.kernel.messages import ToolCall
 from a3s_code.kernel.plain import plain
-from a3s_code.kernel.ports import Action, Allow, Approver, Ask, Authority, Decision, Deny, Gate, Hooks, Sink
+from a3s_code.kernel.ports import (
+    Action,
+    Allow,
+    Approver,
+    Ask,
+    Authority,
+    Decision,
+    Deny,
+    Gate,
+    Hooks,
+    Sink,
+)
 from a3s_code.kernel.records import EffectSettled
 from a3s_code.kernel.space import Space
 from a3s_code.kernel.state import OpenEffect

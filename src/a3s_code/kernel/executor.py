@@ -27,7 +27,17 @@ from a3s_code.kernel.file_changes import RecordedFiles
 from a3s_code.kernel.live import LiveOutput
 from a3s_code.kernel.messages import JsonObject, ToolCall, ToolResult
 from a3s_code.kernel.observation import observe, redact
-from a3s_code.kernel.ports import Action, Approver, Authority, BeforeEffect, Dispatcher, Gate, Hooks, Redactor, Sink
+from a3s_code.kernel.ports import (
+    Action,
+    Approver,
+    Authority,
+    BeforeEffect,
+    Dispatcher,
+    Gate,
+    Hooks,
+    Redactor,
+    Sink,
+)
 from a3s_code.kernel.records import TraceRecorded
 from a3s_code.kernel.settlement import named_evidence
 from a3s_code.kernel.space import Space

@@ -44,7 +44,16 @@ from a3s_code.kernel.records import (
     TraceRecorded,
 )
 from a3s_code.kernel.run_events import RunEventRecord, RunEvents, shown_events
-from a3s_code.kernel.state import TERMINAL, UNKNOWN_REACH, Approval, Checkpoint, FileChange, OpenEffect, RunSnapshot, SessionState
+from a3s_code.kernel.state import (
+    TERMINAL,
+    UNKNOWN_REACH,
+    Approval,
+    Checkpoint,
+    FileChange,
+    OpenEffect,
+    RunSnapshot,
+    SessionState,
+)
 
 MAX_VERSIONS = 500
 """Of files, as they were before their changes; the oldest go first. SPEC 12.3."""

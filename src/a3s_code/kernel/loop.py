@@ -27,7 +27,17 @@ from a3s_code.kernel.messages import (
     Usage,
     with_own_ids,
 )
-from a3s_code.kernel.ports import Compact, Inbox, Model, ModelDelta, ModelRequest, Prepare, Reply, Review, Sink
+from a3s_code.kernel.ports import (
+    Compact,
+    Inbox,
+    Model,
+    ModelDelta,
+    ModelRequest,
+    Prepare,
+    Reply,
+    Review,
+    Sink,
+)
 from a3s_code.kernel.records import HistoryAppended
 from a3s_code.kernel.tool import Observation, failure
 

@@ -39,6 +39,10 @@ _NOTHING_TELLS = "nothing tells whether it took effect"
 CUT_OFF = 130
 """Exit code of what was stopped, as a shell gives it after an interrupt."""
 
+_KILLED, _BROKEN_PIPE = 128 + 9, 128 + 13
+STOPPED = frozenset({_KILLED, _BROKEN_PIPE})
+"""Statuses that the end of our process brings about: nobody reads the output any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sight:
@@ -132,13 +136,15 @@ async def _became(files: list[FileChanging], sight: Sight) -> str:
 async def _by_traces(intended: EffectIntended, sight: Sight) -> Verdict:
     exits = sight.space.exits
     status = exits.read(intended.exit_record) if exits and intended.exit_record else None
-    if status is not None:
+    if status is not None and status not in STOPPED:
         outcome = "failed" if status else "done"
         said = f"the command ended with exit status {status}"
         return _settled(intended, outcome, said, exit_code=status)
     now = await _look(intended, sight)
     if now is None:
-        return EffectInDoubt(call_id=intended.call_id, reason=_NOTHING_TELLS)
+        stopped = f"it was stopped on its way, with exit status {status}"
+        reason = _NOTHING_TELLS if status is None else stopped
+        return EffectInDoubt(call_id=intended.call_id, reason=reason)
     if now == intended.before:
         return _settled(intended, "not_done", f"as it was: {intended.evidence}")
     return _settled(intended, "done", f"changed: {intended.evidence}")

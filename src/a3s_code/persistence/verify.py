@@ -16,8 +16,8 @@ the head hash somewhere else and give it as --head. Nor does it show that a reco
 truth when it was written, or that the clock was right.
 
 A record that was pruned, as the session's limits said, has an empty body and keeps its hash;
-a later record names it. The chain still shows that there was one and that nothing took its
-place, but no longer what it said, and of neighbours that were pruned only the last is linked.
+a later record names it. The chain still shows that there was one, but no longer what it said,
+and of neighbours that were pruned only the last is linked. No head holds at such a record.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class _Log:
             self.pruned += 1
             self.unnamed.add(sequence)
         elif hashlib.sha256(self.head + body).digest() == stored:
-            self.anchored |= (anchor or "").lower() in {self.head.hex(), stored.hex()}
+            self.anchored |= (anchor or "").lower() == stored.hex()
         else:
             after = "the one before it" if sequence == self.next else "what is missing before it"
             self.faults.append(f"record {sequence} was changed, or does not follow {after}")

@@ -25,6 +25,12 @@ workspace the same at point 2, and so on, until it ends before it is killed. So 
 where its record says that it stopped. The scripted model answers all of these processes;
 let it answer by what it is sent (rules), never by the number of the request.
 
+After each kill the store is held against what it acknowledged, and verified. When the next
+process has gone on, each effect that the kill left open is settled with evidence, and so as
+the files were right after the kill, or the session says that it is in doubt; and the session
+is the fold of its log. In the end the workspace is that of a life that was not killed, but for
+what may not have been done because it is in doubt.
+
 The module is imported in a process that forks; it must start no thread while it is imported.
 """
 
