@@ -157,6 +157,21 @@ def test_without_a_store_nobody_can_tell_what_a_command_changed(house: House) ->
     assert session.history() == []
 
 
+def test_without_snapshots_nothing_is_taken_and_files_of_tools_alone_go_back(
+    house: House, store: FileSessionStore
+) -> None:
+    session = house.session(*WRITE, *COMMAND, permissive=True, session_store=store, snapshots=False)
+    session.send("one")
+    assert not (Path(store.dir) / "snapshots").exists()
+    undo = session.rewind(session.checkpoints()[0]["id"])["undo"]
+    assert files(house.root) == {}
+    session.rewind(undo)
+    session.send("two")
+    with pytest.raises(SnapshotLost, match="a command ran"):
+        session.rewind(session.runs()[-1]["id"])
+    assert files(house.root) == {"a": "by the tool", "b": "command\n"}
+
+
 def test_a_checkpoint_that_is_not_there_is_refused(house: House, store: FileSessionStore) -> None:
     session = begin(house, *WRITE, store=store)
     session.send("one")

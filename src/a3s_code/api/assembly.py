@@ -319,7 +319,7 @@ class Assembly:
                 log,
                 opening.session_id,
                 partial(self._snapshots, store, opening.workspace),
-                is_kept=place_of(store) is not None,
+                is_kept=opening.settings.storage.snapshots and place_of(store) is not None,
             ),
         )
         if engine.checkpoints.is_kept:

@@ -32,6 +32,7 @@ _BOOLS = (
     "manual_delegation_enabled",
     "permissive",
     "planning",
+    "snapshots",
 )
 _LEAST = {
     "budget_guard_timeout_ms": 1,

@@ -158,6 +158,7 @@ class SessionOptions(_Named):
     artifact_store_limits: ArtifactStoreLimits | None = None
     retention_limits: SessionRetentionLimits | Mapping[str, Any] | None = None
     auto_save: bool = False
+    snapshots: bool = True
 
     # Who it is
     session_id: str | None = None

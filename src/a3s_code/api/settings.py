@@ -93,6 +93,7 @@ _STORAGE = frozenset(
         "file_session_store",
         "retention_limits",
         "session_store",
+        "snapshots",
         "workspace_backend",
     }
 )
@@ -145,12 +146,15 @@ class Storage:
     """
     Attributes:
         directory: Where sessions are kept when there is no `store`; None = the agent's.
+        snapshots: The workspace is taken before commands and at the end of runs, where the
+            store has a directory for it.
         retention: None = all is kept.
     """
 
     store: Store | None = None
     directory: str | Path | None = None
     auto_save: bool = False
+    snapshots: bool = True
     artifacts: ArtifactStoreLimits | None = None
     retention: SessionRetentionLimits | None = None
     backend: Any = None
@@ -328,6 +332,7 @@ def _storage(given: dict[str, Any]) -> Storage:
         store=given.get("session_store"),
         directory=given.get("file_session_store"),
         auto_save=given.get("auto_save", False),
+        snapshots=given.get("snapshots", True),
         artifacts=given.get("artifact_store_limits"),
         retention=SessionRetentionLimits.of(retention) if retention is not None else None,
         backend=given.get("workspace_backend"),
