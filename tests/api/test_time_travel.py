@@ -437,6 +437,20 @@ def test_a_fork_outlives_its_process_and_names_where_it_comes_from(
     assert len(opened.parent.sha256) == 64
 
 
+def test_a_fork_has_the_complete_outputs_that_its_conversation_names(
+    house: House, store: FileSessionStore
+) -> None:
+    session = begin(house, calls("bash", command="seq 1 50000"), says("Many."), store=store)
+    session.send("one")
+    (uri,) = session.trace_events()[0]["artifact_uris"]
+    fork = session.fork()
+    session.close()
+    found = fork.get_artifact(uri)
+
+    assert found is not None
+    assert found["content"].split()[-1] == "50000"
+
+
 def test_a_fork_of_an_id_that_is_taken_is_refused_and_leaves_nothing(
     house: House, store: FileSessionStore
 ) -> None:

@@ -444,7 +444,7 @@ def _begin(engine: Engine, opening: Opening) -> None:
             )
         )
         if parting is not None:
-            _doubt(log, parting)
+            _carry_over(log, parting)
         return
     engine.recover()
     if Recorded.read(opened.settings) != kept or log.state.durability != log.durability:
@@ -461,8 +461,11 @@ def _begin(engine: Engine, opening: Opening) -> None:
     engine.retain()
 
 
-def _doubt(log: Log, parting: Parting) -> None:
-    """Give a fork the doubts of the session that it parts from."""
+def _carry_over(log: Log, parting: Parting) -> None:
+    """Give a fork the doubts and the complete outputs of the session that it parts from."""
+    for stored, data in parting.artifacts:
+        log.put_blob(stored.sha256, data)
+        log.append(stored)
     for effect in parting.in_doubt:
         log.append(effect.intended)
         reason = f"{effect.doubt}, in session {parting.parent.session_id}"

@@ -23,7 +23,7 @@ from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.messages import Message
 from a3s_code.kernel.ports import Approver, Model
-from a3s_code.kernel.records import ParentLog
+from a3s_code.kernel.records import ArtifactStored, ParentLog
 from a3s_code.kernel.retention import SessionRetentionLimits
 from a3s_code.kernel.state import OpenEffect
 from a3s_code.kernel.store import Store
@@ -187,11 +187,13 @@ class Parting:
     Attributes:
         history: The conversation there; every call in it has a result.
         in_doubt: Effects of which nobody can tell whether they came about.
+        artifacts: Complete outputs that the conversation names, each with its content.
     """
 
     parent: ParentLog
     history: tuple[Message, ...]
     in_doubt: tuple[OpenEffect, ...]
+    artifacts: tuple[tuple[ArtifactStored, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,11 +48,18 @@ def closing_of(log: Log, last: Message | None) -> Message | None:
     return Message("tool", every)
 
 
-def parting(log: Log, parent: ParentLog, history: tuple[Message, ...]) -> Parting:
-    """Give what a session begins with that parts from the one of `log`."""
+async def parting(log: Log, parent: ParentLog, history: tuple[Message, ...]) -> Parting:
+    """
+    Give what a session begins with that parts from the one of `log`.
+
+    Raises:
+        StoreError: a complete output cannot be read.
+    """
     closing = closing_of(log, history[-1] if history else None)
     whole = history if closing is None else (*history, closing)
-    return Parting(parent, whole, tuple(log.state.in_doubt.values()))
+    stored = [(each, await log.get_blob(each.sha256)) for each in log.state.artifacts.values()]
+    artifacts = tuple((each, data) for each, data in stored if data is not None)
+    return Parting(parent, whole, tuple(log.state.in_doubt.values()), artifacts)
 
 
 def results(log: Log, last: Message | None) -> dict[str, ToolResult] | None:
