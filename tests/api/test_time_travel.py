@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +24,7 @@ from a3s_code.persistence.verify import verify
 from a3s_code.testing import calls, says
 from a3s_code.workspace import snapshots
 from a3s_code.workspace.snapshot_take import SnapshotLimits
-from api.house import House, come, meanwhile, run_python
+from api.house import WAIT_S, House, come, listed, meanwhile, run_python
 from kernel.bench import files
 
 
@@ -382,6 +387,87 @@ def test_a_command_runs_also_when_its_tree_cannot_be_kept(
     assert not house.has("gone")
     (off,) = [each for each in recorded(house, store, session) if isinstance(each, SnapshotsOff)]
     assert "cannot be written" in off.reason
+
+
+def test_a_way_back_outlives_a_cleaning_by_git(house: House, store: FileSessionStore) -> None:
+    house.put("gone", "only a tree has this")
+    session = begin(house, *COMMAND, *COMMAND, store=store)
+    session.send("one")
+    session.send("two")
+    (shadow,) = (Path(store.dir) / "snapshots").iterdir()
+    subprocess.run(("git", f"--git-dir={shadow}", "gc", "-q", "--prune=now"), check=True)
+
+    session.rewind(session.checkpoints()[0]["id"])
+    assert files(house.root) == {"gone": "only a tree has this"}
+
+
+@pytest.mark.parametrize("path", [".git/config", "sub/.git/config", ".GIT/config"])
+def test_what_a_tool_wrote_below_a_repository_stays_as_it_is(
+    path: str, house: House, store: FileSessionStore
+) -> None:
+    house.put("a", "before")
+    session = begin(house, *WRITE, store=store)
+    session.send("one")
+    session.write_file(path, "[core]\n")
+    done = session.rewind(session.checkpoints()[0]["id"])
+
+    assert done["written"] == ["a"]
+    assert done["removed"] == []
+    assert house.get("a") == "before"
+    assert house.get(path) == "[core]\n"
+
+
+@pytest.mark.parametrize("asked", ["ls-files", "cat-file"])
+def test_git_ends_with_the_process_that_asked_it(
+    asked: str, house: House, store: FileSessionStore, tmp_path: Path
+) -> None:
+    hanging, said = tmp_path / "bin/git", tmp_path / "pid"
+    hanging.parent.mkdir()
+    hanging.write_text(
+        f'#!/bin/sh\ncase " $* " in *" {asked} "*) echo $$ >> {said}; exec sleep 600;; esac\n'
+        f'exec {shutil.which("git") or "git"} "$@"\n'
+    )
+    hanging.chmod(0o755)
+    program = f"""
+from a3s_code import Agent, FileSessionStore
+store = FileSessionStore({store.dir!r})
+agent = Agent({house.serve(*COMMAND).acl()!r})
+agent.session({str(house.root)!r}, permissive=True, session_store=store).send("go")
+"""
+    environment = {**os.environ, "PATH": f"{hanging.parent}:{os.environ['PATH']}"}
+    running = subprocess.Popen([sys.executable, "-c", program], env=environment)
+    try:
+        pids = come(lambda: listed(said.read_text()) if said.exists() else None)
+    finally:
+        running.kill()
+        running.wait(WAIT_S)
+    try:
+        come(lambda: not any(map(is_running, pids)))
+    finally:
+        for pid in filter(is_running, pids):
+            os.kill(int(pid), signal.SIGKILL)
+
+
+def is_running(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_trees_of_a_session_without_a_store_go_with_the_agent(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    session = begin(house, *WRITE)
+    session.send("one")
+    session.rewind(session.checkpoints()[0]["id"])
+    (scratch,) = (tmp_path / "tmp").iterdir()
+    assert scratch.stat().st_mode & 0o077 == 0
+    house.agent.close()
+
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 # Forks

@@ -24,8 +24,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from typing import IO
 
 from a3s_code.errors import InvalidValue, PathRefused, ProgramMissing, WorkspaceError
@@ -112,16 +112,17 @@ class LocalProcesses:
     async def _begun(self, command: Command, on_output: OnOutput | None) -> _Program:
         if not command.argv:
             raise InvalidValue("A command needs at least the name of a program.")
-        if command.exit_record:
-            await asyncio.to_thread(make_room, command.exit_record)
         try:
             if self._guard is not None:
                 self._guard.begin()
-            return self._start(command, on_output)
+            async with _ready(command) as stdin:
+                return self._start(command, stdin, on_output)
         except OSError as error:
             raise WorkspaceError(f"{_named(command)} cannot be started: {error}.") from None
 
-    def _start(self, command: Command, on_output: OnOutput | None) -> _Program:
+    def _start(
+        self, command: Command, stdin: IO[bytes] | None, on_output: OnOutput | None
+    ) -> _Program:
         mark = os.urandom(8).hex()
         around = [os.environ.get(MARK, ""), self._guard.mark if self._guard else ""]
         marks = ":".join(part for part in (*around, mark) if part)
@@ -133,7 +134,8 @@ class LocalProcesses:
             pipes.append(_Pipe(command.max_output_bytes))
             if command.separate_stderr:
                 pipes.append(_Pipe(command.max_output_bytes))
-            child = _spawn(command, environment, where, [pipe.write_fd for pipe in pipes])
+            outputs = [pipe.write_fd for pipe in pipes]
+            child = _spawn(command, environment, where, stdin, outputs)
         except BaseException:
             for pipe in pipes:
                 pipe.close()
@@ -280,12 +282,15 @@ class _Program:
 
 
 def _spawn(
-    command: Command, environment: dict[str, str], where: Location, outputs: list[int]
+    command: Command,
+    environment: dict[str, str],
+    where: Location,
+    stdin: IO[bytes] | None,
+    outputs: list[int],
 ) -> subprocess.Popen[bytes]:
     cwd = _directory(where)
     if command.exit_record and shutil.which(command.argv[0], path=environment["PATH"]) is None:
         raise _missing(command)
-    stdin = _input(command.stdin) if command.stdin else None
     try:
         return subprocess.Popen(
             _recorded(command),
@@ -300,9 +305,6 @@ def _spawn(
         raise InvalidValue(f"{_named(command)} cannot be started: {error}.") from None
     except OSError as error:
         raise _not_started(command, error, cwd, environment["PATH"]) from None
-    finally:
-        if stdin is not None:
-            stdin.close()
 
 
 def _recorded(command: Command) -> tuple[str, ...]:
@@ -322,6 +324,21 @@ def _directory(where: Location) -> str:
     if sys.platform == "linux":
         return f"/proc/self/fd/{where.fd}"
     return where.absolute
+
+
+@asynccontextmanager
+async def _ready(command: Command) -> AsyncGenerator[IO[bytes] | None]:
+    """Make room for the exit record; give standard input, or None where there is none."""
+    if command.exit_record:
+        await asyncio.to_thread(make_room, command.exit_record)
+    if not command.stdin:
+        yield None
+    elif len(command.stdin) < _PIPE_BYTES:
+        with _input(command.stdin) as file:
+            yield file
+    else:
+        with await asyncio.to_thread(_input, command.stdin) as file:
+            yield file
 
 
 def _input(data: bytes) -> IO[bytes]:

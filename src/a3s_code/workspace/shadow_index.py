@@ -102,27 +102,21 @@ class ShadowIndex:
         (known, new), ignored, tracked = await _together(
             self._changed(), self._ignored(self.git), self._tracked()
         )
-        forget = ignored - tracked
-        return Listing(
-            known=sorted(known - forget),
-            new=sorted(new | (tracked - ignored - known)),
-            forget=sorted(forget),
-        )
+        return await asyncio.to_thread(_listing, known, new, ignored, tracked)
 
     async def _changed(self) -> tuple[set[str], set[str]]:
         """Give known paths that changed or went, and new ones."""
         for _ in range(MAX_NESTED):
             rows = await self._list("-t", "-m", "-d", "-o")
-            found = {path[2:] for path in rows if path[0] == "?"}
-            nested = {path for path in found if path.endswith("/")}
+            known, found, nested = await asyncio.to_thread(_sorted_out, rows)
             if not nested:
-                return {path[2:] for path in rows} - found, found
+                return known, found
             marks = [f"{path}{_PLACEHOLDER}" for path in nested]
             await self.update([row(self.full(path), State(FILE, _EMPTY_BLOB)) for path in marks])
         raise too_much(f"more than {MAX_NESTED} repositories lie inside each other")
 
     async def _list(self, *options: str) -> list[str]:
-        return _paths(await self.git.run("ls-files", "-z", *options, *self._rules()))
+        return await _paths(await self.git.run("ls-files", "-z", *options, *self._rules()))
 
     def _rules(self) -> tuple[str, ...]:
         also = (f"--exclude-from={self._place.excludes}",) if self._place.excludes else ()
@@ -130,7 +124,7 @@ class ShadowIndex:
 
     async def _ignored(self, git: ShadowProgram) -> set[str]:
         """Give what an index holds although it is ignored."""
-        return set(_paths(await git.run("ls-files", "-z", "-c", "-i", *self._rules())))
+        return set(await _paths(await git.run("ls-files", "-z", "-c", "-i", *self._rules())))
 
     async def _tracked(self) -> set[str]:
         if self._users is None:
@@ -144,11 +138,12 @@ class ShadowIndex:
 
     async def are_ignored(self, paths: Sequence[str]) -> set[str]:
         """Give those of `paths` that the ignore files of now ignore."""
-        asked = b"".join(b"./%b\0" % os.fsencode(path) for path in paths)  # `:` begins no magic
+        asked = await asyncio.to_thread(_asked, paths)
         out = await self.git.run(
             "check-ignore", "--no-index", "-z", "--stdin", stdin=asked, good=(0, 1)
         )
-        return {path.removeprefix("./") for path in _paths(out)}
+        ignored = await _paths(out)
+        return await asyncio.to_thread(lambda: {path.removeprefix("./") for path in ignored})
 
     def full(self, path: str) -> str:
         """Give the path as the index has it."""
@@ -284,5 +279,25 @@ async def _together(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _paths(out: bytes) -> list[str]:
-    return [os.fsdecode(word) for word in out.split(b"\0")[:-1]]
+def _sorted_out(rows: Sequence[str]) -> tuple[set[str], set[str], set[str]]:
+    """Part what `ls-files -t` says: known paths, new ones, and those that are repositories."""
+    found = {path[2:] for path in rows if path[0] == "?"}
+    nested = {path for path in found if path.endswith("/")}
+    return {path[2:] for path in rows} - found, found, nested
+
+
+def _listing(known: set[str], new: set[str], ignored: set[str], tracked: set[str]) -> Listing:
+    forget = ignored - tracked
+    return Listing(
+        known=sorted(known - forget),
+        new=sorted(new | (tracked - ignored - known)),
+        forget=sorted(forget),
+    )
+
+
+def _asked(paths: Sequence[str]) -> bytes:
+    return b"".join(b"./%b\0" % os.fsencode(path) for path in paths)  # `:` begins no magic
+
+
+async def _paths(out: bytes) -> list[str]:
+    return await asyncio.to_thread(lambda: [os.fsdecode(word) for word in out.split(b"\0")[:-1]])

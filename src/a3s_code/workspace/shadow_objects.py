@@ -108,11 +108,12 @@ class ShadowObjects:
             *("diff-tree", *options, check_id(before), check_id(after)),
             max_output_bytes=MAX_DIFF_BYTES,
         )
-        return text.decode(errors="replace")
+        return await asyncio.to_thread(text.decode, errors="replace")
 
     async def changed(self, before: str, after: str) -> tuple[str, ...]:
         """See `Snapshots.changed`."""
-        return tuple(readable(change.path) for change in await self.changes(before, after))
+        changes = await self.changes(before, after)
+        return await asyncio.to_thread(lambda: tuple(readable(each.path) for each in changes))
 
     async def changes(self, before: str, after: str) -> list[Change]:
         """
@@ -125,7 +126,7 @@ class ShadowObjects:
         out = await (await self.ready()).run(
             "diff-tree", *options, check_id(before), check_id(after)
         )
-        return parse_changes(out)
+        return await asyncio.to_thread(parse_changes, out)
 
     async def files(self, tree: str) -> dict[str, State]:
         """Give the whole of a tree by path."""
@@ -158,21 +159,12 @@ class ShadowObjects:
             return {}
         asked = "\n".join([*names, ""]).encode()
         git = await self.ready()
-        lines = (await git.run("cat-file", "--batch-check", stdin=asked)).decode().splitlines()
-        return {name: _size(line) for name, line in zip(names, lines, strict=True)}
+        out = await git.run("cat-file", "--batch-check", stdin=asked)
+        return await asyncio.to_thread(_sizes, names, out)
 
     async def contents(self, ids: Iterable[str]) -> AsyncIterator[dict[str, bytes]]:
         """Give what blobs hold, by id, in groups of about `BATCH_BYTES`."""
-        sizes = await self.sizes(ids)
-        group: list[str] = []
-        room = BATCH_BYTES
-        for name, size in sizes.items():
-            if group and size > room:
-                yield await self._group(group)
-                group, room = [], BATCH_BYTES
-            group.append(name)
-            room -= size
-        if group:
+        for group in await asyncio.to_thread(_groups, await self.sizes(ids)):
             yield await self._group(group)
 
     async def _group(self, names: list[str]) -> dict[str, bytes]:
@@ -182,14 +174,7 @@ class ShadowObjects:
             stdin="\n".join([*names, ""]).encode(),
             max_output_bytes=MAX_PACK_BYTES,
         )
-        found: dict[str, bytes] = {}
-        at = 0
-        for name in names:
-            end = out.index(b"\n", at)
-            size = _size(out[at:end].decode())
-            found[name] = out[end + 1 : end + 1 + size]
-            at = end + size + 2
-        return found
+        return await asyncio.to_thread(_contents, names, out)
 
     async def store(self, blobs: Mapping[str, bytes]) -> None:
         """
@@ -271,15 +256,50 @@ class ShadowObjects:
 
 async def _modes(git: ShadowProgram) -> dict[str, int]:
     """Give the mode of every path in an index."""
-    rows = (await git.run("ls-files", "-z", "--stage")).split(b"\0")[:-1]
-    parts = (row.partition(b"\t") for row in rows)
-    return {os.fsdecode(path): int(facts.split(b" ")[0], 8) for facts, _, path in parts}
+    out = await git.run("ls-files", "-z", "--stage")
+
+    def read() -> dict[str, int]:
+        parts = (line.partition(b"\t") for line in out.split(b"\0")[:-1])
+        return {os.fsdecode(path): int(facts.split(b" ")[0], 8) for facts, _, path in parts}
+
+    return await asyncio.to_thread(read)
 
 
 async def write_tree(git: ShadowProgram, prefix: str = "") -> str:
     """Make the index a tree, or what is below `prefix` in it, and give its id."""
     below = (f"--prefix={prefix}",) if prefix else ()
     return (await git.run("write-tree", *below)).decode().strip()
+
+
+def _groups(sizes: Mapping[str, int]) -> list[list[str]]:
+    """Part blobs into groups of about `BATCH_BYTES`."""
+    groups: list[list[str]] = []
+    room = -1
+    for name, size in sizes.items():
+        if size > room:
+            groups.append([])
+            room = BATCH_BYTES
+        groups[-1].append(name)
+        room -= size
+    return groups
+
+
+def _sizes(names: Sequence[str], out: bytes) -> dict[str, int]:
+    """Read `git cat-file --batch-check`."""
+    lines = out.decode().splitlines()
+    return {name: _size(line) for name, line in zip(names, lines, strict=True)}
+
+
+def _contents(names: Sequence[str], out: bytes) -> dict[str, bytes]:
+    """Read `git cat-file --batch`."""
+    found: dict[str, bytes] = {}
+    at = 0
+    for name in names:
+        end = out.index(b"\n", at)
+        size = _size(out[at:end].decode())
+        found[name] = out[end + 1 : end + 1 + size]
+        at = end + size + 2
+    return found
 
 
 def _size(line: str) -> int:

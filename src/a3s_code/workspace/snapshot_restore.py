@@ -6,13 +6,13 @@ import asyncio
 import os
 import posixpath
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from a3s_code.errors import WorkspaceError
 from a3s_code.kernel.snapshots import LeftOut, Restored, Taken
 from a3s_code.workspace.location import readable, shown
-from a3s_code.workspace.shadow_formats import Change
+from a3s_code.workspace.shadow_formats import Change, State
 from a3s_code.workspace.shadow_objects import ShadowObjects
 from a3s_code.workspace.snapshot_files import Content, Tree, Unfit, open_root
 from a3s_code.workspace.snapshot_take import Taking, beneath
@@ -43,24 +43,29 @@ class Restoring:
         Raises:
             SnapshotLost: the content of the tree is not there; nothing was changed.
         """
-        await self._taking.objects.sizes(c.after.id for c in changes if c.after)
-        for change in changes:
-            if self._taking.is_reserved(change.path):
-                self._left[change.path] = "it is not for snapshots"
-        rules = [c for c in changes if posixpath.basename(c.path) == _RULES]
+        await self._taking.objects.sizes([c.after.id for c in changes if c.after])
+        changes, rules = await asyncio.to_thread(self._parted, changes)
         await self._go(rules)
-        rest = [c for c in changes if c.path not in self._done()]
+        done = {*self._written, *self._removed}
+        rest = [c for c in changes if c.path not in done]
         await self._spare([c.path for c in rest if c.after is None], has_rules=bool(rules))
         await self._go(rest)
+        return await asyncio.to_thread(self._restored, before.id)
+
+    def _parted(self, changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
+        """Give what may be changed at all, and the ignore files of that."""
+        reserved = {c.path for c in changes if self._taking.is_reserved(c.path)}
+        self._left.update(dict.fromkeys(reserved, "it is not for snapshots"))
+        free = [c for c in changes if c.path not in reserved]
+        return free, [c for c in free if posixpath.basename(c.path) == _RULES]
+
+    def _restored(self, before: str) -> Restored:
         return Restored(
-            before.id,
+            before,
             tuple(map(readable, sorted(self._written))),
             tuple(map(readable, sorted(self._removed))),
             tuple(LeftOut(readable(path), why) for path, why in sorted(self._left.items())),
         )
-
-    def _done(self) -> set[str]:
-        return {*self._written, *self._removed}
 
     async def _spare(self, removals: Sequence[str], *, has_rules: bool) -> None:
         """Leave what was there when the tree was taken, and is not in it."""
@@ -76,14 +81,11 @@ class Restoring:
         gone = [c for c in changes if c.after is None and c.path not in self._left]
         if gone:
             await self._taking.beneath(lambda tree, stop: self._remove(tree, gone, stop))
-        put = [c for c in changes if c.after is not None and not self._is_reserved(c)]
-        async for found in self._taking.objects.contents(c.after.id for c in put if c.after):
+        put = [c for c in changes if c.after is not None]
+        async for found in self._taking.objects.contents([c.after.id for c in put if c.after]):
             await self._taking.beneath(
                 lambda tree, stop, found=found: self._put(tree, put, found, stop)
             )
-
-    def _is_reserved(self, change: Change) -> bool:
-        return self._taking.is_reserved(change.path)
 
     def _remove(self, tree: Tree, changes: Sequence[Change], stop: threading.Event) -> None:
         for change in changes:
@@ -119,23 +121,27 @@ async def export(objects: ShadowObjects, tree: str, directory: str) -> None:
     files = await objects.files(tree)
     root_fd = await asyncio.to_thread(_empty_directory, directory)
     try:
-        async for found in objects.contents(state.id for state in files.values()):
-            wanted = [(p, Content(s.mode, found[s.id])) for p, s in files.items() if s.id in found]
+        async for found in objects.contents([state.id for state in files.values()]):
             await beneath(
                 os.dup(root_fd),
-                lambda into, stop, wanted=wanted: _write(into, wanted, stop),
+                lambda into, stop, found=found: _write(into, files, found, stop),
                 _ANY_SIZE,
             )
     finally:
         os.close(root_fd)
 
 
-def _write(into: Tree, wanted: Sequence[tuple[str, Content]], stop: threading.Event) -> None:
-    for path, content in wanted:
+def _write(
+    into: Tree, files: Mapping[str, State], found: Mapping[str, bytes], stop: threading.Event
+) -> None:
+    """Write those of `files` whose content is `found`."""
+    for path, state in files.items():
         if stop.is_set():
             return
+        if state.id not in found:
+            continue
         try:
-            into.put(path, content, None)
+            into.put(path, Content(state.mode, found[state.id]), None)
         except Unfit as unfit:
             raise WorkspaceError(f"{shown(path)} was not written: {unfit}.") from None
 

@@ -85,11 +85,14 @@ class Taking:
         listing = await self.index.listing()
         if self.index.count + len(listing.new) > self._limits.max_files:
             raise too_much(f"there are more than {self._limits.max_files:,} files")
-        rows = [row(self.index.full(path), None) for path in listing.forget]
+        rows = await asyncio.to_thread(self._without, listing.forget)
         rows += await self._read(listing.known, is_known=True)
         rows += await self._read(listing.new, is_known=False)
         await self.index.update(rows, self._newest_s)
         return await self._taken()
+
+    def _without(self, paths: Sequence[str]) -> list[bytes]:
+        return [row(self.index.full(path), None) for path in paths]
 
     async def before(self, tree: str) -> tuple[Taken, list[Change]]:
         """
@@ -108,7 +111,10 @@ class Taking:
 
     async def _taken(self) -> Taken:
         tree = await self.index.tree()
-        await asyncio.to_thread(self.objects.note_skipped, tree, self._skipped)
+        return await asyncio.to_thread(self._noted, tree)
+
+    def _noted(self, tree: str) -> Taken:
+        self.objects.note_skipped(tree, self._skipped)
         skipped = (LeftOut(readable(path), why) for path, why in sorted(self._skipped.items()))
         return Taken(tree, self.index.count, self._read_bytes, tuple(skipped))
 
