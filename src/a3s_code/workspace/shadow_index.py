@@ -275,7 +275,8 @@ async def _together(
         return await asyncio.gather(*tasks)
     finally:
         for task in tasks:
-            task.cancel()
+            if not task.cancelling():  # a second time would cut short how it ends its git
+                task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
