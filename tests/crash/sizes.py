@@ -18,7 +18,7 @@ if SIZE not in {"part", "all"}:
     raise ValueError(f"A3S_CRASH is {SIZE!r}; use 'part' or 'all'")
 
 ALL = SIZE == "all"
-KILLS = 1_000 if ALL else 20
+KILLS = 1_000 if ALL else 12
 """Random ones, of the writer of a store alone."""
 WORKERS = 4 if ALL else 2
 """Lives at the same time; each one more takes time to begin."""

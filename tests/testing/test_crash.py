@@ -104,7 +104,7 @@ def test_a_store_that_acknowledges_too_early_is_found_out() -> None:
 def test_effects_that_are_repeated_or_forgotten_are_found_out() -> None:
     report = CrashRig(
         counts_each_time, SCRIPT, counters=("counter.txt",), workers=2
-    ).kill_everywhere(50, ("after barrier", "append of EffectSettled"))
+    ).kill_everywhere(100, ("after barrier", "append of EffectSettled"))
 
     assert faults_of(report, "done more than once: 'one' of counter.txt"), report
     assert report.repeated > 0
