@@ -83,6 +83,9 @@ async def test_a_pipe_that_git_would_read_is_refused_by_name(
         with pytest.raises(SnapshotRefused, match=f"git waits for {name},") as caught:
             await shots.tree()
     assert caught.value.hint == "remove it"
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0, "what is asked next would stop"
     pipe.unlink()
     assert await shots.objects.read((await shots.tree()).id, "a.py") == b"TWO\n"
 
