@@ -13,7 +13,6 @@ Source:
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -28,6 +27,7 @@ from a3s_code.kernel.ports import Action, Sink
 from a3s_code.kernel.records import SnapshotTaken
 from a3s_code.kernel.snapshots import FileState, Restored, Snapshots
 from a3s_code.kernel.state import Checkpoint, FileChange
+from a3s_code.kernel.store import session_digest
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, tool
 
 MAX_NAMED = 100
@@ -121,7 +121,7 @@ class Checkpoints:
             WorkspaceError: git is missing, or failed.
         """
         taken = await self.snapshots.tree()
-        await self.snapshots.keep(taken.id, f"{_digest(self.session)}-{taken.id}")
+        await self.snapshots.keep(taken.id, f"{session_digest(self.session)}-{taken.id}")
         skipped = tuple(left.path for left in taken.skipped[:MAX_NAMED])
         sink.emit(SnapshotTaken(tree=taken.id, why=why, skipped=skipped))
         return taken.id
@@ -181,11 +181,6 @@ class Checkpoints:
                 hint="rewind the conversation alone, with files=False",
             )
         return FileState(data)
-
-
-def _digest(session: str) -> str:
-    """Give a name of fixed length for a session, whatever it is called."""
-    return hashlib.sha256(session.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class RewindArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from a3s_code.api.stores import place_of
-from a3s_code.kernel.store import Store
+from a3s_code.kernel.store import Store, session_digest
 from a3s_code.workspace.shadow_objects import ShadowObjects
 from a3s_code.workspace.snapshot_restore import export
 
@@ -23,8 +23,7 @@ def shadow_directory(place: Path, root: str) -> Path:
 
 def fork_directory(place: Path, session_id: str) -> Path:
     """Name the directory of a fork's files beside a store at `place`."""
-    digest = hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()
-    return place / "forks" / digest[:32]
+    return place / "forks" / session_digest(session_id)
 
 
 def trees_beside(store: Store, root: str) -> ShadowObjects | None:
