@@ -104,6 +104,7 @@ if TYPE_CHECKING:
     from a3s_code.kernel.retention import SessionRetentionLimits as SessionRetentionLimits
     from a3s_code.kernel.store import Store as Store
     from a3s_code.kernel.tool import Effect as Effect
+    from a3s_code.kernel.tool import Evidence as Evidence
     from a3s_code.kernel.tool import Observation as Observation
     from a3s_code.kernel.tool import Tool as Tool
     from a3s_code.kernel.tool import ToolContext as ToolContext
@@ -201,7 +202,7 @@ _HOMES = {
     "kernel.records": ("Dropped", "Record"),
     "kernel.retention": ("SessionRetentionLimits",),
     "kernel.store": ("Store",),
-    "kernel.tool": ("Effect", "Observation", "Tool", "ToolContext", "tool"),
+    "kernel.tool": ("Effect", "Evidence", "Observation", "Tool", "ToolContext", "tool"),
     "lanes.queue": ("SessionQueueConfig",),
     "persistence.memory": ("MemorySessionStore",),
     "persistence.sqlite": ("FileSessionStore",),

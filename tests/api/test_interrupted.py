@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from a3s_code import FileSessionStore, PermissionPolicy, Session, SessionOptions
-from a3s_code.errors import InvalidValue, LimitReached
+from a3s_code.errors import InvalidType, InvalidValue, LimitReached
 from a3s_code.kernel.events import ConfirmationReceived, SessionId
 from a3s_code.kernel.ports import Action, Allow, Ask
 from a3s_code.testing import CrashingStore, CrashTally, Script, calls, says
@@ -175,6 +175,7 @@ def test_a_command_that_was_killed_is_in_doubt_and_everybody_is_told(
     (row,) = session.in_doubt()
 
     assert row["tool"] == "bash"
+    assert row["args"] == {"command": KILLING}
     assert row["run_id"] == session.runs()[0]["id"]
     assert row["since_ms"] > 0
     assert row["reason"] == "nothing tells whether it took effect"
@@ -235,6 +236,8 @@ def test_the_host_can_settle_what_is_in_doubt(took_effect: bool, in_doubt: Job) 
     session = in_doubt.resume(says("ok"))
     (row,) = session.in_doubt()
 
+    with pytest.raises(InvalidType, match="took_effect"):
+        session.resolve_in_doubt(row["call_id"], "n")  # type: ignore[arg-type]
     assert session.resolve_in_doubt(row["call_id"], took_effect) is True
     assert session.in_doubt() == []
     assert session.resolve_in_doubt(row["call_id"], took_effect) is False
@@ -407,6 +410,19 @@ def test_an_answer_is_durable_when_it_is_taken(asked: Job, house: House) -> None
 
     assert isinstance(records[-1].event, ConfirmationReceived)
     assert house.has("count") is False
+
+
+@pytest.mark.parametrize("answer", ["no", 0, None])
+def test_only_a_bool_answers_a_question(answer: Any, asked: Job, house: House) -> None:
+    session = asked.resume(says("I see."))
+    (question,) = session.pending_confirmations()
+
+    with pytest.raises(InvalidType, match="approved"):
+        session.confirm_tool_use(question["tool_id"], answer)
+    with pytest.raises(InvalidType, match="reason"):
+        session.confirm_tool_use(question["tool_id"], False, 5)  # type: ignore[arg-type]
+    assert session.pending_confirmations() == [question]
+    assert not house.has("count")
 
 
 def test_a_question_is_gone_when_the_conversation_went_on_without_it(asked: Job) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from a3s_code.capabilities.git.tool import GIT_TOOLS
@@ -21,7 +22,8 @@ from a3s_code.kernel.records import (
 )
 from a3s_code.kernel.settlement import Sight, settlement
 from a3s_code.kernel.state import OpenEffect
-from kernel.bench import RUN, Bench
+from a3s_code.kernel.tool import Effect, Observation, ToolContext, tool
+from kernel.bench import RUN, Bench, call
 
 
 def image(content: str | None) -> FileImage:
@@ -111,6 +113,58 @@ async def test_a_tool_of_many_files_that_was_cut_off_is_interrupted_and_not_done
     assert await found(tmp_path, effect("rename_all", "write", changing("a", "old", "new"))) == [
         settled("interrupted", "as it was to be: a")
     ]
+
+
+class Ticket(msgspec.Struct, frozen=True):
+    title: str
+
+
+class Filed:
+    """A file outside stands for what another system says."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def of(self, args: Ticket) -> str:
+        return args.title
+
+    async def look(self, named: str, context: ToolContext) -> str:
+        return str((self.place / named).exists())
+
+
+@pytest.mark.parametrize("kind", [Effect.NETWORK, Effect.HOST, Effect.WRITE, Effect.EXECUTE])
+@pytest.mark.parametrize("is_filed", [True, False])
+async def test_what_a_tool_names_as_evidence_settles_its_calls(
+    is_filed: bool, kind: Effect, tmp_path: Path
+) -> None:
+    place = tmp_path / "tickets"
+    place.mkdir()
+
+    @tool(Ticket, effect=kind, evidence=Filed(place))
+    async def file_ticket(args: Ticket, context: ToolContext) -> Observation:
+        """File a ticket."""
+        (place / args.title).touch()
+        return Observation("filed")
+
+    bench = Bench(tmp_path / "ws", (file_ticket,))
+    await bench.execute(call("file_ticket", title="a"))
+    (intended,) = bench.all(EffectIntended)
+    if not is_filed:
+        (place / "a").unlink()
+    executor = bench.executor
+    sight = Sight(executor.space, executor.tools, executor.looking(call("file_ticket"), bench.sink))
+    (verdict,) = await settlement(OpenEffect(RUN, 1, intended), sight)
+
+    assert isinstance(verdict, EffectSettled)
+    assert verdict.outcome == ("done" if is_filed else "not_done")
+
+
+async def test_a_tool_that_writes_without_a_path_and_tells_nothing_is_in_doubt(
+    tmp_path: Path,
+) -> None:
+    (verdict,) = await found(tmp_path, effect("no_such_tool", "write"))
+
+    assert isinstance(verdict, EffectInDoubt)
 
 
 async def test_a_command_without_a_record_of_its_exit_stays_in_doubt(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -220,3 +221,17 @@ async def test_files_that_change_while_they_are_read_break_nothing(ws: Path, sha
     last = await shots.tree()
     assert last.id == (await ShadowGit(ws, shadow.with_name("fresh")).tree()).id
     whole(shadow)
+
+
+async def test_a_git_that_a_file_was_cut_short_under_is_asked_again(
+    ws: Path, shadow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = shutil.which("git")
+    once = 'case "$*" in *ls-files*) mkdir "$0.once" 2>/dev/null && kill -BUS $$ ;; esac'
+    fill(tmp_path, {"bin/git": f'#!/bin/sh\n{once}\nexec {real} "$@"\n'})
+    (tmp_path / "bin/git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    taken = await ShadowGit(ws, shadow).tree()
+
+    assert taken.files
+    assert (tmp_path / "bin/git.once").is_dir()

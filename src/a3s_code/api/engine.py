@@ -22,7 +22,7 @@ from a3s_code.api.run import Behaviour, Run
 from a3s_code.api.settings import Parting
 from a3s_code.api.unfinished import parting, resumption
 from a3s_code.api.works import Works, is_inside
-from a3s_code.errors import InvalidValue, RunError, StoreError, UsageError
+from a3s_code.errors import InvalidType, InvalidValue, RunError, StoreError, UsageError
 from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import ConfirmationReceived, RunId
@@ -191,8 +191,11 @@ class Engine:
         Go back to a checkpoint; see `Rewind.conduct`.
 
         Raises:
+            InvalidType: `files` or `chat` is no bool.
             InvalidValue: there is no such checkpoint.
         """
+        _check_bool("files", files)
+        _check_bool("chat", chat)
 
         async def go_back() -> JsonObject:
             place = self.checkpoints.find(name)
@@ -255,6 +258,9 @@ class Engine:
         Raises:
             StoreError: the answer could not be made durable.
         """
+        _check_bool("approved", approved)
+        if not isinstance(reason, str | None):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
+            raise InvalidType(f"reason is a {type(reason).__name__}, not a text.")
         approval = self.log.state.approvals.get(call_id)
         if approval is None or approval.answer is not None:
             return False
@@ -270,6 +276,7 @@ class Engine:
         Raises:
             StoreError: it could not be made durable.
         """
+        _check_bool("took_effect", took_effect)
         effect = self.log.state.in_doubt.get(call_id)
         if effect is None:
             return False
@@ -408,3 +415,9 @@ class Engine:
         others = tuple(t for t in self.visible.tools if t.name != tool.name)
         self.visible = ToolSet((*others, tool))
         self.executor.tools = {**self.executor.tools, tool.name: tool}
+
+
+def _check_bool(name: str, value: object) -> None:
+    """A text such as "no" would count as yes."""
+    if not isinstance(value, bool):
+        raise InvalidType(f"{name} is {value!r}, not True or False.")

@@ -10,6 +10,7 @@ from a3s_code.api.request import history_rows
 from a3s_code.kernel import state
 from a3s_code.kernel.events import RunId
 from a3s_code.kernel.messages import JsonObject
+from a3s_code.kernel.records import HistoryAppended
 
 if TYPE_CHECKING:  # a session that is not awake imports no event loop
     from a3s_code.kernel.log import Log
@@ -66,16 +67,24 @@ def checkpoints(log: Log) -> list[JsonObject]:
 
 def in_doubt(log: Log) -> list[JsonObject]:
     """List the effects of which nobody can tell whether they came about."""
+    doubts = log.state.in_doubt
+    said = {
+        call.id: call.input
+        for record in (log.records if doubts else ())
+        if isinstance(record.event, HistoryAppended)
+        for call in record.event.message.calls
+    }
     return [
         {
             "call_id": effect.intended.call_id,
             "tool": effect.intended.tool,
+            "args": said.get(effect.intended.call_id),
             "args_sha256": effect.intended.args_sha256,
             "run_id": effect.run,
             "since_ms": effect.since_ms,
             "reason": effect.doubt,
         }
-        for effect in log.state.in_doubt.values()
+        for effect in doubts.values()
     ]
 
 

@@ -61,15 +61,16 @@ def span_of(records: Sequence[Record], run: str) -> Span | None:
 
 
 def _named(records: Sequence[Record], stop: int) -> int:
-    """Go on until every record whose body is gone is named as pruned."""
-    unnamed = {each.sequence for each in records[:stop] if type(each.event) is Dropped}
-    for record in records:
-        if not unnamed:
-            break
-        if isinstance(record.event, RecordsPruned):
-            stop = max(stop, record.sequence + 1)
+    """Go on until every record before `stop` whose body is gone is named as pruned there."""
+    while True:
+        unnamed = {each.sequence for each in records[:stop] if type(each.event) is Dropped}
+        for record in records[:stop]:
             unnamed.difference_update(pruned_by(record))
-    return stop
+        naming = (each for each in records[stop:] if not unnamed.isdisjoint(pruned_by(each)))
+        found = next(naming, None) if unnamed else None
+        if found is None:
+            return stop
+        stop = found.sequence + 1
 
 
 def pruned_by(record: Record) -> Iterator[int]:

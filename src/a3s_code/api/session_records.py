@@ -177,7 +177,9 @@ class SessionRecords(ABC):
         to the approver, and denied when there is none, until `resolve_in_doubt` is called.
 
         Returns:
-            `call_id`, `tool`, `args_sha256`, `run_id`, `since_ms` (Unix time), `reason`.
+            `call_id`, `tool`, `args` (None where the conversation has them no more),
+            `args_sha256`, `run_id`, `since_ms` (Unix time), `reason`. Empty until a session
+            that its store knows is first used; `resume_session` gives one that is.
 
         Raises:
             SessionClosed: the session was closed.
@@ -190,6 +192,7 @@ class SessionRecords(ABC):
         Say of an effect in doubt what it came to; False when none of this call is.
 
         Raises:
+            InvalidType: `took_effect` is no bool.
             StoreError: it could not be made durable.
             SessionClosed: the session was closed.
         """
@@ -220,6 +223,7 @@ class SessionRecords(ABC):
         Answer the question about a call; False when none waits for an answer.
 
         Raises:
+            InvalidType: `approved` is no bool, or `reason` no text.
             StoreError: the answer could not be made durable.
             SessionClosed: the session was closed.
         """

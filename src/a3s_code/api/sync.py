@@ -383,7 +383,9 @@ class Session:
         to the approver, and denied when there is none, until `resolve_in_doubt` is called.
 
         Returns:
-            `call_id`, `tool`, `args_sha256`, `run_id`, `since_ms` (Unix time), `reason`.
+            `call_id`, `tool`, `args` (None where the conversation has them no more),
+            `args_sha256`, `run_id`, `since_ms` (Unix time), `reason`. Empty until a session
+            that its store knows is first used; `resume_session` gives one that is.
 
         Raises:
             SessionClosed: the session was closed.
@@ -395,6 +397,7 @@ class Session:
         Say of an effect in doubt what it came to; False when none of this call is.
 
         Raises:
+            InvalidType: `took_effect` is no bool.
             StoreError: it could not be made durable.
             SessionClosed: the session was closed.
         """
@@ -422,6 +425,7 @@ class Session:
         Answer the question about a call; False when none waits for an answer.
 
         Raises:
+            InvalidType: `approved` is no bool, or `reason` no text.
             StoreError: the answer could not be made durable.
             SessionClosed: the session was closed.
         """
@@ -443,7 +447,7 @@ class Session:
         """
         return self._door.between(self._inner.checkpoints)
 
-    def rewind(self, to: str, files: bool = True, chat: bool = True) -> JsonObject:
+    def rewind(self, to: str, *, files: bool = True, chat: bool = True) -> JsonObject:
         """
         Go back to a checkpoint. It waits for the run that is active.
 
@@ -475,7 +479,7 @@ class Session:
         Source:
             DESIGN 4.
         """
-        return self._door.call(self._inner.rewind(to, files, chat))
+        return self._door.call(self._inner.rewind(to, files=files, chat=chat))
 
     def diff(self, a: str, b: str | None = None) -> str:
         """

@@ -51,7 +51,7 @@ class TimeTravel(ABC):
         log = self._log()
         return records_view.checkpoints(log) if log else []
 
-    async def rewind(self, to: str, files: bool = True, chat: bool = True) -> JsonObject:
+    async def rewind(self, to: str, *, files: bool = True, chat: bool = True) -> JsonObject:
         """
         Go back to a checkpoint. It waits for the run that is active.
 

@@ -87,8 +87,10 @@ async def _approve(approver: Approver, action: Action, ask: Ask) -> Allow | Deny
         decision = await answer_of(approver.approve(action, ask))
     except Exception as error:  # noqa: BLE001 - an approver is foreign code; a broken one denies
         return Deny(f"the approver failed: {described(error)}")
-    if isinstance(decision, Allow | Deny):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
-        return decision
+    if isinstance(decision, Allow):
+        return Allow(str(decision.reason))
+    if isinstance(decision, Deny):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
+        return Deny(str(decision.reason))
     return Deny(f"the approver answered with a {type(decision).__name__}, no decision")
 
 

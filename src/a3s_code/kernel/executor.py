@@ -221,10 +221,10 @@ class Executor:
 
     async def _traces(self, action: Action, sink: Sink) -> ledger.Traces:
         """Give what this call will be told by after a crash, as it is before the call."""
-        if action.effect is not Effect.EXECUTE:
+        if action.effect is Effect.READ:
             return ledger.Traces()
         named, before = await named_evidence(action, self.looking(action.call, sink))
-        exits = self.space.exits
+        exits = self.space.exits if action.effect is Effect.EXECUTE else None
         return ledger.Traces(named, before, exits.name(action.call.id) if exits else "")
 
     def looking(self, call: ToolCall, sink: Sink) -> ToolContext:

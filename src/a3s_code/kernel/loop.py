@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from a3s_code.errors import LimitReached
+from a3s_code.errors import LimitReached, ModelRefused
 from a3s_code.kernel.events import ModelRetry, TextDelta, ToolInputDelta, TurnEnd, TurnStart
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.ledger import digest
@@ -199,7 +199,7 @@ class Loop:
         self.results.clear()
         listener = _Listener(self, turn)
         self.sink.emit(TurnStart(turn=turn))
-        reply = await self.model.reply(request, listener)
+        reply = _fit(await self.model.reply(request, listener))
         reply = msgspec.structs.replace(
             reply, message=with_own_ids(reply.message, self.sink.call_ids)
         )
@@ -255,6 +255,23 @@ class Loop:
         return Observation(note.text, failed=True, exit_code=1, metadata=facts)
 
 
+def _fit(given: object) -> Reply:
+    """
+    Take an answer of a model, which may be foreign code, if the log can hold it.
+
+    Raises:
+        ModelRefused: it is none.
+    """
+    try:
+        if isinstance(given, Reply):
+            msgspec.convert(msgspec.to_builtins(given), Reply)
+            return given
+        wrong = f"a {type(given).__name__}, not a Reply"
+    except Exception as error:  # noqa: BLE001 - values of foreign code
+        wrong = str(error)
+    raise ModelRefused(f"The model's answer cannot be used: {wrong}.", kind="protocol")
+
+
 class _Listener:
     """Shows an answer as it comes in, and says when it starts over."""
 
@@ -265,6 +282,8 @@ class _Listener:
         self._ids: dict[str, str] = {}
 
     def delta(self, delta: ModelDelta) -> None:
+        if type(delta.delta if isinstance(delta, ToolInputDelta) else delta.text) is not str:
+            raise ModelRefused("The model shows what is no text.", kind="protocol")
         self._shown = True
         if isinstance(delta, TextDelta):
             self._loop.spoken.append(delta.text)

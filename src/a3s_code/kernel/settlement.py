@@ -66,7 +66,7 @@ async def settlement(effect: OpenEffect, sight: Sight) -> Found:
     """Give the records that say what became of `effect`; nothing is changed or run."""
     intended = effect.intended
     match intended.effect:
-        case Effect.WRITE.value:
+        case Effect.WRITE.value if effect.files or not intended.evidence:
             return await _by_files(effect, sight)
         case Effect.CONTAINER.value:
             return (_settled(intended, "interrupted", "what ran inside it is told by itself"),)
@@ -80,7 +80,7 @@ async def settlement(effect: OpenEffect, sight: Sight) -> Found:
 async def _by_files(effect: OpenEffect, sight: Sight) -> Found:
     intended = effect.intended
     tool = sight.tools.get(intended.tool)
-    if not effect.files and (tool is None or tool.wraps_function):
+    if not effect.files and (tool is None or tool.wraps_function or tool.path is None):
         return (EffectInDoubt(call_id=intended.call_id, reason=_NOTHING_TELLS),)
     if not effect.files:
         return (_settled(intended, "not_done", "no file was about to be changed"),)

@@ -186,7 +186,7 @@ class Tool:
     wraps_function: bool = False
 
 
-def tool(
+def tool(  # noqa: PLR0913 - what a tool is, each by its name
     args: type[A],
     *,
     effect: Effect,
@@ -195,6 +195,7 @@ def tool(
     effect_of: Callable[[A], Effect] | None = None,
     needs: frozenset[str] = frozenset(),
     name: str | None = None,
+    evidence: Evidence | None = None,
 ) -> Callable[[Callable[[A, ToolContext], Awaitable[Observation]]], Tool]:
     """
     Make a `Tool` of an async function and the struct of its arguments.
@@ -202,7 +203,7 @@ def tool(
     The function's name becomes the tool's name (unless `name` is given) and its docstring
     the summary that the model reads. `subject` is the field, or a function of the
     arguments, that permission patterns match; `path` by default, else the JSON of all
-    arguments (SPEC 6.1).
+    arguments (SPEC 6.1). `evidence` tells after a crash whether a call took effect.
 
     Raises:
         UsageError: `path` or `subject` is no field of `args`.
@@ -225,6 +226,7 @@ def tool(
             effect_of=effect_of or (lambda _: effect),
             path=path,
             needs=needs,
+            evidence=evidence,
         )
 
     return build

@@ -14,6 +14,7 @@ import errno
 import os
 import re
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Generator
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from a3s_code.errors import SnapshotLost, SnapshotRefused, WorkspaceError
-from a3s_code.kernel.workspace import Command, Processes
+from a3s_code.kernel.workspace import Command, Exit, Processes
 from a3s_code.workspace.local import TEMPORARY_PREFIX, TEMPORARY_SUFFIX
 from a3s_code.workspace.pipe_watch import watched
 
@@ -45,6 +46,10 @@ _CONFIG = """[core]
 \tauto = false
 """
 _ATTRIBUTES = "* -text !eol -filter -ident -working-tree-encoding !diff !merge\n"
+CUT_SHORT = 128 + signal.SIGBUS
+"""The exit status of git when a file became shorter while git had it mapped (SIGBUS)."""
+TRIES_AGAIN = 3
+
 _SETTINGS = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -104,6 +109,10 @@ class ShadowProgram:
     index: str = ""
     timeout_s: float = 60.0
 
+    async def _ended(self, command: Command) -> Exit:
+        running = self.processes.run(command)
+        return await (watched(self.work_tree, running) if self.work_tree else running)
+
     async def run(
         self,
         *arguments: str,
@@ -132,8 +141,11 @@ class ShadowProgram:
             stdin=stdin,
             separate_stderr=True,
         )
-        running = self.processes.run(command)
-        ended = await (watched(self.work_tree, running) if self.work_tree else running)
+        ended = await self._ended(command)
+        for _ in range(TRIES_AGAIN):
+            if ended.status != CUT_SHORT:
+                break
+            ended = await self._ended(command)
         if ended.timed_out:
             raise too_much(f"git {arguments[0]} took more than {self.timeout_s:.0f} s")
         if ended.status not in good:

@@ -7,7 +7,6 @@ Source:
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Literal
 
 import msgspec
@@ -102,7 +101,24 @@ def _effect(args: GitArgs) -> Effect:
     return Effect.EXECUTE
 
 
-@tool(GitArgs, effect=Effect.EXECUTE, effect_of=_effect, needs=frozenset({"processes"}))
+class Branches:
+    """What tells whether `git branch` took effect: git sets a ref at once, or not at all."""
+
+    def of(self, args: GitArgs) -> str:
+        return f"refs/heads/{args.name}" if args.command == "branch" and args.name else ""
+
+    async def look(self, named: str, context: ToolContext) -> str:
+        repository = await open_repository(context)
+        return await commands.commit_of(repository, named)
+
+
+@tool(
+    GitArgs,
+    effect=Effect.EXECUTE,
+    effect_of=_effect,
+    needs=frozenset({"processes"}),
+    evidence=Branches(),
+)
 async def git(args: GitArgs, context: ToolContext) -> Observation:
     """
     Work with the git repository of the workspace: status, log, diff (staged and unstaged
@@ -216,16 +232,4 @@ async def git_worktree(args: GitWorktreeArgs, context: ToolContext) -> Observati
         return error.observation()
 
 
-class Branches:
-    """What tells whether `git branch` took effect: git sets a ref at once, or not at all."""
-
-    def of(self, args: GitArgs) -> str:
-        return f"refs/heads/{args.name}" if args.command == "branch" and args.name else ""
-
-    async def look(self, named: str, context: ToolContext) -> str:
-        repository = await open_repository(context)
-        return await commands.commit_of(repository, named)
-
-
-git = replace(git, evidence=Branches())
 GIT_TOOLS = (git, git_worktree)
