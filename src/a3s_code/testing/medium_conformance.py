@@ -12,7 +12,7 @@ What a session store that outlives its process promises of what it leaves behind
 
 For pytest-asyncio in its auto mode; without it, `asyncio.run(check(MyMedium()))`. Each check
 needs a medium of its own, empty. A store in memory has none; all others have what is asked
-here. Stores of `kernel/ports.py`, `Store`; `STORE_CHECKS` are the promises of every store.
+here. Stores of `kernel/store.py`, `Store`; `STORE_CHECKS` are the promises of every store.
 """
 
 from __future__ import annotations

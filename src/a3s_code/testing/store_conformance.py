@@ -16,7 +16,7 @@ raises AssertionError when a promise is broken. What a store keeps outside its p
 looked at by `medium_conformance`.
 
 Source:
-    kernel/ports.py, `Store`.
+    kernel/store.py, `Store`.
 """
 
 from __future__ import annotations
