@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import re
 import textwrap
 from pathlib import Path
@@ -63,7 +64,7 @@ def test_its_docstring_shows_a_program_that_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    program = re.search(r"\n\n((?: {8}.*\n)+)", Scripted.__doc__ or "")
+    program = re.search(r"\n\n((?: {4}.*\n)+)", inspect.getdoc(Scripted) or "")
     assert program is not None
     names: dict[str, Any] = {"Agent": Agent, "Scripted": Scripted, "calls": calls, "says": says}
     exec(textwrap.dedent(program[1]), names)
