@@ -17,20 +17,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from a3s_code.api.closing import close_all
 from a3s_code.api.models import Models
+from a3s_code.api.opened import begin, last_of
 from a3s_code.api.recorded import Recorded
-from a3s_code.api.settings import CONTINUATIONS, Opening, Parting, Settings
+from a3s_code.api.settings import CONTINUATIONS, Opening, Settings
 from a3s_code.api.stores import Stores, first_of, own_files, place_of
 from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools
 from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.prompt import system_prompt
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import (
-    EffectInDoubt,
-    ModelSwitched,
     Record,
     SessionOpened,
 )
@@ -42,7 +39,6 @@ if TYPE_CHECKING:
     from a3s_code.config.schema import Config
     from a3s_code.kernel.clock import Clock
     from a3s_code.kernel.executor import Executor
-    from a3s_code.kernel.log import Log
     from a3s_code.kernel.ports import ExitRecords
     from a3s_code.kernel.snapshots import Snapshots
     from a3s_code.kernel.space import Space
@@ -71,8 +67,6 @@ KEYS_TO_COME = frozenset(
         "user_instructions_dir",
     }
 )
-
-_NAMES_MODEL = frozenset({SessionOpened, ModelSwitched})
 
 
 def load_config(source: str | os.PathLike[str] | Config) -> Config:
@@ -159,7 +153,7 @@ class Assembly:
                 hint="leave workspace_backend out",
             )
         opening = Opening(session_id, opened.workspace, "", self._checked(settings))
-        return self._continued(opening, *_last_of(records))
+        return self._continued(opening, *last_of(records))
 
     def forked(
         self, opening: Opening, session_id: str | None, workspace: str | os.PathLike[str] | None
@@ -196,6 +190,8 @@ class Assembly:
 
     async def refuse_known(self, opening: Opening) -> None:
         """
+        See that nothing is stored under the id of a session that is about to begin.
+
         Raises:
             InvalidValue: the session's store has one of this id already.
             StoreError: it cannot be read.
@@ -324,7 +320,7 @@ class Assembly:
         )
         if engine.checkpoints.is_kept:
             engine.executor.before_effect = engine.checkpoints.before_effect
-        _begin(engine, opening)
+        begin(engine, opening)
         log.release()
         return engine
 
@@ -413,63 +409,6 @@ def _root(workspace: str, backend: object) -> str:
             f"This build cannot work in a {kind}.", hint="use LocalWorkspaceBackend(root)"
         )
     return os.path.abspath(backend.root)  # noqa: PTH100 - as above
-
-
-def _last_of(records: Sequence[Record]) -> tuple[SessionOpened, str]:
-    """Give how a session was opened the last time, and the model that answered it last."""
-    model = ""
-    for event in (each.event for each in reversed(records) if type(each.event) in _NAMES_MODEL):
-        if isinstance(event, SessionOpened):
-            return event, model or event.model
-        if isinstance(event, ModelSwitched):
-            model = model or event.model
-    raise AssertionError("a log begins with SessionOpened; first_of has looked")
-
-
-def _begin(engine: Engine, opening: Opening) -> None:
-    """Write the first record of a new log; in an older one, what is closed and what changed."""
-    log, kept = engine.log, Recorded.of(opening.settings)
-    opened, parting = log.state.opened, opening.parting
-    if opened is None:
-        log.append(
-            SessionOpened(
-                session_id=opening.session_id,
-                workspace=opening.workspace,
-                model=opening.model,
-                created_at_ms=engine.clock.now_ms(),
-                durability=log.durability,
-                parent=parting.parent if parting is not None else None,
-                history=parting.history if parting is not None else (),
-                settings=kept.written_form(),
-            )
-        )
-        if parting is not None:
-            _carry_over(log, parting)
-        return
-    engine.recover()
-    if Recorded.read(opened.settings) != kept or log.state.durability != log.durability:
-        again = msgspec.structs.replace(
-            opened,
-            model=opening.model,
-            durability=log.durability,
-            history=(),
-            settings=kept.written_form(),
-        )
-        log.append(again)
-    elif log.state.model != opening.model:
-        log.append(ModelSwitched(model=opening.model))
-    engine.retain()
-
-
-def _carry_over(log: Log, parting: Parting) -> None:
-    """Give a fork the doubts and the complete outputs of the session that it parts from."""
-    for stored, data in parting.artifacts:
-        log.put_blob(stored.sha256, data)
-        log.append(stored)
-    for effect in parting.in_doubt:
-        log.append(effect.intended)
-        reason = f"{effect.doubt}, in session {parting.parent.session_id}"
-        log.append(EffectInDoubt(call_id=effect.intended.call_id, reason=reason))
 
 
 def _idle_keys(config: Config) -> frozenset[str]:
