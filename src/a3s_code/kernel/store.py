@@ -59,7 +59,9 @@ class Store(Protocol):
         """
         ...
 
-    def append(self, session: SessionId, record: Record, owner: str = "") -> None: ...
+    def append(self, session: SessionId, record: Record, owner: str = "") -> None:
+        """Take the next record of a session; the first one begins it. Told by `barrier`."""
+        ...
 
     def prune(self, session: SessionId, ranges: Sequence[tuple[int, int]], owner: str = "") -> None:
         """
@@ -101,7 +103,14 @@ class Store(Protocol):
         """Say that `owner` is not at work, until its next record. Never waits, never fails."""
         ...
 
-    async def sessions(self) -> Sequence[SessionId]: ...
+    async def sessions(self) -> Sequence[SessionId]:
+        """
+        Name the sessions that have a record, sorted.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        ...
 
     async def delete(self, session: SessionId) -> None:
         """
@@ -128,7 +137,14 @@ class Store(Protocol):
         """
         ...
 
-    async def get_blob(self, session: SessionId, sha256: str) -> bytes | None: ...
+    async def get_blob(self, session: SessionId, sha256: str) -> bytes | None:
+        """
+        Give what `session` itself has put under this digest; None when it has not.
+
+        Raises:
+            StoreError: it cannot be read, or is not what was put.
+        """
+        ...
 
     async def head(self, session: SessionId) -> tuple[int, str]:
         """
@@ -144,4 +160,6 @@ class Store(Protocol):
         """
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Make durable what was handed over, and let go of everything."""
+        ...
