@@ -16,7 +16,7 @@ from a3s_code.kernel.messages import JsonObject, ToolCall
 from a3s_code.kernel.ports import Authority
 from a3s_code.kernel.records import HistoryReplaced, RewindBegun, Rewound
 from a3s_code.kernel.snapshots import Restored
-from a3s_code.kernel.state import Checkpoint, SessionState, checkpoint_id
+from a3s_code.kernel.state import Checkpoint, checkpoint_id
 
 
 class Awake(Protocol):
@@ -50,9 +50,9 @@ class Rewind:
                 checkpoint before this is listed.
             StoreError: it could not be made durable.
         """
-        to, messages = self._place.sequence, len(self._state.conversation)
-        undo = len(self._session.checkpoints.log.records)
-        tree, done = await self._files(undo) if files else ("", None)
+        log, to = self._session.checkpoints.log, self._place.sequence
+        undo, messages = len(log.records), len(log.state.conversation)
+        tree, done = await self._files(undo, messages) if files else ("", None)
         if chat:
             history = self._session.checkpoints.chat_at(self._place.sequence)
             self._sink.emit(HistoryReplaced(messages=history, reason="rewind"))
@@ -67,14 +67,14 @@ class Rewind:
             "left": {left.path: left.reason for left in done.left} if done else {},
         }
 
-    async def _files(self, undo: int) -> tuple[str, Restored]:
+    async def _files(self, undo: int, messages: int) -> tuple[str, Restored]:
         """
         Make the workspace what it was; what it is now is taken first.
 
         The way back is durable before anything is changed, so it is there also when this
         does not come to its end.
         """
-        checkpoints, messages = self._session.checkpoints, len(self._state.conversation)
+        checkpoints = self._session.checkpoints
         await checkpoints.take("rewind", self._sink)
         tree = await checkpoints.tree_at(self._place, self._sink, "rewind")
         self._sink.emit(RewindBegun(to=self._place.sequence, undo=undo, messages=messages))
@@ -88,7 +88,3 @@ class Rewind:
         if isinstance(done[0], A3SError):
             raise done[0]
         return tree, done[0]
-
-    @property
-    def _state(self) -> SessionState:
-        return self._session.checkpoints.log.state

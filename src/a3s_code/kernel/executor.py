@@ -39,15 +39,13 @@ from a3s_code.kernel.ports import (
     Sink,
 )
 from a3s_code.kernel.records import TraceRecorded
-from a3s_code.kernel.settlement import named_evidence
+from a3s_code.kernel.settlement import CUT_OFF, named_evidence
 from a3s_code.kernel.space import Space
 from a3s_code.kernel.state import UNKNOWN_REACH
 from a3s_code.kernel.together import together
 from a3s_code.kernel.tool import CallTool, Effect, Observation, Tool, ToolContext, failure
 from a3s_code.kernel.workspace import Resolved
 
-CANCELLED = 130
-"""Exit code of a call that was stopped, as a shell gives it after an interrupt."""
 MAX_TOGETHER = 32
 """Calls of a turn that are prepared, and may run, at the same time."""
 
@@ -201,7 +199,7 @@ class Executor:
             observation = await self._dispatch(action, traces.exit_record, sink)
             check_cancelled()
         except asyncio.CancelledError:
-            stopped = failure("Stopped before it was finished.", "cancelled", exit_code=CANCELLED)
+            stopped = failure("Stopped before it was finished.", "cancelled", exit_code=CUT_OFF)
             ledger.settle(action, stopped, sink)
             self._observe(call, stopped, self.clock.monotonic() - started, sink)
             raise
@@ -327,7 +325,7 @@ class Executor:
             return
         del self.active[call.id]
         stopped = "Stopped before it was started."
-        sink.emit(ToolEnd(id=call.id, name=call.name, output=stopped, exit_code=CANCELLED))
+        sink.emit(ToolEnd(id=call.id, name=call.name, output=stopped, exit_code=CUT_OFF))
 
 
 def _unseen(_: str) -> None:
