@@ -93,7 +93,7 @@ def on_file(policy: PermissionPolicy, name: str, path: str, spelled: str = "") -
 def test_a_direct_call_carries_the_hosts_authority() -> None:
     gate = PolicyGate(PermissionPolicy(deny=["*"]).compile())
     direct = action(BASH, CommandArgs("rm x"), authority=Authority.HOST)
-    assert gate.decide(direct) == Allow("called directly by the host")
+    assert gate.decide(direct) == Allow("called directly by the host", rule="host authority")
 
 
 # Without a policy

@@ -196,11 +196,28 @@ class Assembly:
             InvalidValue: the session's store has one of this id already.
             StoreError: it cannot be read.
         """
-        if not opening.is_new and await self._stores.knows(opening):
+        if await self.is_stored(opening):
             raise InvalidValue(
                 f"There is a session {opening.session_id!r} in the store already.",
                 hint="choose another session_id",
             )
+
+    async def is_stored(self, opening: Opening) -> bool:
+        """
+        Say whether the session's own store knows it already.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return not opening.is_new and await self._stores.knows(opening)
+
+    def deciders(self, opening: Opening, added: Sequence[Tool]) -> Executor:
+        """Give what decides about the calls of a session that is not awake; it runs none."""
+        from a3s_code.kernel.clock import SystemClock
+
+        space = local_space(opening.workspace)
+        given = (*checked_tools(opening.settings.tools), *added)
+        return self._executor(opening, space, self._toolbox.sets(given, space)[0], SystemClock())
 
     def _checked(self, settings: Settings) -> Settings:
         """Check tools, and name the keys of the configuration that have no effect here."""
@@ -343,6 +360,7 @@ class Assembly:
 
     def _executor(self, opening: Opening, space: Space, tools: ToolSet, clock: Clock) -> Executor:
         from a3s_code.harness.gate import PolicyGate
+        from a3s_code.harness.modes import Mode
         from a3s_code.kernel.artifacts import Artifacts, ArtifactStoreLimits
         from a3s_code.kernel.executor import Executor
 
@@ -352,7 +370,9 @@ class Assembly:
             tools=tools.by_name,
             session_id=opening.session_id,
             space=space,
-            gate=PolicyGate(settings.safety.policy, space.root),
+            gate=PolicyGate(
+                settings.safety.policy, space.root, settings.safety.mode or Mode.DEFAULT
+            ),
             approver=settings.safety.approver,
             artifacts=Artifacts(settings.storage.artifacts or ArtifactStoreLimits()),
             clock=clock,

@@ -70,6 +70,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
             "extra",
             "guidelines",
             "model",
+            "permission_mode",
             "planning_mode",
             "principal",
             "response_style",

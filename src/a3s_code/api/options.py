@@ -116,6 +116,7 @@ class SessionOptions(_Named):
     permission_policy: PermissionPolicy | None = None
     permission_checker: PermissionPolicy | None = None
     permissive: bool = False
+    permission_mode: str | None = None
     confirmation_policy: ConfirmationPolicy | None = None
     confirmation_manager: Approver | None = None
     hook_engine: Any = None

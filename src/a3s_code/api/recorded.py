@@ -2,8 +2,8 @@
 What the log keeps of a session's options, and how those of a resume are laid over it.
 
 Kept is what plain JSON can say and a resume must know again: sampling, limits, labels,
-the texts of the prompt, what is kept of artifacts and of runs, and the permission rules. So
-a session that is resumed without a policy is as strict as it was. What a session was given
+the texts of the prompt, what is kept of artifacts and of runs, the permission rules and the
+mode. So a session that is resumed without a policy is as strict as it was. What a session was given
 as an object (tools, a model, an approver, a store) has to be given again.
 
 Source:
@@ -19,6 +19,7 @@ import msgspec
 
 from a3s_code.api.settings import Identity, Limits, Safety, Sampling, Settings, Storage
 from a3s_code.errors import A3SError, StoreError
+from a3s_code.harness.modes import Mode
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
@@ -41,6 +42,7 @@ class Recorded(msgspec.Struct, frozen=True):
     """
     Attributes:
         policy: None when the session had the default policy.
+        mode: The permission mode; None when none was given.
     """
 
     sampling: Sampling = Sampling()
@@ -48,6 +50,7 @@ class Recorded(msgspec.Struct, frozen=True):
     identity: Identity = Identity()
     slots: SystemPromptSlots = SystemPromptSlots()
     policy: Rules | None = None
+    mode: Mode | None = None
     artifacts: ArtifactStoreLimits | None = None
     retention: SessionRetentionLimits | None = None
 
@@ -60,6 +63,7 @@ class Recorded(msgspec.Struct, frozen=True):
             identity=settings.identity,
             slots=settings.slots,
             policy=_rules(settings.safety.policy),
+            mode=settings.safety.mode,
             artifacts=settings.storage.artifacts,
             retention=settings.storage.retention,
         )
@@ -106,7 +110,14 @@ class Recorded(msgspec.Struct, frozen=True):
             retention=self.retention if retention is None else retention,
         )
 
+    def _mode(self, given: Safety) -> Mode | None:
+        """A policy that is given again is not laid under a mode that allowed everything."""
+        stricter = given.never_permissive or given.policy is not None
+        lapsed = stricter and self.mode is Mode.PERMISSIVE
+        return self.mode if given.mode is None and not lapsed else given.mode
+
     def _safety(self, given: Safety) -> Safety:
+        given = replace(given, mode=self._mode(given))
         if given.policy is not None or self.policy is None:
             return given
         policy = _policy(self.policy)

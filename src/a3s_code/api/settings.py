@@ -18,6 +18,7 @@ import msgspec
 from a3s_code.api.option_types import check
 from a3s_code.api.options import SessionOptions
 from a3s_code.errors import CapabilityMissing, InvalidValue
+from a3s_code.harness.modes import Mode, mode_of
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
@@ -134,11 +135,13 @@ class Safety:
         approver: None when nobody can be asked.
         never_permissive: `permissive=False` was said, and not just left alone; a resumed
             session then does not go on allowing everything.
+        mode: None when none was given, which is `default`.
     """
 
     policy: CompiledPolicy | None = None
     approver: Approver | None = None
     never_permissive: bool = False
+    mode: Mode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,12 +321,13 @@ def _safety(given: dict[str, Any]) -> Safety:
         raise InvalidValue(
             "permissive and permission_policy were both set.", hint="choose one of them"
         )
+    mode = mode_of(given.get("permission_mode"), permissive)
     if permissive:
         policy = PermissionPolicy.permissive()
-    if policy is None and approver is None and permissive is None:
+    if policy is None and approver is None and permissive is None and mode is None:
         return _NO_SAFETY
     compiled = policy.compile() if policy is not None else None
-    return Safety(compiled, approver, never_permissive=permissive is False)
+    return Safety(compiled, approver, never_permissive=permissive is False, mode=mode)
 
 
 def _storage(given: dict[str, Any]) -> Storage:

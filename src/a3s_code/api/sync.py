@@ -543,6 +543,35 @@ class Session:
         """
         return self._door.call(self._inner.restore_file_version(path, version))
 
+    def explain(self, tool: str, args: Mapping[str, Any]) -> JsonObject:
+        """
+        Say how a call of the model would be decided: policy, mode, paths and protection.
+
+        Nothing is executed, asked, written or recorded. Hooks, the confirmation of an
+        `ask` and the security provider come later, and can only make it stricter.
+
+        Args:
+            tool: Its name, as the model gives it.
+            args: The arguments of the call.
+
+        Returns:
+            `{"tool", "decision", "rule", "part", "reason", "parts", "policy_version"}`.
+            `decision` is `allow`, `ask` or `deny`. `rule` is the rule that decided as it was
+            written, or what decided instead (`default_decision=ask`, `protected places`,
+            `release actions`, `permission_mode=plan`, `no policy`, `workspace boundary`, or
+            `the call cannot be made`, as with arguments that the tool does not take).
+            `part` is the command, file or path that it decided on; empty for the whole call.
+            `parts` has a row `{"part", "decision", "rule", "reason"}` for each command, file
+            and path by itself; the strictest decides.
+
+        Raises:
+            InvalidType: `tool` is no text, or `args` no mapping.
+            InvalidValue: there is no such tool.
+            SessionClosed: the session was closed.
+            StoreError: what is stored of the session cannot be read.
+        """
+        return self._door.call(self._inner.explain(tool, args))
+
     def read_file(self, path: str) -> str:
         """
         Read a text file: its first 2,000 lines, numbered as the `read` tool shows them.

@@ -99,6 +99,11 @@ def _parser() -> argparse.ArgumentParser:
         help="allow more, such as 'bash(pytest:*)'; may be repeated",
     )
     parser.add_argument("--permissive", action="store_true", help="allow everything")
+    parser.add_argument(
+        "--mode",
+        metavar="MODE",
+        help="plan (only read), default, accept_edits or permissive",
+    )
     return parser
 
 
@@ -123,7 +128,8 @@ def _prompt(given: argparse.Namespace) -> int:
             confirmation_manager=approver(policy, given.workspace),
             model=given.model,
             permission_policy=policy if given.allow and not given.permissive else None,
-            permissive=given.permissive,
+            permissive=given.permissive or None,
+            permission_mode=given.mode,
         )
         session = agent.session(given.workspace, options)
         if session.init_warning:

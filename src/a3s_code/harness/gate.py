@@ -5,10 +5,14 @@ A direct call carries the host's authority and is allowed. Otherwise an explicit
 decides; without one, the default below. A shell command is decided for every simple command
 that it could run and every file that it would write, and the strictest of all counts. What
 a text does not tell is a subject of its own, which only a rule for everything can allow.
+What publishes (`shell.releases`) is asked for unless a rule names it or all is permitted.
 
 A protected place (`.git`, settings of agents, editors and shells; `shell.protected`) is never
 written on the word of a default or of a rule with a wildcard. Only a rule that names it, or
 the policy that allows everything (`PermissionPolicy.permissive()`), grants that.
+
+The mode of the session (`modes`) is laid over the policy: it may spare questions, and never
+lifts a denial.
 
 A search is decided by its pattern and the directory it starts in. That it would come across
 a file that a rule denies is not decided here: a rule cannot say it.
@@ -21,33 +25,38 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from a3s_code.errors import InvalidValue
+from a3s_code.harness.modes import SHELL_TOOL, Mode, policy_in, refusal_in_plan
 from a3s_code.harness.patterns import MCP_PREFIX, Kind
 from a3s_code.harness.policy import (
     MAX_SHOWN_CHARS,
+    PROTECTED_PLACES,
     CompiledPolicy,
     Subject,
     printable,
     strictest,
+    visible,
 )
 from a3s_code.harness.shell.analysis import Analysis, SimpleCommand, analyse
 from a3s_code.harness.shell.outside import MOVES, inside, reach
 from a3s_code.harness.shell.protected import entered, protected, written
+from a3s_code.harness.shell.releases import release_among
 from a3s_code.harness.shell.words import UNKNOWN, has_hole
 from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny
 from a3s_code.kernel.tool import Effect
 from a3s_code.kernel.workspace import Resolved
 
-SHELL_TOOL = "bash"
 WRITE_TOOL = "write"
 _MAY_LIE_OUTSIDE = "may lie outside the workspace"
 
 _EMPTY = CompiledPolicy((), (), (), "ask")
+HOST_AUTHORITY, NO_POLICY = "host authority", "no policy"
+"""What decides in place of a rule; see `kernel.ports.Allow`."""
 
 MAX_NAMED_RULES = 4
 MAX_ALTERNATIVES = 128  # as many as a glob may have
@@ -62,15 +71,22 @@ class PolicyGate:
     Attributes:
         root: The workspace as an absolute path, so that absolute paths in commands and
             rules can be told to be inside it; empty when there is none.
+        mode: Of the session.
     """
 
     policy: CompiledPolicy | None = None
     root: str = ""
+    mode: Mode = Mode.DEFAULT
+    _rules: CompiledPolicy | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_rules", policy_in(self.mode, self.policy))
 
     @property
     def policy_version(self) -> str:
-        """Give the digest of the policy; `default` for the default rules."""
-        return self.policy.version if self.policy is not None else "default"
+        """Give the digest of the policy, or `default`, and the mode where it is another."""
+        version = self.policy.version if self.policy is not None else "default"
+        return version if self.mode is Mode.DEFAULT else f"{version}+{self.mode.value}"
 
     def decide(self, action: Action) -> Decision:
         """
@@ -78,10 +94,22 @@ class PolicyGate:
 
         What is not allowed says with which rules it would be, where there are any.
         """
-        decision = self._decided(action, self.policy)
+        refusal = self._refusal(action)
+        if refusal is not None:
+            return refusal
+        decision = self._decided(action, self._rules)
         if isinstance(decision, Allow):
             return decision
         return replace(decision, reason=f"{decision.reason}{self._way_out(action)}")
+
+    def parts(self, action: Action) -> tuple[Decision, ...]:
+        """
+        Give what is decided on each command, file and target of an action by itself.
+
+        The strictest of them is what `decide` gives, which has more to say in its reason.
+        """
+        refusal = self._refusal(action)
+        return (refusal,) if refusal is not None else self._each(action, self._rules)
 
     def rules_for(self, action: Action) -> tuple[str, ...]:
         """
@@ -98,29 +126,63 @@ class PolicyGate:
 
     def _suffice(self, rules: tuple[str, ...], action: Action) -> bool:
         try:
-            policy = (self.policy or _EMPTY).allowing(rules)
+            policy = (self._rules or _EMPTY).allowing(rules)
         except InvalidValue:  # not every text can stand in a rule
             return False
         return isinstance(self._decided(action, policy), Allow)
 
     def _way_out(self, action: Action) -> str:
         rules = self.rules_for(action)
-        if rules and self.policy is None:
+        if rules and self._rules is None:
             return f" The user can allow it with PermissionPolicy(allow={list(rules)})."
         if rules:
             return f" The user can allow it with {' and '.join(map(_named, rules))}."
-        if self.policy is None or not self.policy.deny:
+        if self._rules is None or not self._rules.deny:
             return " Only PermissionPolicy.permissive() allows it."
         return ""
 
     def _decided(self, action: Action, policy: CompiledPolicy | None) -> Decision:
+        return _all_of(self._each(action, policy))
+
+    def _refusal(self, action: Action) -> Deny | None:
+        """Give the denial of the mode, or that of a rule, which says more, where there is one."""
+        if self.mode is not Mode.PLAN or action.authority is Authority.HOST:
+            return None
+        refusal = refusal_in_plan(action)
+        if refusal is None:
+            return None
+        decision = self._decided(action, self._rules)
+        return decision if isinstance(decision, Deny) else refusal
+
+    def _each(self, action: Action, policy: CompiledPolicy | None) -> tuple[Decision, ...]:
         if action.authority is Authority.HOST:
-            return Allow("called directly by the host")
+            return (Allow("called directly by the host", rule=HOST_AUTHORITY),)
         if policy is None:
-            return _by_effect(action)
+            return tuple(self._by_default(action))
+        name = action.tool.name
+        if name == SHELL_TOOL:
+            return tuple(self._shell(policy, action.subject))
+        return tuple(self._target(policy, action, subject) for subject in self._subjects(action))
+
+    def _target(self, policy: CompiledPolicy, action: Action, subject: Subject) -> Decision:
+        """Decide one spelling of what a call is about; in `accept_edits` without its question."""
+        name = action.tool.name
+        decision = policy.one(name, subject)
+        edits = action.effect is Effect.WRITE and action.target is not None
+        accepts = self.mode is Mode.ACCEPT_EDITS and edits and isinstance(decision, Ask)
+        if not accepts or subject.guarded or policy.asks_for_some(name, subject):
+            return decision
+        return _accepted(policy, name, subject) or decision
+
+    def _by_default(self, action: Action) -> Iterator[Decision]:
+        decision = _by_effect(action)
+        rule, part = decision.rule or NO_POLICY, visible(action.subject)
+        yield replace(decision, rule=rule, part=part)
         if action.tool.name == SHELL_TOOL:
-            return self._shell(policy, action.subject)
-        return policy.decide(action.tool.name, list(self._subjects(action)))
+            for simple in analyse(action.subject).commands:
+                if simple.release:
+                    part = Subject(simple.text, Kind.COMMAND, release=simple.release)
+                    yield _EMPTY.guard(SHELL_TOOL, part, Allow(""))
 
     def _subjects(self, action: Action) -> Iterator[Subject]:
         target, tool = action.target, action.tool
@@ -145,36 +207,37 @@ class PolicyGate:
 
     # Shell commands
 
-    def _shell(self, policy: CompiledPolicy, command: str) -> Decision:
+    def _shell(self, policy: CompiledPolicy, command: str) -> Iterator[Decision]:
         analysis = analyse(command)
         moves = [simple.words for simple in analysis.commands if simple.words[0] in MOVES]
         place = next((word for words in moves if (word := entered(words))), "")
-        decisions = [self._whole(policy, command, analysis)]
+        whole = self._whole(policy, command, analysis)
+        if whole is not None:
+            yield whole
         for simple in analysis.commands:
-            decisions.extend(self._simple(policy, simple, analysis.reads, place))
-        decisions.extend(
-            self._write(policy, path, moved=bool(moves), place=place) for path in analysis.writes
-        )
-        return strictest(decisions)
+            yield from self._simple(policy, simple, analysis.reads, place)
+        for path in analysis.writes:
+            yield self._write(policy, path, moved=bool(moves), place=place)
 
     @staticmethod
-    def _whole(policy: CompiledPolicy, command: str, analysis: Analysis) -> Decision:
+    def _whole(policy: CompiledPolicy, command: str, analysis: Analysis) -> Decision | None:
         """Decide the text as a whole: what deny rules say of it, and what it leaves open."""
+        text = command.strip()
         if analysis.unresolved:
-            return policy.one(
-                SHELL_TOOL,
-                Subject(
-                    UNKNOWN,
-                    Kind.COMMAND,
-                    also=(command.strip(), *analysis.suspects),
-                    shown=f"this command is not statically known ({analysis.unresolved}): it",
-                ),
+            unresolved = Subject(
+                UNKNOWN,
+                Kind.COMMAND,
+                also=(text, *analysis.suspects),
+                shown=f"this command is not statically known ({analysis.unresolved}): it",
+                release=release_among(analysis.suspects),
+                part=text,
             )
-        text = Subject(command.strip(), Kind.COMMAND)
+            return policy.one(SHELL_TOOL, unresolved)
+        subject = Subject(text, Kind.COMMAND)
         if not analysis.commands and not analysis.writes:
-            return policy.one(SHELL_TOOL, text)
-        decision = policy.ruled(SHELL_TOOL, text)
-        return decision if isinstance(decision, Deny) else Allow("every part of it is allowed")
+            return policy.one(SHELL_TOOL, subject)
+        decision = policy.ruled(SHELL_TOOL, subject)
+        return decision if isinstance(decision, Deny) else None
 
     def _simple(
         self, policy: CompiledPolicy, simple: SimpleCommand, reads: tuple[str, ...], place: str
@@ -187,11 +250,13 @@ class PolicyGate:
             also=simple.also,
             beyond=simple.beyond or (outside and f"{printable(outside)} {_MAY_LIE_OUTSIDE}"),
             guarded=_guard(word) or (_guard(place) if word else ""),
+            release=simple.release,
         )
         yield policy.one(SHELL_TOOL, subject)
         if simple.unknown and not policy.names_literally(SHELL_TOOL, subject):
             shown = f"{simple.unknown} in {subject.named()}"
-            yield policy.one(SHELL_TOOL, Subject(UNKNOWN, Kind.COMMAND, shown=shown))
+            unknown = Subject(UNKNOWN, Kind.COMMAND, shown=shown, part=simple.text)
+            yield policy.one(SHELL_TOOL, unknown)
 
     def _write(self, policy: CompiledPolicy, path: str, *, moved: bool, place: str) -> Decision:
         """Decide a redirection as the write that it is."""
@@ -208,13 +273,39 @@ class PolicyGate:
             beyond=f"it {_MAY_LIE_OUTSIDE}" if leaves else "",
             shown=f"the redirection to `{printable(path)}`",
             guarded=_guard(path) or ("" if absolute else _guard(place)),
+            part=path,
         )
         ruled = policy.ruled(WRITE_TOOL, subject)
         if ruled is None or (leaves and isinstance(ruled, Allow)):
             ruled = policy.by_default(subject)
-            if policy.grants_all(SHELL_TOOL):
-                ruled = Allow(f"{subject.named()} is allowed with {SHELL_TOOL}")
+            blanket = policy.blanket(SHELL_TOOL)
+            if blanket:
+                reason = f"{subject.named()} is allowed with {SHELL_TOOL}"
+                ruled = Allow(reason, rule=blanket, part=subject.about())
         return policy.guard(WRITE_TOOL, subject, ruled)
+
+
+def _all_of(decisions: Sequence[Decision]) -> Decision:
+    """Give the strictest decision; when all allow, one that names the rules of all."""
+    worst = strictest(decisions)
+    if not isinstance(worst, Allow) or len(decisions) == 1:
+        return worst
+    if all(each.part == worst.part for each in decisions):
+        return worst
+    rules = dict.fromkeys(each.rule for each in decisions)
+    return Allow("every part of it is allowed", rule="; ".join(rules))
+
+
+def _accepted(policy: CompiledPolicy, tool: str, subject: Subject) -> Decision | None:
+    """Decide as if all edits by `tool` were allowed, which still does what deny rules may."""
+    try:
+        decision = policy.allowing((tool,)).one(tool, subject)
+    except InvalidValue:  # not every name can stand in a rule
+        return None
+    if not isinstance(decision, Allow):
+        return decision
+    mode = f"permission_mode={Mode.ACCEPT_EDITS.value}"
+    return Allow(f"{subject.named()} is allowed by {mode}.", rule=mode, part=subject.about())
 
 
 def _candidates(action: Action) -> Iterator[tuple[str, ...]]:
@@ -284,5 +375,5 @@ def _by_effect(action: Action) -> Decision:
 def _write_by_default(name: str, target: Resolved) -> Decision:
     for path in (target.path, target.spelled):
         if protected(path):
-            return Ask(f"{_guard(path)}.")
+            return Ask(f"{_guard(path)}.", PROTECTED_PLACES)
     return Allow(f"{name} inside the workspace is allowed by default")

@@ -16,11 +16,12 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeAlias
 
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.patterns import Kind, Rule, parse_rule
+from a3s_code.harness.shell.releases import release_in
 from a3s_code.harness.shell.words import ANY_HOLE, GLOB
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Allow, Ask, Decision, Deny
@@ -28,6 +29,9 @@ from a3s_code.kernel.ports import Allow, Ask, Decision, Deny
 RuleSource: TypeAlias = str | Mapping[str, str]
 
 MAX_SHOWN_CHARS = 160
+MAX_TOOLS_KEPT = 256
+PROTECTED_PLACES, RELEASES = "protected places", "release actions"
+"""What decides in place of a rule; see `kernel.ports.Allow`."""
 DECISIONS = ("allow", "deny", "ask")
 _DECISION_HINT = f"use one of {', '.join(DECISIONS)}"
 
@@ -142,7 +146,10 @@ class Subject:
         also: Texts that only deny and ask rules are held against.
         beyond: Why an allow rule with a wildcard does not grant it; empty when it does.
         guarded: Why neither the default nor a rule with a wildcard grants it; empty when they do.
+        release: What it publishes (`shell.releases`), which is granted by a rule that names
+            that; empty when it publishes nothing.
         shown: How reasons name it; `text` when empty.
+        part: What a decision on it is said to be about; `text` when empty.
     """
 
     text: str
@@ -152,9 +159,15 @@ class Subject:
     beyond: str = ""
     shown: str = ""
     guarded: str = ""
+    release: str = ""
+    part: str = ""
 
     def named(self) -> str:
         return self.shown or f"`{printable(self.text)}`"
+
+    def about(self) -> str:
+        """Give the `part` of a decision."""
+        return visible(self.part or self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +178,9 @@ class CompiledPolicy:
     deny: tuple[Rule, ...]
     ask: tuple[Rule, ...]
     default: str
+    _by_tool: dict[str, _Lists] = field(
+        default_factory=dict[str, "_Lists"], init=False, repr=False, compare=False
+    )
 
     @property
     def version(self) -> str:
@@ -190,12 +206,29 @@ class CompiledPolicy:
         return self.guard(tool, subject, decision)
 
     def guard(self, tool: str, subject: Subject, decision: Decision) -> Decision:
-        """Give `decision`, or Ask where it would allow a guarded subject that no rule names."""
-        if not subject.guarded or not isinstance(decision, Allow):
+        """
+        Give `decision`, or Ask where it would allow what no rule names.
+
+        That is a guarded subject without a rule for exactly it, and a release without a rule
+        that says its name. The policy that allows everything grants both.
+        """
+        if not isinstance(decision, Allow) or not (subject.guarded or subject.release):
             return decision
-        if self.allows_everything or self.names_literally(tool, subject):
+        if self.allows_everything:
             return decision
-        return Ask(f"{subject.named()} needs approval: {subject.guarded}.")
+        if subject.guarded and not self.names_literally(tool, subject):
+            return Ask(
+                f"{subject.named()} needs approval: {subject.guarded}.",
+                PROTECTED_PLACES,
+                subject.about(),
+            )
+        if subject.release and not self._names_release(tool, subject):
+            return Ask(
+                f"{subject.named()} needs approval: {subject.release} publishes.",
+                RELEASES,
+                subject.about(),
+            )
+        return decision
 
     def allowing(self, rules: Iterable[str]) -> CompiledPolicy:
         """
@@ -214,67 +247,147 @@ class CompiledPolicy:
 
     def ruled(self, tool: str, subject: Subject) -> Decision | None:
         """Decide one subject by the rules alone; None when none of them matches."""
+        lists = self._about(tool)
         spellings = (subject.text, *subject.same)
         broad = (*spellings, *subject.also)
         kind = subject.kind
-        doubt = ""
-        for rule in self._about(tool, self.deny):
+        doubted: Rule | None = None
+        for rule in lists.deny:
             if any(rule.matches(text, kind) for text in broad):
                 return Deny(
                     f"{subject.named()} is denied by the rule {rule.source}; the user can "
-                    "allow it by removing that rule."
+                    "allow it by removing that rule.",
+                    rule.source,
+                    subject.about(),
                 )
-            if not doubt and any(rule.may_match(text, kind) for text in broad):
-                doubt = f"{subject.named()} may be what the rule {rule.source} denies"
-        decision = self._allowed(tool, subject, spellings)
-        if isinstance(decision, Allow) and doubt:
-            return Ask(f"{doubt}, which is only known when it runs.")
+            if doubted is None and any(rule.may_match(text, kind) for text in broad):
+                doubted = rule
+        decision = self._allowed(lists, subject, spellings)
+        if isinstance(decision, Allow) and doubted is not None:
+            return _doubt(subject, doubted)
         if decision is None:
-            for rule in self._about(tool, self.ask):
+            for rule in lists.ask:
                 if any(rule.may_match(text, kind) for text in broad):
-                    return Ask(f"{subject.named()} needs approval by the rule {rule.source}.")
-        if decision is None and doubt and self.default != "deny":
-            return Ask(f"{doubt}, which is only known when it runs.")
+                    return Ask(
+                        f"{subject.named()} needs approval by the rule {rule.source}.",
+                        rule.source,
+                        subject.about(),
+                    )
+        if decision is None and doubted is not None and self.default != "deny":
+            return _doubt(subject, doubted)
         return decision
 
     def _allowed(
-        self, tool: str, subject: Subject, spellings: tuple[str, ...]
+        self, lists: _Lists, subject: Subject, spellings: tuple[str, ...]
     ) -> Allow | Ask | None:
         """Find the allow rule for a subject; Ask when it grants less than what it does."""
         narrow = ""
-        for rule in self._about(tool, self.allow):
+        for rule in lists.allow:
             if any(rule.matches(text, subject.kind) for text in spellings):
                 if not subject.beyond or rule.covers_all or rule.literal:
-                    return Allow(f"{subject.named()} is allowed by the rule {rule.source}.")
+                    return Allow(
+                        f"{subject.named()} is allowed by the rule {rule.source}.",
+                        rule=rule.source,
+                        part=subject.about(),
+                    )
                 narrow = rule.source
         if narrow:
             return Ask(
-                f"{subject.named()} is more than the rule {narrow} allows: {subject.beyond}."
+                f"{subject.named()} is more than the rule {narrow} allows: {subject.beyond}.",
+                narrow,
+                subject.about(),
             )
         return None
 
     def by_default(self, subject: Subject) -> Decision:
         made = {"allow": Allow, "deny": Deny, "ask": Ask}[self.default]
         return made(
-            f"{subject.named()} matches no rule, and the default decision is {self.default}."
+            f"{subject.named()} matches no rule, and the default decision is {self.default}.",
+            rule=f"default_decision={self.default}",
+            part=subject.about(),
         )
 
     def grants_all(self, tool: str) -> bool:
         """Whether what no rule names is allowed for `tool`, by a blanket rule or by default."""
-        blanket = any(rule.covers_all for rule in self._about(tool, self.allow))
-        return blanket or self.default == "allow"
+        return bool(self.blanket(tool))
+
+    def blanket(self, tool: str) -> str:
+        """Say what grants all of `tool`, as `Allow.rule` has it; empty when nothing does."""
+        rules = (rule.source for rule in self._about(tool).allow if rule.covers_all)
+        default = "default_decision=allow" if self.default == "allow" else ""
+        return next(rules, default)
 
     def names_literally(self, tool: str, subject: Subject) -> bool:
         """Whether an allow rule without wildcards is exactly this subject."""
         return any(
             rule.literal and rule.matches(text, subject.kind)
-            for rule in self._about(tool, self.allow)
+            for rule in self._about(tool).allow
             for text in (subject.text, *subject.same)
         )
 
-    @staticmethod
-    def _about(tool: str, rules: tuple[Rule, ...]) -> Iterable[Rule]:
-        return (rule for rule in rules if rule.names(tool))
+    def asks_for_some(self, tool: str, subject: Subject) -> bool:
+        """Whether an ask rule may mean this subject that is not about the whole tool."""
+        texts = (subject.text, *subject.same, *subject.also)
+        return any(
+            not rule.covers_all and rule.may_match(text, subject.kind)
+            for rule in self._about(tool).ask
+            for text in texts
+        )
+
+    def all_but_denied(self) -> CompiledPolicy:
+        """
+        Give what is left of the policy when everything is allowed: what it denies.
+
+        With `deny` for its default only what it has rules for is allowed.
+        """
+        if self.default == "deny":
+            return replace(self, allow=(*self.allow, *self.ask), ask=())
+        return replace(self, allow=(parse_rule("*"),), ask=(), default="allow")
+
+    def _names_release(self, tool: str, subject: Subject) -> bool:
+        """
+        Whether the user decided about this release by its name.
+
+        By an allow rule for it, or by denying some form of it (`bash(git push --force*)`),
+        which leaves the others to the rest of the policy.
+        """
+        lists, kind = self._about(tool), subject.kind
+        spellings = (subject.text, *subject.same)
+        granted = (r for r in lists.allow if any(r.matches(text, kind) for text in spellings))
+        return any(
+            release_in(rule.text.source) == subject.release for rule in (*granted, *lists.deny)
+        )
+
+    def _about(self, tool: str) -> _Lists:
+        """Give the rules about one tool, found once for each."""
+        found = self._by_tool.get(tool)
+        if found is None:
+            if len(self._by_tool) >= MAX_TOOLS_KEPT:
+                self._by_tool.clear()
+            found = self._by_tool[tool] = _Lists(
+                *(
+                    tuple(rule for rule in rules if rule.names(tool))
+                    for rules in (self.allow, self.deny, self.ask)
+                )
+            )
+        return found
+
+
+class _Lists(NamedTuple):
+    """The rules of a policy about one tool."""
+
+    allow: tuple[Rule, ...]
+    deny: tuple[Rule, ...]
+    ask: tuple[Rule, ...]
+
+
+def _doubt(subject: Subject, rule: Rule) -> Ask:
+    return Ask(
+        f"{subject.named()} may be what the rule {rule.source} denies, which is only known "
+        "when it runs.",
+        rule.source,
+        subject.about(),
+    )
 
 
 def strictest(decisions: Iterable[Decision]) -> Decision:
@@ -292,9 +405,16 @@ def _strictness(decision: Decision) -> int:
             return 0
 
 
-def printable(text: str) -> str:
-    """Show a text on one line: control and direction characters escaped, its length said."""
+def visible(text: str) -> str:
+    """Show a text on one line: control and direction characters escaped, holes as `…`."""
+    if text.isprintable():
+        return text
     shown = ANY_HOLE.sub("…", text.replace(GLOB, "*"))
-    safe = "".join(char if char.isprintable() else repr(char)[1:-1] for char in shown)
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in shown)
+
+
+def printable(text: str) -> str:
+    """Show the beginning of a text as `visible` does, and say how much more there is."""
+    safe = visible(text)
     more = len(safe) - MAX_SHOWN_CHARS
     return safe if more <= 0 else f"{safe[:MAX_SHOWN_CHARS]}… ({more} more characters)"

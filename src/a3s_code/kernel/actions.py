@@ -7,7 +7,7 @@ From a call to an action that may run, or to the reason why it may not.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -127,6 +127,38 @@ async def prepare(
     return _deny(call, "the hooks kept rewriting this call", sink)
 
 
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What would be decided about an action. Whoever has it calls `release` in the end."""
+
+    action: Action
+    decision: Decision
+
+    def release(self) -> None:
+        _close(self.action)
+
+
+def foresee(call: ToolCall, deciders: Deciders, sink: Sink | None) -> Foreseen | Observation:
+    """
+    Decide about a call of the session as `prepare` does, up to the gate, and leave it there.
+
+    No hook and nobody is asked, and nothing is recorded.
+
+    Args:
+        sink: Tells which calls of before are in doubt; None when there are none.
+    """
+    action = _decode(call, Authority.SESSION, deciders, None)
+    if isinstance(action, Observation):
+        return action
+    decision: object = _ask_gate(action, deciders.gate)
+    if not isinstance(decision, Allow | Ask | Deny):
+        decision = Deny(_why(decision))
+    doubted = _doubted(action, sink) if sink is not None else None
+    if isinstance(decision, Allow) and doubted is not None:
+        decision = Ask(_again(doubted))
+    return Foreseen(action, decision)
+
+
 # Find, decode, resolve
 
 
@@ -232,7 +264,7 @@ async def _decide(action: Action, veto: Deny | None, sink: Sink, deciders: Decid
     if doubted is not None:
         sink.emit(_repeated(doubted, decision))
     version = "" if action.effect is Effect.READ else deciders.gate.policy_version
-    return Ready(action, Allow(str(decision.reason), version))
+    return Ready(action, replace(decision, reason=str(decision.reason), policy_version=version))
 
 
 def _ask_gate(action: Action, gate: Gate) -> Decision:

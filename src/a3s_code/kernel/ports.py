@@ -136,22 +136,37 @@ class Allow:
     Attributes:
         reason: Names the rule, the default or the person that allowed it.
         policy_version: Of the gate that decided.
+        rule: What decided: a rule as it was written, or a name with a `=` or a blank in it,
+            such as `default_decision=ask` or `host authority`, which no rule can be.
+            Empty when no gate decided.
+        part: The command or the path that it was decided on; empty for the call as a whole.
     """
 
     reason: str
     policy_version: str = ""
+    rule: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
+    """`rule` and `part` as in `Allow`."""
+
     reason: str
+    rule: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """`reason` is told to the model, and says how the user could allow it."""
+    """
+    `reason` is told to the model, and says how the user could allow it; `rule` and `part` as
+    in `Allow`.
+    """
 
     reason: str
+    rule: str = ""
+    part: str = ""
 
 
 Decision: TypeAlias = Allow | Ask | Deny

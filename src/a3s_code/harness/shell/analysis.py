@@ -24,6 +24,7 @@ import msgspec
 from a3s_code.harness.shell import git, syntax, variables
 from a3s_code.harness.shell.effect_free import effect_free_words
 from a3s_code.harness.shell.programs import hazard_of
+from a3s_code.harness.shell.releases import release_among, release_of
 from a3s_code.harness.shell.script import Script
 from a3s_code.harness.shell.variables import NO_PREFIX, Prefix
 from a3s_code.harness.shell.words import ANY_HOLE, Unreadable, Words, words_of
@@ -45,12 +46,14 @@ class SimpleCommand(msgspec.Struct, frozen=True):
             its directory, git without its options, what a wrapper may start.
         unknown: What it runs that its words do not show; empty when they show all.
         beyond: Why an allow rule with a wildcard does not grant it; empty when it does.
+        release: What it publishes, or may publish through what it starts; mostly nothing.
     """
 
     words: Words
     also: tuple[str, ...] = ()
     unknown: str = ""
     beyond: str = ""
+    release: str = ""
 
     @property
     def text(self) -> str:
@@ -152,12 +155,14 @@ class _Found:
     def _list(self, words: Words, prefix: Prefix, depth: int) -> None:
         started = started_by(words)
         hazard = hazard_of(words)
+        release = release_of(words) or release_among(started.maybe)
         self.commands.append(
             SimpleCommand(
                 words,
                 also=tuple(dict.fromkeys((*_spellings(words), *started.maybe))),
                 unknown=started.unknown or hazard.unknown or prefix.runs or self._runs,
                 beyond=prefix.beyond or self._poison or hazard.beyond,
+                release=release,
             )
         )
         inner = variables.prefixed(started.assigned).over(prefix)
