@@ -109,7 +109,7 @@ class PolicyGate:
         The strictest of them is what `decide` gives, which has more to say in its reason.
         """
         refusal = self._refusal(action)
-        return (refusal,) if refusal is not None else self._each(action, self._rules)
+        return (refusal,) if refusal is not None else tuple(self._each(action, self._rules))
 
     def rules_for(self, action: Action) -> tuple[str, ...]:
         """
@@ -119,7 +119,7 @@ class PolicyGate:
         else one for the whole tool. Empty when none of these would do.
         """
         rules = next((each for each in _candidates(action) if self._suffice(each, action)), ())
-        for rule in rules:
+        for rule in rules if len(rules) > 1 else ():
             others = tuple(each for each in rules if each != rule)
             rules = others if self._suffice(others, action) else rules
         return rules
@@ -129,7 +129,7 @@ class PolicyGate:
             policy = (self._rules or _EMPTY).allowing(rules)
         except InvalidValue:  # not every text can stand in a rule
             return False
-        return isinstance(self._decided(action, policy), Allow)
+        return all(isinstance(each, Allow) for each in self._each(action, policy))
 
     def _way_out(self, action: Action) -> str:
         rules = self.rules_for(action)
@@ -142,7 +142,7 @@ class PolicyGate:
         return ""
 
     def _decided(self, action: Action, policy: CompiledPolicy | None) -> Decision:
-        return _all_of(self._each(action, policy))
+        return _all_of(tuple(self._each(action, policy)))
 
     def _refusal(self, action: Action) -> Deny | None:
         """Give the denial of the mode, or that of a rule, which says more, where there is one."""
@@ -154,15 +154,17 @@ class PolicyGate:
         decision = self._decided(action, self._rules)
         return decision if isinstance(decision, Deny) else refusal
 
-    def _each(self, action: Action, policy: CompiledPolicy | None) -> tuple[Decision, ...]:
-        if action.authority is Authority.HOST:
-            return (Allow("called directly by the host", rule=HOST_AUTHORITY),)
-        if policy is None:
-            return tuple(self._by_default(action))
+    def _each(self, action: Action, policy: CompiledPolicy | None) -> Iterator[Decision]:
         name = action.tool.name
-        if name == SHELL_TOOL:
-            return tuple(self._shell(policy, action.subject))
-        return tuple(self._target(policy, action, subject) for subject in self._subjects(action))
+        if action.authority is Authority.HOST:
+            yield Allow("called directly by the host", rule=HOST_AUTHORITY)
+        elif policy is None:
+            yield from self._by_default(action)
+        elif name == SHELL_TOOL:
+            yield from self._shell(policy, action.subject)
+        else:
+            for subject in self._subjects(action):
+                yield self._target(policy, action, subject)
 
     def _target(self, policy: CompiledPolicy, action: Action, subject: Subject) -> Decision:
         """Decide one spelling of what a call is about; in `accept_edits` without its question."""

@@ -35,6 +35,7 @@ MCP_PREFIX = "mcp__"
 _TOOL_NAME = re.compile(r"[\w.*?:-]+")
 _HOLE_AND_BLANKS = re.compile(rf" ?{ANY_HOLE.pattern} ?")
 _WHOLE = ("*", "**", ":*")
+_STARS = re.compile(r"\*+")
 
 
 class Kind(enum.Enum):
@@ -135,59 +136,40 @@ class Pattern:
     no pattern makes it run away.
     """
 
-    __slots__ = (
-        "_directories",
-        "_end",
-        "_literals",
-        "_open_end",
-        "_pieces",
-        "_steps",
-        "_within",
-        "source",
-    )
+    __slots__ = ("_pieces", "_places", "_within", "source")
 
     def __init__(self, source: str, *, segments: bool = False) -> None:
         self.source = source
-        tokens = _tokens(source, segments=segments)
-        self._end = 1 << len(tokens)
-        # By the character read: the places that it leads on from.
-        self._literals: dict[str, int] = {}
-        one = across = within = directories = 0
-        for at, token in enumerate(tokens):
-            bit = 1 << at
-            if token == _ANY:
-                across |= bit
-            elif token == _DIRECTORIES:
-                directories |= bit
-            elif token == _SEGMENT:
-                within |= bit
-            elif token == _ONE:
-                one |= bit
-            else:
-                self._literals[token] = self._literals.get(token, 0) | bit
-        self._steps = (one, across, within)
         self._within = segments
-        self._directories = directories
-        self._open_end = 1 << len(tokens) - 1 if tokens and tokens[-1] == _ANY else 0
-        self._pieces = None if one | within or segments else re.split(r"\*+", source)
+        plain = not segments and "?" not in source
+        self._pieces = _STARS.split(source) if plain else None
+        self._places: _Places | None = None
+
+    @property
+    def _compiled(self) -> _Places:
+        """The places, made by the first subject that needs them; most need the pieces alone."""
+        if self._places is None:
+            self._places = _Places.of(self.source, segments=self._within)
+        return self._places
 
     def matches(self, subject: str) -> bool:
         """Whether every text that `subject` can become matches."""
         if self._pieces is not None:
             return _in_order(self._pieces, subject)
-        one, across, within = self._steps
-        places = self._open(1)
+        one, across, within, literals, end = self._compiled.steps
+        opened = self._compiled.opened
+        places = opened(1)
         for char in subject:
             hole = char in HOLES
             slash = char == "/" and self._within
-            step = 0 if hole else places & (self._literals.get(char, 0) | (0 if slash else one))
+            step = 0 if hole else places & (literals.get(char, 0) | (0 if slash else one))
             stay = places & (across if hole or slash else across | within)
             if hole and char == GLOB:
                 stay |= places & within
-            places = self._open(step << 1 | stay)
-            if not places or places & self._open_end:
+            places = opened(step << 1 | stay)
+            if not places or places & self._compiled.open_end:
                 break
-        return bool(places & (self._end | self._open_end))
+        return bool(places & (end | self._compiled.open_end))
 
     def may_match(self, subject: str) -> bool:
         """Whether some text that `subject` can become matches."""
@@ -195,27 +177,66 @@ class Pattern:
             return self.matches(subject)
         # A hole may be empty, and then a blank beside it goes too.
         joined = _HOLE_AND_BLANKS.sub(UNKNOWN, subject)
-        one, across, within = self._steps
-        places = self._open(1)
+        one, across, within, literals, end = self._compiled.steps
+        opened = self._compiled.opened
+        places = opened(1)
         for char in joined:
             if char == UNKNOWN:
                 lowest = places & -places
-                places = (self._end << 1) - lowest
+                places = (end << 1) - lowest
                 continue
             slash = char == "/" and self._within
-            step = places & (self._literals.get(char, 0) | (0 if slash else one))
-            places = self._open(step << 1 | places & (across if slash else across | within))
-            if not places or places & self._open_end:
+            step = places & (literals.get(char, 0) | (0 if slash else one))
+            places = opened(step << 1 | places & (across if slash else across | within))
+            if not places or places & self._compiled.open_end:
                 break
-        return bool(places & (self._end | self._open_end))
+        return bool(places & (end | self._compiled.open_end))
 
-    def _open(self, places: int) -> int:
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """
+    The places in a pattern, one bit for each token; each is left by reading characters.
+
+    Attributes:
+        one, across, within: Places of `?`, of a star that crosses segments, and of another.
+        directories: Places of a `**/` that may stand for nothing.
+        literals: By the character read, the places that it leads on from.
+        end: The place behind the last token.
+        open_end: The place of a last star, from which everything matches.
+    """
+
+    one: int
+    across: int
+    within: int
+    directories: int
+    literals: dict[str, int]
+    end: int
+    open_end: int
+
+    @classmethod
+    def of(cls, source: str, *, segments: bool) -> _Places:
+        tokens = _tokens(source, segments=segments)
+        literals: dict[str, int] = {}
+        marks = dict.fromkeys((_ONE, _ANY, _SEGMENT, _DIRECTORIES), 0)
+        for at, token in enumerate(tokens):
+            into = marks if token in marks else literals
+            into[token] = into.get(token, 0) | 1 << at
+        open_end = 1 << len(tokens) - 1 if tokens and tokens[-1] == _ANY else 0
+        one, across, within, directories = marks.values()
+        return cls(one, across, within, directories, literals, 1 << len(tokens), open_end)
+
+    @property
+    def steps(self) -> tuple[int, int, int, dict[str, int], int]:
+        return self.one, self.across, self.within, self.literals, self.end
+
+    def opened(self, places: int) -> int:
         """Add the places reached by letting a wildcard stand for nothing."""
-        stars = self._steps[1] | self._steps[2]
+        stars = self.across | self.within
         before = -1
         while before != places:
             before = places
-            entered = places & self._directories
+            entered = places & self.directories
             places |= (places & stars) << 1 | entered << 1 | entered << 3
         return places
 

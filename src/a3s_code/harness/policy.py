@@ -251,23 +251,24 @@ class CompiledPolicy:
         spellings = (subject.text, *subject.same)
         broad = (*spellings, *subject.also)
         kind = subject.kind
+        has_holes = not all(map(str.isprintable, broad))
         doubted: Rule | None = None
         for rule in lists.deny:
-            if any(rule.matches(text, kind) for text in broad):
+            if _matches(rule, broad, kind):
                 return Deny(
                     f"{subject.named()} is denied by the rule {rule.source}; the user can "
                     "allow it by removing that rule.",
                     rule.source,
                     subject.about(),
                 )
-            if doubted is None and any(rule.may_match(text, kind) for text in broad):
+            if has_holes and doubted is None and _may_match(rule, broad, kind):
                 doubted = rule
         decision = self._allowed(lists, subject, spellings)
         if isinstance(decision, Allow) and doubted is not None:
             return _doubt(subject, doubted)
         if decision is None:
             for rule in lists.ask:
-                if any(rule.may_match(text, kind) for text in broad):
+                if _may_match(rule, broad, kind):
                     return Ask(
                         f"{subject.named()} needs approval by the rule {rule.source}.",
                         rule.source,
@@ -283,7 +284,7 @@ class CompiledPolicy:
         """Find the allow rule for a subject; Ask when it grants less than what it does."""
         narrow = ""
         for rule in lists.allow:
-            if any(rule.matches(text, subject.kind) for text in spellings):
+            if _matches(rule, spellings, subject.kind):
                 if not subject.beyond or rule.covers_all or rule.literal:
                     return Allow(
                         f"{subject.named()} is allowed by the rule {rule.source}.",
@@ -320,18 +321,16 @@ class CompiledPolicy:
     def names_literally(self, tool: str, subject: Subject) -> bool:
         """Whether an allow rule without wildcards is exactly this subject."""
         return any(
-            rule.literal and rule.matches(text, subject.kind)
+            rule.literal and _matches(rule, (subject.text, *subject.same), subject.kind)
             for rule in self._about(tool).allow
-            for text in (subject.text, *subject.same)
         )
 
     def asks_for_some(self, tool: str, subject: Subject) -> bool:
         """Whether an ask rule may mean this subject that is not about the whole tool."""
         texts = (subject.text, *subject.same, *subject.also)
         return any(
-            not rule.covers_all and rule.may_match(text, subject.kind)
+            not rule.covers_all and _may_match(rule, texts, subject.kind)
             for rule in self._about(tool).ask
-            for text in texts
         )
 
     def all_but_denied(self) -> CompiledPolicy:
@@ -353,7 +352,7 @@ class CompiledPolicy:
         """
         lists, kind = self._about(tool), subject.kind
         spellings = (subject.text, *subject.same)
-        granted = (r for r in lists.allow if any(r.matches(text, kind) for text in spellings))
+        granted = (rule for rule in lists.allow if _matches(rule, spellings, kind))
         return any(
             release_in(rule.text.source) == subject.release for rule in (*granted, *lists.deny)
         )
@@ -379,6 +378,14 @@ class _Lists(NamedTuple):
     allow: tuple[Rule, ...]
     deny: tuple[Rule, ...]
     ask: tuple[Rule, ...]
+
+
+def _matches(rule: Rule, texts: tuple[str, ...], kind: Kind) -> bool:
+    return any(rule.matches(text, kind) for text in texts)
+
+
+def _may_match(rule: Rule, texts: tuple[str, ...], kind: Kind) -> bool:
+    return any(rule.may_match(text, kind) for text in texts)
 
 
 def _doubt(subject: Subject, rule: Rule) -> Ask:

@@ -28,7 +28,7 @@ from a3s_code.harness.shell.releases import release_among, release_of
 from a3s_code.harness.shell.script import Script
 from a3s_code.harness.shell.variables import NO_PREFIX, Prefix
 from a3s_code.harness.shell.words import ANY_HOLE, Unreadable, Words, words_of
-from a3s_code.harness.shell.wrappers import program, started_by
+from a3s_code.harness.shell.wrappers import Started, program, started_by
 
 MAX_WRAPPERS = 12
 MAX_COMMANDS = 2_000
@@ -153,18 +153,14 @@ class _Found:
             self._list(words, prefix, depth)
 
     def _list(self, words: Words, prefix: Prefix, depth: int) -> None:
-        started = started_by(words)
-        hazard = hazard_of(words)
-        release = release_of(words) or release_among(started.maybe)
-        self.commands.append(
-            SimpleCommand(
-                words,
-                also=tuple(dict.fromkeys((*_spellings(words), *started.maybe))),
-                unknown=started.unknown or hazard.unknown or prefix.runs or self._runs,
-                beyond=prefix.beyond or self._poison or hazard.beyond,
-                release=release,
-            )
-        )
+        known, started = _known(words)
+        unknown = known.unknown or prefix.runs or self._runs
+        beyond = prefix.beyond or self._poison or known.beyond
+        if unknown != known.unknown or beyond != known.beyond:
+            known = msgspec.structs.replace(known, unknown=unknown, beyond=beyond)
+        self.commands.append(known)
+        if started is None:
+            return
         inner = variables.prefixed(started.assigned).over(prefix)
         lent = next(filter(_starts_another, started.lent), ())
         for command in (*started.commands, lent):
@@ -173,6 +169,21 @@ class _Found:
             nested = syntax.parse(text, self._budget)
             self.plain = self.plain and nested.plain
             self.add(nested, depth + 1, inner)
+
+
+@functools.lru_cache(maxsize=512)
+def _known(words: Words) -> tuple[SimpleCommand, Started | None]:
+    """Give one command as its words tell it, and what it starts; None when that is nothing."""
+    started, hazard = started_by(words), hazard_of(words)
+    command = SimpleCommand(
+        words,
+        also=tuple(dict.fromkeys((*_spellings(words), *started.maybe))),
+        unknown=started.unknown or hazard.unknown,
+        beyond=hazard.beyond,
+        release=release_of(words) or release_among(started.maybe),
+    )
+    starts = started.commands or started.scripts or started.lent
+    return command, started if starts else None
 
 
 def _starts_another(words: Words) -> bool:

@@ -15,9 +15,10 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from a3s_code.harness.shell.words import GLOB, UNKNOWN, VALUE, Words
+from a3s_code.harness.shell.words import GLOB, HOLES, UNKNOWN, VALUE, Words
 
 _HARMLESS_DEVICE = re.compile(rf"/dev/(?:null|stdin|stdout|stderr|fd/(?:[0-9]+|{GLOB}))")
+_MAY_LEAD_OUT = re.compile(rf"[/~{''.join(HOLES)}]|\.\.")
 _SEPARATOR = re.compile(r"[=:,@)]")
 SHORT_OPTION = re.compile(r"[-+]{1,2}[A-Za-z0-9#]+(?=[./~])")
 """What a place may be attached to."""
@@ -48,10 +49,12 @@ def inside(path: str, root: str) -> bool:
 
 def leaves(word: str, root: str) -> bool:
     """Whether a place that a word names may lie outside the workspace `root`."""
-    if UNKNOWN in word or VALUE in word:
+    if word.isalnum():
+        return False
+    if UNKNOWN in word or VALUE in word or len(_SEPARATOR.findall(word)) > MAX_PLACES:
         return True
-    if len(_SEPARATOR.findall(word)) > MAX_PLACES:
-        return True
+    if _MAY_LEAD_OUT.search(word) is None:
+        return False
     return any(_leads_out(place, root) for place in _places(word))
 
 

@@ -131,6 +131,7 @@ def _table() -> dict[str, tuple[Words, ...]]:
 
 
 _WAYS = _table()
+_LAST_VERBS = {program: frozenset(way[-1] for way in ways) for program, ways in _WAYS.items()}
 
 
 def release_of(words: Words) -> str:
@@ -142,16 +143,18 @@ def release_of(words: Words) -> str:
     name = words[0].rstrip("/").rpartition("/")[2]
     if name in _ALONE:
         return name.replace("git-", "git ")
-    args = words[1:]
     if _PYTHON.fullmatch(name):
-        return _by_python(args)
-    ways = _WAYS.get(name)
-    if ways is None:
-        return ""
+        return _by_python(words[1:])
+    return _by_verb(name, words[1:]) if name in _WAYS else ""
+
+
+def _by_verb(name: str, args: Words) -> str:
     if name == "git" and any(map(_is_alias_of_push, args)):
         return "git push"
     args = git.subcommand(args) if name == "git" else args
-    for way in ways:
+    if _LAST_VERBS[name].isdisjoint(args) and not any(map(has_hole, args)):
+        return _by_option(name, args)
+    for way in _WAYS[name]:
         if _leads(args, way):
             release = " ".join((name, *way))
             return "" if _is_dry(release, args) else release

@@ -94,12 +94,14 @@ class Source:
         end = node.start_byte
         before = ""
         for child in children:
-            self.gap(end, child.start_byte)
-            if not child.is_named and self.text(child) != child.type:
-                self.doubt(f"{self.text(child)!r} is taken for {child.type!r}")
-            if child.start_byte == end and before in _WORD_ENDS and child.type in WORD_NODES:
+            start, kind = child.start_byte, child.type
+            if start != end:
+                self.gap(end, start)
+            elif before in _WORD_ENDS and kind in WORD_NODES:
                 self.doubt("two words touch")
-            end, before = child.end_byte, child.type
+            if not child.is_named and self.text(child) != kind:
+                self.doubt(f"{self.text(child)!r} is taken for {kind!r}")
+            end, before = child.end_byte, kind
         self.gap(end, node.end_byte)
         return children
 

@@ -40,6 +40,9 @@ _PLAIN_EXPANSION = re.compile(
 _SPLITS_QUOTED = re.compile(r"\$@|\$\{@|\[@\]")
 NUMBERS_ONLY = re.compile(r"[\s0-9+*/%()<>=!&|^~?:,-]*")
 
+_BARE = ("word", "number")
+_PLAIN = re.compile(r"[\w./:@%+,=^-]+", re.ASCII)
+
 _BY_QUOTING: dict[str, Callable[[str], str]] = {
     "word": bare,
     "number": bare,
@@ -84,6 +87,10 @@ class WordNodes:
 
     def final(self, node: Node) -> tuple[str, ...]:
         """Give the final words of one word, mostly one."""
+        if node.type in _BARE:
+            text = self._source.text(node)
+            if _PLAIN.fullmatch(text):  # what the readers below would give back as it is
+                return (text,)
         try:
             return words_of(self._word(node))
         except Unreadable as error:
