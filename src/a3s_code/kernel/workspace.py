@@ -29,6 +29,15 @@ class Resolved(Protocol):
         """The path as the caller wrote it, normalised but with its links unresolved."""
         ...
 
+    @property
+    def repository(self) -> str:
+        """
+        The directory on the way that git takes for a repository, whatever it is called.
+
+        Relative to the root; empty when there is none. Looked for each time it is asked.
+        """
+        ...
+
     def close(self) -> None:
         """Give back what is held open. May be called twice."""
         ...
