@@ -120,6 +120,7 @@ def test_keys_of_a_model_without_effect_are_announced(command_line: CommandLine)
         "agent.acl",
         command_line.server.acl(model_extra="tool_call = false\ncost { cacheRead = 1 }"),
     )
+    command_line.trust()
     done = command_line.run("go")
 
     assert done.stdout == "Hello.\n"
@@ -192,6 +193,7 @@ def test_a_missing_key_is_told_with_the_variable_that_should_have_it(
         'default_model = "anthropic/c"\n'
         'providers "anthropic" { apiKey = env("ANTHROPIC_API_KEY") }\n',
     )
+    command_line.trust()
     line = complaint(command_line.run("go"))
 
     assert "ANTHROPIC_API_KEY is not set" in line
