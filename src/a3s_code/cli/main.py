@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from a3s_code.cli.visible import visible
 from a3s_code.errors import A3SError, CapabilityMissing, ConfigError, UsageError
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _command(given)
     except A3SError as error:
-        sys.stderr.write(f"a3s-code: {error}\n")
+        sys.stderr.write(f"a3s-code: {visible(str(error))}\n")
         wrong_use = isinstance(error, ConfigError | UsageError | CapabilityMissing)
         return WRONG_USE if wrong_use else FAILED
     except BrokenPipeError:  # who reads has seen enough
@@ -110,7 +111,7 @@ def _prompt(given: argparse.Namespace) -> int:
         sys.stderr.write(f"a3s-code: say what is to be done, or try the demo\n\n{HELP}\n")
         return WRONG_USE
     if not Path(given.workspace).is_dir():
-        sys.stderr.write(f"a3s-code: {given.workspace} is no directory\n")
+        sys.stderr.write(f"a3s-code: {visible(given.workspace)} is no directory\n")
         return WRONG_USE
     policy = PermissionPolicy(allow=[*ALLOWED_BY_DEFAULT, *given.allow], default_decision="ask")
     agent = Agent(configuration(given.config, os.environ, Path.cwd(), Path.home()))
@@ -123,7 +124,7 @@ def _prompt(given: argparse.Namespace) -> int:
         )
         session = agent.session(given.workspace, options)
         if session.init_warning:
-            sys.stderr.write(f"a3s-code: {session.init_warning}\n")
+            sys.stderr.write(f"a3s-code: {visible(session.init_warning)}\n")
         events = session.stream(given.prompt)
         return show_json(events) if given.json else show(events)
     finally:

@@ -24,6 +24,7 @@ from a3s_code.harness.patterns import Kind, Rule, parse_rule
 from a3s_code.harness.shell.words import ANY_HOLE, GLOB
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Allow, Ask, Decision, Deny
+from a3s_code.kernel.visible import on_one_line
 
 RuleSource: TypeAlias = str | Mapping[str, str]
 
@@ -295,6 +296,6 @@ def _strictness(decision: Decision) -> int:
 def printable(text: str) -> str:
     """Show a text on one line: control and direction characters escaped, its length said."""
     shown = ANY_HOLE.sub("…", text.replace(GLOB, "*"))
-    safe = "".join(char if char.isprintable() else repr(char)[1:-1] for char in shown)
+    safe = on_one_line(shown)
     more = len(safe) - MAX_SHOWN_CHARS
     return safe if more <= 0 else f"{safe[:MAX_SHOWN_CHARS]}… ({more} more characters)"

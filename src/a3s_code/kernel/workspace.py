@@ -11,6 +11,8 @@ from typing import Protocol
 
 import msgspec
 
+from a3s_code.kernel.visible import on_one_line
+
 
 class Resolved(Protocol):
     """
@@ -61,7 +63,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 def shown_name(name: str) -> str:
     """Give a file's name on one line that any sink can encode: odd ones are escaped."""
-    return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")
+    return on_one_line(name)
 
 
 class Files(Protocol):

@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Concatenate, ParamSpec, TypeVar
 
 from a3s_code.errors import PathRefused, UsageError, WorkspaceError
+from a3s_code.kernel.visible import on_one_line
 from a3s_code.kernel.workspace import Resolved
 from a3s_code.workspace.beneath import DIRECTORY
 
@@ -29,10 +30,7 @@ T = TypeVar("T")
 
 def shown(path: str) -> str:
     """Give `path` as an error may show it: bounded, with nothing that moves a terminal."""
-    text = "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii")
-        for c in path[:_SHOWN_CHARS]
-    )
+    text = on_one_line(path[:_SHOWN_CHARS])
     return f"{text}…" if len(path) > _SHOWN_CHARS else text
 
 
