@@ -160,6 +160,8 @@ class Command(msgspec.Struct, frozen=True):
         timeout_s: After it the whole process tree is killed. None = the caller's deadline.
         max_output_bytes: Beyond it the middle of the output is dropped and counted.
         extra_env: Added to the allow-listed environment.
+        for_user: It is a command line of the user or the model, and no program that we run
+            for our own ends: it also gets what the host set for commands.
         cwd: Below the workspace root; empty for the root.
         stdin: Given to the program, which otherwise reads the end of a file.
         separate_stderr: Keep standard error apart instead of in order within the output.
@@ -176,6 +178,7 @@ class Command(msgspec.Struct, frozen=True):
     stdin: bytes = b""
     separate_stderr: bool = False
     exit_record: str = ""
+    for_user: bool = False
 
 
 class Exit(msgspec.Struct, frozen=True):

@@ -241,10 +241,13 @@ def _invalid(end: Exit) -> InvalidValue:
 def _above(location: Location) -> Surroundings | None:
     """Collect the rules above a directory; None for a file."""
     try:
-        os.close(location.open_directory())
+        fd = location.open_directory()
     except NotADirectoryError:
         return None
-    return surroundings(location.absolute, location.root)
+    try:
+        return surroundings(fd, location.absolute, location.root)
+    finally:
+        os.close(fd)
 
 
 def _glob(location: Location, glob: Glob, walk: TreeWalk) -> list[str]:
@@ -264,7 +267,7 @@ def _glob(location: Location, glob: Glob, walk: TreeWalk) -> list[str]:
 def _matching(start: int, location: Location, glob: Glob, walk: TreeWalk) -> list[str]:
     under = "" if location.path == "." else f"{location.path}/"
     base = "".join(f"{name}/" for name in glob.literal)
-    above = surroundings("/".join([location.absolute, *glob.literal]), location.root)
+    above = surroundings(start, "/".join([location.absolute, *glob.literal]), location.root)
     readable_fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=start)
     found: list[str] = []
     try:
