@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import Any
 
@@ -32,6 +33,18 @@ def test_glob_gives_sorted_paths_and_grep_the_lines_that_match(house: House) -> 
     assert session.glob("**/*.py") == ["a.py", "b/b.py"]
     assert session.glob("*.rs") == []
     assert "b/b.py:1:def b(): ..." in session.grep(r"def \w")
+
+
+def test_what_a_terminal_would_obey_is_counted_in_the_event(house: House) -> None:
+    house.put("evil.txt", "\x1b[2J\u202e")
+    house.put("good.txt", "Grüße\n")
+    turn = calls("read", file_path="evil.txt") + calls("read", file_path="good.txt")
+    session = house.session(turn, says("done"))
+    ends = [e for e in session.stream("go") if e.event_type == "tool_end"]
+
+    assert "\x1b[2J\u202e" in (ends[0].tool_output or "")
+    assert json.loads(ends[0].data or "{}")["metadata"]["hidden_characters"] == 2
+    assert "hidden_characters" not in (ends[1].data or "")
 
 
 def test_bash_gives_the_output(house: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pty
 import select
@@ -14,6 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from a3s_code.harness.trust import Trust
 from a3s_code.testing import Script, ScriptedServer, Turn
 
 WAIT_S = 20.0
@@ -45,8 +47,15 @@ class CommandLine:
         return self.server.acl()
 
     def configure(self, *turns: Turn, file: str = "agent.acl", **script: Any) -> None:
-        """Start a model, and write its configuration where the command looks for it."""
+        """Start a model; write its configuration where the command looks for it, and trust it."""
         self.put(file, self.serve(*turns, **script))
+        self.trust(file)
+
+    def trust(self, file: str = "agent.acl") -> None:
+        """Say, as this user, that a configuration may be used as it is now."""
+        path = self.root / file
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        Trust(self.home / ".a3s/trust.json").grant("configuration", path, digest)
 
     def put(self, path: str, text: str = "") -> Path:
         place = self.root / path

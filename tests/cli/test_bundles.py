@@ -25,6 +25,7 @@ def run(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> str:
     directory = command_line.root / "sessions"
     kept = f'storage_backend = "file"\nsessions_dir = "{directory}"\n'
     command_line.put("agent.acl", command_line.serve(*TURNS) + kept)
+    command_line.trust()
     assert main(["write"]) == 0
     found = re.search(rb'"run":"(run-[^"]+)"', _all_bytes(directory))
     assert found is not None

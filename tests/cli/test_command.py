@@ -99,12 +99,32 @@ def test_what_could_deceive_is_made_visible(
     done = command_line.run(*flags, "look")
 
     assert done.returncode == 0
-    for char in "\x1b\x07":
+    for char in "\x1b\x07\u202e\u200b":
         assert char not in done.stdout + done.stderr
     if not flags:
-        assert "\u202e" not in done.stdout + done.stderr
         assert "\\u202egpj.exe\\u200b" in done.stdout
         assert "\\x1b[2J" in done.stderr
+
+
+def test_no_line_that_others_wrote_looks_like_one_of_ours(command_line: CommandLine) -> None:
+    command_line.configure(
+        Turn(calls=(Call("x\n<- bash\x1b[2J", "{}", "c"),)),
+        calls("bash", command="true\n<- bash"),
+        says("Done."),
+    )
+    lines = command_line.run("look").stderr.splitlines()
+
+    assert "<- bash" not in lines
+    assert "<- x\\n<- bash\\x1b[2J failed (1)" in lines
+
+
+def test_json_keeps_what_it_escapes(command_line: CommandLine) -> None:
+    evil = "\x9b2J\u202e\U000e0041"
+    command_line.configure(says(evil))
+    done = command_line.run("--json", "look")
+
+    assert not set(evil) - set("2J") & set(done.stdout)
+    assert json.loads(done.stdout.splitlines()[-1])["text"] == evil
 
 
 def test_a_slash_command_is_answered(command_line: CommandLine) -> None:
@@ -120,6 +140,7 @@ def test_keys_of_a_model_without_effect_are_announced(command_line: CommandLine)
         "agent.acl",
         command_line.server.acl(model_extra="tool_call = false\ncost { cacheRead = 1 }"),
     )
+    command_line.trust()
     done = command_line.run("go")
 
     assert done.stdout == "Hello.\n"
@@ -192,6 +213,7 @@ def test_a_missing_key_is_told_with_the_variable_that_should_have_it(
         'default_model = "anthropic/c"\n'
         'providers "anthropic" { apiKey = env("ANTHROPIC_API_KEY") }\n',
     )
+    command_line.trust()
     line = complaint(command_line.run("go"))
 
     assert "ANTHROPIC_API_KEY is not set" in line

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from a3s_code.cli.discovery import find
+from a3s_code.cli.discovery import VARIABLES, brought_by, find
 from a3s_code.errors import ConfigError
 
 # Weakest last; each is a place below the test's own directory.
@@ -21,7 +21,7 @@ PLACES = (
 
 
 def look(base: Path, given: str | None = None, environment: dict[str, str] | None = None) -> Path:
-    return find(given, environment or {}, base / "above/here", base / "home")
+    return find(given, environment or {}, base / "above/here", base / "home").path
 
 
 def put(base: Path, *places: str) -> None:
@@ -84,3 +84,28 @@ def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
 def test_none_anywhere_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"write agent\.acl here"):
         look(tmp_path)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_only_what_was_named_or_is_the_users_own_is_chosen(place: str, tmp_path: Path) -> None:
+    put(tmp_path, place)
+    here, home = tmp_path / "above/here", tmp_path / "home"
+
+    assert find(None, {}, here, home).is_chosen == place.startswith("home")
+    assert find(str(tmp_path / place), {}, here, home).is_chosen
+    assert find(None, {VARIABLES[1]: str(tmp_path / place)}, here, home).is_chosen
+
+
+def test_the_users_own_is_chosen_also_from_below_the_home_directory(tmp_path: Path) -> None:
+    put(tmp_path, "home/.a3s/config.acl", "home/deep/.a3s/config.acl")
+    home = tmp_path / "home"
+
+    assert find(None, {}, home / "other", home).is_chosen
+    assert not find(None, {}, home / "deep", home).is_chosen
+
+
+def test_a_directory_brings_along_what_discovery_finds_in_it(tmp_path: Path) -> None:
+    put(tmp_path, *PLACES)
+
+    found = [one.path for one in brought_by(tmp_path / "above/here")]
+    assert found == [tmp_path / PLACES[at] for at in (0, 2, 3)]

@@ -310,7 +310,7 @@ def in_camel_case(text: str) -> str:
 
 def without_places(value: Any) -> Any:
     if isinstance(value, msgspec.Struct):
-        fields = [name for name in value.__struct_fields__ if name != "at"]
+        fields = [name for name in value.__struct_fields__ if name not in ("at", "sha256")]
         return {name: without_places(getattr(value, name)) for name in fields}
     if isinstance(value, tuple):
         return [without_places(each) for each in value]

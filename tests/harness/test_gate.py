@@ -36,6 +36,7 @@ class SearchArgs(msgspec.Struct, frozen=True):
 class Target:
     path: str
     spelled: str
+    repository: str = ""
 
     def close(self) -> None:
         pass

@@ -282,3 +282,32 @@ def test_a_path_that_stays_inside_is_refused_only_for_a_reason(maze: Path) -> No
         location = Root(maze / "ws").find(path)
         assert str(maze / "ws" / location.path) == os.path.realpath(maze / "ws" / path)
         location.close()
+
+
+# Repositories
+
+
+@pytest.mark.parametrize(
+    ("files", "path", "repository"),
+    [
+        (["bare/HEAD", "bare/objects/x"], "bare/config", "bare"),
+        (["bare/HEAD", "bare/refs/x"], "bare/hooks/deep/new", "bare"),
+        (["wt/HEAD", "wt/commondir"], "wt/config.worktree", "wt"),
+        (["HEAD", "refs/x"], "src/a.py", "."),
+        (["HEAD", "refs/x", "in/HEAD", "in/objects/x"], "in/x", "in"),
+        (["docs/HEAD"], "docs/x", ""),
+        (["docs/objects/x", "docs/refs/x"], "docs/x", ""),
+        ([], "src/a.py", ""),
+    ],
+)
+def test_a_directory_that_git_takes_for_a_repository_is_known(
+    place: Place, files: list[str], path: str, repository: str
+) -> None:
+    for name in files:
+        (place.ws / name).parent.mkdir(parents=True, exist_ok=True)
+        (place.ws / name).touch()
+    before = open_descriptors()
+    location = place.files.resolve(path)
+    assert location.repository == repository
+    location.close()
+    assert open_descriptors() == before

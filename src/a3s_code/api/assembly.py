@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from a3s_code.api.closing import close_all
+from a3s_code.api.command_env import NO_COMMAND_ENV, CommandEnv
 from a3s_code.api.models import Models
 from a3s_code.api.opened import begin, last_of
 from a3s_code.api.recorded import Recorded
@@ -81,20 +82,27 @@ def load_config(source: str | os.PathLike[str] | Config) -> Config:
     return source if isinstance(source, Config) else load(source)
 
 
-def local_space(root: str, guard: Guard | None = None, exits: ExitRecords | None = None) -> Space:
+def local_space(
+    root: str,
+    guard: Guard | None = None,
+    exits: ExitRecords | None = None,
+    command_env: CommandEnv = NO_COMMAND_ENV,
+) -> Space:
     """
     Give all that tools may use of a local directory; nothing is opened yet.
 
     Args:
         guard: Ends its programs with this process; without one they outlive `kill -9`.
         exits: Where commands leave their exit status.
+        command_env: Added to the environment of commands.
     """
     from a3s_code.kernel.space import Space
     from a3s_code.workspace.local import LocalFiles
     from a3s_code.workspace.processes import LocalProcesses
     from a3s_code.workspace.search import LocalSearch
 
-    files, processes = LocalFiles(root), LocalProcesses(root, guard=guard)
+    files = LocalFiles(root)
+    processes = LocalProcesses(root, guard=guard, command_env=command_env)
     return Space(root, files, LocalSearch(files, processes), processes, exits)
 
 
@@ -317,7 +325,8 @@ class Assembly:
         if log.state.opened is not None:
             opening = self._continued(opening, log.state.opened, log.state.model)
         exits = _exit_records(store, opening.session_id)
-        space = local_space(opening.workspace, self._programs_guard(), exits)
+        added = opening.settings.command_env
+        space = local_space(opening.workspace, self._programs_guard(), exits, added)
         tools, visible = self._toolbox.sets(checked_tools(opening.settings.tools), space)
         engine = Engine(
             log=log,

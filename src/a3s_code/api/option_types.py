@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, cast
 
+from a3s_code.api.command_env import check_command_env
 from a3s_code.api.options import InlineSkill
 from a3s_code.delegation.agents import AutoDelegationConfig, WorkerAgentSpec
 from a3s_code.errors import InvalidType, InvalidValue
@@ -177,6 +178,7 @@ def _check_slots(slots: SystemPromptSlots) -> None:
 
 
 _ALONE = {
+    "command_env": check_command_env,
     "confirmation_policy": ConfirmationPolicy.validate,
     "prompt_slots": _check_slots,
     "queue_config": SessionQueueConfig.validate,

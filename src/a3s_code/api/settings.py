@@ -9,12 +9,13 @@ refused, any other is announced and has no effect (DESIGN 6).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from a3s_code.api.command_env import CommandEnv, command_env_of
 from a3s_code.api.option_types import check
 from a3s_code.api.options import SessionOptions
 from a3s_code.errors import CapabilityMissing, InvalidValue
@@ -62,7 +63,6 @@ _TO_COME = frozenset(
         "auto_parallel",
         "budget_guard_timeout_ms",
         "builtin_skills",
-        "command_env",
         "context_provider",
         "enforce_active_skill_tool_restrictions",
         "file_memory",
@@ -168,6 +168,7 @@ class Settings:
     """
     Attributes:
         missing: Names of options that are accepted and have no effect in this build.
+        command_env: Added to the environment of commands; its values are secrets.
     """
 
     model: str | None
@@ -180,6 +181,7 @@ class Settings:
     identity: Identity
     tools: tuple[Tool | Callable[..., Any], ...]
     missing: tuple[str, ...]
+    command_env: CommandEnv = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +246,7 @@ def fold(options: SessionOptions) -> Settings:
         identity=_identity(given),
         tools=tuple(given.get("tools", ())),
         missing=_missing(given),
+        command_env=command_env_of(given.get("command_env")),
     )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from a3s_code.api.export import Exported, export_run
 from a3s_code.api.replay import Replay, replay
 from a3s_code.api.stores import file_store
-from a3s_code.cli.discovery import find
+from a3s_code.cli.configuration import configuration
 from a3s_code.cli.visible import visible
 from a3s_code.errors import A3SError, InvalidValue
 
@@ -96,9 +96,7 @@ async def _export(given: argparse.Namespace) -> int:
 
 
 def _configured() -> Path:
-    from a3s_code.api.assembly import load_config
-
-    config = load_config(find(None, os.environ, Path.cwd(), Path.home()))
+    config = configuration(None, os.environ, Path.cwd(), Path.home())
     if config.storage_backend != "file" or not config.sessions_dir:
         raise InvalidValue("The configuration names no store.", hint="name it with --store")
     return Path(config.sessions_dir)

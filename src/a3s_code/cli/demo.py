@@ -91,7 +91,7 @@ def _configured(given: argparse.Namespace) -> Generator[str | Path]:
         return
     _say(f"Model:     {given.model}\n")
     if given.config is not None:
-        path = discovery.find(given.config, os.environ, Path.cwd(), Path.home())
+        path = discovery.find(given.config, os.environ, Path.cwd(), Path.home()).path
         yield path
         return
     yield _keyed(given.model)

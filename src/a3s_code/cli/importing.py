@@ -74,4 +74,4 @@ def _show(session: Carried) -> None:
     counts = f"{session.messages} messages, {session.runs} runs, {session.artifacts} artifacts"
     print(f"imported  {visible(session.session)}  {counts}")
     if session.left_out:
-        print(f"          without {', '.join(session.left_out)}")
+        print(f"          without {visible(', '.join(session.left_out))}")

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from a3s_code.cli.visible import visible
 from a3s_code.errors import A3SError, CapabilityMissing, ConfigError, UsageError
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
@@ -23,6 +24,7 @@ HELP = """examples:
   a3s-code -m openai/gpt-4o --allow 'bash(pytest:*)' "Fix the failing test"
   a3s-code --json "Explain the auth module" | jq .
   a3s-code demo
+  a3s-code trust .
   a3s-code verify sessions/
   a3s-code import old-sessions/ --store sessions/
   a3s-code export RUN --store sessions/ -o run.a3s
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _command(given)
     except A3SError as error:
-        sys.stderr.write(f"a3s-code: {error}\n")
+        sys.stderr.write(f"a3s-code: {visible(str(error))}\n")
         wrong_use = isinstance(error, ConfigError | UsageError | CapabilityMissing)
         return WRONG_USE if wrong_use else FAILED
     except BrokenPipeError:  # who reads has seen enough
@@ -56,27 +58,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _command(given: list[str]) -> int:
     match given[:1]:
         case ["demo"]:
-            from a3s_code.cli.demo import main as demo
-
-            return demo(given[1:])
+            from a3s_code.cli.demo import main as command
         case ["export"]:
-            from a3s_code.cli.bundles import export
-
-            return export(given[1:])
+            from a3s_code.cli.bundles import export as command
         case ["replay"]:
-            from a3s_code.cli.bundles import main as replay
-
-            return replay(given[1:])
+            from a3s_code.cli.bundles import main as command
         case ["import"]:
-            from a3s_code.cli.importing import main as import_sessions
-
-            return import_sessions(given[1:])
+            from a3s_code.cli.importing import main as command
+        case ["trust"]:
+            from a3s_code.cli.trust import main as command
         case ["verify"]:
             from a3s_code.persistence.verify import main as verify
 
             return verify(given[1:], prog="a3s-code verify")
         case _:
             return _prompt(_parser().parse_args(given))
+    return command(given[1:])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -111,7 +108,7 @@ def _prompt(given: argparse.Namespace) -> int:
     from a3s_code.api.options import SessionOptions
     from a3s_code.api.sync import Agent
     from a3s_code.cli.approval import approver
-    from a3s_code.cli.discovery import find
+    from a3s_code.cli.configuration import configuration
     from a3s_code.cli.transcript import show, show_json
     from a3s_code.harness.policy import PermissionPolicy
 
@@ -119,10 +116,10 @@ def _prompt(given: argparse.Namespace) -> int:
         sys.stderr.write(f"a3s-code: say what is to be done, or try the demo\n\n{HELP}\n")
         return WRONG_USE
     if not Path(given.workspace).is_dir():
-        sys.stderr.write(f"a3s-code: {given.workspace} is no directory\n")
+        sys.stderr.write(f"a3s-code: {visible(given.workspace)} is no directory\n")
         return WRONG_USE
     policy = PermissionPolicy(allow=[*ALLOWED_BY_DEFAULT, *given.allow], default_decision="ask")
-    agent = Agent(find(given.config, os.environ, Path.cwd(), Path.home()))
+    agent = Agent(configuration(given.config, os.environ, Path.cwd(), Path.home()))
     try:
         options = SessionOptions(
             confirmation_manager=approver(policy, given.workspace),
@@ -133,7 +130,7 @@ def _prompt(given: argparse.Namespace) -> int:
         )
         session = agent.session(given.workspace, options)
         if session.init_warning:
-            sys.stderr.write(f"a3s-code: {session.init_warning}\n")
+            sys.stderr.write(f"a3s-code: {visible(session.init_warning)}\n")
         events = session.stream(given.prompt)
         return show_json(events) if given.json else show(events)
     finally:

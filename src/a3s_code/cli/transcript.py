@@ -9,7 +9,7 @@ from typing import TextIO
 import msgspec
 
 from a3s_code.api.event import AgentEvent
-from a3s_code.cli.visible import visible
+from a3s_code.cli.visible import on_one_line, visible, visible_json
 
 SHOWN_LINES = 6
 SHOWN_CHARS = 160
@@ -42,10 +42,14 @@ def show(events: Iterable[AgentEvent], out: TextIO = sys.stdout, note: TextIO = 
 
 
 def show_json(events: Iterable[AgentEvent], out: TextIO = sys.stdout) -> int:
-    """Print one event per line as JSON; the status is that of `show`."""
+    """
+    Print one event per line as JSON; the status is that of `show`.
+
+    Characters that a terminal obeys are written as JSON's own escapes, so they arrive.
+    """
     status = 1
     for event in events:
-        out.write(msgspec.json.encode(event).decode() + "\n")
+        out.write(visible_json(msgspec.json.encode(event).decode()) + "\n")
         out.flush()
         status = 0 if event.event_type == "end" else status
     return status
@@ -86,16 +90,21 @@ class _Notes:
                 given = " ".join("".join(self._arguments.get(event.tool_id or "", [])).split())
                 if len(given) > SHOWN_CHARS:
                     given = f"{given[:SHOWN_CHARS]} … {len(given) - SHOWN_CHARS} more characters"
-                return [visible(f"-> {event.tool_name} {given}".rstrip())]
+                return [on_one_line(f"-> {event.tool_name} {given}".rstrip())]
             case "tool_end":
                 return _tool_end(event)
             case "permission_denied" | "capability_missing" | "snapshots_off" | "model_retry":
-                return [f"!! {event.event_type}: {visible(event.data or '')}"]
+                return [f"!! {event.event_type}: {_set_in(event.data or '')}"]
             case "error":
-                return [f"!! {visible(event.error or '')}"]
+                return [f"!! {_set_in(event.error or '')}"]
             case _:
                 pass
         return []
+
+
+def _set_in(text: str) -> str:
+    """Keep lines apart from ours: none of them begins where a line of ours could."""
+    return visible(text).replace("\n", "\n   ")
 
 
 def _tool_end(event: AgentEvent) -> list[str]:
@@ -103,5 +112,5 @@ def _tool_end(event: AgentEvent) -> list[str]:
     shown = [f"   {line[:SHOWN_CHARS]}" for line in lines[:SHOWN_LINES]]
     if len(lines) > SHOWN_LINES:
         shown.append(f"   … {len(lines) - SHOWN_LINES} more lines")
-    head = f"<- {event.tool_name}"
+    head = on_one_line(f"<- {event.tool_name}")
     return [head if not event.exit_code else f"{head} failed ({event.exit_code})", *shown]

@@ -55,7 +55,7 @@ class Decoder:
         values = self._values(table, cls)
         self._apply_label(values, cls, labels, at)
         self._require(values, cls, at)
-        filled = (self.source.place(at), frozenset(values), frozenset(self.unset))
+        filled = (self.source.place(at), frozenset(values), frozenset(self.unset), "")
         fields = dict(zip(FILLED, filled, strict=True))
         values |= {name: fields[name] for name in FILLED if name in cls.__struct_fields__}
         try:

@@ -17,10 +17,11 @@ from msgspec import inspect
 
 from a3s_code.errors import InvalidType
 
-FILLED = ("at", "declared", "unset")
+FILLED = ("at", "declared", "unset", "sha256")
 """
-Fields that are no keys but are filled by the decoder, where a record has them: its place,
-the keys that were set, and the variables that its `env()` calls named and that are unset.
+Fields that are no keys but are filled in, where a record has them: its place, the keys that
+were set, the variables that its `env()` calls named and that are unset, and the digest of
+the whole text, which `schema.load` knows.
 """
 
 

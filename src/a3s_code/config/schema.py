@@ -12,6 +12,7 @@ Source:
 from __future__ import annotations
 
 import codecs
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -256,6 +257,7 @@ class Config(Record, frozen=True, kw_only=True):
         document_parser, os, task_scheduler: Known, and read by nothing.
         declared: The keys that the file sets, in snake_case and without aliases.
         unset: Environment variables that `env()` named and that are not set.
+        sha256: Of the text it was read from, in hexadecimal; empty for a typed one.
     """
 
     aliases: ClassVar[Mapping[str, str]] = {
@@ -293,6 +295,7 @@ class Config(Record, frozen=True, kw_only=True):
     at: Place = Place()
     declared: frozenset[str] = frozenset()
     unset: frozenset[str] = frozenset()
+    sha256: str = ""
 
     def resolve_model(self, ref: str | None = None) -> ResolvedModel:
         """
@@ -328,7 +331,8 @@ def load(source: str | os.PathLike[str], *, env: Mapping[str, str] | None = None
     decoder = Decoder(document.source, os.environ if env is None else env)
     config = decoder.record(document.root, Config, at=0)
     _check_default_model(config, document)
-    return config
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return msgspec.structs.replace(config, sha256=digest)
 
 
 def _check_default_model(config: Config, document: Document) -> None:

@@ -191,9 +191,10 @@ class PolicyGate:
         if target is None or tool.path is None:
             yield Subject(action.subject, Kind.TEXT)
             return
+        within = "" if action.effect is Effect.READ else _guarded_by(target)
         is_path = action.subject == str(getattr(action.args, tool.path) or "")
         for spelling in dict.fromkeys((target.path, target.spelled)):
-            guarded = "" if action.effect is Effect.READ else _guard(spelling)
+            guarded = "" if action.effect is Effect.READ else _guard(spelling) or within
             if is_path:
                 yield self._path(spelling, guarded)
                 continue
@@ -338,6 +339,16 @@ def _guard(path: str) -> str:
     return f"{printable(name)} is protected" if name else ""
 
 
+def _guarded_by(target: Resolved) -> str:
+    """Say which repository a file lies in, when that is not called `.git`."""
+    directory = target.repository
+    return (
+        f"{printable(directory)} is a git repository, whose files are protected"
+        if directory
+        else ""
+    )
+
+
 def _alternatives(text: str) -> list[str]:
     """Write the `{a,b}` of a pattern out, for rules that forbid one of them; at most so many."""
     done: list[str] = []
@@ -375,7 +386,7 @@ def _by_effect(action: Action) -> Decision:
 
 
 def _write_by_default(name: str, target: Resolved) -> Decision:
-    for path in (target.path, target.spelled):
-        if protected(path):
-            return Ask(f"{_guard(path)}.", PROTECTED_PLACES)
+    guards = (_guard(target.path), _guard(target.spelled), _guarded_by(target))
+    if guarded := next(filter(None, guards), ""):
+        return Ask(f"{guarded}.", PROTECTED_PLACES)
     return Allow(f"{name} inside the workspace is allowed by default")

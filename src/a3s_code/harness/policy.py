@@ -25,6 +25,7 @@ from a3s_code.harness.shell.releases import release_in
 from a3s_code.harness.shell.words import ANY_HOLE, GLOB
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Allow, Ask, Decision, Deny
+from a3s_code.kernel.visible import on_one_line
 
 RuleSource: TypeAlias = str | Mapping[str, str]
 
@@ -417,7 +418,7 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     shown = ANY_HOLE.sub("…", text.replace(GLOB, "*"))
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in shown)
+    return on_one_line(shown)
 
 
 def printable(text: str) -> str:

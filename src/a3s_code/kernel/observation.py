@@ -16,6 +16,7 @@ from a3s_code.kernel.messages import JsonObject, ToolCall
 from a3s_code.kernel.ports import Redactor, Sink
 from a3s_code.kernel.records import ArtifactEvicted, ArtifactStored, TraceRecorded
 from a3s_code.kernel.tool import Observation
+from a3s_code.kernel.visible import hidden_count
 
 MAX_OUTPUT_BYTES = 100 * 1024
 """What the model sees of one call; SPEC 5.0."""
@@ -71,7 +72,7 @@ def observe(
             name=call.name,
             output=text,
             exit_code=observed.exit_code,
-            metadata=_for_event(metadata),
+            metadata=_marked(_for_event(metadata), text),
             error_kind=observed.error_kind,
         )
     )
@@ -134,6 +135,16 @@ def _facts(artifact: Artifact) -> JsonObject:
 
 def _size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _marked(metadata: JsonObject | None, text: str) -> JsonObject | None:
+    """
+    Say in the event how many characters of `text` a terminal would obey, or not show.
+
+    The text stays what it is; whoever shows it to a person escapes them (`kernel.visible`).
+    """
+    count = hidden_count(text)
+    return (metadata or {}) | {"hidden_characters": count} if count else metadata
 
 
 def _for_event(metadata: JsonObject | None) -> JsonObject | None:

@@ -11,6 +11,8 @@ from typing import Protocol
 
 import msgspec
 
+from a3s_code.kernel.visible import on_one_line
+
 
 class Resolved(Protocol):
     """
@@ -27,6 +29,15 @@ class Resolved(Protocol):
     @property
     def spelled(self) -> str:
         """The path as the caller wrote it, normalised but with its links unresolved."""
+        ...
+
+    @property
+    def repository(self) -> str:
+        """
+        The directory on the way that git takes for a repository, whatever it is called.
+
+        Relative to the root; empty when there is none. Looked for each time it is asked.
+        """
         ...
 
     def close(self) -> None:
@@ -52,7 +63,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 def shown_name(name: str) -> str:
     """Give a file's name on one line that any sink can encode: odd ones are escaped."""
-    return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")
+    return on_one_line(name)
 
 
 class Files(Protocol):
@@ -149,6 +160,8 @@ class Command(msgspec.Struct, frozen=True):
         timeout_s: After it the whole process tree is killed. None = the caller's deadline.
         max_output_bytes: Beyond it the middle of the output is dropped and counted.
         extra_env: Added to the allow-listed environment.
+        for_user: It is a command line of the user or the model, and no program that we run
+            for our own ends: it also gets what the host set for commands.
         cwd: Below the workspace root; empty for the root.
         stdin: Given to the program, which otherwise reads the end of a file.
         separate_stderr: Keep standard error apart instead of in order within the output.
@@ -165,6 +178,7 @@ class Command(msgspec.Struct, frozen=True):
     stdin: bytes = b""
     separate_stderr: bool = False
     exit_record: str = ""
+    for_user: bool = False
 
 
 class Exit(msgspec.Struct, frozen=True):

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Container
-from contextlib import suppress
+from collections.abc import Container, Sequence
+from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
 from a3s_code.errors import InvalidValue
@@ -110,31 +110,46 @@ class Surroundings(NamedTuple):
     in_repository: bool
 
 
-def surroundings(directory: str, root: str) -> Surroundings:
+def surroundings(fd: int, directory: str, root: str) -> Surroundings:
     """
-    Collect the rules above `directory`: up to the top of its repository, else up to `root`.
+    Collect the rules above the directory open at `fd`: up to the top of its repository, else
+    up to `root`. The way up is by descriptors, so no name of it is looked up again.
 
     Args:
-        directory, root: Real paths; the first is the second or below it.
+        directory, root: Real paths; the first is that of `fd`, and is the second or below it.
     """
-    parents = [directory]
-    while not os.path.lexists(f"{parents[-1]}/{SKIPPED}") and parents[-1] != "/":
-        parents.append(parents[-1].rpartition("/")[0] or "/")
-    in_repository = os.path.lexists(f"{parents[-1]}/{SKIPPED}")
-    if not in_repository:
-        parents = [path for path in parents if len(path) >= len(root)]
-    top = parents[-1].rstrip("/")
-    ignores = Ignores()
-    for parent in reversed(parents[1:]):
-        with suppress(OSError):
-            fd = os.open(parent, DIRECTORY)
-            names = (SKIPPED, *FILES) if in_repository and parent == parents[-1] else FILES
-            try:
-                ignores = ignores.entering(fd, len(parent.rstrip("/")) - len(top), names)
-            finally:
-                os.close(fd)
-    prefix = directory[len(top) + 1 :]
+    with ExitStack() as opened:
+        parents = [(fd, directory)]
+        with suppress(OSError):  # a directory above that is closed to us says nothing
+            while not _has(parents[-1][0], SKIPPED) and parents[-1][1] != "/":
+                below, path = parents[-1]
+                above = os.open("..", DIRECTORY, dir_fd=below)
+                opened.callback(os.close, above)
+                parents.append((above, path.rpartition("/")[0] or "/"))
+        in_repository = _has(parents[-1][0], SKIPPED)
+        if not in_repository:
+            parents = [parent for parent in parents if len(parent[1]) >= len(root)]
+        ignores = _rules_of(parents, in_repository=in_repository)
+    prefix = directory[len(parents[-1][1].rstrip("/")) + 1 :]
     return Surroundings(ignores, f"{prefix}/" if prefix else "", in_repository)
+
+
+def _rules_of(parents: Sequence[tuple[int, str]], *, in_repository: bool) -> Ignores:
+    """Read the rules of directories, the innermost first, but for that one's own."""
+    top = parents[-1][1].rstrip("/")
+    ignores = Ignores()
+    for fd, path in reversed(parents[1:]):
+        names = (SKIPPED, *FILES) if in_repository and path == parents[-1][1] else FILES
+        ignores = ignores.entering(fd, len(path.rstrip("/")) - len(top), names)
+    return ignores
+
+
+def _has(fd: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=fd, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
 
 
 def _text(fd: int, name: str) -> str:

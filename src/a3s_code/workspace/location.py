@@ -17,10 +17,12 @@ from contextlib import suppress
 from typing import Concatenate, ParamSpec, TypeVar
 
 from a3s_code.errors import PathRefused, UsageError, WorkspaceError
+from a3s_code.kernel.visible import on_one_line
 from a3s_code.kernel.workspace import Resolved
 from a3s_code.workspace.beneath import DIRECTORY
 
 _SHOWN_CHARS = 200
+_BESIDE_HEAD = ("objects", "refs", "commondir")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,10 +30,7 @@ T = TypeVar("T")
 
 def shown(path: str) -> str:
     """Give `path` as an error may show it: bounded, with nothing that moves a terminal."""
-    text = "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii")
-        for c in path[:_SHOWN_CHARS]
-    )
+    text = on_one_line(path[:_SHOWN_CHARS])
     return f"{text}…" if len(path) > _SHOWN_CHARS else text
 
 
@@ -77,6 +76,29 @@ class Location:
     def absolute(self) -> str:
         """The real path from the root of the file system, for what is not opened through it."""
         return self.root if self.path == "." else f"{self.root.rstrip('/')}/{self.path}"
+
+    @property
+    def repository(self) -> str:
+        """
+        The deepest directory on the way that git takes for a repository; empty for none.
+
+        A bare one, the target of a `.git` that is a file, or one that is being put together.
+        """
+        names = [] if self.path == "." else self.path.split("/")
+        names = names[: len(names) - len(self.names)]
+        at = os.dup(self.fd)
+        try:
+            for depth in range(len(names), -1, -1):
+                if _is_repository(at):
+                    return "/".join(names[:depth]) or "."
+                above = os.open("..", DIRECTORY, dir_fd=at)
+                os.close(at)
+                at = above
+        except OSError as error:
+            raise unreachable(self.spelled, error) from None
+        finally:
+            os.close(at)
+        return ""
 
     def close(self) -> None:
         fd, self._fd = self._fd, -1
@@ -195,6 +217,11 @@ def mode_of(at: int, name: str) -> int:
         return os.stat(name, dir_fd=at, follow_symlinks=False).st_mode
     except FileNotFoundError:
         return 0
+
+
+def _is_repository(at: int) -> bool:
+    """Tell by what gitrepository-layout(5) names, of which the rest may still come."""
+    return bool(mode_of(at, "HEAD")) and any(mode_of(at, name) for name in _BESIDE_HEAD)
 
 
 def unreachable(path: str, error: OSError) -> PathRefused | WorkspaceError:

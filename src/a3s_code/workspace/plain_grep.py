@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from a3s_code.errors import InvalidValue
+from a3s_code.workspace.beneath import step_by_step
 from a3s_code.workspace.globs import Glob
 from a3s_code.workspace.ignore import surroundings
 from a3s_code.workspace.tree_walk import TreeWalk
@@ -77,20 +78,25 @@ def _sources(path: str, root: str, wanted: list[Glob]) -> Iterator[tuple[str, by
         yield "<stdin>", sys.stdin.buffer.read(MAX_FILE_BYTES)
         return
     here = str(Path.cwd())
-    above = surroundings(here, root)
     fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
+    above = surroundings(fd, here, root)
     for directory, names in TreeWalk().files(fd, above.prefix, above.ignores):
-        for name in names:
-            if not wanted or any(glob.matches(name) for glob in wanted):
-                path = f"./{directory[len(above.prefix) :]}{name}"
-                yield path, _content(path)
+        below = directory[len(above.prefix) :]
+        chosen = [n for n in names if not wanted or any(glob.matches(n) for glob in wanted)]
+        for name in chosen:
+            yield f"./{below}{name}", _content(fd, below, name)
     os.close(fd)
 
 
-def _content(path: str) -> bytes:
-    """Read a text file; nothing of a binary one, or of one that cannot be read."""
+def _content(fd: int, directory: str, name: str) -> bytes:
+    """Read a text file below `fd`; nothing of a binary one, or of one that cannot be read."""
     try:
-        with os.fdopen(os.open(path, _READ_FLAGS), "rb") as file:
+        at = step_by_step(fd, [part for part in directory.split("/") if part])
+        try:
+            opened = os.open(name, _READ_FLAGS, dir_fd=at)
+        finally:
+            os.close(at)
+        with os.fdopen(opened, "rb") as file:
             start = file.read(_BINARY_PROBE_BYTES)
             return b"" if b"\0" in start else start + file.read(MAX_FILE_BYTES)
     except OSError:

@@ -24,7 +24,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import IO
 
@@ -63,6 +63,7 @@ class LocalProcesses:
         root: The workspace; `Command.cwd` is resolved beneath it.
         pass_env: Variables of the host that programs get besides the usual ones.
         guard: Kills what runs when this process dies; without one it goes on.
+        command_env: Added for programs that are `for_user`; what a call gives wins over it.
     """
 
     def __init__(
@@ -72,9 +73,11 @@ class LocalProcesses:
         pass_env: Iterable[str] = (),
         guard: Guard | None = None,
         open_directory: OpenDirectory = open_beneath,
+        command_env: Mapping[str, str] | None = None,
     ) -> None:
         self._root, self._guard = Root(root, open_directory), guard
         self._pass_env = frozenset(pass_env)
+        self._command_env = dict(command_env or {})
 
     async def run(self, command: Command, on_output: OnOutput | None = None) -> Exit:
         """
@@ -126,7 +129,9 @@ class LocalProcesses:
         mark = os.urandom(8).hex()
         around = [os.environ.get(MARK, ""), self._guard.mark if self._guard else ""]
         marks = ":".join(part for part in (*around, mark) if part)
-        environment = child_environment(os.environ, self._pass_env, command.extra_env)
+        set_by_host = self._command_env if command.for_user else {}
+        extra = set_by_host | command.extra_env
+        environment = child_environment(os.environ, self._pass_env, extra)
         environment[MARK] = marks
         where = self._root.find(command.cwd)
         pipes: list[_Pipe] = []

@@ -27,6 +27,7 @@ from a3s_code.kernel.workspace import Command, Exit, Files, GrepHits, GrepQuery,
 from a3s_code.workspace import plain_grep
 from a3s_code.workspace.beneath import step_by_step
 from a3s_code.workspace.globs import Glob
+from a3s_code.workspace.grep_check import really_there
 from a3s_code.workspace.grep_output import MAX_LINE_CHARS, MAX_TEXT_CHARS, read_lines, show
 from a3s_code.workspace.ignore import Surroundings, surroundings
 from a3s_code.workspace.location import Location, apart, local, readable, shown
@@ -115,8 +116,11 @@ class LocalSearch:
         scope = () if above.in_repository else ("--no-require-git", "--no-ignore-parent")
         argv = self._argv(query, location.root, scope, chosen)
         output, whole = await self._run(Command((*argv, "./"), TIMEOUT_S, cwd=location.path))
+        found = read_lines(output)
+        if self._ripgrep:
+            found = await apart(location, really_there, found)
         return show(
-            read_lines(output),
+            found,
             lambda name: chosen.place(name, above),
             context=query.context > 0,
             truncated=not whole,
@@ -179,7 +183,8 @@ class LocalSearch:
         wanted = tuple(f"--type-add=wanted:{name}" for name in names)
         unwanted = (f"--glob=!{chosen.unwanted}",) if chosen and chosen.unwanted else ()
         only = ("--type=wanted",) if wanted else ()
-        return (self._ripgrep, *_RIPGREP, *scope, *unwanted, *wanted, *only, *common, "--")
+        place = ("--byte-offset",) if chosen else ()
+        return (self._ripgrep, *_RIPGREP, *scope, *place, *unwanted, *wanted, *only, *common, "--")
 
 
 class _Enough(Exception):
@@ -241,10 +246,13 @@ def _invalid(end: Exit) -> InvalidValue:
 def _above(location: Location) -> Surroundings | None:
     """Collect the rules above a directory; None for a file."""
     try:
-        os.close(location.open_directory())
+        fd = location.open_directory()
     except NotADirectoryError:
         return None
-    return surroundings(location.absolute, location.root)
+    try:
+        return surroundings(fd, location.absolute, location.root)
+    finally:
+        os.close(fd)
 
 
 def _glob(location: Location, glob: Glob, walk: TreeWalk) -> list[str]:
@@ -264,7 +272,7 @@ def _glob(location: Location, glob: Glob, walk: TreeWalk) -> list[str]:
 def _matching(start: int, location: Location, glob: Glob, walk: TreeWalk) -> list[str]:
     under = "" if location.path == "." else f"{location.path}/"
     base = "".join(f"{name}/" for name in glob.literal)
-    above = surroundings("/".join([location.absolute, *glob.literal]), location.root)
+    above = surroundings(start, "/".join([location.absolute, *glob.literal]), location.root)
     readable_fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=start)
     found: list[str] = []
     try:

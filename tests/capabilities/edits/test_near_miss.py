@@ -5,7 +5,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a3s_code.capabilities.edits.near_miss import MAX_QUOTED_LINES, NearMiss, displayed, nearest
+from a3s_code.capabilities.edits.near_miss import MAX_QUOTED_LINES, NearMiss, nearest
+from a3s_code.kernel.visible import on_one_line
 
 FILE = ["import os", "", "def f(x):", "\treturn x + 1", "", "def g(x):", "\treturn x + 1", "end"]
 
@@ -64,7 +65,9 @@ def test_a_long_region_is_quoted_around_its_difference() -> None:
 
 
 def test_what_cannot_be_seen_is_escaped() -> None:
-    assert displayed("a\tb\r\u200b\xa0\udcffé") == r"a\tb\r\u200b\xa0\xffé"
+    miss = nearest(["one two\tb\r\u200b\xa0\udcffé"], ["one two"], name="old_string")
+    assert miss is not None
+    assert "     1\tone two\tb\\r\\u200b\\xa0\\xffé" in miss.describe()
 
 
 some_lines = st.lists(st.text(alphabet="ab \t(\udcff\u2019", max_size=6), max_size=12)
@@ -77,4 +80,4 @@ def test_the_quoted_lines_are_lines_of_the_file(lines: list[str], wanted: list[s
         return
     assert list(miss.lines) == lines[miss.first - 1 : miss.first - 1 + len(miss.lines)]
     for number, text in re.findall(r"^ *(\d+)\t(.*)$", miss.describe(), flags=re.MULTILINE):
-        assert text == displayed(lines[int(number) - 1], tabs=True)
+        assert text == on_one_line(lines[int(number) - 1], kept="\t")

@@ -36,6 +36,25 @@ ROOT = "/work/project"
         "home/.PROFILE",
         ".zshenv",
         f"{ROOT}/.git/config",
+        ".envrc",
+        "sub/.ENVRC. ",
+        ".agent/hooks/pre_tool_use.sh",
+        "agent.acl",
+        ".husky/pre-commit",
+        ".devcontainer/devcontainer.json",
+        ".cursor/mcp.json",
+        ".ssh/authorized_keys",
+        ".config/fish/config.fish",
+        "hooks/pre-commit",
+        "bare/hooks/Post-Receive",
+        "x.git/config",
+        "x.git/hooks/made-up",
+        "X.GIT./HEAD",
+        "HEAD",
+        "planted/HEAD",
+        ".git/modules/sub/config",
+        ".e\u200bnvrc",
+        "\uff0eenvrc",
     ],
 )
 def test_a_protected_name_is_known_in_any_spelling(path: str) -> None:
@@ -43,7 +62,12 @@ def test_a_protected_name_is_known_in_any_spelling(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["a", ".gitignore", ".github/workflows/x", "git/config", "x.git/a", ".env", "a.b/c"]
+    "path",
+    [
+        *("a", ".gitignore", ".github/workflows/x", "git/config", "x.git/a", ".env", "a.b/c"),
+        *("hooks/update/index.ts", "src/hooks/use.ts", "hooks", "config", "HEAD/x", "AGENTS.md"),
+        *(".gitattributes", ".npmrc", "Makefile", "HEAD.md", "x/headers", "agent.py"),
+    ],
 )
 def test_an_ordinary_name_is_not_protected(path: str) -> None:
     assert not protected(path)
@@ -79,6 +103,9 @@ def test_an_ordinary_name_is_not_protected(path: str) -> None:
         "openssl rand -out .bashrc 9",
         "pandoc x --output .vscode/tasks.json",
         "pandoc x --output=.vscode/tasks.json",
+        "cp x bare/hooks/post-receive",
+        "install x x.git/config",
+        "tee .envrc",
     ],
 )
 def test_a_known_writer_of_a_protected_place_is_seen(command: str) -> None:
@@ -104,7 +131,25 @@ def test_a_known_writer_of_a_protected_place_is_seen(command: str) -> None:
         "grep -o .git/config x",
         "find . -name x -o -name .git",
         "pytest --ignore .git --output-format x",
+        "git checkout HEAD",
+        "git restore --source=HEAD~1 a.py",
     ],
 )
 def test_reading_a_protected_place_or_passing_it_by_is_no_writing(command: str) -> None:
     assert not any(written(simple.words) for simple in analyse(command).commands)
+
+
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [
+        ("dd if=x of=.git/config", ".git/config"),
+        ("cc x.c -o.git/hooks/x", ".git/hooks/x"),
+        ("cp -t.git/hooks x", ".git/hooks"),
+        ("openssl rand --out=.bashrc 9", ".bashrc"),
+        ("rsync a host:.bashrc", ".bashrc"),
+    ],
+)
+def test_the_place_in_a_word_is_what_is_protected(command: str, place: str) -> None:
+    (simple,) = analyse(command).commands
+    assert written(simple.words) == place
+    assert protected(place)

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from a3s_code.kernel.visible import escaped, on_one_line
+
 MAX_QUOTED_LINES = 20
 MAX_QUOTED_CHARS = 200
 
@@ -24,6 +26,7 @@ _MAX_WORDS = 6
 _MAX_COMPARED = 40
 _MIN_LIKENESS = 0.6
 _SHOWN_BEFORE, _SHOWN_AFTER = 20, 40
+_TAB = "\t"
 _WORD = re.compile(r"\w{2,}")
 
 
@@ -50,7 +53,7 @@ class NearMiss(msgspec.Struct, frozen=True):
         )
         shown = self.lines[begin : begin + MAX_QUOTED_LINES]
         quoted = [
-            f"{number:>6}\t{displayed(line[:MAX_QUOTED_CHARS], tabs=True)}"
+            f"{number:>6}\t{on_one_line(line[:MAX_QUOTED_CHARS], kept=_TAB)}"
             for number, line in enumerate(shown, self.first + begin)
         ]
         if len(shown) < len(self.lines):
@@ -88,22 +91,6 @@ def nearest(
     else:
         text = _explain(begin + index + 1, region[index], wanted[index], name)
     return NearMiss(begin + 1, region, index, text)
-
-
-def displayed(text: str, *, tabs: bool = False) -> str:
-    """Escape what cannot be seen or printed; `tabs` keeps tabs as they are."""
-    return "".join(
-        character
-        if character.isprintable() or (tabs and character == "\t")
-        else _escaped(character)
-        for character in text
-    )
-
-
-def _escaped(character: str) -> str:
-    if "\udc80" <= character <= "\udcff":
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def _squeezed(line: str) -> str:
@@ -218,7 +205,7 @@ def _blanks(indent: str) -> str:
     ]
     names = {" ": "space", "\t": "tab"}
     parts = [
-        f"{count} {names.get(blank) or _escaped(blank)}{'' if count == 1 else 's'}"
+        f"{count} {names.get(blank) or escaped(blank)}{'' if count == 1 else 's'}"
         for blank, count in runs
     ]
     return ", ".join(parts) or "nothing"
@@ -238,4 +225,4 @@ def _is_odd(character: str) -> bool:
 
 
 def _quoted(text: str) -> str:
-    return f'"{displayed(text[: _SHOWN_BEFORE + _SHOWN_AFTER])}"'
+    return f'"{on_one_line(text[: _SHOWN_BEFORE + _SHOWN_AFTER])}"'

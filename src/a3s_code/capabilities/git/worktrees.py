@@ -8,8 +8,10 @@ import re
 import msgspec
 
 from a3s_code.capabilities.git.program import Git, GitFailed, place, plain, told
+from a3s_code.harness.shell.protected import protected
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.tool import Observation, ToolContext
+from a3s_code.kernel.workspace import shown_name
 
 WORKTREES = ".worktrees"
 """Where a worktree is made when no path is given."""
@@ -59,7 +61,7 @@ def _parse(output: str) -> list[JsonObject]:
 
 
 async def create_worktree(git: Git, new: NewWorktree, context: ToolContext) -> Observation:
-    path = place(context, new.path or _path_of(new.branch))
+    path = _unprotected(place(context, new.path or _path_of(new.branch)))
     branch = plain(new.branch or posixpath.basename(path), "the name of a branch")
     force = ("--force",) if new.force else ()
     if new.new_branch:
@@ -73,9 +75,17 @@ async def create_worktree(git: Git, new: NewWorktree, context: ToolContext) -> O
 async def remove_worktree(
     git: Git, path: str, branch: str, *, force: bool, context: ToolContext
 ) -> Observation:
-    where = place(context, path or _path_of(branch))
+    where = _unprotected(place(context, path or _path_of(branch)))
     await git.change("worktree", "remove", *(("--force",) if force else ()), "--", where)
     return told(f"Removed worktree {where}. Its branch stays.", path=where)
+
+
+def _unprotected(path: str) -> str:
+    """Refuse a place that no tool may fill unasked: a rule for `git` does not speak of it."""
+    name = protected(path)
+    if name:
+        raise GitFailed(f"{shown_name(name)} is protected; choose another path.", "path_refused")
+    return path
 
 
 def _path_of(branch: str) -> str:

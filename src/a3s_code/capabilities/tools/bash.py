@@ -79,6 +79,7 @@ async def bash(args: BashArgs, context: ToolContext) -> Observation:
         timeout_s=timeout_ms / 1000,
         extra_env=args.env,
         exit_record=context.exit_record,
+        for_user=True,
     )
     try:
         ended = await context.processes.run(command, live.feed)

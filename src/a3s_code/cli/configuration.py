@@ -1,0 +1,88 @@
+"""
+The configuration of a terminal command, once it may be used.
+
+One that was named (`-c`, `$A3S_CONFIG`) or is the user's own (`~/.a3s`) is used. One that was
+only found, in the working directory or above it, may have come with a repository, and it
+chooses which address the conversation and the key go to. So it is used when the user trusts
+its digest: asked at the terminal, or said with `a3s-code trust`. A change asks again.
+
+Source:
+    INVARIANTS 14; DESIGN 5.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from a3s_code.cli.discovery import Found, find
+from a3s_code.cli.visible import visible
+from a3s_code.errors import ConfigError
+from a3s_code.harness.trust import Trust
+
+if TYPE_CHECKING:  # the configuration's own module is imported when one is read
+    from a3s_code.config.schema import Config
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def trust_of(home: Path) -> Trust:
+    """Give the record of this user."""
+    return Trust(home / ".a3s/trust.json")
+
+
+def configuration(
+    given: str | None, environment: Mapping[str, str], directory: Path, home: Path
+) -> Config:
+    """
+    Find, read and check the configuration; what was read is what is used.
+
+    Raises:
+        ConfigError: there is none, it is wrong, or it is not trusted; says what to do.
+    """
+    from a3s_code.api.assembly import load_config
+
+    found = find(given, environment, directory, home)
+    config = load_config(found.path)
+    if not found.is_chosen:
+        _see_trust(found, config, trust_of(home))
+    return config
+
+
+def _see_trust(found: Found, config: Config, trust: Trust) -> None:
+    if trust.covers("configuration", found.path, config.sha256):
+        return
+    changed = trust.known("configuration", found.path) is not None
+    if sys.stdin.isatty() and sys.stderr.isatty() and _confirmed(found, config, changed):
+        trust.grant("configuration", found.path, config.sha256)
+        return
+    why = "has changed since it was trusted" if changed else "was found here and is not trusted"
+    raise ConfigError(
+        f"{visible(str(found.path))} {why}.",
+        hint=f"read it, then a3s-code trust {visible(str(found.directory))}, or name it with -c",
+    )
+
+
+def _confirmed(found: Found, config: Config, changed: bool) -> bool:
+    head = "This configuration has changed:" if changed else "This configuration was found here:"
+    said = "\n".join(["", head, *described(found, config), "Use it until it changes? [y/N] "])
+    sys.stderr.write(said)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def described(found: Found, config: Config) -> list[str]:
+    """Give lines that say which file it is, and what it decides."""
+    lines = [str(found.path), f"sha256 {config.sha256}"]
+    if config.default_model:
+        lines.append(f"model {config.default_model}")
+    for provider in config.providers:
+        address = _CREDENTIALS.sub("", str(provider.base_url or "its usual address"))
+        lines.append(f"provider {provider.name} at {address}")
+    others = sorted(config.declared - {"default_model", "providers"})
+    if others:
+        lines.append(f"sets {', '.join(others)}")
+    return [f"  {visible(line)}".replace("\n", "\\n") for line in lines]
