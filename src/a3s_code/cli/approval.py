@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from a3s_code.cli.visible import visible
 from a3s_code.harness.gate import PolicyGate
 from a3s_code.harness.policy import PermissionPolicy
+from a3s_code.harness.visible import visible
 from a3s_code.kernel.approval import unanswered
 from a3s_code.kernel.ports import Action, Allow, Approver, Ask, Deny
 

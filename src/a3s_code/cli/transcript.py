@@ -9,7 +9,7 @@ from typing import TextIO
 import msgspec
 
 from a3s_code.api.event import AgentEvent
-from a3s_code.cli.visible import visible
+from a3s_code.harness.visible import visible
 
 SHOWN_LINES = 6
 SHOWN_CHARS = 160

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a3s_code.cli.visible import visible
+from a3s_code.harness.visible import visible
 
 
 @pytest.mark.parametrize(
