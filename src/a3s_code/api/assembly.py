@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from a3s_code.kernel.ports import ExitRecords
     from a3s_code.kernel.snapshots import Snapshots
     from a3s_code.kernel.space import Space
+    from a3s_code.kernel.state import Grant
     from a3s_code.kernel.tool import ToolSet
     from a3s_code.workspace.guard import Guard
 
@@ -304,7 +305,7 @@ class Assembly:
         tools, visible = self._toolbox.sets(checked_tools(opening.settings.tools), space)
         engine = Engine(
             log=log,
-            executor=self._executor(opening, space, tools, clock),
+            executor=self._executor(opening, space, tools, clock, log.state.grants),
             model=lambda ref: self._models.answering(ref, opening),
             behaviour=self._behaviour(opening.settings, space),
             visible=visible,
@@ -341,21 +342,34 @@ class Assembly:
         shadow = shadow_directory(place, root)
         return ShadowGit(root, shadow, never=own_files(place), guard=self._programs_guard())
 
-    def _executor(self, opening: Opening, space: Space, tools: ToolSet, clock: Clock) -> Executor:
+    def _executor(
+        self,
+        opening: Opening,
+        space: Space,
+        tools: ToolSet,
+        clock: Clock,
+        grants: Sequence[Grant],
+    ) -> Executor:
         from a3s_code.harness.gate import PolicyGate
+        from a3s_code.harness.grants import GrantingGate
+        from a3s_code.kernel.approval import Approvals
         from a3s_code.kernel.artifacts import Artifacts, ArtifactStoreLimits
         from a3s_code.kernel.executor import Executor
 
         settings = opening.settings
+        gate = GrantingGate(PolicyGate(settings.safety.policy, space.root))
+        for granted in grants:
+            gate.grant(granted.what)
         timeout_ms = settings.limits.tool_timeout_ms
         return Executor(
             tools=tools.by_name,
             session_id=opening.session_id,
             space=space,
-            gate=PolicyGate(settings.safety.policy, space.root),
+            gate=gate,
             approver=settings.safety.approver,
             artifacts=Artifacts(settings.storage.artifacts or ArtifactStoreLimits()),
             clock=clock,
+            approvals=Approvals(settings.safety.confirmations, gate, clock),
             tool_timeout_s=timeout_ms / 1000 if timeout_ms else None,
         )
 

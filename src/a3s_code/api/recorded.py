@@ -2,9 +2,9 @@
 What the log keeps of a session's options, and how those of a resume are laid over it.
 
 Kept is what plain JSON can say and a resume must know again: sampling, limits, labels,
-the texts of the prompt, what is kept of artifacts and of runs, and the permission rules. So
-a session that is resumed without a policy is as strict as it was. What a session was given
-as an object (tools, a model, an approver, a store) has to be given again.
+the texts of the prompt, what is kept of artifacts and of runs, the permission rules and how
+questions are put. So a session that is resumed without a policy is as strict as it was. What
+a session was given as an object (tools, a model, an approver, a store) has to be given again.
 
 Source:
     SPEC 12.1: options override persisted values; DESIGN 4.
@@ -19,6 +19,7 @@ import msgspec
 
 from a3s_code.api.settings import Identity, Limits, Safety, Sampling, Settings, Storage
 from a3s_code.errors import A3SError, StoreError
+from a3s_code.harness.confirm import Confirmations
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
@@ -41,6 +42,7 @@ class Recorded(msgspec.Struct, frozen=True):
     """
     Attributes:
         policy: None when the session had the default policy.
+        confirmations: None when it had no `ConfirmationPolicy`.
     """
 
     sampling: Sampling = Sampling()
@@ -48,6 +50,7 @@ class Recorded(msgspec.Struct, frozen=True):
     identity: Identity = Identity()
     slots: SystemPromptSlots = SystemPromptSlots()
     policy: Rules | None = None
+    confirmations: Confirmations | None = None
     artifacts: ArtifactStoreLimits | None = None
     retention: SessionRetentionLimits | None = None
 
@@ -60,6 +63,7 @@ class Recorded(msgspec.Struct, frozen=True):
             identity=settings.identity,
             slots=settings.slots,
             policy=_rules(settings.safety.policy),
+            confirmations=settings.safety.confirmations,
             artifacts=settings.storage.artifacts,
             retention=settings.storage.retention,
         )
@@ -79,7 +83,7 @@ class Recorded(msgspec.Struct, frozen=True):
 
     def written_form(self) -> JsonObject:
         """Give it as a log holds it once it is read again: plain JSON, without secrets."""
-        return msgspec.json.decode(msgspec.json.encode(self))
+        return msgspec.json.decode(msgspec.json.encode(self, order="deterministic"))
 
     def under(self, given: Settings) -> Settings:
         """
@@ -107,6 +111,8 @@ class Recorded(msgspec.Struct, frozen=True):
         )
 
     def _safety(self, given: Safety) -> Safety:
+        if given.confirmations is None and self.confirmations is not None:
+            given = replace(given, confirmations=self.confirmations)
         if given.policy is not None or self.policy is None:
             return given
         policy = _policy(self.policy)

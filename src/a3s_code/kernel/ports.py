@@ -136,15 +136,27 @@ class Allow:
     Attributes:
         reason: Names the rule, the default or the person that allowed it.
         policy_version: Of the gate that decided.
+        remember: Of an approver: rules that allow such calls from now on in the session.
     """
 
     reason: str
     policy_version: str = ""
+    remember: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
+    """
+    Attributes:
+        rule, part: What made the gate ask: its rule, and the part of the call; empty when
+            that is neither.
+        explicit: Only an answer says yes; no lane, timeout or inheritance does.
+    """
+
     reason: str
+    rule: str = ""
+    part: str = ""
+    explicit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,18 @@ class Location:
         """The real path from the root of the file system, for what is not opened through it."""
         return self.root if self.path == "." else f"{self.root.rstrip('/')}/{self.path}"
 
+    def place(self) -> str:
+        """As `Resolved` says: by device and inode."""
+        try:
+            at = self.holder()
+        except FileNotFoundError:
+            return ""
+        try:
+            held = os.fstat(at)
+        finally:
+            os.close(at)
+        return f"{held.st_dev}:{held.st_ino}"
+
     def close(self) -> None:
         fd, self._fd = self._fd, -1
         if fd >= 0:
