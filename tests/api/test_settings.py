@@ -10,7 +10,6 @@ import pytest
 
 from a3s_code import (
     Agent,
-    ConfirmationPolicy,
     LocalWorkspaceBackend,
     S3WorkspaceBackend,
     SessionOptions,
@@ -27,7 +26,6 @@ from a3s_code.testing import breaks, calls, says
 from api.house import WIRES, House
 
 BAD_OPTIONS = [
-    ("confirmation_policy", ConfirmationPolicy(enabled=True)),
     ("security_provider", object()),
     ("default_security", True),
     ("sandbox", object()),

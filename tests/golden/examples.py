@@ -75,7 +75,8 @@ def _value(kind: inspect.Type, name: str) -> Any:
         case inspect.UnionType(types=types):
             return _value(next(t for t in types if not isinstance(t, inspect.NoneType)), name)
         case _ if type(kind) in _PLAIN:
-            return _PLAIN[type(kind)]
+            texts = isinstance(kind, inspect.DictType) and type(kind.value_type) is inspect.StrType
+            return {"key": f"{name} é"} if texts else _PLAIN[type(kind)]
         case _:
             raise TypeError(f"golden/examples.py has no example of {kind} for {name}")
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from a3s_code.kernel.ports import ExitRecords
     from a3s_code.kernel.snapshots import Snapshots
     from a3s_code.kernel.space import Space
+    from a3s_code.kernel.state import Grant
     from a3s_code.kernel.tool import ToolSet
     from a3s_code.workspace.guard import Guard
 
@@ -330,7 +331,7 @@ class Assembly:
         tools, visible = self._toolbox.sets(checked_tools(opening.settings.tools), space)
         engine = Engine(
             log=log,
-            executor=self._executor(opening, space, tools, clock),
+            executor=self._executor(opening, space, tools, clock, log.state.grants),
             model=lambda ref: self._models.answering(ref, opening),
             behaviour=self._behaviour(opening.settings, space),
             visible=visible,
@@ -367,24 +368,36 @@ class Assembly:
         shadow = shadow_directory(place, root)
         return ShadowGit(root, shadow, never=own_files(place), guard=self._programs_guard())
 
-    def _executor(self, opening: Opening, space: Space, tools: ToolSet, clock: Clock) -> Executor:
+    def _executor(
+        self,
+        opening: Opening,
+        space: Space,
+        tools: ToolSet,
+        clock: Clock,
+        grants: Sequence[Grant],
+    ) -> Executor:
         from a3s_code.harness.gate import PolicyGate
+        from a3s_code.harness.grants import GrantingGate
         from a3s_code.harness.modes import Mode
+        from a3s_code.kernel.approval import Approvals
         from a3s_code.kernel.artifacts import Artifacts, ArtifactStoreLimits
         from a3s_code.kernel.executor import Executor
 
         settings = opening.settings
+        mode = settings.safety.mode or Mode.DEFAULT
+        gate = GrantingGate(PolicyGate(settings.safety.policy, space.root, mode))
+        for granted in grants:
+            gate.grant(granted.what)
         timeout_ms = settings.limits.tool_timeout_ms
         return Executor(
             tools=tools.by_name,
             session_id=opening.session_id,
             space=space,
-            gate=PolicyGate(
-                settings.safety.policy, space.root, settings.safety.mode or Mode.DEFAULT
-            ),
+            gate=gate,
             approver=settings.safety.approver,
             artifacts=Artifacts(settings.storage.artifacts or ArtifactStoreLimits()),
             clock=clock,
+            approvals=Approvals(settings.safety.confirmations, gate, clock),
             tool_timeout_s=timeout_ms / 1000 if timeout_ms else None,
         )
 

@@ -8,7 +8,7 @@ exists costs a small record.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ from a3s_code.api.settings import Parting
 from a3s_code.api.unfinished import parting, resumption
 from a3s_code.api.works import Works, is_inside
 from a3s_code.errors import InvalidType, InvalidValue, RunError, StoreError, UsageError
+from a3s_code.harness.grants import GrantingGate
 from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import ConfirmationReceived, RunId
@@ -251,23 +252,41 @@ class Engine:
 
     # What somebody has to decide
 
-    async def confirm(self, call_id: str, *, approved: bool, reason: str | None) -> bool:
+    async def confirm(
+        self,
+        call_id: str,
+        *,
+        approved: bool,
+        reason: str | None,
+        remember: str | Sequence[str] | None = None,
+    ) -> bool:
         """
         Answer the question about a call; False when none waits for an answer.
 
         Raises:
+            InvalidValue, InvalidType: `remember` is no rule, or makes one with a no.
             StoreError: the answer could not be made durable.
         """
         _check_bool("approved", approved)
         if not isinstance(reason, str | None):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
             raise InvalidType(f"reason is a {type(reason).__name__}, not a text.")
-        approval = self.log.state.approvals.get(call_id)
-        if approval is None or approval.answer is not None:
+        if remember and not approved:
+            raise InvalidValue("remember was given with a no.", hint="deny with a policy's rules")
+        approval, approvals = self.log.state.approvals.get(call_id), self.executor.approvals
+        if approval is None or approval.answer is not None or approvals.is_late(call_id):
             return False
+        approvals.check(call_id, remember or ())
         given = ConfirmationReceived(tool_id=call_id, approved=approved, reason=reason)
-        await self._record(given, approval.run)
-        self.executor.approvals.answer(given)
+        record = partial(approvals.record, given, remember or (), self.outlet(approval.run))
+        await self._works.run(self.new_id("record"), record)
+        approvals.answer(given)
         return True
+
+    @property
+    def granted(self) -> Collection[str]:
+        """The rules that answers have made and that hold now."""
+        gate = self.executor.gate
+        return gate.rules if isinstance(gate, GrantingGate) else ()
 
     async def resolve(self, call_id: str, *, took_effect: bool) -> bool:
         """

@@ -108,7 +108,6 @@ _FOREIGN = {
         "close",
     ),
     "llm_client": ("ref", "context_window", "reply"),
-    "confirmation_manager": ("approve",),
 }
 """Options that take objects of the caller's own, and what these must have."""
 
@@ -170,6 +169,14 @@ def _check_temperature(value: float) -> None:
         raise InvalidValue(f"temperature is {value}.", hint=hint)
 
 
+def _check_confirmer(given: object) -> None:
+    if not callable(getattr(given, "approve", given)):
+        raise InvalidType(
+            f"confirmation_manager is a {type(given).__name__} without approve, and no function.",
+            hint="give an Approver, or a function of (action, ask); see docs/extension-points.md",
+        )
+
+
 def _check_slots(slots: SystemPromptSlots) -> None:
     for field in slots.__struct_fields__:
         text: object = getattr(slots, field)
@@ -179,6 +186,7 @@ def _check_slots(slots: SystemPromptSlots) -> None:
 
 _ALONE = {
     "command_env": check_command_env,
+    "confirmation_manager": _check_confirmer,
     "confirmation_policy": ConfirmationPolicy.validate,
     "prompt_slots": _check_slots,
     "queue_config": SessionQueueConfig.validate,

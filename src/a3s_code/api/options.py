@@ -19,6 +19,7 @@ from a3s_code.capabilities.memory import FileMemoryStore
 from a3s_code.delegation.agents import AutoDelegationConfig, WorkerAgentSpec
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.confirm import ConfirmationPolicy
+from a3s_code.harness.confirmer import Confirmer
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
@@ -118,7 +119,7 @@ class SessionOptions(_Named):
     permissive: bool = False
     permission_mode: str | None = None
     confirmation_policy: ConfirmationPolicy | None = None
-    confirmation_manager: Approver | None = None
+    confirmation_manager: Approver | Confirmer | None = None
     hook_engine: Any = None
     security_provider: Any = None
     default_security: bool = False

@@ -2,9 +2,9 @@
 What the log keeps of a session's options, and how those of a resume are laid over it.
 
 Kept is what plain JSON can say and a resume must know again: sampling, limits, labels,
-the texts of the prompt, what is kept of artifacts and of runs, the permission rules and the
-mode. So a session that is resumed without a policy is as strict as it was. What a session was given
-as an object (tools, a model, an approver, a store) has to be given again.
+the texts of the prompt, what is kept of artifacts and of runs, the permission rules, the mode and
+how questions are put. So a session that is resumed without a policy is as strict as it was. What
+a session was given as an object (tools, a model, an approver, a store) has to be given again.
 
 Source:
     SPEC 12.1: options override persisted values; DESIGN 4.
@@ -19,6 +19,7 @@ import msgspec
 
 from a3s_code.api.settings import Identity, Limits, Safety, Sampling, Settings, Storage
 from a3s_code.errors import A3SError, StoreError
+from a3s_code.harness.confirm import Confirmations
 from a3s_code.harness.modes import Mode
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
@@ -42,6 +43,7 @@ class Recorded(msgspec.Struct, frozen=True):
     """
     Attributes:
         policy: None when the session had the default policy.
+        confirmations: None when it had no `ConfirmationPolicy`.
         mode: The permission mode; None when none was given.
     """
 
@@ -51,6 +53,7 @@ class Recorded(msgspec.Struct, frozen=True):
     slots: SystemPromptSlots = SystemPromptSlots()
     policy: Rules | None = None
     mode: Mode | None = None
+    confirmations: Confirmations | None = None
     artifacts: ArtifactStoreLimits | None = None
     retention: SessionRetentionLimits | None = None
 
@@ -64,6 +67,7 @@ class Recorded(msgspec.Struct, frozen=True):
             slots=settings.slots,
             policy=_rules(settings.safety.policy),
             mode=settings.safety.mode,
+            confirmations=settings.safety.confirmations,
             artifacts=settings.storage.artifacts,
             retention=settings.storage.retention,
         )
@@ -83,7 +87,7 @@ class Recorded(msgspec.Struct, frozen=True):
 
     def written_form(self) -> JsonObject:
         """Give it as a log holds it once it is read again: plain JSON, without secrets."""
-        return msgspec.json.decode(msgspec.json.encode(self))
+        return msgspec.json.decode(msgspec.json.encode(self, order="deterministic"))
 
     def under(self, given: Settings) -> Settings:
         """
@@ -118,6 +122,8 @@ class Recorded(msgspec.Struct, frozen=True):
 
     def _safety(self, given: Safety) -> Safety:
         given = replace(given, mode=self._mode(given))
+        if given.confirmations is None and self.confirmations is not None:
+            given = replace(given, confirmations=self.confirmations)
         if given.policy is not None or self.policy is None:
             return given
         policy = _policy(self.policy)

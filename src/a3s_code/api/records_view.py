@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from a3s_code.api.request import history_rows
+from a3s_code.harness.question import Question
 from a3s_code.kernel import state
-from a3s_code.kernel.events import RunId
+from a3s_code.kernel.events import ConfirmationRequired, RunId
 from a3s_code.kernel.messages import JsonObject
+from a3s_code.kernel.plain import plain
 from a3s_code.kernel.records import HistoryAppended
 
 if TYPE_CHECKING:  # a session that is not awake imports no event loop
@@ -88,17 +91,37 @@ def in_doubt(log: Log) -> list[JsonObject]:
     ]
 
 
-def pending_confirmations(log: Log) -> list[JsonObject]:
+def pending_confirmations(log: Log, remaining_ms: Callable[[str], int | None]) -> list[JsonObject]:
     """List the questions that nobody has answered, oldest first."""
     return [
-        {
-            "tool_id": call_id,
-            "tool_name": approval.asked.tool_name,
-            "args": approval.asked.args,
-            "remaining_ms": approval.asked.timeout_ms or None,
-        }
+        _question(approval.asked, remaining_ms(call_id))
         for call_id, approval in log.state.approvals.items()
         if approval.answer is None
+    ]
+
+
+def _question(asked: ConfirmationRequired, remaining_ms: int | None) -> JsonObject:
+    question = Question(asked.tool_name, asked.args, asked.reason, asked.part, asked.rule)
+    return {
+        "tool_id": asked.tool_id,
+        "tool_name": asked.tool_name,
+        "args": plain(asked.args),  # whoever asks may change what it gets
+        "remaining_ms": remaining_ms,
+        "reason": asked.reason,
+        "part": asked.part,
+        "rule": asked.rule,
+        "rules": list(asked.rules),
+        "view": question.view(),
+    }
+
+
+def granted_rules(log: Log, held: Collection[str]) -> list[JsonObject]:
+    """List the rules that answers have made and that hold, oldest first."""
+    return [
+        {"rule": rule, "tool_id": grant.what.call_id, "granted_at_ms": grant.since_ms}
+        for grant in log.state.grants
+        for rule in grant.what.rules
+        if rule in held
     ]
 
 

@@ -17,6 +17,7 @@ from a3s_code.api.assembly import Assembly, new_id
 from a3s_code.api.direct_tools import DirectTools
 from a3s_code.api.explaining import Explaining
 from a3s_code.api.live import Live
+from a3s_code.api.questions import Questions
 from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
 from a3s_code.api.session_records import SessionRecords
@@ -40,7 +41,7 @@ History = Sequence[Mapping[str, Any]]
 Attachments = Sequence[Attachment | Mapping[str, Any]]
 
 
-class AsyncSession(SessionRecords, TimeTravel, Explaining, DirectTools):
+class AsyncSession(SessionRecords, Questions, TimeTravel, Explaining, DirectTools):
     """
     A conversation bound to a workspace. Made by `AsyncAgent.session`.
 

@@ -1,5 +1,5 @@
 """
-What a session's log tells its callers, and what it waits for them to decide.
+What a session's log tells its callers, and the doubts that they can settle.
 
 `SessionRecords` is written here once; `Session` in `api/sync.py` is generated from it.
 """
@@ -197,35 +197,3 @@ class SessionRecords(ABC):
             SessionClosed: the session was closed.
         """
         return await (await self._awake()).resolve(call_id, took_effect=took_effect)
-
-    def pending_confirmations(self) -> list[JsonObject]:
-        """
-        List the questions about calls that nobody has answered, oldest first.
-
-        Those that a process left behind are among them; `resume_run` takes up the answers.
-
-        Returns:
-            `tool_id`, `tool_name`, `args`, and `remaining_ms`, None when no time is set.
-
-        Raises:
-            SessionClosed: the session was closed.
-
-        Source:
-            SPEC 6.2.
-        """
-        log = self._log()
-        return records_view.pending_confirmations(log) if log else []
-
-    async def confirm_tool_use(
-        self, tool_id: str, approved: bool, reason: str | None = None
-    ) -> bool:
-        """
-        Answer the question about a call; False when none waits for an answer.
-
-        Raises:
-            InvalidType: `approved` is no bool, or `reason` no text.
-            StoreError: the answer could not be made durable.
-            SessionClosed: the session was closed.
-        """
-        engine = await self._awake()
-        return await engine.confirm(tool_id, approved=approved, reason=reason)

@@ -19,6 +19,8 @@ from a3s_code.api.command_env import CommandEnv, command_env_of
 from a3s_code.api.option_types import check
 from a3s_code.api.options import SessionOptions
 from a3s_code.errors import CapabilityMissing, InvalidValue
+from a3s_code.harness.confirm import ConfirmationPolicy, Confirmations
+from a3s_code.harness.confirmer import approver_of
 from a3s_code.harness.modes import Mode, mode_of
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
@@ -43,7 +45,6 @@ _SYNONYMS = {
 }
 
 _SAFETY = {
-    "confirmation_policy": "confirmations",
     "security_provider": "the security provider",
     "default_security": "the security provider",
     "sandbox": "the sandbox",
@@ -132,7 +133,8 @@ class Safety:
     """
     Attributes:
         policy: None for the default policy.
-        approver: None when nobody can be asked.
+        approver: None when the host gave nobody who can be asked.
+        confirmations: None when nothing was said of how questions are put.
         never_permissive: `permissive=False` was said, and not just left alone; a resumed
             session then does not go on allowing everything.
         mode: None when none was given, which is `default`.
@@ -140,6 +142,7 @@ class Safety:
 
     policy: CompiledPolicy | None = None
     approver: Approver | None = None
+    confirmations: Confirmations | None = None
     never_permissive: bool = False
     mode: Mode | None = None
 
@@ -327,10 +330,16 @@ def _safety(given: dict[str, Any]) -> Safety:
     mode = mode_of(given.get("permission_mode"), permissive)
     if permissive:
         policy = PermissionPolicy.permissive()
-    if policy is None and approver is None and permissive is None and mode is None:
+    confirmations: ConfirmationPolicy | None = given.get("confirmation_policy")
+    if policy is approver is permissive is confirmations is mode is None:
         return _NO_SAFETY
-    compiled = policy.compile() if policy is not None else None
-    return Safety(compiled, approver, never_permissive=permissive is False, mode=mode)
+    return Safety(
+        policy.compile() if policy is not None else None,
+        approver_of(approver) if approver is not None else None,
+        confirmations.validate() if confirmations is not None else None,
+        never_permissive=permissive is False,
+        mode=mode,
+    )
 
 
 def _storage(given: dict[str, Any]) -> Storage:

@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from a3s_code.cli.visible import visible
 from a3s_code.harness.gate import PolicyGate
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.kernel.approval import unanswered
 from a3s_code.kernel.ports import Action, Allow, Approver, Ask, Deny
+from a3s_code.kernel.visible import unmistakable
 
 MAX_SHOWN_CHARS = 8_000
 """Of one argument, in a question."""
@@ -31,7 +31,7 @@ class Terminal:
         self._lock = asyncio.Lock()
 
     async def approve(self, action: Action, ask: Ask) -> Allow | Deny:
-        question = f"\n{visible(ask.reason)}\n{_whole(action)}\nAllow this call? [y/N] "
+        question = f"\n{unmistakable(ask.reason)}\n{_whole(action)}\nAllow this call? [y/N] "
         async with self._lock:
             answer = await _answered(self._ask, question)
         if answer.strip().lower() in {"y", "yes"}:
@@ -55,7 +55,7 @@ def _bounded(said: str) -> str:
     half = MAX_SHOWN_CHARS // 2
     if more > 0:
         said = f"{said[:half]}\n[{more} characters are not shown here]\n{said[-half:]}"
-    return visible(said).replace("\n", "\n      ")
+    return unmistakable(said).replace("\n", "\n      ")
 
 
 async def _answered(ask: Callable[[str], str], question: str) -> str:

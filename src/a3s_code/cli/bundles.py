@@ -18,8 +18,8 @@ from a3s_code.api.export import Exported, export_run
 from a3s_code.api.replay import Replay, replay
 from a3s_code.api.stores import file_store
 from a3s_code.cli.configuration import configuration
-from a3s_code.cli.visible import visible
 from a3s_code.errors import A3SError, InvalidValue
+from a3s_code.kernel.visible import visible
 
 EXPORT = """Write a run of a stored session to one file that anybody can check.
 

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from a3s_code.cli.discovery import Found, find
-from a3s_code.cli.visible import visible
 from a3s_code.errors import ConfigError
 from a3s_code.harness.trust import Trust
+from a3s_code.kernel.visible import visible
 
 if TYPE_CHECKING:  # the configuration's own module is imported when one is read
     from a3s_code.config.schema import Config

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from a3s_code.api.imported import Carried, Refused, carry_over
 from a3s_code.api.stores import file_store
-from a3s_code.cli.visible import visible
 from a3s_code.errors import InvalidValue
+from a3s_code.kernel.visible import visible
 
 DESCRIPTION = """Carry sessions of A3S Code 3 over into a store.
 

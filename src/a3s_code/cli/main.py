@@ -13,8 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from a3s_code.cli.visible import visible
 from a3s_code.errors import A3SError, CapabilityMissing, ConfigError, UsageError
+from a3s_code.kernel.visible import visible
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 ALLOWED_BY_DEFAULT = ("read", "ls", "glob", "grep", "write", "edit", "patch")

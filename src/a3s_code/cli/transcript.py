@@ -9,7 +9,7 @@ from typing import TextIO
 import msgspec
 
 from a3s_code.api.event import AgentEvent
-from a3s_code.cli.visible import on_one_line, visible, visible_json
+from a3s_code.kernel.visible import on_one_line, visible, visible_json
 
 SHOWN_LINES = 6
 SHOWN_CHARS = 160

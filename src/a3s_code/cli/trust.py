@@ -13,8 +13,8 @@ from pathlib import Path
 
 from a3s_code.cli.configuration import described, trust_of
 from a3s_code.cli.discovery import brought_by
-from a3s_code.cli.visible import visible
 from a3s_code.harness.trust import Trust
+from a3s_code.kernel.visible import visible
 
 DESCRIPTION = """Trust the configuration that DIR brings along, as it is now.
 

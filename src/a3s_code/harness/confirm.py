@@ -17,6 +17,8 @@ import msgspec
 
 from a3s_code.checks import check_list
 from a3s_code.errors import InvalidValue
+from a3s_code.kernel.ports import Action
+from a3s_code.kernel.tool import Effect
 
 LANES = ("control", "query", "execute", "generate")
 """Kinds of action that wait in lines of their own, most urgent first; SPEC 13.1."""
@@ -33,9 +35,25 @@ _ACTIONS: dict[str, TimeoutAction] = {
 }
 
 
+QUERIES = frozenset(
+    {"read", "glob", "grep", "ls", "list_files", "search", "web_fetch", "web_search"}
+)
+"""Tools of the lane `query`; SPEC 13.1."""
+
+
+def lane_of(action: Action) -> str:
+    """
+    Name the lane that a tool call waits in: `query` or `execute`.
+
+    A tool of another kind that has the name of a query is none.
+    """
+    looks = action.effect in (Effect.READ, Effect.NETWORK)
+    return "query" if looks and action.tool.name in QUERIES else "execute"
+
+
 class Confirmations(msgspec.Struct, frozen=True):
     """
-    A checked policy.
+    A checked policy; `Terms` of the kernel's approvals.
 
     Attributes:
         on_timeout: What happens to a call that nobody answered for in time.
@@ -47,14 +65,29 @@ class Confirmations(msgspec.Struct, frozen=True):
     on_timeout: TimeoutAction = "reject"
     yolo_lanes: frozenset[str] = frozenset()
 
+    @property
+    def approves_late(self) -> bool:
+        return self.on_timeout == "auto_approve"
+
+    def waived(self, action: Action) -> str:
+        """Say that the lane of an action is a yolo lane; nothing when it is none."""
+        lane = lane_of(action)
+        return f"{lane} is a yolo lane" if lane in self.yolo_lanes else ""
+
 
 @dataclass(init=False, slots=True)
 class ConfirmationPolicy:
     """
     How calls that a permission policy puts to somebody are settled.
 
+    Only those are: what the permission policy allows runs, and what it denies does not. In
+    this order: `enabled=False` denies; a yolo lane approves, and the log says so; then a
+    question is put, to the `confirmation_manager` and to whoever calls `confirm_tool_use`.
+    The first answer counts, and without one `timeout_action` does. A call whose like may
+    have taken effect before a crash is never approved by a lane or by time.
+
     Attributes:
-        enabled: Ask; False denies such calls, because nobody is there.
+        enabled: Ask; False denies such calls without asking, also a `confirmation_manager`.
         default_timeout_ms: How long one call waits for an answer.
         timeout_action: `reject` or `auto_approve`; older names (`deny`, `approve`,
             `allow`, in any case) are accepted.

@@ -6,13 +6,14 @@ From a call to an action that may run, or to the reason why it may not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 import msgspec
 
 from a3s_code.kernel.approval import Approvals
+from a3s_code.kernel.binding import Approved
 from a3s_code.kernel.border import answer_of, described, failure_of
 from a3s_code.kernel.events import PermissionDenied
 from a3s_code.kernel.ledger import digest, subject_digest
@@ -62,13 +63,21 @@ class Deciders(Protocol):
     @property
     def approvals(self) -> Approvals: ...
 
+    def touched(self, action: Action) -> Iterable[str]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """It may run. Whoever has it calls `release` in the end."""
+    """
+    It may run. Whoever has it calls `release` in the end.
+
+    Attributes:
+        approved: What it was approved as; None when nobody had to.
+    """
 
     action: Action
     decision: Allow
+    approved: Approved | None = None
 
     @property
     def call(self) -> ToolCall:
@@ -254,17 +263,22 @@ async def _ask_hooks(action: Action, hooks: Hooks | None) -> Deny | ToolCall | N
 async def _decide(action: Action, veto: Deny | None, sink: Sink, deciders: Deciders) -> Step:
     doubted = _doubted(action, sink)
     decision = veto or _ask_gate(action, deciders.gate)
-    if isinstance(decision, Allow) and doubted is not None:
-        decision = Ask(_again(doubted))
+    if isinstance(decision, Allow | Ask) and doubted is not None:
+        reason = decision.reason if isinstance(decision, Ask) else ""
+        decision = Ask(f"{_again(doubted)}. {reason}".rstrip(), explicit=True)
+    approved = None
     if isinstance(decision, Ask):
-        decision = await deciders.approvals.ask(action, decision, deciders.approver, sink)
+        answer = await deciders.approvals.ask(action, decision, deciders, sink)
+        approved = answer if isinstance(answer, Approved) else None
+        decision = answer.decision if isinstance(answer, Approved) else answer
     if not isinstance(decision, Allow):
         _close(action)
         return _deny(action.call, _why(decision), sink)
     if doubted is not None:
         sink.emit(_repeated(doubted, decision))
     version = "" if action.effect is Effect.READ else deciders.gate.policy_version
-    return Ready(action, replace(decision, reason=str(decision.reason), policy_version=version))
+    settled = replace(decision, reason=str(decision.reason), policy_version=version)
+    return Ready(action, settled, approved)
 
 
 def _ask_gate(action: Action, gate: Gate) -> Decision:
@@ -319,10 +333,15 @@ def _why(decision: object) -> str:
 
 
 def _deny(call: ToolCall, reason: str, sink: Sink) -> Refused:
+    return Refused(call, denied(call, reason, sink))
+
+
+def denied(call: ToolCall, reason: str, sink: Sink) -> Observation:
+    """Record that a call may not run, and give what its caller is told."""
     sink.emit(
         PermissionDenied(tool_id=call.id, tool_name=call.name, args=call.input, reason=reason)
     )
-    return Refused(call, failure(f"Permission denied: {reason}", "permission_denied"))
+    return failure(f"Permission denied: {reason}", "permission_denied")
 
 
 def _close(action: Action) -> None:

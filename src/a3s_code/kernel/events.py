@@ -199,11 +199,45 @@ class PermissionDenied(Tagged, tag="permission_denied", frozen=True):
     reason: str
 
 
+class Binding(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """
+    What an approval holds for: one call, as it and the world were when it was asked about.
+
+    Attributes:
+        args_sha256: Of the canonical JSON of the decoded arguments.
+        tool_sha256: Of the tool's name, summary and schema.
+        policy_version: Of the gate that asked.
+        target: The real path below the workspace root; empty for a tool without a path.
+        before: By path, the SHA-256 of each file that the call would change; empty where
+            there is none.
+    """
+
+    args_sha256: str
+    tool_sha256: str
+    policy_version: str
+    target: str = ""
+    before: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+
+
 class ConfirmationRequired(Tagged, tag="confirmation_required", frozen=True):
+    """
+    Attributes:
+        timeout_ms: How long it waits for an answer; 0 = until there is one.
+        reason: Why it is asked.
+        part, rule: The part of the call, and the rule, that made the gate ask.
+        rules: Those that would allow the call from now on; what `remember` may be given.
+        binding: None in logs of before it was kept.
+    """
+
     tool_id: str
     tool_name: str
     args: JsonObject
     timeout_ms: int
+    reason: str = ""
+    part: str = ""
+    rule: str = ""
+    rules: tuple[str, ...] = ()
+    binding: Binding | None = None
 
 
 class ConfirmationReceived(Tagged, tag="confirmation_received", frozen=True):
@@ -213,6 +247,8 @@ class ConfirmationReceived(Tagged, tag="confirmation_received", frozen=True):
 
 
 class ConfirmationTimeout(Tagged, tag="confirmation_timeout", frozen=True):
+    """Nobody answered in time; `action_taken` is `rejected` or `auto_approved`."""
+
     tool_id: str
     action_taken: str
 

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from a3s_code.kernel import ledger
-from a3s_code.kernel.actions import Ready, Refused, Step, prepare
-from a3s_code.kernel.approval import Approvals
+from a3s_code.kernel.actions import Ready, Refused, Step, denied, prepare
+from a3s_code.kernel.approval import Approvals, void
 from a3s_code.kernel.artifacts import Artifacts
 from a3s_code.kernel.border import answer_of, check_cancelled, run_tool
 from a3s_code.kernel.clock import Clock
@@ -57,6 +57,7 @@ class Executor:
         tools: By name; replaced, never changed, when a tool is registered.
         approver: Who is asked; None when nobody is there.
         tool_timeout_s: For each call; None = only the tool's own limit.
+        touches: Names the files that the text of a call says it would change, beside its target.
         active: Calls that run now: id to (tool name, start in Unix milliseconds).
     """
 
@@ -72,6 +73,7 @@ class Executor:
     before_effect: BeforeEffect | None = None
     dispatcher: Dispatcher | None = None
     tool_timeout_s: float | None = None
+    touches: Callable[[Action], Iterable[str]] | None = None
     approvals: Approvals = field(default_factory=Approvals)
     _ended: list[str] = field(default_factory=list[str])
     active: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
@@ -196,7 +198,7 @@ class Executor:
                 await self.before_effect(action, sink)
             traces = await self._traces(action, sink)
             await self._intend(step, traces, sink)
-            observation = await self._dispatch(action, traces.exit_record, sink)
+            observation = await self._dispatch(step, traces.exit_record, sink)
             check_cancelled()
         except asyncio.CancelledError:
             stopped = failure("Stopped before it was finished.", "cancelled", exit_code=CUT_OFF)
@@ -258,15 +260,33 @@ class Executor:
                 )
             )
 
-    async def _dispatch(self, action: Action, exit_record: str, sink: Sink) -> Observation:
+    async def _dispatch(self, step: Ready, exit_record: str, sink: Sink) -> Observation:
+        """Run it as it was approved, or not at all; a dispatcher may hold it for long."""
         if self.dispatcher is None:
-            return await self._guarded(action, exit_record, sink)
+            return await self._as_approved(step, exit_record, sink)
+        changed = await self._changed(step)
+        if changed:
+            return denied(step.call, void(changed), sink)
         return await self.dispatcher.dispatch(
-            action, lambda: self._guarded(action, exit_record, sink)
+            step.action, lambda: self._as_approved(step, exit_record, sink)
         )
 
-    async def _guarded(self, action: Action, exit_record: str, sink: Sink) -> Observation:
-        call = action.call
+    async def _as_approved(self, step: Ready, exit_record: str, sink: Sink) -> Observation:
+        changed = await self._changed(step)
+        if not changed and step.approved is not None:
+            changed = step.approved.use()
+        if changed:
+            return denied(step.call, void(changed), sink)
+        return await self._guarded(step, exit_record, sink)
+
+    async def _changed(self, step: Ready) -> str:
+        return await step.approved.changed(step.action, self) if step.approved is not None else ""
+
+    def touched(self, action: Action) -> Iterable[str]:
+        return self.touches(action) if self.touches is not None else ()
+
+    async def _guarded(self, step: Ready, exit_record: str, sink: Sink) -> Observation:
+        action, call = step.action, step.action.call
         is_offered = self.tools.get(action.tool.name) is action.tool
         limit_s = self.tool_timeout_s if is_offered else None
 
@@ -277,7 +297,12 @@ class Executor:
         try:
             context = self._context(call, live.emit, sink, action.target)
             context = replace(context, exit_record=exit_record, timeout_s=limit_s)
-            return await run_tool(action.tool, action.args, context, limit_s)
+            args = action.args
+            if step.approved is not None:
+                args, before = step.approved.arguments(action), step.approved.binding.before
+                files = RecordedFiles(self.space.files, call.id, call.name, sink, before)
+                context = replace(context, files=files)
+            return await run_tool(action.tool, args, context, limit_s)
         finally:
             live.end()
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 
-from a3s_code.errors import A3SError
+from a3s_code.errors import A3SError, WorkspaceError
 from a3s_code.kernel.ports import Sink
 from a3s_code.kernel.records import FileChanging, FileImage, FileLeft
-from a3s_code.kernel.workspace import Entry, Files, Resolved
+from a3s_code.kernel.workspace import Entry, Files, Resolved, shown_name
 
 MAX_KEPT_BYTES = 16 * 1024 * 1024
 """A larger file is told by its digest alone, and cannot be brought back."""
@@ -33,13 +34,25 @@ class RecordedFiles:
     `Files` that records every write of the call `call_id`.
 
     Beyond what the port says, `write` raises StoreError when the record cannot be made
-    durable; nothing was written then.
+    durable, and WorkspaceError when the file is not as it was approved; nothing was written
+    then.
+
+    Args:
+        approved: By path, the digest that a file must have when it is first written.
     """
 
-    __slots__ = ("_call_id", "_files", "_sink", "_tool")
+    __slots__ = ("_approved", "_call_id", "_files", "_sink", "_tool")
 
-    def __init__(self, files: Files, call_id: str, tool: str, sink: Sink) -> None:
+    def __init__(
+        self,
+        files: Files,
+        call_id: str,
+        tool: str,
+        sink: Sink,
+        approved: Mapping[str, str] | None = None,
+    ) -> None:
         self._files, self._call_id, self._tool, self._sink = files, call_id, tool, sink
+        self._approved = dict(approved or {})
 
     def resolve(self, path: str) -> Resolved:
         return self._files.resolve(path)
@@ -52,6 +65,11 @@ class RecordedFiles:
 
     async def write(self, target: Resolved, data: bytes) -> None:
         before, content = await image_of(self._files, target)
+        if self._approved.pop(target.path, before.sha256) != before.sha256:
+            raise WorkspaceError(
+                f"{shown_name(target.path)} was changed after this call was approved.",
+                hint="make the call again to have it approved as it is now",
+            )
         after = FileImage(await _digest(data), len(data))
         if content is not None and before.is_kept:
             self._sink.put_blob(before.sha256, content)

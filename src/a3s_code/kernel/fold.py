@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from msgspec.structs import replace
+
 from a3s_code.kernel.events import (
     ConfirmationReceived,
     ConfirmationRequired,
+    ConfirmationTimeout,
     RunId,
     ToolEnd,
     TurnEnd,
@@ -34,6 +37,7 @@ from a3s_code.kernel.records import (
     RecordsPruned,
     RewindBegun,
     Rewound,
+    RuleGranted,
     RunStarted,
     RunStatusChanged,
     SessionOpened,
@@ -50,6 +54,7 @@ from a3s_code.kernel.state import (
     Approval,
     Checkpoint,
     FileChange,
+    Grant,
     OpenEffect,
     RunSnapshot,
     SessionState,
@@ -254,6 +259,26 @@ def _answer(state: SessionState, _: Record, event: ConfirmationReceived) -> None
         approval.answer = event
 
 
+def _time_out(state: SessionState, record: Record, event: ConfirmationTimeout) -> None:
+    approved = event.action_taken == "auto_approved"
+    said = "nobody answered in time"
+    _answer(
+        state,
+        record,
+        ConfirmationReceived(tool_id=event.tool_id, approved=approved, reason=said),
+    )
+
+
+def _grant(state: SessionState, record: Record, event: RuleGranted) -> None:
+    """Take up rules; they forbid nothing, so what was approved before them stays approved."""
+    state.grants.append(Grant(record.timestamp_ms, event))
+    for approval in state.approvals.values():
+        bound = approval.asked.binding
+        if bound is not None and bound.policy_version == event.before:
+            bound = replace(bound, policy_version=event.after)
+            approval.asked = replace(approval.asked, binding=bound)
+
+
 def _end_call(state: SessionState, _: Record, event: ToolEnd) -> None:
     state.approvals.pop(event.id, None)
 
@@ -299,6 +324,8 @@ _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     EffectInDoubt: _doubt,
     ConfirmationRequired: _ask,
     ConfirmationReceived: _answer,
+    ConfirmationTimeout: _time_out,
+    RuleGranted: _grant,
     ToolEnd: _end_call,
     TraceRecorded: _trace,
     RecordsPruned: _prune,
@@ -308,7 +335,11 @@ _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
 def is_needed(state: SessionState, event: Event) -> bool:
     """Say that `state` could not be rebuilt without a record of this event."""
     match event:
-        case ConfirmationRequired(tool_id=id_) | ConfirmationReceived(tool_id=id_):
+        case (
+            ConfirmationRequired(tool_id=id_)
+            | ConfirmationReceived(tool_id=id_)
+            | ConfirmationTimeout(tool_id=id_)
+        ):
             return id_ in state.approvals
         case ToolEnd():
             return False

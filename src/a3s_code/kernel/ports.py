@@ -140,21 +140,28 @@ class Allow:
             such as `default_decision=ask` or `host authority`, which no rule can be.
             Empty when no gate decided.
         part: The command or the path that it was decided on; empty for the call as a whole.
+        remember: Of an approver: rules that allow such calls from now on in the session.
     """
 
     reason: str
     policy_version: str = ""
     rule: str = ""
     part: str = ""
+    remember: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """`rule` and `part` as in `Allow`."""
+    """
+    Attributes:
+        rule, part: As in `Allow`.
+        explicit: Only an answer says yes; no lane, timeout or inheritance does.
+    """
 
     reason: str
     rule: str = ""
     part: str = ""
+    explicit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from a3s_code.kernel.events import RunEvent, RunId, Tagged
+from a3s_code.kernel.events import Binding, RunEvent, RunId, Tagged
 from a3s_code.kernel.messages import JsonObject, Message, Usage
 
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
@@ -135,6 +135,37 @@ class RunStatusChanged(LogOnly, tag="run_status_changed", frozen=True):
     status: str
     result_text: str | None = None
     error: str | None = None
+
+
+class ConfirmationWaived(LogOnly, tag="confirmation_waived", frozen=True):
+    """
+    The gate asked, and the terms of the session said yes without a question.
+
+    Attributes:
+        asked: Why the gate asked.
+        reason: What said yes, such as a yolo lane.
+    """
+
+    call_id: str
+    tool: str
+    asked: str
+    reason: str
+    binding: Binding
+
+
+class RuleGranted(LogOnly, tag="rule_granted", frozen=True):
+    """
+    An answer made rules that allow; they hold from here on, for the policy `before`.
+
+    Attributes:
+        call_id: The call that was asked about.
+        before, after: Version of the policy without and with them.
+    """
+
+    call_id: str
+    rules: tuple[str, ...]
+    before: str
+    after: str
 
 
 class EffectIntended(LogOnly, tag="effect_intended", frozen=True):
@@ -371,6 +402,8 @@ SessionEvent: TypeAlias = (
     | TokensSpent
     | RunStarted
     | RunStatusChanged
+    | ConfirmationWaived
+    | RuleGranted
     | EffectIntended
     | FileChanging
     | FileLeft

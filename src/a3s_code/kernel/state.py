@@ -16,6 +16,7 @@ from a3s_code.kernel.records import (
     ArtifactStored,
     EffectIntended,
     FileChanging,
+    RuleGranted,
     SessionOpened,
     ToolsOffered,
 )
@@ -122,9 +123,17 @@ class Approval(msgspec.Struct):
     answer: ConfirmationReceived | None = None
 
 
+class Grant(msgspec.Struct, frozen=True):
+    """`since_ms` is Unix time."""
+
+    since_ms: int
+    what: RuleGranted
+
+
 class SessionState:
     """
     Attributes:
+        grants: Rules that answers have made, oldest first; for which policy, they say.
         call_ids: Of every call that a model has made.
         checkpoints: Where the session can go back to, oldest first.
         snapshots: Sequences of records that tell the tree of the workspace, and the trees.
@@ -159,6 +168,7 @@ class SessionState:
         "durability",
         "effects",
         "events",
+        "grants",
         "kept",
         "kept_sizes",
         "last_usage",
@@ -194,6 +204,7 @@ class SessionState:
         self.unknown: list[int] = []
         self.call_ids: set[str] = set()
         self.approvals: dict[str, Approval] = {}
+        self.grants: list[Grant] = []
         self.effects: dict[str, OpenEffect] = {}
         self.changes: list[FileChange] = []
 

@@ -18,7 +18,7 @@ _DIRECTIONS_AND_FORMATS = (
     "\u2060-\u206f\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-_WITHOUT_WIDTH = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0e\uffa0"
+_WITHOUT_WIDTH = "\u2800\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0e\uffa0"
 _SEPARATORS = "\u2028\u2029"
 _NO_CHARACTERS = "\ud800-\udfff\ue000-\uf8ff\U000f0000-\U0010ffff"  # surrogates, private use
 
@@ -52,6 +52,11 @@ def on_one_line(text: str, *, kept: str = "") -> str:
         for char in text
     )
     return "".join(shown)
+
+
+def unmistakable(text: str) -> str:
+    """Escape all but line ends, tabs and what is drawn as itself; for who has to approve it."""
+    return on_one_line(text, kept="\n\t")
 
 
 def escaped(char: str) -> str:

@@ -40,6 +40,15 @@ class Resolved(Protocol):
         """
         ...
 
+    def place(self) -> str:
+        """
+        Name the directory that holds the target now, whatever its path; empty when none does.
+
+        Raises:
+            PathRefused: a link or a file stands where a directory was.
+        """
+        ...
+
     def close(self) -> None:
         """Give back what is held open. May be called twice."""
         ...

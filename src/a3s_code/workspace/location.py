@@ -100,6 +100,18 @@ class Location:
             os.close(at)
         return ""
 
+    def place(self) -> str:
+        """As `Resolved` says: by device and inode."""
+        try:
+            at = self.holder()
+        except FileNotFoundError:
+            return ""
+        try:
+            held = os.fstat(at)
+        finally:
+            os.close(at)
+        return f"{held.st_dev}:{held.st_ino}"
+
     def close(self) -> None:
         fd, self._fd = self._fd, -1
         if fd >= 0:
