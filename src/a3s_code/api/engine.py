@@ -19,10 +19,11 @@ from a3s_code.api.recovery import leave_behind, recover, settle
 from a3s_code.api.request import Request
 from a3s_code.api.rewind import Rewind
 from a3s_code.api.run import Behaviour, Run
-from a3s_code.api.settings import Parting
+from a3s_code.api.settings import Parting, idle_hooks
 from a3s_code.api.unfinished import parting, resumption
 from a3s_code.api.works import Works, is_inside
 from a3s_code.errors import InvalidType, InvalidValue, RunError, StoreError, UsageError
+from a3s_code.harness.hooks.run_hooks import SessionHooks
 from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import ConfirmationReceived, RunId
@@ -64,10 +65,12 @@ class Engine:
     new_id: Callable[[str], str]
     price: Callable[[str, Usage], float]
     checkpoints: Checkpoints
+    hooks: SessionHooks
     keep_s: float = KEEP_S
     _works: Works = field(init=False)
     _seal: Seal = field(default_factory=Seal)
-    _has_announced: bool = False
+    _announced: set[str] = field(default_factory=set[str])
+    _closing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _settling: asyncio.Lock = field(default_factory=asyncio.Lock)
     _left: dict[str, OpenEffect] = field(init=False)
 
@@ -145,9 +148,11 @@ class Engine:
         return run_id is None and key.startswith(_COMMAND) and not is_inside(key)
 
     def _news(self) -> tuple[str, ...]:
-        """Name the settings without effect, the first time."""
-        told, self._has_announced = self._has_announced, True
-        return () if told else self.behaviour.missing
+        """Name the settings without effect, and such hooks, that were not named before."""
+        missing = (*self.behaviour.missing, *idle_hooks(self.hooks.firing.engine))
+        new = tuple(name for name in missing if name not in self._announced)
+        self._announced.update(new)
+        return new
 
     # Works
 
@@ -318,6 +323,8 @@ class Engine:
             StoreError: what was recorded could not be made durable.
         """
         stopped = await self._works.close()
+        async with self._closing:
+            await self._tell_end()
         leave_behind(self.log)
         self._seal.set()
         try:
@@ -328,6 +335,10 @@ class Engine:
             raise StoreError(f"The store did not answer within {self.keep_s:g} s.") from error
         if stopped.left:
             raise self._left_behind()
+
+    async def _tell_end(self) -> None:
+        spent = sum(self.log.state.spent.values(), Usage())
+        await self.hooks.end(self.outlet(), spent, len(self.log.state.call_ids))
 
     def _left_behind(self) -> UsageError:
         tools = sorted({name for name, _ in self.executor.active.values()})

@@ -14,6 +14,7 @@ from a3s_code.api.options import InlineSkill
 from a3s_code.delegation.agents import AutoDelegationConfig, WorkerAgentSpec
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.confirm import ConfirmationPolicy
+from a3s_code.harness.hooks.command import HookCommand
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
@@ -52,6 +53,7 @@ _LEAST = {
 
 _LISTS: dict[str, tuple[type, ...]] = {
     "agent_dirs": (str, os.PathLike),
+    "hook_commands": (HookCommand,),
     "inline_skills": (InlineSkill,),
     "skill_dirs": (str, os.PathLike),
     "worker_agents": (WorkerAgentSpec,),
@@ -107,6 +109,7 @@ _FOREIGN = {
     ),
     "llm_client": ("ref", "context_window", "reply"),
     "confirmation_manager": ("approve",),
+    "hook_engine": ("fire",),
 }
 """Options that take objects of the caller's own, and what these must have."""
 

@@ -18,8 +18,9 @@ from a3s_code.api.direct_tools import DirectTools
 from a3s_code.api.live import Live
 from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
+from a3s_code.api.session_hooks import HookRegistration
 from a3s_code.api.session_records import SessionRecords
-from a3s_code.api.settings import Opening, warning
+from a3s_code.api.settings import Opening, idle_hooks, warning
 from a3s_code.api.time_travel import TimeTravel
 from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
 from a3s_code.capabilities.commands import parse as parse_command
@@ -39,7 +40,7 @@ History = Sequence[Mapping[str, Any]]
 Attachments = Sequence[Attachment | Mapping[str, Any]]
 
 
-class AsyncSession(SessionRecords, TimeTravel, DirectTools):
+class AsyncSession(SessionRecords, HookRegistration, TimeTravel, DirectTools):
     """
     A conversation bound to a workspace. Made by `AsyncAgent.session`.
 
@@ -95,7 +96,7 @@ class AsyncSession(SessionRecords, TimeTravel, DirectTools):
     @property
     def init_warning(self) -> str | None:
         """What was accepted at creation and has no effect; None when there is nothing."""
-        return warning(self._opening.settings.missing)
+        return warning((*self._opening.settings.missing, *idle_hooks(self._opening.hooks)))
 
     # Runs
 

@@ -9,7 +9,7 @@ refused, any other is announced and has no effect (DESIGN 6).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,13 @@ import msgspec
 from a3s_code.api.option_types import check
 from a3s_code.api.options import SessionOptions
 from a3s_code.errors import CapabilityMissing, InvalidValue
+from a3s_code.harness.hooks.command import HookCommand
+from a3s_code.harness.hooks.engine import HookEngine
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.messages import Message
-from a3s_code.kernel.ports import Approver, Model
+from a3s_code.kernel.ports import Approver, HookExecutor, Model
 from a3s_code.kernel.records import ArtifactStored, ParentLog
 from a3s_code.kernel.retention import SessionRetentionLimits
 from a3s_code.kernel.state import OpenEffect
@@ -46,7 +48,6 @@ _SAFETY = {
     "default_security": "the security provider",
     "sandbox": "the sandbox",
     "budget_guard": "budgets",
-    "hook_engine": "hooks",
 }
 """Options that keep somebody safe, and the feature they need."""
 
@@ -132,6 +133,8 @@ class Safety:
     Attributes:
         policy: None for the default policy.
         approver: None when nobody can be asked.
+        hooks, hook_commands: What is asked about the session's events besides the hooks that
+            are registered on it.
         never_permissive: `permissive=False` was said, and not just left alone; a resumed
             session then does not go on allowing everything.
     """
@@ -139,6 +142,8 @@ class Safety:
     policy: CompiledPolicy | None = None
     approver: Approver | None = None
     never_permissive: bool = False
+    hooks: HookExecutor | None = None
+    hook_commands: tuple[HookCommand, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +209,7 @@ class Opening:
     Attributes:
         is_new: Its id was made for it, so no store can know it.
         parting: Where it parts from another session; None for one of its own.
+        hooks: Those of the session, which inherit from those that its options name.
     """
 
     session_id: str
@@ -212,6 +218,7 @@ class Opening:
     settings: Settings
     is_new: bool = False
     parting: Parting | None = None
+    hooks: HookEngine = field(default_factory=HookEngine, compare=False)
 
 
 _NO_LIMITS, _NO_SAMPLING, _NO_IDENTITY = Limits(), Sampling(), Identity()
@@ -320,10 +327,11 @@ def _safety(given: dict[str, Any]) -> Safety:
         )
     if permissive:
         policy = PermissionPolicy.permissive()
-    if policy is None and approver is None and permissive is None:
+    hooks, commands = given.get("hook_engine"), tuple(given.get("hook_commands", ()))
+    if not commands and all(it is None for it in (policy, approver, permissive, hooks)):
         return _NO_SAFETY
     compiled = policy.compile() if policy is not None else None
-    return Safety(compiled, approver, never_permissive=permissive is False)
+    return Safety(compiled, approver, permissive is False, hooks, commands)
 
 
 def _storage(given: dict[str, Any]) -> Storage:
@@ -344,6 +352,11 @@ def _storage(given: dict[str, Any]) -> Storage:
 def _identity(given: dict[str, Any]) -> Identity:
     labels = {name: given[name] for name in Identity.__struct_fields__ if given.get(name)}
     return Identity(**labels) if labels else _NO_IDENTITY
+
+
+def idle_hooks(hooks: HookEngine) -> tuple[str, ...]:
+    """Name the hooks of events that this build never fires."""
+    return tuple(f"hooks of {event}" for event in hooks.idle)
 
 
 def warning(missing: Sequence[str]) -> str | None:
