@@ -14,12 +14,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 from a3s_code.api.checkpoints import Checkpoints
+from a3s_code.api.hooking import idle, lost
 from a3s_code.api.outlet import Outlet, Seal, Watch
 from a3s_code.api.recovery import leave_behind, recover, settle
 from a3s_code.api.request import Request
 from a3s_code.api.rewind import Rewind
 from a3s_code.api.run import Behaviour, Run
-from a3s_code.api.settings import Parting, idle_hooks
+from a3s_code.api.settings import Parting
 from a3s_code.api.unfinished import parting, resumption
 from a3s_code.api.works import Works, is_inside
 from a3s_code.errors import InvalidType, InvalidValue, RunError, StoreError, UsageError
@@ -32,7 +33,7 @@ from a3s_code.kernel.log import SESSION, Log
 from a3s_code.kernel.loop import Answer
 from a3s_code.kernel.messages import JsonObject, ToolCall, Usage
 from a3s_code.kernel.ports import Authority, Model
-from a3s_code.kernel.records import EffectSettled, Event, ParentLog
+from a3s_code.kernel.records import EffectSettled, Event, HookNamed, HooksInForce, ParentLog
 from a3s_code.kernel.retention import retain
 from a3s_code.kernel.state import OpenEffect
 from a3s_code.kernel.store import Store
@@ -54,6 +55,7 @@ class Engine:
         visible: The tools that the model is shown, in a stable order.
         price: US dollars for a model's tokens; 0 for a model without a known price.
         keep_s: How long `close` waits for the store.
+        hooks_before: Hooks that the session had when it went on.
     """
 
     log: Log
@@ -67,6 +69,7 @@ class Engine:
     checkpoints: Checkpoints
     hooks: SessionHooks
     keep_s: float = KEEP_S
+    hooks_before: tuple[HookNamed, ...] = field(init=False)
     _works: Works = field(init=False)
     _seal: Seal = field(default_factory=Seal)
     _announced: set[str] = field(default_factory=set[str])
@@ -77,6 +80,7 @@ class Engine:
     def __post_init__(self) -> None:
         self._works = Works(self.log.release)
         self._left = dict(self.log.state.effects)
+        self.hooks_before = self.log.state.hooks
 
     # Runs
 
@@ -108,6 +112,7 @@ class Engine:
         run_id = RunId(self.new_id("run"))
         async with self._works.turn(run_id):
             request, resumed = asked()
+            self._note_hooks()
             run = Run(self, self.outlet(run_id, watch), request, self._news(), resumed)
             try:
                 return await self._works.run(run_id, partial(self._bounded, run))
@@ -148,11 +153,19 @@ class Engine:
         return run_id is None and key.startswith(_COMMAND) and not is_inside(key)
 
     def _news(self) -> tuple[str, ...]:
-        """Name the settings without effect, and such hooks, that were not named before."""
-        missing = (*self.behaviour.missing, *idle_hooks(self.hooks.firing.engine))
+        """Name the settings and hooks without effect that were not named before."""
+        asked = self.hooks.firing.engine
+        gone = (f"hook {name}" for name in lost(self.hooks_before, asked))
+        missing = (*self.behaviour.missing, *idle(asked), *gone)
         new = tuple(name for name in missing if name not in self._announced)
         self._announced.update(new)
         return new
+
+    def _note_hooks(self) -> None:
+        """Record which hooks are asked, when they are others than before."""
+        now = self.hooks.firing.engine.names
+        if now != self.log.state.hooks:
+            self.outlet().emit(HooksInForce(hooks=now))
 
     # Works
 
@@ -357,6 +370,7 @@ class Engine:
 
     async def _call(self, call: ToolCall, tool: Tool | None) -> Observation:
         sink = self.outlet()
+        self._note_hooks()
         observation = await self.executor.call(call, Authority.HOST, sink, tool)
         await sink.barrier()
         return observation

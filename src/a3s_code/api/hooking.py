@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from a3s_code.api.settings import Safety
 from a3s_code.errors import InvalidValue
 from a3s_code.harness.hooks.command import CommandHandler
 from a3s_code.harness.hooks.engine import HookEngine
+from a3s_code.harness.hooks.registry import HookRegistry
+from a3s_code.kernel.records import HookNamed
 from a3s_code.kernel.workspace import Processes
 
 EXECUTOR_ID = "hook_engine"
@@ -44,6 +46,17 @@ def engine_of(safety: Safety, root: str, processes: Callable[[], Processes]) -> 
         handler = CommandHandler(command, processes)
         commands.register(name, command.event, command.matcher, command.config, handler)
     return commands.inherited() if ids else above.inherited()
+
+
+def lost(before: Sequence[HookNamed], registry: HookRegistry) -> tuple[str, ...]:
+    """Name the hooks that a session had and that nobody registered again."""
+    now = {hook.id for hook in registry.names}
+    return tuple(f"{hook.id} ({hook.event})" for hook in before if hook.id not in now)
+
+
+def idle(registry: HookRegistry) -> tuple[str, ...]:
+    """Name the hooks of events that this build never fires."""
+    return tuple(f"hooks of {event}" for event in registry.idle)
 
 
 def _free(name: str, taken: set[str]) -> str:

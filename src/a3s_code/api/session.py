@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from a3s_code.api.assembly import Assembly, new_id
 from a3s_code.api.direct_tools import DirectTools
+from a3s_code.api.hooking import idle
 from a3s_code.api.live import Live
 from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
 from a3s_code.api.session_hooks import HookRegistration
 from a3s_code.api.session_records import SessionRecords
-from a3s_code.api.settings import Opening, idle_hooks, warning
+from a3s_code.api.settings import Opening, warning
 from a3s_code.api.time_travel import TimeTravel
 from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
 from a3s_code.capabilities.commands import parse as parse_command
@@ -95,8 +96,9 @@ class AsyncSession(SessionRecords, HookRegistration, TimeTravel, DirectTools):
 
     @property
     def init_warning(self) -> str | None:
-        """What was accepted at creation and has no effect; None when there is nothing."""
-        return warning((*self._opening.settings.missing, *idle_hooks(self._opening.hooks)))
+        """What was accepted and has no effect, and hooks that a resume has lost; else None."""
+        missing = (*self._opening.settings.missing, *idle(self._opening.hooks))
+        return " ".join(filter(None, (warning(missing), self._lost_hooks()))) or None
 
     # Runs
 

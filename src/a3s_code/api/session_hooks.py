@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from a3s_code.api import records_view
+from a3s_code.api.hooking import lost
 from a3s_code.api.settings import Opening
 from a3s_code.harness.hooks.handler import HookHandler
 from a3s_code.kernel.messages import JsonObject
 
 if TYPE_CHECKING:  # a session that is not awake imports no event loop
+    from a3s_code.api.engine import Engine
     from a3s_code.kernel.log import Log
 
 
@@ -24,6 +26,7 @@ class HookRegistration(ABC):
 
     __slots__ = ()
 
+    _engine: Engine | None
     _opening: Opening
 
     @abstractmethod
@@ -36,6 +39,12 @@ class HookRegistration(ABC):
     @abstractmethod
     def _log(self) -> Log | None:
         """Give what is recorded; None when the session was not used."""
+
+    def _lost_hooks(self) -> str:
+        """Name the hooks of before the session was resumed that are not asked any more."""
+        names = lost(self._engine.hooks_before, self._opening.hooks) if self._engine else ()
+        said = f"These hooks of before were not registered again: {', '.join(names)}."
+        return said if names else ""
 
     def register_hook(
         self,
@@ -81,8 +90,13 @@ class HookRegistration(ABC):
         """
         Forget a hook of this session; False when it has none of this id.
 
+        In a session that was resumed it also says that a hook of before is not wanted any more.
         Those of its `hook_engine` and its `hook_commands` are not its own, and stay.
         """
+        if self._engine is not None:
+            self._engine.hooks_before = tuple(
+                hook for hook in self._engine.hooks_before if hook.id != hook_id
+            )
         return self._opening.hooks.unregister(hook_id)
 
     def hook_count(self) -> int:

@@ -19,7 +19,7 @@ from a3s_code.api.option_types import check
 from a3s_code.api.options import SessionOptions
 from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.hooks.command import HookCommand
-from a3s_code.harness.hooks.engine import HookEngine
+from a3s_code.harness.hooks.registry import HookRegistry
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
@@ -218,7 +218,7 @@ class Opening:
     settings: Settings
     is_new: bool = False
     parting: Parting | None = None
-    hooks: HookEngine = field(default_factory=HookEngine, compare=False)
+    hooks: HookRegistry = field(default_factory=HookRegistry, compare=False)
 
 
 _NO_LIMITS, _NO_SAMPLING, _NO_IDENTITY = Limits(), Sampling(), Identity()
@@ -352,11 +352,6 @@ def _storage(given: dict[str, Any]) -> Storage:
 def _identity(given: dict[str, Any]) -> Identity:
     labels = {name: given[name] for name in Identity.__struct_fields__ if given.get(name)}
     return Identity(**labels) if labels else _NO_IDENTITY
-
-
-def idle_hooks(hooks: HookEngine) -> tuple[str, ...]:
-    """Name the hooks of events that this build never fires."""
-    return tuple(f"hooks of {event}" for event in hooks.idle)
 
 
 def warning(missing: Sequence[str]) -> str | None:

@@ -69,7 +69,7 @@ class Session:
 
     @property
     def init_warning(self) -> str | None:
-        """What was accepted at creation and has no effect; None when there is nothing."""
+        """What was accepted and has no effect, and hooks that a resume has lost; else None."""
         return self._inner.init_warning
 
     def send(self, prompt: Prompt, history: History | None = None) -> AgentResult:
@@ -477,6 +477,7 @@ class Session:
         """
         Forget a hook of this session; False when it has none of this id.
 
+        In a session that was resumed it also says that a hook of before is not wanted any more.
         Those of its `hook_engine` and its `hook_commands` are not its own, and stay.
         """
         return self._door.between(lambda: self._inner.unregister_hook(hook_id))

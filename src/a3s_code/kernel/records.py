@@ -298,6 +298,19 @@ class TraceRecorded(LogOnly, tag="trace_recorded", frozen=True):
     artifact_uris: tuple[str, ...] = ()
 
 
+class HookNamed(msgspec.Struct, frozen=True, gc=False):
+    """A hook by its id, and the event it is asked about; `*` for every event."""
+
+    id: str
+    event: str
+
+
+class HooksInForce(LogOnly, tag="hooks_in_force", frozen=True):
+    """From here on these hooks are asked; written when they are others than before."""
+
+    hooks: tuple[HookNamed, ...]
+
+
 class HookRan(LogOnly, tag="hook_ran", frozen=True):
     """
     What one hook said of one event.
@@ -413,6 +426,7 @@ SessionEvent: TypeAlias = (
     | ArtifactStored
     | ArtifactEvicted
     | TraceRecorded
+    | HooksInForce
     | HookRan
     | CallRewritten
     | Dropped

@@ -5,9 +5,10 @@ Hooks: callables and programs of the host that are told what a session does, and
     matcher       which of them a hook is about
     handler       what is called, and how
     answer        what it says
-    engine        the hooks that are registered
+    registry      the hooks that are registered
     firing        asking them about one event, in order
     tool_hooks    the events around a call
     run_hooks     the events around a run
+    engine        a registry that a host makes
     command       hooks that are programs
 """

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 from a3s_code.errors import InvalidType
 from a3s_code.harness.hooks.answer import (
@@ -29,8 +29,8 @@ from a3s_code.harness.hooks.answer import (
     answer_to,
     shortened,
 )
-from a3s_code.harness.hooks.engine import Hook, HookEngine
 from a3s_code.harness.hooks.event_names import GATING, checked_event
+from a3s_code.harness.hooks.registry import Hook, HookRegistry
 from a3s_code.kernel.border import answer_of, described
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.plain import plain
@@ -84,7 +84,7 @@ class Firing:
         redact: Takes secrets out of what is recorded.
     """
 
-    engine: HookEngine
+    engine: HookRegistry
     session_id: str
     redact: Callable[[str], str] = str
     _behind: set[asyncio.Task[object]] = field(default_factory=set["asyncio.Task[object]"])
@@ -253,14 +253,14 @@ class _Nowhere:
     def emit(self, event: HookRan) -> None: ...
 
 
-async def fire_alone(engine: HookEngine, event: Mapping[str, Any]) -> JsonObject | None:
+async def fire_alone(engine: HookRegistry, event: Mapping[str, Any]) -> JsonObject | None:
     """Ask the hooks of an engine about an event of no session; see `HookEngine.fire`."""
     name, payload = checked_event(event.get("event_type")), event.get("payload")
     if not isinstance(payload, dict):
         raise InvalidType(f"The payload of {name} is a {type(payload).__name__}, not an object.")
     firing = Firing(engine, "")
     try:
-        verdict = await firing.fire(name, plain(payload), _Nowhere())
+        verdict = await firing.fire(name, cast("JsonObject", payload), _Nowhere())
     finally:
         await firing.close()
     match verdict:
