@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from a3s_code.errors import CapabilityMissing as CapabilityMissing
     from a3s_code.errors import ConfigError as ConfigError
     from a3s_code.errors import ContextOverflow as ContextOverflow
+    from a3s_code.errors import HookBlocked as HookBlocked
     from a3s_code.errors import InvalidType as InvalidType
     from a3s_code.errors import InvalidValue as InvalidValue
     from a3s_code.errors import LimitReached as LimitReached
@@ -82,6 +83,8 @@ if TYPE_CHECKING:
     from a3s_code.errors import UsageError as UsageError
     from a3s_code.errors import WorkspaceError as WorkspaceError
     from a3s_code.harness.confirm import ConfirmationPolicy as ConfirmationPolicy
+    from a3s_code.harness.hooks.command import HookCommand as HookCommand
+    from a3s_code.harness.hooks.engine import HookEngine as HookEngine
     from a3s_code.harness.policy import PermissionPolicy as PermissionPolicy
     from a3s_code.harness.prompt import SystemPromptSlots as SystemPromptSlots
     from a3s_code.kernel.artifacts import ArtifactStoreLimits as ArtifactStoreLimits
@@ -95,6 +98,7 @@ if TYPE_CHECKING:
     from a3s_code.kernel.ports import Approver as Approver
     from a3s_code.kernel.ports import Ask as Ask
     from a3s_code.kernel.ports import Deny as Deny
+    from a3s_code.kernel.ports import HookExecutor as HookExecutor
     from a3s_code.kernel.ports import Model as Model
     from a3s_code.kernel.ports import ModelRequest as ModelRequest
     from a3s_code.kernel.ports import Reply as Reply
@@ -164,6 +168,7 @@ _HOMES = {
         "CapabilityMissing",
         "ConfigError",
         "ContextOverflow",
+        "HookBlocked",
         "InvalidType",
         "InvalidValue",
         "LimitReached",
@@ -183,6 +188,8 @@ _HOMES = {
         "WorkspaceError",
     ),
     "harness.confirm": ("ConfirmationPolicy",),
+    "harness.hooks.command": ("HookCommand",),
+    "harness.hooks.engine": ("HookEngine",),
     "harness.policy": ("PermissionPolicy",),
     "harness.prompt": ("SystemPromptSlots",),
     "kernel.artifacts": ("ArtifactStoreLimits",),
@@ -194,6 +201,7 @@ _HOMES = {
         "Approver",
         "Ask",
         "Deny",
+        "HookExecutor",
         "Model",
         "ModelRequest",
         "Reply",

@@ -16,6 +16,7 @@ Every exception A3S Code raises.
     │   └── ContextOverflow    the request is larger than the model's window
     ├── RunError               a run ended without an answer
     │   ├── LimitReached       a limit of the session ended it
+    │   ├── HookBlocked        a hook of the host stopped it
     │   └── RunCancelled       somebody asked it to stop
     ├── ToolFailed             a direct call such as `session.read_file` failed
     ├── WorkspaceError         the workspace would not do what was asked
@@ -162,6 +163,21 @@ class RunError(A3SError):
 
 class LimitReached(RunError):
     code = "run.limit"
+
+
+class HookBlocked(RunError):
+    """
+    A hook of `pre_prompt` or `generate_start` blocked, or failed, which counts the same.
+
+    Attributes:
+        hook_id: Which hook it was.
+    """
+
+    code = "run.hook_blocked"
+
+    def __init__(self, message: str, *, hook_id: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.hook_id = hook_id
 
 
 class RunCancelled(RunError):

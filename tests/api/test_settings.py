@@ -30,7 +30,6 @@ BAD_OPTIONS = [
     ("default_security", True),
     ("sandbox", object()),
     ("budget_guard", object()),
-    ("hook_engine", object()),
 ]
 
 

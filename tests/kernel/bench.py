@@ -29,7 +29,17 @@ from a3s_code.kernel.messages import (
     Usage,
     user,
 )
-from a3s_code.kernel.ports import Approver, Authority, Model, ModelRequest
+from a3s_code.kernel.ports import (
+    Action,
+    Allow,
+    Approver,
+    Ask,
+    Authority,
+    Deny,
+    Model,
+    ModelRequest,
+    Sink,
+)
 from a3s_code.kernel.records import ArtifactStored, Event, Record, RunStarted, SessionOpened
 from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Observation, Tool, ToolSet
@@ -110,6 +120,24 @@ class Bench:
     def names(self) -> list[str]:
         """The types of all events, without what opened the log."""
         return [type(event).__name__ for event in self.events[2:]]
+
+
+class Unhooked:
+    """Hooks that have nothing against anything; tests say otherwise of what they are about."""
+
+    async def before_tool(self, action: Action, sink: Sink) -> Deny | ToolCall | None:
+        return None
+
+    async def before_ask(self, action: Action, ask: Ask, sink: Sink) -> Deny | None:
+        return None
+
+    async def after_ask(self, action: Action, answer: Allow | Deny, sink: Sink) -> None: ...
+
+    async def after_tool(
+        self, action: Action, observation: Observation, seconds: float, sink: Sink
+    ) -> None: ...
+
+    async def after_refusal(self, call: ToolCall, observation: Observation, sink: Sink) -> None: ...
 
 
 class Shelf:

@@ -18,11 +18,11 @@ from a3s_code.kernel.border import _Unfit, fit
 from a3s_code.kernel.events import PermissionDenied, ToolEnd
 from a3s_code.kernel.messages import Attachment, ToolCall
 from a3s_code.kernel.plain import canonical
-from a3s_code.kernel.ports import Action, Allow, Ask, Deny
+from a3s_code.kernel.ports import Action, Allow, Ask, Deny, Sink
 from a3s_code.kernel.records import EffectIntended
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, tool
 from a3s_code.persistence import codec
-from kernel.bench import Bench, call, files
+from kernel.bench import Bench, Unhooked, call, files
 from kernel.probes import ECHO, Given, GivenAny, GivenPath, tool_of
 
 LONE = "\ud800"
@@ -346,18 +346,16 @@ async def test_a_tool_that_is_no_coroutine_fails(tmp_path: Path) -> None:
     assert result.content.startswith("probe failed: TypeError")
 
 
-class Rewriting:
+class Rewriting(Unhooked):
     """A hook that replaces the first call by another."""
 
     def __init__(self, verdict: ToolCall) -> None:
         self.verdict: ToolCall | None = verdict
 
-    async def before_tool(self, action: Action) -> Deny | ToolCall | None:
+    async def before_tool(self, action: Action, sink: Sink) -> Deny | ToolCall | None:
         await asyncio.sleep(0)
         verdict, self.verdict = self.verdict, None
         return verdict
-
-    async def after_tool(self, action: Action, observation: Observation) -> None: ...
 
 
 async def test_a_call_keeps_its_id_when_a_hook_rewrites_it(tmp_path: Path) -> None:

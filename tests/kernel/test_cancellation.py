@@ -12,11 +12,11 @@ import pytest
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.kernel.events import ToolEnd
 from a3s_code.kernel.messages import ToolCall
-from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Deny
+from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Deny, Sink
 from a3s_code.kernel.records import EffectIntended, EffectSettled
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext
 from a3s_code.testing import Scripted, calls, says
-from kernel.bench import Bench, Play, call, files
+from kernel.bench import Bench, Play, Unhooked, call, files
 from kernel.probes import Given, tool_of
 
 SLEEP_S = 600.0
@@ -185,18 +185,16 @@ async def test_a_cancellation_that_nobody_asked_for_is_a_failure_of_the_tool(
     assert (await bench.directly("probe")).text == failed
 
 
-class Asked:
+class Asked(Unhooked):
     """A hook and an approver that swallow a cancellation, or make one up."""
 
     def __init__(self, *, swallows: bool) -> None:
         self.swallows = swallows
         self.begun = asyncio.Event()
 
-    async def before_tool(self, action: Action) -> Deny | ToolCall | None:
+    async def before_tool(self, action: Action, sink: Sink) -> Deny | ToolCall | None:
         await self._wait()
         return None
-
-    async def after_tool(self, action: Action, observation: Observation) -> None: ...
 
     async def approve(self, action: Action, ask: Ask) -> Allow | Deny:
         await self._wait()

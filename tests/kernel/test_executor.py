@@ -20,7 +20,7 @@ from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.events import PermissionDenied, ToolEnd, ToolOutputDelta
 from a3s_code.kernel.messages import ToolCall
 from a3s_code.kernel.observation import MAX_OUTPUT_BYTES
-from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny
+from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny, Sink
 from a3s_code.kernel.records import (
     ArtifactEvicted,
     ArtifactStored,
@@ -30,14 +30,25 @@ from a3s_code.kernel.records import (
 )
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, tool
 from a3s_code.kernel.workspace import Command
-from kernel.bench import WAIT_S, Bench, WatchedStore, alive, call, come, files, until, until_gone
+from kernel.bench import (
+    WAIT_S,
+    Bench,
+    Unhooked,
+    WatchedStore,
+    alive,
+    call,
+    come,
+    files,
+    until,
+    until_gone,
+)
 from kernel.probes import ECHO, Given, GivenPath, echo, tool_of
 
 # The path of an action
 
 
 @dataclass
-class Stages:
+class Stages(Unhooked):
     """Sits in every port around an action, and writes down who was asked in which order."""
 
     verdict: Deny | ToolCall | None = None
@@ -45,12 +56,20 @@ class Stages:
     seen: list[str] = field(default_factory=list[str])
     policy_version: str = "1"
 
-    async def before_tool(self, action: Action) -> Deny | ToolCall | None:
+    async def before_tool(self, action: Action, sink: Sink) -> Deny | ToolCall | None:
         self.seen.append("before_tool")
         verdict, self.verdict = self.verdict, None
         return verdict
 
-    async def after_tool(self, action: Action, observation: Observation) -> None:
+    async def before_ask(self, action: Action, ask: Ask, sink: Sink) -> Deny | None:
+        self.seen.append("before_ask")
+
+    async def after_ask(self, action: Action, answer: Allow | Deny, sink: Sink) -> None:
+        self.seen.append("after_ask")
+
+    async def after_tool(
+        self, action: Action, observation: Observation, seconds: float, sink: Sink
+    ) -> None:
         self.seen.append(f"after_tool {observation.text}")
 
     def decide(self, action: Action) -> Decision:
@@ -92,7 +111,9 @@ async def test_an_action_passes_its_stages_in_order(tmp_path: Path) -> None:
     assert stages.seen == [
         "before_tool",
         "gate",
+        "before_ask",
         "approver",
+        "after_ask",
         "dispatcher",
         "tool after ['ConfirmationReceived', 'EffectIntended']",
         "redactor",
@@ -828,17 +849,15 @@ async def test_an_inner_call_cannot_leave_the_workspace(tmp_path: Path) -> None:
 
 
 @dataclass
-class HookOf:
+class HookOf(Unhooked):
     """Answers every call with what `verdict` makes of it."""
 
     verdict: Callable[[Action], Deny | ToolCall | None]
     seen: list[Action] = field(default_factory=list[Action])
 
-    async def before_tool(self, action: Action) -> Deny | ToolCall | None:
+    async def before_tool(self, action: Action, sink: Sink) -> Deny | ToolCall | None:
         self.seen.append(action)
         return self.verdict(action)
-
-    async def after_tool(self, action: Action, observation: Observation) -> None: ...
 
 
 async def test_a_hook_can_deny_what_the_policy_allows(tmp_path: Path) -> None:
@@ -853,7 +872,9 @@ async def test_a_hook_can_deny_what_the_policy_allows(tmp_path: Path) -> None:
 
 async def test_a_hook_that_fails_afterwards_changes_nothing_and_is_recorded(tmp_path: Path) -> None:
     class Late(HookOf):
-        async def after_tool(self, action: Action, observation: Observation) -> None:
+        async def after_tool(
+            self, action: Action, observation: Observation, seconds: float, sink: Sink
+        ) -> None:
             raise ValueError("late")
 
     bench = Bench(tmp_path)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from a3s_code.api.closing import close_all
 from a3s_code.api.command_env import NO_COMMAND_ENV, CommandEnv
+from a3s_code.api.hooking import engine_of
 from a3s_code.api.models import Models
 from a3s_code.api.opened import begin, last_of
 from a3s_code.api.recorded import Recorded
@@ -38,6 +39,7 @@ from a3s_code.kernel.tool import Tool
 if TYPE_CHECKING:
     from a3s_code.api.engine import Behaviour, Engine
     from a3s_code.config.schema import Config
+    from a3s_code.harness.hooks.run_hooks import SessionHooks
     from a3s_code.kernel.clock import Clock
     from a3s_code.kernel.executor import Executor
     from a3s_code.kernel.ports import ExitRecords
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from a3s_code.kernel.space import Space
     from a3s_code.kernel.state import Grant
     from a3s_code.kernel.tool import ToolSet
+    from a3s_code.kernel.workspace import Processes
     from a3s_code.workspace.guard import Guard
 
 KEYS_TO_COME = frozenset(
@@ -142,7 +145,10 @@ class Assembly:
         model = self._models.choose(settings)
         root = _root(workspace, settings.storage.backend)
         checked = self._checked(settings)
-        return Opening(session_id or new_id(""), root, model, checked, is_new=not session_id)
+        hooks = engine_of(checked.safety, root, self._host_programs)
+        return Opening(
+            session_id or new_id(""), root, model, checked, is_new=not session_id, hooks=hooks
+        )
 
     def reopen(self, session_id: str, settings: Settings, records: Sequence[Record]) -> Opening:
         """
@@ -161,7 +167,9 @@ class Assembly:
                 "is another directory.",
                 hint="leave workspace_backend out",
             )
-        opening = Opening(session_id, opened.workspace, "", self._checked(settings))
+        checked = self._checked(settings)
+        hooks = engine_of(checked.safety, opened.workspace, self._host_programs)
+        opening = Opening(session_id, opened.workspace, "", checked, hooks=hooks)
         return self._continued(opening, *last_of(records))
 
     def forked(
@@ -195,6 +203,7 @@ class Assembly:
             settings=settings,
             is_new=session_id is None,
             parting=None,
+            hooks=opening.hooks.inherited(),
         )
 
     async def refuse_known(self, opening: Opening) -> None:
@@ -226,7 +235,8 @@ class Assembly:
 
         space = local_space(opening.workspace)
         given = (*checked_tools(opening.settings.tools), *added)
-        return self._executor(opening, space, self._toolbox.sets(given, space)[0], SystemClock())
+        tools = self._toolbox.sets(given, space)[0]
+        return self._executor(opening, space, tools, SystemClock(), grants=())
 
     def _checked(self, settings: Settings) -> Settings:
         """Check tools, and name the keys of the configuration that have no effect here."""
@@ -303,6 +313,12 @@ class Assembly:
         self._guard = self._guard or Guard()
         return self._guard
 
+    def _host_programs(self) -> Processes:
+        """Give what runs programs of the host: nowhere near the files of a workspace."""
+        from a3s_code.workspace.processes import LocalProcesses
+
+        return LocalProcesses("/", guard=self._programs_guard())
+
     # Waking up
 
     def wake(
@@ -329,15 +345,17 @@ class Assembly:
         added = opening.settings.command_env
         space = local_space(opening.workspace, self._programs_guard(), exits, added)
         tools, visible = self._toolbox.sets(checked_tools(opening.settings.tools), space)
+        executor = self._executor(opening, space, tools, clock, log.state.grants)
         engine = Engine(
             log=log,
-            executor=self._executor(opening, space, tools, clock, log.state.grants),
+            executor=executor,
             model=lambda ref: self._models.answering(ref, opening),
             behaviour=self._behaviour(opening.settings, space),
             visible=visible,
             clock=clock,
             new_id=new_id,
             price=self._models.price,
+            hooks=_hooked(executor, opening),
             checkpoints=Checkpoints(
                 log,
                 opening.session_id,
@@ -425,6 +443,18 @@ class Assembly:
             missing=settings.missing,
             retention=settings.storage.retention or SessionRetentionLimits(),
         )
+
+
+def _hooked(executor: Executor, opening: Opening) -> SessionHooks:
+    """Give what a session tells its hooks, and have its calls pass them."""
+    from a3s_code.harness.hooks.firing import Firing
+    from a3s_code.harness.hooks.run_hooks import SessionHooks
+    from a3s_code.harness.hooks.tool_hooks import ToolHooks
+    from a3s_code.kernel.observation import redact
+
+    firing = Firing(opening.hooks, opening.session_id, lambda text: redact(text, executor.redactor))
+    executor.hooks = ToolHooks(firing, executor.space.root)
+    return SessionHooks(firing, executor.clock)
 
 
 def _exit_records(store: Store | None, session_id: str) -> ExitRecords | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from a3s_code.api.outlet import Outlet
 from a3s_code.api.run import Awake, deadline
 from a3s_code.harness.compaction import split, summarise
+from a3s_code.harness.hooks.event_names import POST_COMPACT, PRE_COMPACT
 from a3s_code.kernel.events import ContextCompacted
 from a3s_code.kernel.records import HistoryReplaced, ModelSwitched, TokensSpent
 
@@ -37,13 +38,16 @@ async def compact(session: Awake, sink: Outlet) -> tuple[int, int]:
 
     Raises:
         ModelError: the summary could not be made; nothing was changed.
+        HookBlocked: a hook would not have the model asked; nothing was changed.
     """
     state, session_id = session.log.state, str(session.log.session)
     messages = state.conversation.messages
     head, middle, tail = split(messages)
     if not middle:
         return len(messages), len(messages)
-    model = session.model(state.model)
+    hooks = session.hooks.run(sink, "/compact")
+    await session.hooks.tell(PRE_COMPACT, {"messages": len(messages)}, sink)
+    model = hooks.model(session.model(state.model))
     summary, usage = await summarise(model, middle, session_id, deadline=deadline(session))
     sink.emit(TokensSpent(usage=usage, purpose="compact"))
     shorter = (*head, summary, *tail)
@@ -57,4 +61,6 @@ async def compact(session: Awake, sink: Outlet) -> tuple[int, int]:
             percent_before=round(used, 1),
         )
     )
+    counts = {"messages_before": len(messages), "messages_after": len(shorter)}
+    await session.hooks.tell(POST_COMPACT, counts, sink)
     return len(messages), len(shorter)

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from a3s_code.api.checkpoints import Checkpoints
+from a3s_code.api.hooking import idle, lost
 from a3s_code.api.outlet import Outlet, Seal, Watch
 from a3s_code.api.recovery import leave_behind, recover, settle
 from a3s_code.api.request import Request
@@ -24,6 +25,7 @@ from a3s_code.api.unfinished import parting, resumption
 from a3s_code.api.works import Works, is_inside
 from a3s_code.errors import InvalidType, InvalidValue, RunError, StoreError, UsageError
 from a3s_code.harness.grants import GrantingGate
+from a3s_code.harness.hooks.run_hooks import SessionHooks
 from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import ConfirmationReceived, RunId
@@ -32,7 +34,7 @@ from a3s_code.kernel.log import SESSION, Log
 from a3s_code.kernel.loop import Answer
 from a3s_code.kernel.messages import JsonObject, ToolCall, Usage
 from a3s_code.kernel.ports import Authority, Model
-from a3s_code.kernel.records import EffectSettled, Event, ParentLog
+from a3s_code.kernel.records import EffectSettled, Event, HookNamed, HooksInForce, ParentLog
 from a3s_code.kernel.retention import retain
 from a3s_code.kernel.state import OpenEffect
 from a3s_code.kernel.store import Store
@@ -54,6 +56,7 @@ class Engine:
         visible: The tools that the model is shown, in a stable order.
         price: US dollars for a model's tokens; 0 for a model without a known price.
         keep_s: How long `close` waits for the store.
+        hooks_before: Hooks that the session had when it went on.
     """
 
     log: Log
@@ -65,16 +68,20 @@ class Engine:
     new_id: Callable[[str], str]
     price: Callable[[str, Usage], float]
     checkpoints: Checkpoints
+    hooks: SessionHooks
     keep_s: float = KEEP_S
+    hooks_before: tuple[HookNamed, ...] = field(init=False)
     _works: Works = field(init=False)
     _seal: Seal = field(default_factory=Seal)
-    _has_announced: bool = False
+    _announced: set[str] = field(default_factory=set[str])
+    _closing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _settling: asyncio.Lock = field(default_factory=asyncio.Lock)
     _left: dict[str, OpenEffect] = field(init=False)
 
     def __post_init__(self) -> None:
         self._works = Works(self.log.release)
         self._left = dict(self.log.state.effects)
+        self.hooks_before = self.log.state.hooks
 
     # Runs
 
@@ -106,6 +113,7 @@ class Engine:
         run_id = RunId(self.new_id("run"))
         async with self._works.turn(run_id):
             request, resumed = asked()
+            self._note_hooks()
             run = Run(self, self.outlet(run_id, watch), request, self._news(), resumed)
             try:
                 return await self._works.run(run_id, partial(self._bounded, run))
@@ -146,9 +154,19 @@ class Engine:
         return run_id is None and key.startswith(_COMMAND) and not is_inside(key)
 
     def _news(self) -> tuple[str, ...]:
-        """Name the settings without effect, the first time."""
-        told, self._has_announced = self._has_announced, True
-        return () if told else self.behaviour.missing
+        """Name the settings and hooks without effect that were not named before."""
+        asked = self.hooks.firing.engine
+        gone = (f"hook {name}" for name in lost(self.hooks_before, asked))
+        missing = (*self.behaviour.missing, *idle(asked), *gone)
+        new = tuple(name for name in missing if name not in self._announced)
+        self._announced.update(new)
+        return new
+
+    def _note_hooks(self) -> None:
+        """Record which hooks are asked, when they are others than before."""
+        now = self.hooks.firing.engine.names
+        if now != self.log.state.hooks:
+            self.outlet().emit(HooksInForce(hooks=now))
 
     # Works
 
@@ -337,6 +355,8 @@ class Engine:
             StoreError: what was recorded could not be made durable.
         """
         stopped = await self._works.close()
+        async with self._closing:
+            await self._tell_end()
         leave_behind(self.log)
         self._seal.set()
         try:
@@ -347,6 +367,10 @@ class Engine:
             raise StoreError(f"The store did not answer within {self.keep_s:g} s.") from error
         if stopped.left:
             raise self._left_behind()
+
+    async def _tell_end(self) -> None:
+        spent = sum(self.log.state.spent.values(), Usage())
+        await self.hooks.end(self.outlet(), spent, len(self.log.state.call_ids))
 
     def _left_behind(self) -> UsageError:
         tools = sorted({name for name, _ in self.executor.active.values()})
@@ -365,6 +389,7 @@ class Engine:
 
     async def _call(self, call: ToolCall, tool: Tool | None) -> Observation:
         sink = self.outlet()
+        self._note_hooks()
         observation = await self.executor.call(call, Authority.HOST, sink, tool)
         await sink.barrier()
         return observation

@@ -117,10 +117,9 @@ def _refused(tool: str, seen: Observation, deciders: Deciders) -> JsonObject:
 
 
 def _parts(gate: Gate, action: Action) -> tuple[Decision, ...]:
-    from a3s_code.harness.gate import PolicyGate
-    from a3s_code.harness.sources import Strictest
+    from a3s_code.harness.grants import GrantingGate
 
-    return gate.parts(action) if isinstance(gate, PolicyGate | Strictest) else ()
+    return gate.parts(action) if isinstance(gate, GrantingGate) else ()
 
 
 def _row(decision: Decision) -> JsonObject:

@@ -15,6 +15,7 @@ from a3s_code.api.options import InlineSkill
 from a3s_code.delegation.agents import AutoDelegationConfig, WorkerAgentSpec
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.confirm import ConfirmationPolicy
+from a3s_code.harness.hooks.command import HookCommand
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
@@ -53,6 +54,7 @@ _LEAST = {
 
 _LISTS: dict[str, tuple[type, ...]] = {
     "agent_dirs": (str, os.PathLike),
+    "hook_commands": (HookCommand,),
     "inline_skills": (InlineSkill,),
     "skill_dirs": (str, os.PathLike),
     "worker_agents": (WorkerAgentSpec,),
@@ -108,6 +110,7 @@ _FOREIGN = {
         "close",
     ),
     "llm_client": ("ref", "context_window", "reply"),
+    "hook_engine": ("fire",),
 }
 """Options that take objects of the caller's own, and what these must have."""
 

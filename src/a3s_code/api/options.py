@@ -20,10 +20,11 @@ from a3s_code.delegation.agents import AutoDelegationConfig, WorkerAgentSpec
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.confirm import ConfirmationPolicy
 from a3s_code.harness.confirmer import Confirmer
+from a3s_code.harness.hooks.command import HookCommand
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
-from a3s_code.kernel.ports import Approver, Model
+from a3s_code.kernel.ports import Approver, HookExecutor, Model
 from a3s_code.kernel.retention import SessionRetentionLimits
 from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Tool
@@ -120,7 +121,8 @@ class SessionOptions(_Named):
     permission_mode: str | None = None
     confirmation_policy: ConfirmationPolicy | None = None
     confirmation_manager: Approver | Confirmer | None = None
-    hook_engine: Any = None
+    hook_engine: HookExecutor | None = None
+    hook_commands: Sequence[HookCommand] | None = None
     security_provider: Any = None
     default_security: bool = False
     sandbox: Any = None

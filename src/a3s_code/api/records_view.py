@@ -13,7 +13,7 @@ from a3s_code.kernel import state
 from a3s_code.kernel.events import ConfirmationRequired, RunId
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.plain import plain
-from a3s_code.kernel.records import HistoryAppended
+from a3s_code.kernel.records import HistoryAppended, HookRan
 
 if TYPE_CHECKING:  # a session that is not awake imports no event loop
     from a3s_code.kernel.log import Log
@@ -52,6 +52,24 @@ def trace_events(log: Log) -> list[JsonObject]:
     """List every tool call with its duration and size, without its output; SPEC 4.2."""
     traces = [log.at(place).event for place in log.state.traces]
     return [{"schema": TRACE_SCHEMA, **_NO_LISTS, **row(trace)} for trace in traces]
+
+
+def hook_decisions(log: Log) -> list[JsonObject]:
+    """List what each hook said of each event, oldest first."""
+    return [
+        {
+            "hook_id": said.hook_id,
+            "event": said.event,
+            "outcome": said.outcome,
+            "reason": said.reason,
+            "duration_ms": said.duration_ms,
+            "call_id": said.call_id or None,
+            "run_id": record.run or None,
+            "timestamp_ms": record.timestamp_ms,
+        }
+        for record in log.records
+        if isinstance(said := record.event, HookRan)
+    ]
 
 
 def checkpoints(log: Log) -> list[JsonObject]:

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from a3s_code.api.checkpoints import Checkpoints
@@ -23,6 +24,7 @@ from a3s_code.api.unfinished import close_calls, results, spent
 from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
 from a3s_code.harness.context import ContextSource, gather, render
+from a3s_code.harness.hooks.run_hooks import SessionHooks
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import (
     AgentEnd,
@@ -85,6 +87,8 @@ class Awake(Protocol):
     def clock(self) -> Clock: ...
     @property
     def checkpoints(self) -> Checkpoints: ...
+    @property
+    def hooks(self) -> SessionHooks: ...
 
 
 class Run:
@@ -100,6 +104,7 @@ class Run:
         "_announced",
         "_before",
         "_conversation",
+        "_hooks",
         "_loop",
         "_request",
         "_resumed",
@@ -125,8 +130,9 @@ class Run:
         self._conversation, self._before = own, len(own)
         self._transcript = Transcript(own, sink, isolated=given is not None)
         behaviour = session.behaviour
+        self._hooks = session.hooks.run(sink, request.prompt)
         self._loop = Loop(
-            model=session.model(session.log.state.model),
+            model=self._hooks.model(session.model(session.log.state.model)),
             executor=session.executor,
             sink=sink,
             prepare=self._prepare,
@@ -144,6 +150,7 @@ class Run:
         try:
             self._begin()
             answer = await self._within_limit()
+            await self._hooks.respond(answer)
             end = _end(answer)
             self._sink.record(end)
             await self._sink.barrier()
@@ -151,7 +158,7 @@ class Run:
             self._settle(error)
             await self._fail(error)
             raise
-        await self._complete(end)
+        await self._complete(end, answer)
         return answer
 
     @property
@@ -178,7 +185,14 @@ class Run:
             self._sink.emit(CapabilityWasMissing(names=self._announced))
         if history is not None:
             self._sink.emit(self._supplied(history))
-        self._transcript.add(user(prompt, self._request.attachments))
+
+    async def _admit(self) -> None:
+        """Let the prompt into the conversation when no hook has anything against it."""
+        system = self._session.behaviour.prompt
+        await self._session.hooks.start(self._sink, system, self._session.log.state.model)
+        if self._resumed is None:
+            await self._hooks.admit(system, self._before)
+            self._transcript.add(user(self._request.prompt, self._request.attachments))
 
     def _go_on(self, resumed: RunId) -> None:
         """Take over what the run before has used; the model is asked once more where it stopped."""
@@ -192,6 +206,7 @@ class Run:
             self._transcript.add(user(GO_ON))
 
     async def _answer(self) -> Answer:
+        await self._admit()
         last = self._conversation.last
         known = results(self._session.log, last) if self._resumed is not None else None
         if known is not None:
@@ -224,7 +239,8 @@ class Run:
         """Give what the model sees; the context is gathered once, in the first turn."""
         session, behaviour = self._session, self._session.behaviour
         if self._system is None:
-            self._system = render(behaviour.prompt, await gather(behaviour.sources))
+            items = await self._hooks.perceive(partial(gather, behaviour.sources))
+            self._system = render(behaviour.prompt, items)
         offer(session.log, self._sink, session.visible)
         return ModelRequest(
             system=self._system,
@@ -238,13 +254,14 @@ class Run:
 
     # End
 
-    async def _complete(self, end: AgentEnd) -> None:
+    async def _complete(self, end: AgentEnd, answer: Answer) -> None:
         """Record the files and the status that follow `end`, which is durable; then show it."""
         # It is too late for a cancellation, and the next barrier tells of a store that failed.
         with contextlib.suppress(StoreError, asyncio.CancelledError):
             await self._session.checkpoints.after_run(self._sink)
         self._sink.emit(RunStatusChanged(status="completed", result_text=end.text))
         with contextlib.suppress(StoreError, asyncio.CancelledError):
+            await self._hooks.succeed(answer)
             await self._sink.barrier()
         self._sink.show(end)
 
@@ -270,6 +287,7 @@ class Run:
         try:
             if not isinstance(error, asyncio.CancelledError):  # who stops a run does not wait
                 await self._session.checkpoints.after_run(self._sink)
+                await self._hooks.fail(error, failure.message, failure.kind)
         finally:
             await asyncio.shield(self._sink.barrier())
 

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any, Self
 from a3s_code.api.assembly import Assembly, new_id
 from a3s_code.api.direct_tools import DirectTools
 from a3s_code.api.explaining import Explaining
+from a3s_code.api.hooking import idle
 from a3s_code.api.live import Live
 from a3s_code.api.questions import Questions
 from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
+from a3s_code.api.session_hooks import HookRegistration
 from a3s_code.api.session_records import SessionRecords
 from a3s_code.api.settings import Opening, warning
 from a3s_code.api.time_travel import TimeTravel
@@ -41,7 +43,9 @@ History = Sequence[Mapping[str, Any]]
 Attachments = Sequence[Attachment | Mapping[str, Any]]
 
 
-class AsyncSession(SessionRecords, Questions, TimeTravel, Explaining, DirectTools):
+class AsyncSession(
+    SessionRecords, Questions, HookRegistration, TimeTravel, Explaining, DirectTools
+):
     """
     A conversation bound to a workspace. Made by `AsyncAgent.session`.
 
@@ -96,8 +100,9 @@ class AsyncSession(SessionRecords, Questions, TimeTravel, Explaining, DirectTool
 
     @property
     def init_warning(self) -> str | None:
-        """What was accepted at creation and has no effect; None when there is nothing."""
-        return warning(self._opening.settings.missing)
+        """What was accepted and has no effect, and hooks that a resume has lost; else None."""
+        missing = (*self._opening.settings.missing, *idle(self._opening.hooks))
+        return " ".join(filter(None, (warning(missing), self._lost_hooks()))) or None
 
     # Runs
 

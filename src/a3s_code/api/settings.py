@@ -21,12 +21,14 @@ from a3s_code.api.options import SessionOptions
 from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.confirm import ConfirmationPolicy, Confirmations
 from a3s_code.harness.confirmer import approver_of
+from a3s_code.harness.hooks.command import HookCommand
+from a3s_code.harness.hooks.registry import HookRegistry
 from a3s_code.harness.modes import Mode, mode_of
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.messages import Message
-from a3s_code.kernel.ports import Approver, Model
+from a3s_code.kernel.ports import Approver, HookExecutor, Model
 from a3s_code.kernel.records import ArtifactStored, ParentLog
 from a3s_code.kernel.retention import SessionRetentionLimits
 from a3s_code.kernel.state import OpenEffect
@@ -49,7 +51,6 @@ _SAFETY = {
     "default_security": "the security provider",
     "sandbox": "the sandbox",
     "budget_guard": "budgets",
-    "hook_engine": "hooks",
 }
 """Options that keep somebody safe, and the feature they need."""
 
@@ -135,6 +136,8 @@ class Safety:
         policy: None for the default policy.
         approver: None when the host gave nobody who can be asked.
         confirmations: None when nothing was said of how questions are put.
+        hooks, hook_commands: What is asked about the events of the session besides the hooks
+            that are registered on it.
         never_permissive: `permissive=False` was said, and not just left alone; a resumed
             session then does not go on allowing everything.
         mode: None when none was given, which is `default`.
@@ -145,6 +148,8 @@ class Safety:
     confirmations: Confirmations | None = None
     never_permissive: bool = False
     mode: Mode | None = None
+    hooks: HookExecutor | None = None
+    hook_commands: tuple[HookCommand, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +217,7 @@ class Opening:
     Attributes:
         is_new: Its id was made for it, so no store can know it.
         parting: Where it parts from another session; None for one of its own.
+        hooks: Those of the session, which inherit from those that its options name.
     """
 
     session_id: str
@@ -220,6 +226,7 @@ class Opening:
     settings: Settings
     is_new: bool = False
     parting: Parting | None = None
+    hooks: HookRegistry = field(default_factory=HookRegistry, compare=False)
 
 
 _NO_LIMITS, _NO_SAMPLING, _NO_IDENTITY = Limits(), Sampling(), Identity()
@@ -331,15 +338,16 @@ def _safety(given: dict[str, Any]) -> Safety:
     if permissive:
         policy = PermissionPolicy.permissive()
     confirmations: ConfirmationPolicy | None = given.get("confirmation_policy")
-    if policy is approver is permissive is confirmations is mode is None:
-        return _NO_SAFETY
-    return Safety(
+    safety = Safety(
         policy.compile() if policy is not None else None,
         approver_of(approver) if approver is not None else None,
         confirmations.validate() if confirmations is not None else None,
         never_permissive=permissive is False,
         mode=mode,
+        hooks=given.get("hook_engine"),
+        hook_commands=tuple(given.get("hook_commands", ())),
     )
+    return _NO_SAFETY if safety == _NO_SAFETY else safety
 
 
 def _storage(given: dict[str, Any]) -> Storage:

@@ -19,6 +19,7 @@ from a3s_code.api.options import SessionOptions
 from a3s_code.api.result import AgentResult, ToolResult
 from a3s_code.api.session import AsyncSession, Attachments, History, Prompt
 from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
+from a3s_code.harness.hooks.handler import HookHandler
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.tool import Tool
 
@@ -67,7 +68,7 @@ class Session:
 
     @property
     def init_warning(self) -> str | None:
-        """What was accepted at creation and has no effect; None when there is nothing."""
+        """What was accepted and has no effect, and hooks that a resume has lost; else None."""
         return self._inner.init_warning
 
     def send(self, prompt: Prompt, history: History | None = None) -> AgentResult:
@@ -470,6 +471,73 @@ class Session:
             SessionClosed: the session was closed.
         """
         return self._door.between(self._inner.granted_rules)
+
+    def register_hook(
+        self,
+        hook_id: str,
+        event_type: str,
+        matcher: Mapping[str, Any] | HookHandler | None = None,
+        config: Mapping[str, Any] | None = None,
+        handler: HookHandler | None = None,
+    ) -> None:
+        """
+        Have a function asked about an event from the next one on; an equal id is replaced.
+
+        It gets `{"event_type", "payload"}`, with a payload of its own, and answers None or
+        `{"action": ...}`: `continue`, `block` (`reason`), `skip` (the hooks behind it), `retry`
+        (`delay_ms`), or of `pre_tool_use` `modify` (`data`: other arguments, which are checked
+        and decided anew). A hook can only make a session stricter. One of `pre_tool_use`,
+        `permission_request`, `pre_prompt` or `generate_start` that raises, is late or answers
+        anything else blocks; others are recorded as failed. See docs/hooks.md.
+
+        An event of a feature that this build does not have is accepted, stands in
+        `init_warning`, and is announced by a `capability_missing` event of the next run.
+
+        Args:
+            event_type: Its name, such as `pre_tool_use`.
+            matcher: What it is about: `tool`, `path_pattern`, `command_pattern`, `session_id`,
+                `skill`; all that is given must match. Or the handler.
+            config: `priority` (100; lower ones are asked first), `timeout_ms` (30000),
+                `async_execution` (False), `max_retries` (0).
+            handler: Sync or async. A sync one is called in a thread of its own. Calls of one
+                turn may ask it more than once at a time.
+
+        Raises:
+            InvalidType, InvalidValue: one of them is not accepted; says which and why.
+            SessionClosed: the session was closed.
+
+        Source:
+            SPEC 7; A3S Code README, "Hooks"; the Python SDK README, "Full API".
+        """
+        self._door.between(
+            lambda: self._inner.register_hook(hook_id, event_type, matcher, config, handler)
+        )
+
+    def unregister_hook(self, hook_id: str) -> bool:
+        """
+        Forget a hook of this session; False when it has none of this id.
+
+        In a session that was resumed it also says that a hook of before is not wanted any more.
+        Those of its `hook_engine` and its `hook_commands` are not its own, and stay.
+        """
+        return self._door.between(lambda: self._inner.unregister_hook(hook_id))
+
+    def hook_count(self) -> int:
+        """Count the hooks that the session asks, those that its options name included."""
+        return self._door.between(self._inner.hook_count)
+
+    def hook_decisions(self) -> list[JsonObject]:
+        """
+        List what each hook said of each event, oldest first.
+
+        Returns:
+            `hook_id`, `event`, `outcome` (`continue`, `skip`, `modify`, `block`, `retry` or
+            `failed`), `reason`, `duration_ms`, `call_id`, `run_id`, `timestamp_ms`.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        return self._door.between(self._inner.hook_decisions)
 
     def checkpoints(self) -> list[JsonObject]:
         """

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from a3s_code.errors import InvalidType
 from a3s_code.harness.gate import PolicyGate
@@ -56,6 +56,13 @@ class GrantingGate:
         wider = self._wider.decide(action)
         return wider if isinstance(wider, Allow) else decision
 
+    def parts(self, action: Action) -> tuple[Decision, ...]:
+        """Give what is decided of each part, by the granted rules where they allow the whole."""
+        wider = self._wider
+        if wider is None or self.decide(action) == self.base.decide(action):
+            return self.base.parts(action)
+        return wider.parts(action)
+
     # Granting
 
     def suggested(self, action: Action) -> tuple[str, ...]:
@@ -83,7 +90,7 @@ class GrantingGate:
 
     def _widened(self, rules: tuple[str, ...]) -> PolicyGate:
         policy = self.base.policy or _NOTHING
-        return PolicyGate(policy.allowing(rules), self.base.root)
+        return replace(self.base, policy=policy.allowing(rules))
 
     def _version(self, rules: tuple[str, ...]) -> str:
         base = self.base.policy_version

@@ -14,8 +14,9 @@ import msgspec
 
 from a3s_code.kernel.approval import Approvals
 from a3s_code.kernel.binding import Approved
-from a3s_code.kernel.border import answer_of, described, failure_of
+from a3s_code.kernel.border import described, failure_of
 from a3s_code.kernel.events import PermissionDenied
+from a3s_code.kernel.hooks import after_ask, before_ask, before_tool, rewritten
 from a3s_code.kernel.ledger import digest, subject_digest
 from a3s_code.kernel.messages import ToolCall
 from a3s_code.kernel.plain import plain
@@ -29,6 +30,7 @@ from a3s_code.kernel.ports import (
     Deny,
     Gate,
     Hooks,
+    Redactor,
     Sink,
 )
 from a3s_code.kernel.records import EffectSettled
@@ -53,6 +55,9 @@ class Deciders(Protocol):
 
     @property
     def hooks(self) -> Hooks | None: ...
+
+    @property
+    def redactor(self) -> Redactor | None: ...
 
     @property
     def gate(self) -> Gate: ...
@@ -125,14 +130,15 @@ async def prepare(
         if isinstance(action, Observation):
             return Refused(asked, action)
         try:
-            verdict = await _ask_hooks(action, deciders.hooks)
+            verdict = await before_tool(action, deciders.hooks, sink)
             if not isinstance(verdict, ToolCall):
                 return await _decide(action, verdict, sink, deciders)
         except BaseException:
             _close(action)
             raise
         _close(action)
-        asked = ToolCall(call.id, str(verdict.name), verdict.input)
+        before, asked = asked, ToolCall(call.id, str(verdict.name), verdict.input)
+        sink.emit(rewritten(before, asked, deciders.redactor))
     return _deny(call, "the hooks kept rewriting this call", sink)
 
 
@@ -245,19 +251,7 @@ def _effect(tool: Tool, args: msgspec.Struct) -> Effect:
     return effect
 
 
-# Hooks, gate, approver
-
-
-async def _ask_hooks(action: Action, hooks: Hooks | None) -> Deny | ToolCall | None:
-    if hooks is None:
-        return None
-    try:
-        verdict = await answer_of(hooks.before_tool(action))
-    except Exception as error:  # noqa: BLE001 - hooks are foreign code; broken ones deny
-        return Deny(f"a hook failed: {described(error)}")
-    if verdict is None or isinstance(verdict, Deny | ToolCall):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
-        return verdict
-    return Deny(f"a hook answered with a {type(verdict).__name__}, which is no decision")
+# Gate, approver
 
 
 async def _decide(action: Action, veto: Deny | None, sink: Sink, deciders: Deciders) -> Step:
@@ -268,9 +262,12 @@ async def _decide(action: Action, veto: Deny | None, sink: Sink, deciders: Decid
         decision = Ask(f"{_again(doubted)}. {reason}".rstrip(), explicit=True)
     approved = None
     if isinstance(decision, Ask):
+        decision = await before_ask(action, decision, deciders.hooks, sink)
+    if isinstance(decision, Ask):
         answer = await deciders.approvals.ask(action, decision, deciders, sink)
         approved = answer if isinstance(answer, Approved) else None
-        decision = answer.decision if isinstance(answer, Approved) else answer
+        decision = answer.settled if isinstance(answer, Approved) else answer
+        await after_ask(action, decision, deciders.hooks, sink)
     if not isinstance(decision, Allow):
         _close(action)
         return _deny(action.call, _why(decision), sink)

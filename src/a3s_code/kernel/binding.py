@@ -25,7 +25,7 @@ from a3s_code.kernel.file_changes import UNSEEN, image_of
 from a3s_code.kernel.ledger import digest
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.plain import plain
-from a3s_code.kernel.ports import Action, Allow, Gate
+from a3s_code.kernel.ports import Action, Allow, Deny, Gate
 from a3s_code.kernel.space import Space
 from a3s_code.kernel.tool import Effect, Tool
 from a3s_code.kernel.workspace import Files, Resolved, shown_name
@@ -130,6 +130,11 @@ class Approved:
     binding: Binding
     decision: Allow | None = None
     is_used: bool = False
+
+    @property
+    def settled(self) -> Allow | Deny:
+        """The decision; a denial until there is one."""
+        return self.decision or Deny("nobody has approved it")
 
     def use(self) -> str:
         """Use it up; say why it cannot be, or nothing."""

@@ -345,7 +345,10 @@ class PersistenceFailed(Tagged, tag="persistence_failed", frozen=True):
 
 
 class CapabilityWasMissing(Tagged, tag="capability_missing", frozen=True):
-    """Options or configuration keys that are accepted but have no effect in this build."""
+    """
+    Options, configuration keys and hooks that are accepted but have no effect in this build,
+    and hooks that a session had before it was resumed and has no more.
+    """
 
     names: tuple[str, ...]
 

@@ -20,10 +20,11 @@ from a3s_code.kernel import ledger
 from a3s_code.kernel.actions import Ready, Refused, Step, denied, prepare
 from a3s_code.kernel.approval import Approvals, void
 from a3s_code.kernel.artifacts import Artifacts
-from a3s_code.kernel.border import answer_of, check_cancelled, run_tool
+from a3s_code.kernel.border import check_cancelled, run_tool
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import ToolEnd, ToolOutputDelta, ToolStart
 from a3s_code.kernel.file_changes import RecordedFiles
+from a3s_code.kernel.hooks import after_refusal, after_tool
 from a3s_code.kernel.live import LiveOutput
 from a3s_code.kernel.messages import JsonObject, ToolCall, ToolResult
 from a3s_code.kernel.observation import observe, redact
@@ -38,7 +39,6 @@ from a3s_code.kernel.ports import (
     Redactor,
     Sink,
 )
-from a3s_code.kernel.records import TraceRecorded
 from a3s_code.kernel.settlement import CUT_OFF, named_evidence
 from a3s_code.kernel.space import Space
 from a3s_code.kernel.state import UNKNOWN_REACH
@@ -189,7 +189,9 @@ class Executor:
 
     async def _run(self, step: Step, sink: Sink) -> Observation:
         if isinstance(step, Refused):
-            return self._observe(step.call, step.observation, 0.0, sink)
+            observed = self._observe(step.call, step.observation, 0.0, sink)
+            await after_refusal(step.call, observed, self.hooks, sink)
+            return observed
         action, call = step.action, step.action.call
         started = self.clock.monotonic()
         traces = ledger.Traces()
@@ -207,8 +209,9 @@ class Executor:
             raise
         ledger.settle(action, observation, sink)
         self._ended += [traces.exit_record] if traces.exit_record else []
-        observed = self._observe(call, observation, self.clock.monotonic() - started, sink)
-        await self._tell_hooks(action, observed, sink)
+        seconds = self.clock.monotonic() - started
+        observed = self._observe(call, observation, seconds, sink)
+        await after_tool(action, observed, seconds, self.hooks, sink)
         return observed
 
     async def _intend(self, step: Ready, traces: ledger.Traces, sink: Sink) -> None:
@@ -240,25 +243,6 @@ class Executor:
         if self.space.exits is not None:
             for name in names:
                 self.space.exits.forget(name)
-
-    async def _tell_hooks(self, action: Action, observed: Observation, sink: Sink) -> None:
-        """What a hook makes of it changes nothing any more; that one failed is recorded."""
-        if self.hooks is None:
-            return
-        try:
-            await answer_of(self.hooks.after_tool(action, observed))
-        except Exception as error:  # noqa: BLE001 - hooks are foreign code
-            name = type(error).__name__
-            sink.emit(
-                TraceRecorded(
-                    kind="hook",
-                    name=f"after_tool {action.tool.name}: {name}",
-                    success=False,
-                    exit_code=1,
-                    duration_ms=0,
-                    output_bytes=0,
-                )
-            )
 
     async def _dispatch(self, step: Ready, exit_record: str, sink: Sink) -> Observation:
         """Run it as it was approved, or not at all; a dispatcher may hold it for long."""

@@ -32,6 +32,7 @@ from a3s_code.kernel.records import (
     FileLeft,
     HistoryAppended,
     HistoryReplaced,
+    HooksInForce,
     ModelSwitched,
     Record,
     RecordsPruned,
@@ -221,6 +222,10 @@ def _offer(state: SessionState, _: Record, event: ToolsOffered) -> None:
     _hold(state, event.sha256)
 
 
+def _hook(state: SessionState, _: Record, event: HooksInForce) -> None:
+    state.hooks = event.hooks
+
+
 def _rewind(state: SessionState, record: Record, event: RewindBegun | Rewound) -> None:
     if all(place.sequence != event.undo for place in state.checkpoints):
         _mark(state, record, event.undo, "before a rewind", event.messages)
@@ -316,6 +321,7 @@ _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     EffectIntended: _intend,
     SnapshotTaken: _take,
     ToolsOffered: _offer,
+    HooksInForce: _hook,
     RewindBegun: _rewind,
     Rewound: _rewind,
     FileChanging: _change,

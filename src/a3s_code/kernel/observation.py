@@ -45,8 +45,8 @@ def observe(
     """
     text = redact(observation.text, keeping.redactor)
     size = _size(text)
-    metadata = _redact_object(observation.metadata, keeping.redactor)
-    error_kind = _redact_object(observation.error_kind, keeping.redactor)
+    metadata = redact_object(observation.metadata, keeping.redactor)
+    error_kind = redact_object(observation.error_kind, keeping.redactor)
     uris: tuple[str, ...] = ()
     if size > MAX_OUTPUT_BYTES:
         text, artifact = _shorten(call.name, text, sink, keeping.artifacts)
@@ -83,7 +83,8 @@ def redact(text: str, redactor: Redactor | None) -> str:
     return redactor.redact(text) if redactor is not None else text
 
 
-def _redact_object(given: JsonObject | None, redactor: Redactor | None) -> JsonObject | None:
+def redact_object(given: JsonObject | None, redactor: Redactor | None) -> JsonObject | None:
+    """Redact every text in plain JSON."""
     if redactor is None or given is None:
         return given
     return cast("JsonObject", _redacted(given, redactor))

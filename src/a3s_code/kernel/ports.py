@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from a3s_code.kernel.events import ReasoningDelta, TextDelta, ToolInputDelta
-from a3s_code.kernel.messages import Conversation, Message, ToolCall, Usage
+from a3s_code.kernel.messages import Conversation, JsonObject, Message, ToolCall, Usage
 from a3s_code.kernel.records import ArtifactStored, Event
 from a3s_code.kernel.state import Approval, OpenEffect
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolSet
@@ -208,17 +208,53 @@ class Approver(Protocol):
 
 class Hooks(Protocol):
     """
-    Callables of the host around an action. They can only make it stricter.
+    What the host has hooked around actions. It can only make them stricter.
 
-    `before_tool` denies when it raises. `after_tool` comes too late to change anything; that
-    it raised is recorded. `Executor.hooks` takes them; no option of a session does yet.
+    What comes before something denies when it raises. What comes after it is too late to
+    change anything; that it raised is recorded. `sink` is the log of the run, for the
+    record of what each hook decided.
     """
 
-    async def before_tool(self, action: Action) -> Deny | ToolCall | None:
-        """None lets it pass; a `ToolCall` replaces it and is decoded and gated again."""
+    async def before_tool(self, action: Action, sink: Sink) -> Deny | ToolCall | None:
+        """None lets it pass; a `ToolCall` replaces it and is decoded, hooked and gated again."""
         ...
 
-    async def after_tool(self, action: Action, observation: Observation) -> None: ...
+    async def before_ask(self, action: Action, ask: Ask, sink: Sink) -> Deny | None:
+        """Come before somebody is asked about an action; None has the question put."""
+        ...
+
+    async def after_ask(self, action: Action, answer: Allow | Deny, sink: Sink) -> None:
+        """Learn how the question was settled."""
+        ...
+
+    async def after_tool(
+        self, action: Action, observation: Observation, seconds: float, sink: Sink
+    ) -> None:
+        """Learn how a call ended that ran for `seconds`."""
+        ...
+
+    async def after_refusal(self, call: ToolCall, observation: Observation, sink: Sink) -> None:
+        """Learn that a call did not run, and what its caller was told instead."""
+        ...
+
+
+class HookExecutor(Protocol):
+    """
+    Who decides what hooks say of an event of a session: a `HookEngine`, or what wraps or
+    replaces one.
+
+    Source:
+        A3S Code README, "Extension points"; SPEC 7.
+    """
+
+    async def fire(self, event: JsonObject) -> JsonObject | None:
+        """
+        Answer an event, `{"event_type", "payload"}`, as the handler of a hook does.
+
+        What it answers, raises or is late with counts as for the hook of one handler. It may
+        also be a plain function; that one runs in a thread.
+        """
+        ...
 
 
 class Redactor(Protocol):

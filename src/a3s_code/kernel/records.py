@@ -329,6 +329,50 @@ class TraceRecorded(LogOnly, tag="trace_recorded", frozen=True):
     artifact_uris: tuple[str, ...] = ()
 
 
+class HookNamed(msgspec.Struct, frozen=True, gc=False):
+    """A hook by its id, and the event it is asked about; `*` for every event."""
+
+    id: str
+    event: str
+
+
+class HooksInForce(LogOnly, tag="hooks_in_force", frozen=True):
+    """From here on these hooks are asked; written when they are others than before."""
+
+    hooks: tuple[HookNamed, ...]
+
+
+class HookRan(LogOnly, tag="hook_ran", frozen=True):
+    """
+    What one hook said of one event.
+
+    Attributes:
+        event: Its name, such as `pre_tool_use`.
+        outcome: `continue`, `skip`, `modify`, `block`, `retry` (it is asked once more), or
+            `failed`: it raised, was late, or gave an answer that is none. Of an event that it
+            gates, `failed` blocks as well.
+        reason: Why it blocked or failed; redacted.
+        call_id: The call of a tool that it was about; empty for other events.
+    """
+
+    hook_id: str
+    event: str
+    outcome: str
+    duration_ms: int
+    reason: str = ""
+    call_id: str = ""
+
+
+class CallRewritten(LogOnly, tag="call_rewritten", frozen=True):
+    """A hook put another call in place of one; both are redacted. What runs is decided anew."""
+
+    call_id: str
+    asked_tool: str
+    asked: JsonObject
+    tool: str
+    args: JsonObject
+
+
 class Dropped(LogOnly, tag="dropped", frozen=True):
     """
     Stands where a record was whose body is gone; a `RecordsPruned` behind it says so.
@@ -415,6 +459,9 @@ SessionEvent: TypeAlias = (
     | ArtifactStored
     | ArtifactEvicted
     | TraceRecorded
+    | HooksInForce
+    | HookRan
+    | CallRewritten
     | Dropped
     | RecordsPruned
     | DeltaBatch

@@ -16,6 +16,7 @@ from a3s_code.kernel.records import (
     ArtifactStored,
     EffectIntended,
     FileChanging,
+    HookNamed,
     RuleGranted,
     SessionOpened,
     ToolsOffered,
@@ -144,6 +145,7 @@ class SessionState:
         opened: How the session was opened the last time; None before the first record.
         durability: What the store of the session promises now; see `SessionOpened`.
         model: `provider/model` that answers now.
+        hooks: Those that are asked, as the log says it last.
         offered: The tools that the model was shown last; None where that is not recorded.
         runs: By id, oldest first.
         events: Where the stream events of each run are.
@@ -169,6 +171,7 @@ class SessionState:
         "effects",
         "events",
         "grants",
+        "hooks",
         "kept",
         "kept_sizes",
         "last_usage",
@@ -187,6 +190,7 @@ class SessionState:
         self.opened: SessionOpened | None = None
         self.durability = ""
         self.model = ""
+        self.hooks: tuple[HookNamed, ...] = ()
         self.offered: ToolsOffered | None = None
         self.conversation = Conversation()
         self.runs: dict[RunId, RunSnapshot] = {}

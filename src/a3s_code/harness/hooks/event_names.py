@@ -1,0 +1,89 @@
+"""
+The events that hooks are registered for.
+
+Source:
+    SPEC 7 for the names; document 000 for their order; DESIGN 6, row "hooks".
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from a3s_code.errors import InvalidType, InvalidValue
+
+PRE_TOOL_USE = "pre_tool_use"
+POST_TOOL_USE = "post_tool_use"
+PERMISSION_REQUEST = "permission_request"
+ON_CONFIRMATION = "on_confirmation"
+ON_ERROR = "on_error"
+GENERATE_START = "generate_start"
+GENERATE_END = "generate_end"
+PRE_PROMPT = "pre_prompt"
+POST_RESPONSE = "post_response"
+SESSION_START = "session_start"
+SESSION_END = "session_end"
+ON_SUCCESS = "on_success"
+ON_RATE_LIMIT = "on_rate_limit"
+PRE_CONTEXT = "pre_context_perception"
+POST_CONTEXT = "post_context_perception"
+PRE_COMPACT = "pre_compact"
+POST_COMPACT = "post_compact"
+
+GATING = frozenset({PRE_TOOL_USE, PRE_PROMPT, GENERATE_START, PERMISSION_REQUEST})
+"""What comes after them happens only when no hook blocks, fails or is late."""
+
+ABOUT_CALLS = frozenset(
+    {PRE_TOOL_USE, POST_TOOL_USE, PERMISSION_REQUEST, ON_CONFIRMATION, ON_ERROR}
+)
+"""Their payloads may name a tool and its arguments."""
+
+ABOUT_SKILLS = frozenset({"skill_load", "skill_unload"})
+
+IDLE = ABOUT_SKILLS | {
+    "intent_detection",
+    "post_memory_recall",
+    "post_planning",
+    "post_reasoning",
+    "pre_memory_recall",
+    "pre_planning",
+    "pre_reasoning",
+}
+"""Events of features that this build does not have: accepted, announced, and never fired."""
+
+FIRED = (
+    GATING
+    | ABOUT_CALLS
+    | {
+        GENERATE_END,
+        ON_RATE_LIMIT,
+        ON_SUCCESS,
+        POST_COMPACT,
+        POST_CONTEXT,
+        POST_RESPONSE,
+        PRE_COMPACT,
+        PRE_CONTEXT,
+        SESSION_END,
+        SESSION_START,
+    }
+)
+
+EVENTS = FIRED | IDLE
+
+
+def checked_event(name: object) -> str:
+    """
+    Raises:
+        InvalidType: it is no text.
+        InvalidValue: there is no such event; names the nearest one.
+    """
+    if not isinstance(name, str):
+        raise InvalidType(f"The event of a hook is a {type(name).__name__}, not its name.")
+    if name not in EVENTS:
+        raise InvalidValue(f"Hooks have no event {name!r}.", hint=nearest(name, EVENTS))
+    return name
+
+
+def nearest(name: str, names: frozenset[str]) -> str:
+    """Give a hint: the name that was probably meant, or all of them."""
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(sorted(names))}"
