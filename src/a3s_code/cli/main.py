@@ -117,12 +117,13 @@ def _prompt(given: argparse.Namespace) -> int:
         sys.stderr.write(f"a3s-code: {given.workspace} is no directory\n")
         return WRONG_USE
     policy = PermissionPolicy(allow=[*ALLOWED_BY_DEFAULT, *given.allow], default_decision="ask")
+    own = policy if given.allow and not given.permissive else None
     agent = Agent(find(given.config, os.environ, Path.cwd(), Path.home()))
     try:
         options = SessionOptions(
-            confirmation_manager=approver(policy, given.workspace),
+            confirmation_manager=approver(policy, own, given.workspace),
             model=given.model,
-            permission_policy=policy if given.allow and not given.permissive else None,
+            permission_policy=own,
             permissive=given.permissive,
         )
         session = agent.session(given.workspace, options)
