@@ -14,8 +14,9 @@ from a3s_code.capabilities.tools.bash import bash
 from a3s_code.errors import InvalidValue
 from a3s_code.harness.confirm import ConfirmationPolicy
 from a3s_code.harness.gate import PolicyGate
-from a3s_code.harness.inheritance import INHERITANCES, Mode, Relay, Rights, check_inheritance
+from a3s_code.harness.inheritance import INHERITANCES, Mode, Rights, check_inheritance
 from a3s_code.harness.policy import PermissionPolicy, strictest
+from a3s_code.harness.relay import Relay
 from a3s_code.kernel.approval import Approvals
 from a3s_code.kernel.events import ConfirmationReceived, ConfirmationRequired
 from a3s_code.kernel.messages import ToolCall

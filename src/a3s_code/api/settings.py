@@ -18,8 +18,7 @@ import msgspec
 from a3s_code.api.option_types import check
 from a3s_code.api.options import SessionOptions
 from a3s_code.errors import CapabilityMissing, InvalidValue
-from a3s_code.harness.confirm import ConfirmationPolicy, Confirmations
-from a3s_code.harness.confirmer import approver_of
+from a3s_code.harness.confirm import ConfirmationPolicy, Confirmations, Confirmer
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
@@ -328,10 +327,16 @@ def _safety(given: dict[str, Any]) -> Safety:
         return _NO_SAFETY
     return Safety(
         policy.compile() if policy is not None else None,
-        approver_of(approver) if approver is not None else None,
+        _approver(approver) if approver is not None else None,
         confirmations.validate() if confirmations is not None else None,
         never_permissive=permissive is False,
     )
+
+
+def _approver(given: Approver | Confirmer) -> Approver:
+    from a3s_code.harness.confirmer import approver_of  # loads asyncio
+
+    return approver_of(given)
 
 
 def _storage(given: dict[str, Any]) -> Storage:

@@ -9,7 +9,7 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -17,7 +17,7 @@ import msgspec
 
 from a3s_code.checks import check_list
 from a3s_code.errors import InvalidValue
-from a3s_code.kernel.ports import Action
+from a3s_code.kernel.ports import Action, Allow, Ask, Deny
 from a3s_code.kernel.tool import Effect
 
 LANES = ("control", "query", "execute", "generate")
@@ -27,6 +27,11 @@ MAX_TIMEOUT_MS = 365 * 24 * 3600 * 1000
 """A year: who means longer means a `confirmation_manager` without a policy."""
 
 TimeoutAction: TypeAlias = Literal["reject", "auto_approve"]
+
+Verdict: TypeAlias = Allow | Deny | bool
+"""Of a function that is asked: True is yes, False is no."""
+Confirmer: TypeAlias = Callable[[Action, Ask], Verdict | Awaitable[Verdict]]
+"""A function for the option `confirmation_manager`: it is given the call, and why it is asked."""
 
 _ACTIONS: dict[str, TimeoutAction] = {
     "reject": "reject",

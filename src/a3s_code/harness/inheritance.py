@@ -9,7 +9,7 @@ A child is decided by both policies, and the strictest result counts, so what th
 denies stays denied in every mode, and in a child of a child too. The modes of a line of
 children add up the same way: below a child that has to ask, or may not, `auto_approve` asks,
 or may not. What only an answer may settle (`Ask.explicit`) is never settled by
-`auto_approve`: it goes to whoever answers for the parent.
+`auto_approve`: it goes to whoever answers for the parent; `relay` takes it there.
 
 Source:
     A3S Code Python SDK, "Confirmation inheritance"; SPEC 6.3; DESIGN 6; INVARIANTS 11.
@@ -17,18 +17,14 @@ Source:
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from a3s_code.errors import InvalidValue
 from a3s_code.harness.policy import strictest
-from a3s_code.kernel.approval import Approvals, Court
-from a3s_code.kernel.events import ConfirmationReceived
 from a3s_code.kernel.plain import canonical
-from a3s_code.kernel.ports import Action, Allow, Approver, Ask, Decision, Deny, Gate, Sink
+from a3s_code.kernel.ports import Action, Allow, Approver, Ask, Decision, Deny, Gate
 
 Mode: TypeAlias = Literal["auto_approve", "inherit_parent", "deny_on_ask"]
 
@@ -125,39 +121,3 @@ class _Approving:
 class _Refusing:
     async def approve(self, action: Action, ask: Ask) -> Deny:  # noqa: ARG002 - the port
         return Deny(f"{ask.reason} This child may not ask: confirmation_inheritance deny_on_ask.")
-
-
-@dataclass(frozen=True, slots=True)
-class Relay:
-    """
-    Puts the questions of a child where its parent's are put, on the parent's terms.
-
-    They are in the parent's log and among its `pending_confirmations`; yolo lanes and the
-    time for an answer are the parent's. What the answer holds for is bound in the child.
-
-    Attributes:
-        court, sink: Of the parent; the sink is asked for when there is a question.
-    """
-
-    approvals: Approvals
-    court: Court
-    sink: Callable[[], Sink]
-
-    async def approve(self, action: Action, ask: Ask) -> Allow | Deny:
-        sink = self.sink()
-        try:
-            answer = await self.approvals.ask(action, ask, self.court, sink)
-        except asyncio.CancelledError:
-            self._withdraw(action, sink)
-            raise
-        if isinstance(answer, Deny):
-            return answer
-        return Allow(answer.decision.reason if answer.decision is not None else "approved")
-
-    @staticmethod
-    def _withdraw(action: Action, sink: Sink) -> None:
-        """End the question of a child that was stopped."""
-        waiting = sink.approvals.get(action.call.id)
-        if waiting is not None and waiting.answer is None:
-            stopped = "the child that asked was stopped"
-            sink.emit(ConfirmationReceived(tool_id=action.call.id, approved=False, reason=stopped))
