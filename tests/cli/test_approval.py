@@ -146,6 +146,35 @@ def test_a_question_shows_what_would_be_written_and_not_only_where(
     assert len(question) < 10_000
 
 
+def test_whoever_wants_to_sees_all_of_a_call_before_answering(command_line: CommandLine) -> None:
+    content = "".join(f"line {n}\n" for n in range(2_000))
+    command_line.configure(
+        calls("write", file_path=".git/config", content=content), says("I may not.")
+    )
+    done = command_line.answer("go", keys=b"v\nn\n")
+
+    first, second = done.stderr.replace("\r\n", "\n").split("[y/N]")[:2]
+    left = len(content) - 8_000
+    assert f"v: show the {left} characters that are left out" in first
+    assert "line 1000\n" not in first
+    assert "line 1000\n" in second
+    assert "are left out" not in second
+
+
+def test_always_is_a_rule_that_is_shown_in_full_and_holds_for_this_session(
+    command_line: CommandLine,
+) -> None:
+    append = calls("bash", command="echo made >> made.txt")
+    other = calls("bash", command="echo other > other.txt")
+    command_line.configure(append, append, other, says("Done."))
+    done = command_line.answer("go", keys=b"a\nn\n")
+
+    assert "a: yes, and from now on always bash(echo made) and write(made.txt)" in done.stderr
+    assert done.stderr.count("[y/N]") == 2
+    assert (command_line.root / "made.txt").read_text() == "made\nmade\n"
+    assert not (command_line.root / "other.txt").exists()
+
+
 def test_an_answer_that_is_no_text_is_no(command_line: CommandLine) -> None:
     command_line.environment["PYTHONIOENCODING"] = "utf-8:strict"
     command_line.configure(ECHO, says("I may not."))

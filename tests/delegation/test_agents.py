@@ -4,13 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from a3s_code.delegation.agents import (
-    INHERITANCES,
-    MAX_STEPS,
-    AutoDelegationConfig,
-    WorkerAgentSpec,
-)
+from a3s_code.delegation.agents import MAX_STEPS, AutoDelegationConfig, WorkerAgentSpec
 from a3s_code.errors import InvalidValue
+from a3s_code.harness.inheritance import INHERITANCES
 from a3s_code.harness.policy import PermissionPolicy
 
 
@@ -55,6 +51,11 @@ def test_what_a_worker_is_told_later_reaches_the_agent_it_makes() -> None:
 def test_a_worker_without_a_name_or_a_description_is_refused(name: str, description: str) -> None:
     with pytest.raises(InvalidValue):
         WorkerAgentSpec(name, description)
+
+
+def test_an_inheritance_that_does_not_exist_is_refused_at_once() -> None:
+    with pytest.raises(InvalidValue, match="'always' is no confirmation_inheritance"):
+        WorkerAgentSpec("w", "d", confirmation_inheritance="always")
 
 
 @pytest.mark.parametrize("inheritance", INHERITANCES)

@@ -397,6 +397,7 @@ class Assembly:
         from a3s_code.harness.gate import PolicyGate
         from a3s_code.harness.grants import GrantingGate
         from a3s_code.harness.modes import Mode
+        from a3s_code.harness.touched import touched
         from a3s_code.kernel.approval import Approvals
         from a3s_code.kernel.artifacts import Artifacts, ArtifactStoreLimits
         from a3s_code.kernel.executor import Executor
@@ -415,6 +416,7 @@ class Assembly:
             approver=settings.safety.approver,
             artifacts=Artifacts(settings.storage.artifacts or ArtifactStoreLimits()),
             clock=clock,
+            touches=touched,
             approvals=Approvals(settings.safety.confirmations, gate, clock),
             tool_timeout_s=timeout_ms / 1000 if timeout_ms else None,
         )

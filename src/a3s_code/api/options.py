@@ -18,8 +18,7 @@ import msgspec
 from a3s_code.capabilities.memory import FileMemoryStore
 from a3s_code.delegation.agents import AutoDelegationConfig, WorkerAgentSpec
 from a3s_code.errors import InvalidType, InvalidValue
-from a3s_code.harness.confirm import ConfirmationPolicy
-from a3s_code.harness.confirmer import Confirmer
+from a3s_code.harness.confirm import ConfirmationPolicy, Confirmer
 from a3s_code.harness.hooks.command import HookCommand
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots

@@ -19,8 +19,7 @@ from a3s_code.api.command_env import CommandEnv, command_env_of
 from a3s_code.api.option_types import check
 from a3s_code.api.options import SessionOptions
 from a3s_code.errors import CapabilityMissing, InvalidValue
-from a3s_code.harness.confirm import ConfirmationPolicy, Confirmations
-from a3s_code.harness.confirmer import approver_of
+from a3s_code.harness.confirm import ConfirmationPolicy, Confirmations, Confirmer
 from a3s_code.harness.hooks.command import HookCommand
 from a3s_code.harness.hooks.registry import HookRegistry
 from a3s_code.harness.modes import Mode, mode_of
@@ -340,7 +339,7 @@ def _safety(given: dict[str, Any]) -> Safety:
     confirmations: ConfirmationPolicy | None = given.get("confirmation_policy")
     safety = Safety(
         policy.compile() if policy is not None else None,
-        approver_of(approver) if approver is not None else None,
+        _approver(approver) if approver is not None else None,
         confirmations.validate() if confirmations is not None else None,
         never_permissive=permissive is False,
         mode=mode,
@@ -348,6 +347,12 @@ def _safety(given: dict[str, Any]) -> Safety:
         hook_commands=tuple(given.get("hook_commands", ())),
     )
     return _NO_SAFETY if safety == _NO_SAFETY else safety
+
+
+def _approver(given: Approver | Confirmer) -> Approver:
+    from a3s_code.harness.confirmer import approver_of  # loads asyncio
+
+    return approver_of(given)
 
 
 def _storage(given: dict[str, Any]) -> Storage:

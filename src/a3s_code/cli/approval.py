@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import os
 import shlex
 import sys
-import threading
 from collections.abc import Callable
 
 import msgspec
 
+from a3s_code.harness.confirmer import in_thread
 from a3s_code.harness.gate import PolicyGate
 from a3s_code.harness.policy import PermissionPolicy
+from a3s_code.harness.question import Question
 from a3s_code.kernel.approval import unanswered
 from a3s_code.kernel.ports import Action, Allow, Approver, Ask, Deny
 from a3s_code.kernel.visible import unmistakable
@@ -24,38 +23,48 @@ MAX_SHOWN_CHARS = 8_000
 
 
 class Terminal:
-    """Shows the whole call and asks y/n; anything but y is no. One question at a time."""
+    """
+    Shows the whole call and asks; anything but yes is no. One question at a time.
 
-    def __init__(self, ask: Callable[[str], str]) -> None:
-        self._ask = ask
+    `a` is yes, and makes the rules that it shows hold from then on in the session; `v` shows
+    what was too long to show at once, and asks again.
+    """
+
+    def __init__(self, ask: Callable[[str], str], gate: PolicyGate) -> None:
+        self._ask, self._gate = ask, gate
         self._lock = asyncio.Lock()
 
     async def approve(self, action: Action, ask: Ask) -> Allow | Deny:
-        question = f"\n{unmistakable(ask.reason)}\n{_whole(action)}\nAllow this call? [y/N] "
+        args = msgspec.to_builtins(action.args)
+        question = Question(action.tool.name, args, ask.reason, ask.part, ask.rule)
+        rules = self._gate.rules_for(action)
         async with self._lock:
-            answer = await _answered(self._ask, question)
-        if answer.strip().lower() in {"y", "yes"}:
-            return Allow("confirmed at the terminal")
-        return Deny("the user said no; do not try the same again")
+            return await self._settled(question, rules)
+
+    async def _settled(self, question: Question, rules: tuple[str, ...]) -> Allow | Deny:
+        shown: int | None = MAX_SHOWN_CHARS
+        while True:
+            answer = await _answered(self._ask, _text(question, rules, shown))
+            match answer.strip().lower():
+                case "y" | "yes":
+                    return Allow("confirmed at the terminal")
+                case "a" | "always" if rules:
+                    return Allow("confirmed at the terminal, and always", remember=rules)
+                case "v" | "view":
+                    shown = None
+                case _:
+                    return Deny("the user said no; do not try the same again")
 
 
-def _whole(action: Action) -> str:
+def _text(question: Question, rules: tuple[str, ...], max_chars: int | None) -> str:
     """Show the tool and every argument that is set: what is decoded is what runs."""
-    lines = [f"  {action.tool.name}"]
-    for name, value in msgspec.to_builtins(action.args).items():
-        said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        if value is not None:
-            lines.append(f"    {name}: {_bounded(said)}")
-    return "\n".join(lines)
-
-
-def _bounded(said: str) -> str:
-    """Show a value with its lines set in, and say how much of it is not shown."""
-    more = len(said) - MAX_SHOWN_CHARS
-    half = MAX_SHOWN_CHARS // 2
-    if more > 0:
-        said = f"{said[:half]}\n[{more} characters are not shown here]\n{said[-half:]}"
-    return unmistakable(said).replace("\n", "\n      ")
+    lines = ["", question.view(max_chars)]
+    left = question.left_out(max_chars) if max_chars is not None else 0
+    if rules:
+        lines.append(f"a: yes, and from now on always {unmistakable(' and '.join(rules))}")
+    if left:
+        lines.append(f"v: show the {left} characters that are left out")
+    return "\n".join([*lines, "Allow this call? [y/N] "])
 
 
 async def _answered(ask: Callable[[str], str], question: str) -> str:
@@ -65,24 +74,10 @@ async def _answered(ask: Callable[[str], str], question: str) -> str:
     A question that fails, at bytes that are no text or at a terminal that is gone, was not
     answered with yes.
     """
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[str] = loop.create_future()
-
-    def wait() -> None:
-        try:
-            said = ask(question)
-        except Exception:  # noqa: BLE001 - whatever fails here, nobody said yes
-            said = ""
-        with contextlib.suppress(RuntimeError):  # the loop may be closed by now
-            loop.call_soon_threadsafe(_settle, answer, said)
-
-    threading.Thread(target=wait, name="a3s-question", daemon=True).start()
-    return await answer
-
-
-def _settle(answer: asyncio.Future[str], said: str) -> None:
-    if not answer.done():
-        answer.set_result(said)
+    try:
+        return str(await in_thread(lambda: ask(question)))
+    except Exception:  # noqa: BLE001 - whatever fails here, nobody said yes
+        return ""
 
 
 class NoTerminal:
@@ -99,17 +94,19 @@ class NoTerminal:
         return Deny(f"{reason} On the command line that is {way}.")
 
 
-def approver(policy: PermissionPolicy, root: str) -> Approver:
+def approver(policy: PermissionPolicy, own: PermissionPolicy | None, root: str) -> Approver:
     """
     Give who can answer here.
 
     Args:
-        policy: What is allowed without asking.
+        policy: What flags would add to.
+        own: That of the session; None for the default one.
         root: The workspace.
     """
+    place = os.path.abspath(root)  # noqa: PTH100 - as sessions have it
     if sys.stdin.isatty() and sys.stderr.isatty():
-        return Terminal(_ask_on_stderr)
-    return NoTerminal(PolicyGate(policy.compile(), os.path.abspath(root)))  # noqa: PTH100 - as sessions have it
+        return Terminal(_ask_on_stderr, PolicyGate(own.compile() if own else None, place))
+    return NoTerminal(PolicyGate(policy.compile(), place))
 
 
 def _ask_on_stderr(question: str) -> str:

@@ -119,15 +119,17 @@ def _prompt(given: argparse.Namespace) -> int:
         sys.stderr.write(f"a3s-code: {visible(given.workspace)} is no directory\n")
         return WRONG_USE
     policy = PermissionPolicy(allow=[*ALLOWED_BY_DEFAULT, *given.allow], default_decision="ask")
+    own = policy if given.allow and not given.permissive else None
     agent = Agent(configuration(given.config, os.environ, Path.cwd(), Path.home()))
     try:
         options = SessionOptions(
-            confirmation_manager=approver(policy, given.workspace),
+            confirmation_manager=approver(policy, own, given.workspace),
             model=given.model,
-            permission_policy=policy if given.allow and not given.permissive else None,
-            permissive=given.permissive or None,
+            permission_policy=own,
             permission_mode=given.mode,
         )
+        if given.permissive:
+            options.permissive = True
         session = agent.session(given.workspace, options)
         if session.init_warning:
             sys.stderr.write(f"a3s-code: {visible(session.init_warning)}\n")

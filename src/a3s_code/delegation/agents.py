@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from a3s_code.checks import check_limits, check_positive, check_share
 from a3s_code.errors import InvalidValue
+from a3s_code.harness.inheritance import check_inheritance
 from a3s_code.harness.policy import PermissionPolicy
 
 MAX_STEPS = {
@@ -22,9 +23,6 @@ MAX_STEPS = {
     "custom": 30,
 }
 """Kinds of workers, and the tool rounds that each may take unless told otherwise."""
-
-INHERITANCES = ("auto_approve", "deny_on_ask", "inherit_parent")
-"""How an `Ask` inside a child is settled: yes, no, or by the parent's confirmation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +36,7 @@ class AgentDefinition:
         model: `provider/model`; None = the session's.
         prompt: What it is told beside the task; None = what its kind is told.
         max_steps: Tool rounds at most.
-        confirmation_inheritance: See `INHERITANCES`.
+        confirmation_inheritance: How an `Ask` inside it is settled; see `harness.inheritance`.
     """
 
     name: str
@@ -65,7 +63,7 @@ class WorkerAgentSpec:
     are checked by `validate`, which creating a session or registering the worker does.
 
     Raises:
-        InvalidValue: the name or the description is empty.
+        InvalidValue: the name or the description is empty, or there is no such inheritance.
     """
 
     name: str
@@ -81,6 +79,7 @@ class WorkerAgentSpec:
     def __post_init__(self) -> None:
         self.kind = "custom" if self.kind is None else self.kind
         self._check_words()
+        check_inheritance(self.confirmation_inheritance)
 
     @staticmethod
     def read_only(name: str, description: str) -> WorkerAgentSpec:
@@ -123,7 +122,7 @@ class WorkerAgentSpec:
         self._check_words()
         kind = "custom" if self.kind is None else self.kind
         self._check_choice("kind", kind, tuple(MAX_STEPS))
-        self._check_choice("confirmation_inheritance", self.confirmation_inheritance, INHERITANCES)
+        check_inheritance(self.confirmation_inheritance)
         check_limits(f"worker {self.name!r}", max_steps=self.max_steps)
         if self.permissions is not None:
             self.permissions.compile()

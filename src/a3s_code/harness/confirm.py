@@ -9,7 +9,7 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -17,13 +17,21 @@ import msgspec
 
 from a3s_code.checks import check_list
 from a3s_code.errors import InvalidValue
-from a3s_code.kernel.ports import Action
+from a3s_code.kernel.ports import Action, Allow, Ask, Deny
 from a3s_code.kernel.tool import Effect
 
 LANES = ("control", "query", "execute", "generate")
 """Kinds of action that wait in lines of their own, most urgent first; SPEC 13.1."""
 
+MAX_TIMEOUT_MS = 365 * 24 * 3600 * 1000
+"""A year: who means longer means a `confirmation_manager` without a policy."""
+
 TimeoutAction: TypeAlias = Literal["reject", "auto_approve"]
+
+Verdict: TypeAlias = Allow | Deny | bool
+"""Of a function that is asked: True is yes, False is no."""
+Confirmer: TypeAlias = Callable[[Action, Ask], Verdict | Awaitable[Verdict]]
+"""A function for the option `confirmation_manager`: it is given the call, and why it is asked."""
 
 _ACTIONS: dict[str, TimeoutAction] = {
     "reject": "reject",
@@ -119,7 +127,8 @@ class ConfirmationPolicy:
         Check the policy and give what is meant.
 
         Raises:
-            InvalidValue: the timeout is not positive, or there is no such action or lane.
+            InvalidValue: the timeout is below 1 ms or above a year, or there is no such action
+                or lane.
         """
         action = _ACTIONS.get(str(self.timeout_action).strip().lower().replace("-", "_"))
         if action is None:
@@ -129,10 +138,10 @@ class ConfirmationPolicy:
             )
         for lane in self.yolo_lanes:
             check_lane(lane)
-        if not _is_positive(self.default_timeout_ms):
+        if not _is_time(self.default_timeout_ms):
             raise InvalidValue(
                 f"default_timeout_ms of a ConfirmationPolicy is {self.default_timeout_ms!r}.",
-                hint="give a number of milliseconds above 0",
+                hint=f"give a number of milliseconds from 1 to {MAX_TIMEOUT_MS}",
             )
         return Confirmations(
             enabled=bool(self.enabled),
@@ -151,7 +160,7 @@ def check_lane(name: str) -> None:
         raise InvalidValue(f"There is no lane {name!r}.", hint=f"use one of {', '.join(LANES)}")
 
 
-def _is_positive(value: object) -> bool:
+def _is_time(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return value > 0
+    return 1 <= value <= MAX_TIMEOUT_MS

@@ -19,13 +19,10 @@ import inspect
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
+from a3s_code.harness.confirm import Confirmer, Verdict
 from a3s_code.kernel.ports import Action, Allow, Approver, Ask, Deny
-
-Verdict: TypeAlias = Allow | Deny | bool
-Confirmer: TypeAlias = Callable[[Action, Ask], Verdict | Awaitable[Verdict]]
-"""True is yes, False is no. It is given the call, and why it is asked."""
 
 
 def approver_of(given: Approver | Confirmer) -> Approver:

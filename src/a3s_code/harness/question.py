@@ -50,17 +50,22 @@ class Question:
     def left_out(self, max_chars: int) -> int:
         """Give how many characters `view(max_chars)` does not show."""
         values = (*self.args.values(), self.part, self.rule)
-        return sum(max(0, len(_text(each)) - max_chars) for each in values if each is not None)
+        return sum(_left_out(_text(each), max_chars) for each in values if each is not None)
 
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def _left_out(text: str, max_chars: int) -> int:
+    return len(text) - max_chars // 2 * 2 if len(text) > max_chars else 0
+
+
 def _shown(value: object, max_chars: int | None) -> str:
     said = _text(value)
-    more = 0 if max_chars is None else len(said) - max_chars
-    if max_chars is not None and more > 0:
+    more = 0 if max_chars is None else _left_out(said, max_chars)
+    if max_chars is not None and more:
         half = max_chars // 2
-        said = f"{said[:half]}\n[{more} characters are not shown here]\n{said[-half:]}"
+        head, tail = said[:half], said[len(said) - half :]
+        said = f"{head}\n[{more} characters are not shown here]\n{tail}"
     return unmistakable(said).replace("\n", "\n      ")

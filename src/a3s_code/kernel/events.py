@@ -208,8 +208,8 @@ class Binding(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         tool_sha256: Of the tool's name, summary and schema.
         policy_version: Of the gate that asked.
         target: The real path below the workspace root; empty for a tool without a path.
-        before: By path, the SHA-256 of each file that the call would change; empty where
-            there is none.
+        before: By path, the SHA-256 of each file that the call would change; empty where there
+            is none, and the kind of the error where it cannot be read.
     """
 
     args_sha256: str
