@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from a3s_code import PermissionPolicy, SessionOptions
 from a3s_code.kernel.events import SessionId, TextDelta
-from a3s_code.kernel.messages import Message, Text, Usage
+from a3s_code.kernel.messages import JsonObject, Message, Text, Usage
 from a3s_code.kernel.ports import Action, Allow, Ask, Deny, ModelRequest, Reply, ReplyListener
 from a3s_code.kernel.records import Record
 from a3s_code.testing import calls, says
@@ -58,6 +58,41 @@ def test_an_approver_of_the_user_settles_what_is_asked(house: House) -> None:
     ]
     assert all(reason for _, _, reason in landlady.asked)
     assert "not in this house" in str(house.bodies[1]["messages"])
+
+
+def test_a_handler_of_the_user_hears_of_events(house: House) -> None:
+    session = house.session(TOUCH, says("Done."), permissive=True)
+    heard: list[str] = []
+
+    def handler(event: JsonObject) -> None:
+        heard.append(event["payload"]["args"]["command"])
+
+    session.register_hook("listen", "pre_tool_use", handler)
+    session.send("try")
+
+    assert heard == ["touch made"]
+
+
+class Bouncer:
+    """Decides about every event at one door."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    async def fire(self, event: JsonObject) -> JsonObject | None:
+        self.seen.append(event["event_type"])
+        is_call = event["event_type"] == "pre_tool_use"
+        return {"action": "block", "reason": "not on the list"} if is_call else None
+
+
+def test_an_executor_of_the_user_decides_about_events(house: House) -> None:
+    bouncer = Bouncer()
+    session = house.session(TOUCH, says("Done."), permissive=True, hook_engine=bouncer)
+    session.send("try")
+
+    assert not house.has("made")
+    assert {"session_start", "pre_prompt", "pre_tool_use", "on_success"} <= set(bouncer.seen)
+    assert "not on the list" in str(house.bodies[1]["messages"])
 
 
 class Cellar(WatchedStore):
