@@ -19,6 +19,7 @@ from a3s_code.api.explaining import Explaining
 from a3s_code.api.live import Live
 from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
+from a3s_code.api.rule_names import strange_rules
 from a3s_code.api.session_records import SessionRecords
 from a3s_code.api.settings import Opening, warning
 from a3s_code.api.time_travel import TimeTravel
@@ -95,8 +96,13 @@ class AsyncSession(SessionRecords, TimeTravel, Explaining, DirectTools):
 
     @property
     def init_warning(self) -> str | None:
-        """What was accepted at creation and has no effect; None when there is nothing."""
-        return warning(self._opening.settings.missing)
+        """
+        What was accepted at creation and has no effect; None when there is nothing.
+
+        Rules about tools that the session does not have are named as long as it has none.
+        """
+        said = (warning(self._opening.settings.missing), self._strange_rules())
+        return " ".join(filter(None, said)) or None
 
     # Runs
 
@@ -371,6 +377,15 @@ class AsyncSession(SessionRecords, TimeTravel, Explaining, DirectTools):
         """Give what is recorded; None when the session was not used."""
         self._check_open()
         return self._engine.log if self._engine else None
+
+    def _strange_rules(self) -> str | None:
+        policy = self._opening.settings.safety.policy
+        if policy is None:
+            return None
+        from a3s_code.capabilities.function_tool import RESERVED_NAMES
+
+        said = strange_rules(policy, RESERVED_NAMES)  # mostly none, and then no tool is loaded
+        return said and strange_rules(policy, (*RESERVED_NAMES, *self.tool_names()))
 
     def _tools(self) -> Sequence[Tool]:
         if self._engine is not None:
