@@ -509,3 +509,82 @@ def test_all_of_bash_allowed_includes_its_redirections_unless_a_write_rule_says_
 def test_the_same_action_gets_the_same_decision() -> None:
     policy = PermissionPolicy(deny=["bash(rm *)"])
     assert bash(policy, "ls; rm x") == bash(policy, "ls; rm x")
+
+
+# Releases
+
+
+@pytest.mark.parametrize("command", ["git push", "ls && git push", "sudo git push", "npm publish"])
+def test_a_release_is_asked_for_although_a_broader_rule_covers_it(command: str) -> None:
+    for policy in (
+        PermissionPolicy(["bash"]),
+        PermissionPolicy(["*"]),
+        PermissionPolicy(["bash(*)"], default_decision="allow"),
+        PermissionPolicy(["bash(git *)", "bash(npm *)", "bash(ls)", "bash(sudo *)"]),
+        PermissionPolicy(default_decision="allow"),
+        PermissionPolicy(["bash"], ask=["bash(git push*)"]),
+        PermissionPolicy(["bash"], deny=["bash(gem push*)"]),
+    ):
+        decision = bash(policy, command)
+        assert isinstance(decision, Ask)
+        assert decision.rule == "release actions"
+    assert isinstance(bash(PermissionPolicy.permissive(), command), Allow)
+    assert isinstance(bash(PermissionPolicy(enabled=False), command), Allow)
+
+
+def test_a_release_that_the_user_decided_about_by_its_name_is_left_to_the_rules() -> None:
+    named = PermissionPolicy(["bash", "bash(git push origin *)"])
+    assert isinstance(bash(named, "git push origin main"), Allow)
+    assert isinstance(bash(named, "git push other main"), Ask)
+    assert isinstance(bash(named, "npm publish"), Ask)
+    without_force = PermissionPolicy(["bash(*)"], ["bash(git push --force*)"])
+    assert isinstance(bash(without_force, "git push origin main"), Allow)
+    assert isinstance(bash(without_force, "git push --force"), Deny)
+    assert isinstance(bash(PermissionPolicy(["bash(git push*)"]), "git push x"), Allow)
+    assert isinstance(bash(PermissionPolicy(["bash(git *)"], ["bash(npm*)"]), "git push"), Ask)
+
+
+def test_a_release_in_what_cannot_be_read_is_asked_for() -> None:
+    assert isinstance(bash(PermissionPolicy(["bash"]), "echo 'open; git push"), Ask)
+    assert isinstance(bash(PermissionPolicy(["bash"]), "echo 'open; ls"), Allow)
+
+
+# What a decision says
+
+
+@pytest.mark.parametrize(
+    ("policy", "command", "rule", "part"),
+    [
+        (PermissionPolicy(["bash(ls *)"]), "ls a", "bash(ls *)", "ls a"),
+        (PermissionPolicy(["bash"], ["bash(rm *)"]), "a; env rm x", "bash(rm *)", "rm x"),
+        (PermissionPolicy(["bash(a)"], ask=["bash(b*)"]), "a | b c", "bash(b*)", "b c"),
+        (PermissionPolicy(["bash(a)"]), "a && $(b)", "default_decision=ask", "…"),
+        (PermissionPolicy(["bash(*)"], ["bash(x)"]), "$y", "bash(x)", "…"),
+        (PermissionPolicy(["bash(cat *)"]), "cat /etc/x", "bash(cat *)", "cat /etc/x"),
+        (PermissionPolicy(["bash(a)"], ["write(s/*)"]), "a > s/x", "write(s/*)", "s/x"),
+        (PermissionPolicy(["bash"]), "a > .git/x", "protected places", ".git/x"),
+        (PermissionPolicy(["bash"], ["bash(q)"]), "'", "bash(q)", "'"),
+        (None, "ls", "no policy", "ls"),
+    ],
+)
+def test_it_names_the_rule_and_the_part_that_decided(
+    policy: PermissionPolicy | None, command: str, rule: str, part: str
+) -> None:
+    decision = bash(policy, command)
+    assert (decision.rule, decision.part) == (rule, part)
+
+
+def test_every_decision_of_every_part_names_what_decided() -> None:
+    for policy, command in ((p, c) for p in (*POLICIES, None) for c in COMMANDS):
+        gate = PolicyGate(policy.compile() if policy else None, ROOT)
+        asked = action(BASH, CommandArgs(command))
+        parts = gate.parts(asked)
+        decision = gate.decide(asked)
+        assert all(each.rule for each in (*parts, decision)), command
+        assert type(decision) is max((type(each) for each in parts), key=[Allow, Ask, Deny].index)
+
+
+def test_a_part_shows_control_characters_escaped_and_all_of_its_text() -> None:
+    command = "echo \u202e" + "x" * 500
+    part = bash(PermissionPolicy(), command).part
+    assert part == "echo \\u202e" + "x" * 500

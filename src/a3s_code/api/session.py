@@ -21,6 +21,7 @@ from a3s_code.api.live import Live
 from a3s_code.api.questions import Questions
 from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
+from a3s_code.api.rule_names import strange_rules
 from a3s_code.api.session_hooks import HookRegistration
 from a3s_code.api.session_records import SessionRecords
 from a3s_code.api.settings import Opening, warning
@@ -100,9 +101,14 @@ class AsyncSession(
 
     @property
     def init_warning(self) -> str | None:
-        """What was accepted and has no effect, and hooks that a resume has lost; else None."""
+        """
+        What was accepted and has no effect, and hooks that a resume has lost; else None.
+
+        Rules about tools that the session does not have are named as long as it has none.
+        """
         missing = (*self._opening.settings.missing, *idle(self._opening.hooks))
-        return " ".join(filter(None, (warning(missing), self._lost_hooks()))) or None
+        said = (warning(missing), self._lost_hooks(), self._strange_rules())
+        return " ".join(filter(None, said)) or None
 
     # Runs
 
@@ -377,6 +383,15 @@ class AsyncSession(
         """Give what is recorded; None when the session was not used."""
         self._check_open()
         return self._engine.log if self._engine else None
+
+    def _strange_rules(self) -> str | None:
+        policy = self._opening.settings.safety.policy
+        if policy is None:
+            return None
+        from a3s_code.capabilities.function_tool import RESERVED_NAMES
+
+        said = strange_rules(policy, RESERVED_NAMES)  # mostly none, and then no tool is loaded
+        return said and strange_rules(policy, (*RESERVED_NAMES, *self.tool_names()))
 
     def _tools(self) -> Sequence[Tool]:
         if self._engine is not None:

@@ -68,7 +68,11 @@ class Session:
 
     @property
     def init_warning(self) -> str | None:
-        """What was accepted and has no effect, and hooks that a resume has lost; else None."""
+        """
+        What was accepted and has no effect, and hooks that a resume has lost; else None.
+
+        Rules about tools that the session does not have are named as long as it has none.
+        """
         return self._inner.init_warning
 
     def send(self, prompt: Prompt, history: History | None = None) -> AgentResult:

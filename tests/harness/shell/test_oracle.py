@@ -9,17 +9,13 @@ alphabet has no slash: nothing outside the working directory can be named.
 from __future__ import annotations
 
 import random
-import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from a3s_code.harness.shell.analysis import Analysis, analyse
-from a3s_code.harness.shell.words import ANY_HOLE, UNKNOWN
+from a3s_code.harness.shell.analysis import analyse
+from harness.shell.stubs import BASH, Stubs, explains
 
-BASH = shutil.which("bash")
 TEXTS, ENOUGH = 400, 100
 """How many texts are tried, and how many of them the analysis should be sure of at least."""
 PROGRAMS = ("rm", "ls", "m", "r", "x", "y", "env", "nice")
@@ -85,26 +81,9 @@ def damaged(chance: random.Random) -> str:
     return "".join(text)
 
 
-def explains(analysis: Analysis, ran: str) -> bool:
-    for simple in analysis.commands:
-        for text in (simple.text, *simple.also):
-            pieces = re.split(UNKNOWN, re.sub(rf" ?{ANY_HOLE.pattern} ?", UNKNOWN, text))
-            pattern = ".*".join(re.escape(re.sub(r"\s", " ", piece)) for piece in pieces)
-            if re.fullmatch(pattern, ran):
-                return True
-    return False
-
-
 @pytest.mark.skipif(BASH is None, reason="needs bash")
 def test_what_bash_runs_is_in_the_analysis(tmp_path: Path) -> None:
-    programs, work, log = tmp_path / "bin", tmp_path / "work", tmp_path / "log"
-    programs.mkdir()
-    work.mkdir()
-    for name in PROGRAMS:
-        stub = programs / name
-        words = "${*//[[:space:]]/ }"  # in one line, so that it is written in one piece
-        stub.write_text(f'#!{BASH}\nset -- {name} "$@"\nprintf "%s\\036" "{words}" >> {log}\n')
-        stub.chmod(0o755)
+    stubs = Stubs(tmp_path, PROGRAMS)
     chance = random.Random(1976)
     compared = 0
     for command in (damaged(chance) for _ in range(TEXTS)):
@@ -112,16 +91,6 @@ def test_what_bash_runs_is_in_the_analysis(tmp_path: Path) -> None:
         if analysis.unresolved or any(simple.unknown for simple in analysis.commands):
             continue
         compared += 1
-        log.write_bytes(b"")
-        subprocess.run(
-            [str(BASH), "--norc", "-c", command],
-            cwd=work,
-            env={"PATH": str(programs), "HOME": str(work)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=20,
-            check=False,
-        )
-        for ran in log.read_bytes().decode().split("\036")[:-1]:
+        for ran in stubs.run(command):
             assert explains(analysis, ran), (command, ran, analysis)
     assert compared > ENOUGH

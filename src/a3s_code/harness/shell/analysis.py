@@ -26,13 +26,14 @@ from a3s_code.harness.shell.effect_free import effect_free_words
 from a3s_code.harness.shell.programs import hazard_of
 from a3s_code.harness.shell.releases import release_among, release_of
 from a3s_code.harness.shell.script import Script
-from a3s_code.harness.shell.variables import NO_PREFIX, Prefix
+from a3s_code.harness.shell.variables import NO_PREFIX, Prefix, set_by
 from a3s_code.harness.shell.words import ANY_HOLE, Unreadable, Words, words_of
 from a3s_code.harness.shell.wrappers import Started, program, started_by
 
 MAX_WRAPPERS = 12
 MAX_COMMANDS = 2_000
 MAX_SUSPECTS = 500
+MAX_TAILS = 16
 
 
 class SimpleCommand(msgspec.Struct, frozen=True):
@@ -138,8 +139,9 @@ class _Found:
         self.writes += script.writes
         self.reads += script.reads
         self.unresolved = self.unresolved or script.problem
-        self._poison = self._poison or variables.poisoned(script.assigned)
-        self._runs = self._runs or variables.run_by(script.assigned)
+        names = [*script.assigned, *(each for by in script.commands for each in set_by(by))]
+        self._poison = self._poison or variables.poisoned(names)
+        self._runs = self._runs or variables.run_by(names)
         for at, words in enumerate(script.commands):
             own = variables.prefixed(script.prefixes.get(at, ()))
             self._command(words, own.over(prefix), depth)
@@ -175,15 +177,21 @@ class _Found:
 def _known(words: Words) -> tuple[SimpleCommand, Started | None]:
     """Give one command as its words tell it, and what it starts; None when that is nothing."""
     started, hazard = started_by(words), hazard_of(words)
+    # What runs unseen is told by words behind it, as in `git rebase -x "git push"`.
+    tails = _tails(words) if hazard.unknown else ()
     command = SimpleCommand(
         words,
         also=tuple(dict.fromkeys((*_spellings(words), *started.maybe))),
         unknown=started.unknown or hazard.unknown,
         beyond=hazard.beyond,
-        release=release_of(words) or release_among(started.maybe),
+        release=release_of(words) or release_among((*started.maybe, *tails)),
     )
     starts = started.commands or started.scripts or started.lent
     return command, started if starts else None
+
+
+def _tails(words: Words) -> tuple[str, ...]:
+    return tuple(" ".join(words[at:]) for at in range(1, min(len(words), MAX_TAILS)))
 
 
 def _starts_another(words: Words) -> bool:

@@ -70,6 +70,8 @@ _STARTS = {
     "send-email": ("",),
     "shell": ("",),
     "submodule": ("foreach",),
+    "credential": ("",),
+    "maintenance": ("start", "register", "run"),
     "clone": ("-u", "-c", "--config", "--template"),
     "init": ("--template",),
     "grep": ("-O",),

@@ -26,7 +26,9 @@ class _Interpreter(msgspec.Struct, frozen=True):
         code: Letters of options that bring code, or load it by a name.
         long_code: Long options that do.
         values, attached: Letters of options with a value; see `options`.
-        module: The letter whose value names a module, and what runs code among those.
+        module: The letter whose value names a module.
+        code_modules: Those that run code, or programs.
+        writing_modules: Those that write files which the words do not name, or serve files.
         flags: Long options that are known to take no value.
         shows: Options with which it only says something about itself.
     """
@@ -37,6 +39,7 @@ class _Interpreter(msgspec.Struct, frozen=True):
     attached: str = ""
     module: str = ""
     code_modules: frozenset[str] = frozenset()
+    writing_modules: frozenset[str] = frozenset()
     flags: str = ""
     shows: str = "h v --help --version"
 
@@ -74,8 +77,11 @@ class _Interpreter(msgspec.Struct, frozen=True):
         if name in self.code:
             return _INLINE
         if name == self.module and name:
-            runs = has_hole(value) or value.partition(".")[0] in self.code_modules
-            return _INLINE if runs else Hazard()
+            module = value.partition(".")[0]
+            writes = module in self.writing_modules
+            beyond = f"the module {module} writes files, or serves them" if writes else ""
+            runs = has_hole(value) or module in self.code_modules
+            return _INLINE if runs else Hazard(beyond=beyond)
         return _INPUT if value and _is_stream(value) else None
 
 
@@ -91,7 +97,12 @@ _PYTHON_MODULES = listed(
     """
 )
 _PYTHON = _Interpreter(
-    "c", values="WXQ", module="m", code_modules=_PYTHON_MODULES, shows="V h ? --help --version"
+    "c",
+    values="WXQ",
+    module="m",
+    code_modules=_PYTHON_MODULES,
+    writing_modules=listed("compileall ensurepip gzip http py_compile tarfile venv zipapp zipfile"),
+    shows="V h ? --help --version",
 )
 _NODE = _Interpreter(
     "epi",

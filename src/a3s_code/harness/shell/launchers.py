@@ -7,18 +7,21 @@ from a3s_code.harness.shell.words import listed
 # Programs that start others in ways of their own, or on another machine.
 LAUNCHERS = listed(
     """
-    aa-exec apptainer at authbind autossh batch bwrap caffeinate capsh catchsegv cgexec choom
-    chpst chroot chrt concurrently coproc coreutils cpulimit crontab cset daemon daemonize
-    dbus-launch dbus-run-session direnv dotenv dumb-init eatmydata entr expect fakechroot
-    fakeroot faketime firejail fish flock foreman gdb gosu gpg-agent honcho hyperfine i386 ifne
-    jexec ld.so lckdo lftp libtool linux32 linux64 lldb logsave ltrace lxc machinectl minijail0
-    mispipe mosh nc ncat netcat nix-shell nodemon nsenter nsjail numactl open parallel pee perf
-    pidproxy pkexec proot proxychains proxychains4 prlimit pssh rlogin rlwrap rr rsh run-mailcap
-    run-parts runcon runuser schedtool schroot screen script scriptlive scriptreplay sem setarch
-    setpriv setuidgid sg singularity socat softlimit ssh ssh-agent sshpass start-stop-daemon
-    startx strace su su-exec sudoedit systemd-cat systemd-inhibit systemd-nspawn systemd-run
-    taskset tcsh csh tini tmux torify torsocks toybox trickle uclampset unbuffer unshare uname26
-    valgrind vipe x86_64 xdg-open xinit xterm xvfb-run zrun
+    aa-exec ansible ansible-playbook apptainer at authbind autossh batch bear bpftrace busctl
+    bwrap caffeinate capsh catchsegv ccache cgexec check_by_ssh choom chpst chroot chrt
+    concurrently coproc coreutils cpulimit crontab cset csh csvtool daemon daemonize dbus-launch
+    dbus-run-session direnv distcc dmsetup dotenv dumb-init eatmydata entr expect fakechroot
+    fakeroot faketime firejail fish flock foreman gdb gosu gpg-agent heaptrack honcho hyperfine
+    i386 ifne intercept-build jexec ksu lckdo ld.so lftp libtool linux32 linux64 lldb logsave
+    ltrace lxc machinectl minijail0 mispipe mosh msgexec msgfilter multitime nc ncat netcat
+    nix-shell nodemon nsenter nsjail numactl open openvpn openvt osqueryi parallel pee perf
+    pexec pidproxy pkexec prlimit proot proxychains proxychains4 pssh puppet rlogin rlwrap rr
+    rsh run-mailcap run-parts runcon runit runuser salt scan-build sccache schedtool schroot
+    screen script scriptlive scriptreplay sem setarch setlock setpriv setuidgid sg singularity
+    slsh socat softlimit ssh ssh-agent sshpass sshuttle start-stop-daemon startx strace su
+    su-exec sudoedit systemd-cat systemd-inhibit systemd-nspawn systemd-run taskset tcsh tini
+    tmux torify torsocks toybox trickle uclampset uname26 unbuffer unshare valgrind varlinkctl
+    vipe watchexec x86_64 xdg-open xdotool xinit xterm xvfb-run zrun
     """
 )
 # Tools of a project that run a program in its environment, and by which of their subcommands.

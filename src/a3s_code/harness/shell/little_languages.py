@@ -113,6 +113,7 @@ def _sort(args: Words) -> Hazard:
 
 LITTLE_LANGUAGES: dict[str, Judge] = {
     "awk": _awk,
+    "bsdtar": _tar,
     "find": _find,
     "gawk": _awk,
     "gmake": _make,

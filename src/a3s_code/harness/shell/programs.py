@@ -13,6 +13,7 @@ from a3s_code.harness.shell import git
 from a3s_code.harness.shell.hazard import Hazard, Judge, always, by_options, by_start
 from a3s_code.harness.shell.interpreters import INTERPRETERS
 from a3s_code.harness.shell.little_languages import LITTLE_LANGUAGES
+from a3s_code.harness.shell.options import is_long, letters_of
 from a3s_code.harness.shell.words import Words, has_hole, listed, may_be_option
 from a3s_code.harness.shell.wrappers import program
 
@@ -79,6 +80,42 @@ def _database(args: Words) -> Hazard:
     return Hazard("" if given and not risky else "what its own commands run")
 
 
+def _time(args: Words) -> Hazard:
+    """Judge the options of `time` itself; what it runs is a command of its own."""
+    for word in args:
+        if not word.startswith("-"):
+            break
+        if "o" in letters_of(word) or is_long(word, "--output"):
+            return Hazard(beyond="time writes a file")
+    return Hazard()
+
+
+def _cpio(args: Words) -> Hazard:
+    started = by_options("--rsh-command", "--rmt-command", unknown=_STARTS_ONE)(args)
+    makes = by_options("--extract", "--pass-through", "--file", shorts="ipOF", beyond=_EXTRACTS)
+    return Hazard(started.unknown, started.beyond or makes(args).beyond)
+
+
+def _mapfile(args: Words) -> Hazard:
+    called = by_options(shorts="C", unknown="what its callback runs")(args)
+    return called if called.unknown else _subscripts()(args)
+
+
+def _history(args: Words) -> Hazard:
+    writes = by_options(shorts="aw", beyond="history writes a file")(args)
+    return writes if writes.beyond else Hazard("what an earlier command holds" if args else "")
+
+
+def _go(args: Words) -> Hazard:
+    """Judge `go`, some options of which name a program, with one dash or two."""
+    starting = ("-exec", "-toolexec", "-vettool", "-overlay", "-modfile")
+    names = [f"-{word.lstrip('-').partition('=')[0]}" for word in args if word.startswith("-")]
+    if args[:1] == ("run",) and any("@" in word or "://" in word for word in args):
+        return Hazard("which program go fetches and runs")
+    return Hazard(_STARTS_ONE if set(starting) & set(names) else "")
+
+
+_EXTRACTS = "it writes files that its words do not name"
 _STARTS_ONE = "which program it starts"
 _EDITORS = listed("joe kak mg micro pico red")
 # These take commands from whatever their input is, without an option for it.
@@ -89,7 +126,60 @@ _INPUT_EDITORS = listed(
 )
 _WITH_OWN_COMMANDS = listed("ftp mail mailx sftp telnet")
 
+_CODE = "what the code among its words does"
+# Programs with an option or two that name a program, a library or code; the rest is harmless.
+_WITH_OPTIONS: dict[str, Judge] = {
+    **dict.fromkeys(
+        listed("latex latexmk lualatex luatex pdflatex pdftex tex xelatex xetex"),
+        by_start(
+            ("-shell-escape", "--shell-escape", "-enable-write18", "-e", "--luaonly"), _STARTS_ONE
+        ),
+    ),
+    **dict.fromkeys(
+        listed("ag ack bat batcat delta"),
+        by_options("--pager", "--syntax-pager", unknown=_STARTS_ONE),
+    ),
+    **dict.fromkeys(
+        listed("fzf sk"), by_options("--preview", "--bind", "--with-shell", unknown=_STARTS_ONE)
+    ),
+    **dict.fromkeys(
+        listed("composer facter certbot dhclient logrotate mutt restic nmap tshark"),
+        by_start(("-", "exec", "run"), _STARTS_ONE),
+    ),
+    "aria2c": by_start(("--on-", "--conf-path"), _STARTS_ONE),
+    "cargo": by_options("--config", unknown="what cargo runs with it set"),
+    "cowsay": by_options(shorts="f", unknown=_CODE),
+    "ctest": by_start(("-S", "--script", "--build-and-test", "--test-command"), _STARTS_ONE),
+    "diff3": by_options("--diff-program", unknown=_STARTS_ONE),
+    "dmesg": by_options("--human", shorts="H", unknown="which pager it starts"),
+    "gem": by_options("--editor", shorts="e", unknown=_STARTS_ONE),
+    "getopts": _subscripts(),
+    "go": _go,
+    "gzexe": by_options(beyond=_EXTRACTS),
+    "history": _history,
+    "openssl": by_start(("-engine", "-provider", "-config"), "which library it loads"),
+    "pandoc": by_options(
+        "--filter", "--lua-filter", "--pdf-engine", shorts="FL", unknown=_STARTS_ONE
+    ),
+    "patch": by_options("--ed", shorts="e", unknown="what an editor script runs"),
+    "pidstat": by_options(shorts="e", unknown=_STARTS_ONE),
+    "pylint": by_options("--init-hook", "--load-plugins", unknown=_CODE),
+    "pytest": by_options(shorts="p", unknown="what a plugin that is named for it does"),
+    "rake": by_options(
+        "--execute", "--execute-print", "--execute-continue", shorts="epE", unknown=_CODE
+    ),
+    "rustc": by_start(("-Clinker", "-C", "--codegen"), _STARTS_ONE),
+    "sdiff": by_options("--diff-program", "--output", shorts="o", unknown=_STARTS_ONE),
+    "service": by_start(("/", ".", "-"), _STARTS_ONE),
+    "ssh-keygen": by_start(("-",), "which library it loads, and which file it writes"),
+    "ssh-add": by_start(("-s", "-S"), "which library it loads"),
+    "systemctl": by_start(("edit", "start", "restart", "enable", "link", "-H", "-M"), _STARTS_ONE),
+    "time": _time,
+    "xdg-user-dir": always("what its words are expanded to"),
+}
+
 _PROGRAMS: dict[str, Judge] = {
+    **_WITH_OPTIONS,
     **INTERPRETERS,
     **LITTLE_LANGUAGES,
     **dict.fromkeys(_EDITORS, by_start(("-", "+"), "what an editor is told to run")),
@@ -102,9 +192,7 @@ _PROGRAMS: dict[str, Judge] = {
         listed("c++ cc clang clang++ g++ gcc gfortran"),
         by_start(("-wrapper", "-fplugin", "-specs", "--specs", "-B", "@"), _STARTS_ONE),
     ),
-    **dict.fromkeys(
-        listed("mapfile readarray"), by_options(shorts="C", unknown="what its callback runs")
-    ),
+    **dict.fromkeys(listed("mapfile readarray"), _mapfile),
     **dict.fromkeys(listed("mariadb mysql psql"), _database),
     **dict.fromkeys(_WITH_OWN_COMMANDS, always("what its own commands run")),
     "alias": lambda args: Hazard("what an alias stands for" if args else ""),
@@ -112,7 +200,7 @@ _PROGRAMS: dict[str, Judge] = {
     "cmake": by_start(("-E", "-P"), _STARTS_ONE),
     "compgen": by_options(shorts="CFW", unknown="what completion runs"),
     "complete": by_options(shorts="CFW", unknown="what completion runs"),
-    "cpio": by_options("--rsh-command", "--rmt-command", unknown=_STARTS_ONE),
+    "cpio": _cpio,
     "crontab": always("what the schedule runs"),
     "date": by_options("--set", shorts="s", beyond="date sets the clock"),
     "declare": _declare,

@@ -241,8 +241,10 @@ def _by_option(name: str, args: Words) -> str:
     if name == "gh" and args[:1] == ("api",):
         return "gh api" if _changes(args) else ""
     if name == "npm":
-        verb = next((word for word in args if not word.startswith("-")), "")
-        return "npm publish" if len(verb) > 1 and "publish".startswith(verb) else ""
+        operands = [word for word in args if not word.startswith("-")]
+        verbs = operands[: 1 + len(args) - len(operands)]
+        short = any(len(verb) > 1 and "publish".startswith(verb) for verb in verbs)
+        return "npm publish" if short else ""
     return ""
 
 

@@ -24,6 +24,15 @@ WORD_NODES = listed(
     extglob_pattern regex test_operator
     """
 )
+_ONE_LINE = listed(
+    """
+    command declaration_command heredoc_redirect redirected_statement test_command unset_command
+    variable_assignments
+    """
+)
+_CONTINUES = WORD_NODES | listed(
+    "command_name file_redirect herestring_redirect heredoc_redirect variable_assignment"
+)
 _WORD_ENDS = WORD_NODES | {"heredoc_start", "command_name", "file_redirect", "herestring_redirect"}
 
 
@@ -97,6 +106,8 @@ class Source:
             start, kind = child.start_byte, child.type
             if start != end:
                 self.gap(end, start)
+                if node.type in _ONE_LINE and kind in _CONTINUES:
+                    self.line(end, start)
             elif before in _WORD_ENDS and kind in WORD_NODES:
                 self.doubt("two words touch")
             if not child.is_named and self.text(child) != kind:
@@ -104,6 +115,11 @@ class Source:
             end, before = child.end_byte, kind
         self.gap(end, node.end_byte)
         return children
+
+    def line(self, start: int, end: int) -> None:
+        """A line that ends between two words of a command ends the command, too."""
+        if b"\n" in self._bytes[start:end].replace(b"\\\n", b""):
+            self.doubt("a command goes on behind the end of its line")
 
     def joined(self) -> bytes:
         """The text without the continuations, which is what bash reads."""

@@ -185,7 +185,10 @@ class _Reader:
             return
         inner: list[Node] = []
         for child in self.source.children(node):
-            if child.type in WORD_NODES:
+            if child.type == "variable_name":  # of a loop
+                self._script.assigned.append(self.source.text(child))
+                self._script.plain = False
+            elif child.type in WORD_NODES:
                 self._words.final(child)
             elif child.is_named:
                 inner.append(child)
@@ -286,8 +289,11 @@ class _Reader:
     def _test(self, node: Node) -> None:
         """Read `[ … ]` and `[[ … ]]` as the words they are."""
         tokens = list(_words_and_tokens(node))
+        is_command = tokens[0].type == "["
         for before, after in itertools.pairwise(tokens):
             self.source.gap(before.end_byte, after.start_byte)
+            if is_command:
+                self.source.line(before.end_byte, after.start_byte)
         if any(a.end_byte == b.start_byte for a, b in (tokens[:2], tokens[-2:])):
             self.source.doubt("a test that bash reads as another word")
         words: list[str] = []

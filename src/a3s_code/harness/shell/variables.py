@@ -7,11 +7,12 @@ the value of some is itself a command, a text that is expanded, or a library (*u
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from a3s_code.harness.shell.words import listed
+from a3s_code.harness.shell.words import Words, listed
 
 # Variables that change what later programs are, load, run or where they connect.
 _POISON = re.compile(
@@ -48,6 +49,26 @@ def run_by(names: Iterable[str]) -> str:
     """Say which variable set for a command may make it run what its words do not show."""
     bad = next((name for name in names if _RUNS.fullmatch(name)), "")
     return f"what {bad} makes it run" if bad else ""
+
+
+def set_by(words: Words) -> Words:
+    """Give the names of the variables that a builtin may set or hand on, by its words."""
+    name, *args = words
+    if name in _SET_LAST:
+        return tuple(args[1:2])
+    if name in _SET_AFTER:
+        after = [word for before, word in itertools.pairwise(args) if before == _SET_AFTER[name]]
+        attached = [word[2:] for word in args if word.startswith(_SET_AFTER[name])]
+        return (*after, *attached)
+    if name not in _SET:
+        return ()
+    return tuple(_NAME_END.split(word, maxsplit=1)[0] for word in args if word[:1] != "-")
+
+
+_SET = listed("declare export let local mapfile read readarray readonly typeset unset")
+_SET_AFTER = {"printf": "-v", "wait": "-p"}
+_SET_LAST = frozenset({"getopts"})
+_NAME_END = re.compile(r"[^A-Za-z0-9_]")
 
 
 class Prefix(NamedTuple):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from a3s_code.harness.shell.source import Source
+from a3s_code.harness.shell.variables import poisoned
 from a3s_code.harness.shell.words import (
     GLOB,
     UNKNOWN,
@@ -37,6 +38,7 @@ _PLAIN_EXPANSION = re.compile(
     rf"(?::?[-+=?](?:[\w./:@%+=, -]|\$\w++)*+|(?:%%?|##?|//?|\^\^?|,,?)[\w./*?:@%+=, -]*"
     rf"|:\s*[0-9]+(?::[0-9]+)?)?\}}"
 )
+_ASSIGNS = re.compile(rf"\$\{{({_NAME}):?=")
 _SPLITS_QUOTED = re.compile(r"\$@|\$\{@|\[@\]")
 NUMBERS_ONLY = re.compile(r"[\s0-9+*/%()<>=!&|^~?:,-]*")
 
@@ -137,7 +139,9 @@ class WordNodes:
             # What bash puts for a process substitution is one number, never a path.
             return UNKNOWN if kind == "command_substitution" else f"/dev/fd/{GLOB}"
         if kind in ("simple_expansion", "expansion"):
-            if not _PLAIN_EXPANSION.fullmatch(text):
+            assigns = _ASSIGNS.match(text)
+            sets = assigns is not None and poisoned(assigns.groups())
+            if sets or not _PLAIN_EXPANSION.fullmatch(text):
                 raise Unreadable("an expansion that may run or evaluate something")
         elif kind != "arithmetic_expansion":
             raise Unreadable(f"{kind.replace('_', ' ')} is not understood in a word")

@@ -121,7 +121,7 @@ _WRAPPERS = {
     ),
 }
 
-_SHELLS = listed("sh bash dash zsh ksh mksh ash rbash")
+_SHELLS = listed("sh bash dash zsh ksh mksh ash rbash yash posh sash oksh lksh loksh pdksh")
 
 _LOOKS = listed("describe get images info inspect logs ps top version")
 _LOADER = re.compile(r"ld-linux[-.\w]*|ld-musl[-.\w]*|ld-\d[-.\w]*|ld64[-.\w]*")
