@@ -21,6 +21,7 @@ Every exception A3S Code raises.
     ├── ToolFailed             a direct call such as `session.read_file` failed
     ├── WorkspaceError         the workspace would not do what was asked
     │   ├── PathRefused        the path leads out of the workspace, or is protected
+    │   ├── FileConflict       a file is not any more what the change was made from
     │   ├── ProgramMissing     a program that is needed is not installed
     │   ├── SnapshotRefused    snapshots of this workspace would cost too much
     │   └── SnapshotLost       a snapshot is not, or no longer, there as a whole
@@ -205,6 +206,10 @@ class WorkspaceError(A3SError):
 
 class PathRefused(WorkspaceError):
     code = "workspace.path_refused"
+
+
+class FileConflict(WorkspaceError):
+    code = "workspace.version_conflict"
 
 
 class ProgramMissing(WorkspaceError):

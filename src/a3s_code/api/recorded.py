@@ -4,7 +4,8 @@ What the log keeps of a session's options, and how those of a resume are laid ov
 Kept is what plain JSON can say and a resume must know again: sampling, limits, labels,
 the texts of the prompt, what is kept of artifacts and of runs, the permission rules, the mode and
 how questions are put. So a session that is resumed without a policy is as strict as it was. What
-a session was given as an object (tools, a model, an approver, a store) has to be given again.
+a session was given as an object (tools, a model, an approver, a store) has to be given again,
+and so has `command_env`, of which not a value may be written down.
 
 Source:
     SPEC 12.1: options override persisted values; DESIGN 4.

@@ -175,7 +175,8 @@ class Settings:
     """
     Attributes:
         missing: Names of options that are accepted and have no effect in this build.
-        command_env: Added to the environment of commands; its values are secrets.
+        command_env: Added to the environment of commands; its values are secrets, for whoever
+            redacts to know by value.
     """
 
     model: str | None

@@ -875,7 +875,8 @@ class Agent:
         Limits, sampling, labels, the texts of the prompt and the permission rules are as
         they were, except for what is given again; so without a policy the session is as
         strict as before, and `permissive=False` takes a `permissive=True` back. Objects
-        (tools, `llm_client`, `confirmation_manager`) are not stored and must be given again.
+        (tools, `llm_client`, `confirmation_manager`) and `command_env`, whose values are secrets,
+        are not stored and must be given again.
 
         Args:
             options: Carries the `session_store`; without one, the agent's own is used.

@@ -12,10 +12,11 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 
-from a3s_code.errors import A3SError, WorkspaceError
+from a3s_code.errors import A3SError, FileConflict, WorkspaceError
 from a3s_code.kernel.ports import Sink
 from a3s_code.kernel.records import FileChanging, FileImage, FileLeft
-from a3s_code.kernel.workspace import Entry, Files, Resolved, shown_name
+from a3s_code.kernel.visible import on_one_line
+from a3s_code.kernel.workspace import Entry, Files, Resolved
 
 MAX_KEPT_BYTES = 16 * 1024 * 1024
 """A larger file is told by its digest alone, and cannot be brought back."""
@@ -63,13 +64,15 @@ class RecordedFiles:
     async def list(self, target: Resolved) -> list[Entry]:
         return await self._files.list(target)
 
-    async def write(self, target: Resolved, data: bytes) -> None:
+    async def write(self, target: Resolved, data: bytes, *, over: bytes | None = None) -> None:
         before, content = await image_of(self._files, target)
         if self._approved.pop(target.path, before.sha256) != before.sha256:
             raise WorkspaceError(
-                f"{shown_name(target.path)} was changed after this call was approved.",
+                f"{on_one_line(target.path)} was changed after this call was approved.",
                 hint="make the call again to have it approved as it is now",
             )
+        if over is not None and content != over:
+            raise conflict(target)
         after = FileImage(await _digest(data), len(data))
         if content is not None and before.is_kept:
             self._sink.put_blob(before.sha256, content)
@@ -79,7 +82,10 @@ class RecordedFiles:
         self._sink.emit(changing)
         await self._sink.barrier()
         try:
-            await self._files.write(target, data)
+            await self._files.write(target, data, over=over)
+        except FileConflict:
+            self._sink.emit(FileLeft(call_id=self._call_id, path=target.path))
+            raise
         except BaseException:
             await self._tell_failure(target, before)
             raise
@@ -92,6 +98,15 @@ class RecordedFiles:
             return
         if now == before:
             self._sink.emit(FileLeft(call_id=self._call_id, path=target.path))
+
+
+def conflict(target: Resolved) -> FileConflict:
+    """Make the error of a file that somebody else changed meanwhile."""
+    return FileConflict(
+        f"{on_one_line(target.spelled)} was changed by somebody else in the meantime, and was"
+        " not written.",
+        hint="read it again and make the change once more",
+    )
 
 
 async def image_of(files: Files, target: Resolved) -> tuple[FileImage, bytes | None]:

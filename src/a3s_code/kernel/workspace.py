@@ -97,12 +97,16 @@ class Files(Protocol):
         """
         ...
 
-    async def write(self, target: Resolved, data: bytes) -> None:
+    async def write(self, target: Resolved, data: bytes, *, over: bytes | None = None) -> None:
         """
         Put a file there, atomically, with its mode kept and its parents made.
 
+        Args:
+            over: What the file must hold until then; None = whatever it holds.
+
         Raises:
             IsADirectoryError: as it says.
+            FileConflict: it holds something else than `over`, and still does.
             PathRefused: a link or something that is no regular file stands there.
         """
         ...

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import os
 import stat
+import time
 from collections.abc import Coroutine, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 
 from a3s_code.errors import PathRefused, WorkspaceError
+from a3s_code.kernel.file_changes import conflict
 from a3s_code.kernel.workspace import Entry, Resolved
 from a3s_code.workspace.beneath import OpenDirectory, open_beneath
 from a3s_code.workspace.location import Location, apart, local, readable, shown
@@ -21,6 +24,9 @@ IN_PLACE_BYTES = 256 * 1024
 
 TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".a3s-", ".tmp"
 """A write that is killed may leave one file of this pattern, and nothing else."""
+
+TURN_S, _PAUSE_S = 5.0, 0.001
+"""How long another writer of the same directory is waited for."""
 
 SETTLE_S = 10.0
 """How long a cancelled call waits for a write that already began."""
@@ -57,14 +63,15 @@ class LocalFiles:
         data = _read(location, limit, IN_PLACE_BYTES)
         return data if data is not None else await apart(location, _read_whole, limit)
 
-    async def write(self, target: Resolved, data: bytes) -> None:
+    async def write(self, target: Resolved, data: bytes, *, over: bytes | None = None) -> None:
         """
         Put a file there as the port says.
 
         Mode and owner are kept, setuid and setgid are not; extended attributes are not. A
         file with other hard links is replaced by one of its own, so the others do not change.
+        With `over`, writers like us take turns in the directory, also those of other processes.
         """
-        await _settled(apart(local(target), _write, data))
+        await _settled(apart(local(target), _write, data, over))
 
     async def list(self, target: Resolved) -> list[Entry]:
         return await apart(local(target), _list)
@@ -164,15 +171,59 @@ def _read_bytes(fd: int, wanted: int) -> bytes:
     return b"".join(pieces)
 
 
-def _write(location: Location, data: bytes) -> None:
+def _write(location: Location, data: bytes, over: bytes | None) -> None:
     with _told(location):
         if not location.names:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         at = location.holder(make=True)
         try:
-            _replace(location, at, data)
+            with _alone(at) if over is not None else nullcontext():
+                if over is not None and not _holds(location, at, over):
+                    raise conflict(location)
+                _replace(location, at, data)
         finally:
             os.close(at)
+
+
+@contextmanager
+def _alone(at: int) -> Generator[None]:
+    """Keep other writers out of a directory; for at most `TURN_S` it is waited for one."""
+    try:
+        fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=at)
+    except PermissionError:  # one that cannot be listed cannot be locked
+        yield
+        return
+    try:
+        late = time.monotonic() + TURN_S
+        while not _locked(fd):
+            if time.monotonic() > late:
+                raise BlockingIOError(errno.EAGAIN, "somebody holds the directory locked")
+            time.sleep(_PAUSE_S)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # no locks on this file system; then only the comparison helps
+        return True
+    return True
+
+
+def _holds(location: Location, at: int, over: bytes) -> bool:
+    """Tell whether a file still is what it was."""
+    try:
+        fd = os.open(location.names[-1], _READ_FLAGS, dir_fd=at)
+    except FileNotFoundError:
+        return False
+    try:
+        return os.fstat(fd).st_size == len(over) and _read_bytes(fd, len(over)) == over
+    finally:
+        os.close(fd)
 
 
 def _replace(location: Location, at: int, data: bytes) -> None:

@@ -16,6 +16,7 @@ from typing import TypeAlias
 import msgspec
 
 from a3s_code.capabilities.edits.refusal import Refusal
+from a3s_code.errors import FileConflict
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.tool import Observation, ToolContext, failure
 
@@ -69,7 +70,10 @@ async def rewrite(file_path: str, change: Change, context: ToolContext) -> Obser
     after = outcome.text.encode("utf-8", "surrogateescape")
     if refusal := _unfit(data, after, outcome):
         return failure(f"{file_path}: {refusal.text}", refusal.kind)
-    await context.files.write(context.resolved, after)
+    try:
+        await context.files.write(context.resolved, after, over=data)
+    except FileConflict as error:
+        return failure(str(error), "version_conflict")
     metadata: JsonObject = {
         "file_path": file_path,
         "before": data.decode(errors="replace"),
