@@ -25,6 +25,7 @@ SOURCES = (
     "questions",
     "session_hooks",
     "session_records",
+    "session_sandbox",
     "session",
 )
 HEAD = '''"""

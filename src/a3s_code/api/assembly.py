@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from a3s_code.api.closing import close_all
 from a3s_code.api.command_env import NO_COMMAND_ENV, CommandEnv
+from a3s_code.api.confined import Held, held
 from a3s_code.api.hooking import engine_of
 from a3s_code.api.models import Models
 from a3s_code.api.opened import begin, last_of
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from a3s_code.config.schema import Config
     from a3s_code.harness.hooks.run_hooks import SessionHooks
     from a3s_code.kernel.clock import Clock
+    from a3s_code.kernel.confinement import Confinement, SandboxPolicy
     from a3s_code.kernel.executor import Executor
     from a3s_code.kernel.ports import ExitRecords
     from a3s_code.kernel.snapshots import Snapshots
@@ -91,6 +93,7 @@ def local_space(
     guard: Guard | None = None,
     exits: ExitRecords | None = None,
     command_env: CommandEnv = NO_COMMAND_ENV,
+    holding: Held | None = None,
 ) -> Space:
     """
     Give all that tools may use of a local directory; nothing is opened yet.
@@ -99,15 +102,23 @@ def local_space(
         guard: Ends its programs with this process; without one they outlive `kill -9`.
         exits: Where commands leave their exit status.
         command_env: Added to the environment of commands.
+        holding: How its programs are confined; None for `hygiene`.
     """
+    from a3s_code.kernel.confinement import HYGIENE
     from a3s_code.kernel.space import Space
     from a3s_code.workspace.local import LocalFiles
     from a3s_code.workspace.processes import LocalProcesses
     from a3s_code.workspace.search import LocalSearch
 
     files = LocalFiles(root)
-    processes = LocalProcesses(root, guard=guard, command_env=command_env)
-    return Space(root, files, LocalSearch(files, processes), processes, exits)
+
+    def space(by: Confinement, direct: Space | None = None) -> Space:
+        processes = LocalProcesses(root, guard=guard, held=by, command_env=command_env)
+        return Space(root, files, LocalSearch(files, processes), processes, exits, direct)
+
+    if holding is None or holding.model == holding.direct:
+        return space(holding.model if holding is not None else HYGIENE)
+    return space(holding.model, space(holding.direct))
 
 
 def new_id(prefix: str) -> str:
@@ -141,10 +152,13 @@ class Assembly:
             UnknownModel, ConfigError: no model of the configuration can answer.
             InvalidType, InvalidValue: the workspace cannot be served, or a tool is none.
             CapabilityMissing: the workspace's backend is not part of this build.
+            SandboxUnavailable: the sandbox that was asked for does not work here.
         """
         model = self._models.choose(settings)
         root = _root(workspace, settings.storage.backend)
         checked = self._checked(settings)
+        if settings.safety.sandbox is not None:
+            self._confine(settings.safety.sandbox, root)
         hooks = engine_of(checked.safety, root, self._host_programs)
         return Opening(
             session_id or new_id(""), root, model, checked, is_new=not session_id, hooks=hooks
@@ -233,10 +247,11 @@ class Assembly:
         """Give what decides about the calls of a session that is not awake; it runs none."""
         from a3s_code.kernel.clock import SystemClock
 
-        space = local_space(opening.workspace)
+        holding = held(opening, None, self._confine)
+        space = local_space(opening.workspace, holding=holding)
         given = (*checked_tools(opening.settings.tools), *added)
         tools = self._toolbox.sets(given, space)[0]
-        return self._executor(opening, space, tools, SystemClock(), grants=())
+        return self._executor(opening, space, tools, SystemClock(), (), holding)
 
     def _checked(self, settings: Settings) -> Settings:
         """Check tools, and name the keys of the configuration that have no effect here."""
@@ -342,10 +357,11 @@ class Assembly:
         if log.state.opened is not None:
             opening = self._continued(opening, log.state.opened, log.state.model)
         exits = _exit_records(store, opening.session_id)
+        holding = held(opening, log.state.opened, self._confine)
         added = opening.settings.command_env
-        space = local_space(opening.workspace, self._programs_guard(), exits, added)
+        space = local_space(opening.workspace, self._programs_guard(), exits, added, holding)
         tools, visible = self._toolbox.sets(checked_tools(opening.settings.tools), space)
-        executor = self._executor(opening, space, tools, clock, log.state.grants)
+        executor = self._executor(opening, space, tools, clock, log.state.grants, holding)
         engine = Engine(
             log=log,
             executor=executor,
@@ -362,12 +378,19 @@ class Assembly:
                 partial(self._snapshots, store, opening.workspace),
                 is_kept=opening.settings.storage.snapshots and place_of(store) is not None,
             ),
+            sandbox=holding.state,
         )
         if engine.checkpoints.is_kept:
             engine.executor.before_effect = engine.checkpoints.before_effect
         begin(engine, opening)
         log.release()
         return engine
+
+    @staticmethod
+    def _confine(policy: SandboxPolicy, root: str) -> Confinement:
+        from a3s_code.workspace.sandbox.levels import confine
+
+        return confine(policy, root)
 
     def _snapshots(self, store: Store | None, root: str) -> Snapshots:
         """
@@ -393,6 +416,7 @@ class Assembly:
         tools: ToolSet,
         clock: Clock,
         grants: Sequence[Grant],
+        holding: Held,
     ) -> Executor:
         from a3s_code.harness.gate import PolicyGate
         from a3s_code.harness.grants import GrantingGate
@@ -404,7 +428,9 @@ class Assembly:
 
         settings = opening.settings
         mode = settings.safety.mode or Mode.DEFAULT
-        gate = GrantingGate(PolicyGate(settings.safety.policy, space.root, mode))
+        gate = GrantingGate(
+            PolicyGate(settings.safety.policy, space.root, mode, holding.model.level)
+        )
         for granted in grants:
             gate.grant(granted.what)
         timeout_ms = settings.limits.tool_timeout_ms

@@ -28,6 +28,7 @@ from a3s_code.harness.grants import GrantingGate
 from a3s_code.harness.hooks.run_hooks import SessionHooks
 from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
+from a3s_code.kernel.confinement import SandboxState
 from a3s_code.kernel.events import ConfirmationReceived, RunId
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import SESSION, Log
@@ -57,6 +58,7 @@ class Engine:
         price: US dollars for a model's tokens; 0 for a model without a known price.
         keep_s: How long `close` waits for the store.
         hooks_before: Hooks that the session had when it went on.
+        sandbox: How the programs of its calls are held.
     """
 
     log: Log
@@ -70,6 +72,7 @@ class Engine:
     checkpoints: Checkpoints
     hooks: SessionHooks
     keep_s: float = KEEP_S
+    sandbox: SandboxState | None = None
     hooks_before: tuple[HookNamed, ...] = field(init=False)
     _works: Works = field(init=False)
     _seal: Seal = field(default_factory=Seal)

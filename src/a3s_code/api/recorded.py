@@ -25,6 +25,7 @@ from a3s_code.harness.modes import Mode
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
+from a3s_code.kernel.confinement import SandboxPolicy
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.retention import SessionRetentionLimits
 
@@ -46,6 +47,7 @@ class Recorded(msgspec.Struct, frozen=True):
         policy: None when the session had the default policy.
         confirmations: None when it had no `ConfirmationPolicy`.
         mode: The permission mode; None when none was given.
+        sandbox: None when it had the default level.
     """
 
     sampling: Sampling = Sampling()
@@ -57,6 +59,7 @@ class Recorded(msgspec.Struct, frozen=True):
     confirmations: Confirmations | None = None
     artifacts: ArtifactStoreLimits | None = None
     retention: SessionRetentionLimits | None = None
+    sandbox: SandboxPolicy | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -71,6 +74,7 @@ class Recorded(msgspec.Struct, frozen=True):
             confirmations=settings.safety.confirmations,
             artifacts=settings.storage.artifacts,
             retention=settings.storage.retention,
+            sandbox=settings.safety.sandbox,
         )
 
     @classmethod
@@ -122,7 +126,7 @@ class Recorded(msgspec.Struct, frozen=True):
         return self.mode if given.mode is None and not lapsed else given.mode
 
     def _safety(self, given: Safety) -> Safety:
-        given = replace(given, mode=self._mode(given))
+        given = replace(given, mode=self._mode(given), sandbox=given.sandbox or self.sandbox)
         if given.confirmations is None and self.confirmations is not None:
             given = replace(given, confirmations=self.confirmations)
         if given.policy is not None or self.policy is None:

@@ -24,6 +24,7 @@ from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
 from a3s_code.api.rule_names import strange_rules
 from a3s_code.api.session_hooks import HookRegistration
 from a3s_code.api.session_records import SessionRecords
+from a3s_code.api.session_sandbox import SessionSandbox
 from a3s_code.api.settings import Opening, warning
 from a3s_code.api.time_travel import TimeTravel
 from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
@@ -45,7 +46,13 @@ Attachments = Sequence[Attachment | Mapping[str, Any]]
 
 
 class AsyncSession(
-    SessionRecords, Questions, HookRegistration, TimeTravel, Explaining, DirectTools
+    SessionRecords,
+    Questions,
+    HookRegistration,
+    SessionSandbox,
+    TimeTravel,
+    Explaining,
+    DirectTools,
 ):
     """
     A conversation bound to a workspace. Made by `AsyncAgent.session`.

@@ -26,6 +26,7 @@ from a3s_code.harness.modes import Mode, mode_of
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
+from a3s_code.kernel.confinement import SandboxPolicy
 from a3s_code.kernel.messages import Message
 from a3s_code.kernel.ports import Approver, HookExecutor, Model
 from a3s_code.kernel.records import ArtifactStored, ParentLog
@@ -48,7 +49,6 @@ _SYNONYMS = {
 _SAFETY = {
     "security_provider": "the security provider",
     "default_security": "the security provider",
-    "sandbox": "the sandbox",
     "budget_guard": "budgets",
 }
 """Options that keep somebody safe, and the feature they need."""
@@ -137,6 +137,7 @@ class Safety:
         confirmations: None when nothing was said of how questions are put.
         hooks, hook_commands: What is asked about the events of the session besides the hooks
             that are registered on it.
+        sandbox: What was asked for; None for the default level.
         never_permissive: `permissive=False` was said, and not just left alone; a resumed
             session then does not go on allowing everything.
         mode: None when none was given, which is `default`.
@@ -145,6 +146,7 @@ class Safety:
     policy: CompiledPolicy | None = None
     approver: Approver | None = None
     confirmations: Confirmations | None = None
+    sandbox: SandboxPolicy | None = None
     never_permissive: bool = False
     mode: Mode | None = None
     hooks: HookExecutor | None = None
@@ -338,10 +340,12 @@ def _safety(given: dict[str, Any]) -> Safety:
     if permissive:
         policy = PermissionPolicy.permissive()
     confirmations: ConfirmationPolicy | None = given.get("confirmation_policy")
+    asked = given.get("sandbox")
     safety = Safety(
         policy.compile() if policy is not None else None,
         _approver(approver) if approver is not None else None,
         confirmations.validate() if confirmations is not None else None,
+        sandbox=SandboxPolicy.of(asked) if asked is not None else None,
         never_permissive=permissive is False,
         mode=mode,
         hooks=given.get("hook_engine"),

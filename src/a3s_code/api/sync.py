@@ -543,6 +543,23 @@ class Session:
         """
         return self._door.between(self._inner.hook_decisions)
 
+    def sandbox_info(self) -> JsonObject:
+        """
+        Say how programs are held, as the first record of the session does.
+
+        Returns:
+            `level`: of the calls of the model: `none`, `hygiene`, `landlock` or `bwrap`;
+            `direct`: of calls that the host makes itself; `network`: `none`, `proxy` or
+            `full`; where it applies `form` (whose rights programs have), `without` (what is
+            not held at this level) and `asked` (what `sandbox` was set to).
+
+        Raises:
+            SandboxUnavailable: what holds them does not work here any more.
+            SessionClosed: the session was closed.
+            StoreError: what its store knows of it cannot be read.
+        """
+        return self._door.call(self._inner.sandbox_info())
+
     def checkpoints(self) -> list[JsonObject]:
         """
         List where the session can go back to, oldest first: before each run and each rewind.

@@ -93,7 +93,13 @@ class _Notes:
                 return [on_one_line(f"-> {event.tool_name} {given}".rstrip())]
             case "tool_end":
                 return _tool_end(event)
-            case "permission_denied" | "capability_missing" | "snapshots_off" | "model_retry":
+            case (
+                "permission_denied"
+                | "sandbox_violation"
+                | "capability_missing"
+                | "snapshots_off"
+                | "model_retry"
+            ):
                 return [f"!! {event.event_type}: {_set_in(event.data or '')}"]
             case "error":
                 return [f"!! {_set_in(event.error or '')}"]
