@@ -237,6 +237,28 @@ async def test_no_other_value_than_the_approved_one_runs(
     assert RAN in ([], [{"inner": ["good"]}])
 
 
+async def test_what_runs_is_decoded_from_what_was_shown(tmp_path: Path) -> None:
+    """Even a change behind the last look, by whoever holds what is nested, does not run."""
+    scene = Scene(tmp_path)
+    nested = {"inner": ["good"]}
+    scene.call = call("keep", value=nested)
+    RAN.clear()
+
+    class Late(dict[str, Any]):
+        def get(self, *asked: Any) -> Any:
+            nested["inner"] = ["evil"]
+            return super().get(*asked)
+
+    def meddle(scene: Scene) -> None:
+        scene.bench.executor.tools = Late(scene.bench.executor.tools)
+
+    result = await settled(scene, Meddler(scene, meddle), WHEN[0])
+
+    assert not result.is_error, result.content
+    assert nested == {"inner": ["evil"]}
+    assert RAN == [{"inner": ["good"]}]
+
+
 async def test_a_file_that_a_command_would_write_belongs_to_it(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
     scene.call = call("bash", command="echo done > log")

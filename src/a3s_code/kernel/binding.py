@@ -100,7 +100,7 @@ async def _before(action: Action, world: World) -> dict[str, str]:
 async def _seen_at(files: Files, path: str) -> str:
     try:
         target = files.resolve(path)
-    except (A3SError, OSError) as error:
+    except (A3SError, OSError, ValueError) as error:
         return type(error).__name__
     try:
         return await _seen(files, target)
