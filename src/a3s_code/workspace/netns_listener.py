@@ -8,6 +8,7 @@ the descriptor to the proxy outside, which accepts on it. Nothing of this progra
 the command runs: no process, no descriptor, no path. Standard library of any Python 3 alone.
 """
 
+import array
 import os
 import signal
 import socket
@@ -23,7 +24,8 @@ def hand_out(descriptor: int, port: int) -> None:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
         listener.listen(128)
-        socket.send_fds(door, [b"+"], [listener.fileno()])
+        handed = array.array("i", [listener.fileno()])
+        door.sendmsg([b"+"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handed)])
 
 
 def main(descriptor: str, port: str, *command: str) -> None:
