@@ -10,6 +10,7 @@ Every exception A3S Code raises.
     │   └── SessionClosed      the session or its agent was closed
     ├── PackageUnreadable      a file of this package cannot be read
     ├── CapabilityMissing      a safety option was asked for that this build cannot keep
+    │   └── SandboxUnavailable the sandbox that was asked for does not work on this machine
     ├── ModelError             the provider failed
     │   ├── ModelRefused       the request will fail again: key, model, quota, shape
     │   ├── ModelUnavailable   worth another attempt later; ours are used up
@@ -99,6 +100,10 @@ class PackageUnreadable(A3SError):
 
 class CapabilityMissing(A3SError):
     code = "capability.missing"
+
+
+class SandboxUnavailable(CapabilityMissing):
+    code = "capability.sandbox"
 
 
 class ModelError(A3SError):

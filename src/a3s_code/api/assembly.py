@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from a3s_code.api.closing import close_all
+from a3s_code.api.confined import Held, held
 from a3s_code.api.models import Models
 from a3s_code.api.opened import begin, last_of
 from a3s_code.api.recorded import Recorded
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from a3s_code.api.engine import Behaviour, Engine
     from a3s_code.config.schema import Config
     from a3s_code.kernel.clock import Clock
+    from a3s_code.kernel.confinement import Confinement, SandboxPolicy
     from a3s_code.kernel.executor import Executor
     from a3s_code.kernel.ports import ExitRecords
     from a3s_code.kernel.snapshots import Snapshots
@@ -81,21 +83,35 @@ def load_config(source: str | os.PathLike[str] | Config) -> Config:
     return source if isinstance(source, Config) else load(source)
 
 
-def local_space(root: str, guard: Guard | None = None, exits: ExitRecords | None = None) -> Space:
+def local_space(
+    root: str,
+    guard: Guard | None = None,
+    exits: ExitRecords | None = None,
+    holding: Held | None = None,
+) -> Space:
     """
     Give all that tools may use of a local directory; nothing is opened yet.
 
     Args:
         guard: Ends its programs with this process; without one they outlive `kill -9`.
         exits: Where commands leave their exit status.
+        holding: How its programs are confined; None for `hygiene`.
     """
+    from a3s_code.kernel.confinement import HYGIENE
     from a3s_code.kernel.space import Space
     from a3s_code.workspace.local import LocalFiles
     from a3s_code.workspace.processes import LocalProcesses
     from a3s_code.workspace.search import LocalSearch
 
-    files, processes = LocalFiles(root), LocalProcesses(root, guard=guard)
-    return Space(root, files, LocalSearch(files, processes), processes, exits)
+    files = LocalFiles(root)
+
+    def space(by: Confinement, direct: Space | None = None) -> Space:
+        processes = LocalProcesses(root, guard=guard, held=by)
+        return Space(root, files, LocalSearch(files, processes), processes, exits, direct)
+
+    if holding is None or holding.model == holding.direct:
+        return space(holding.model if holding is not None else HYGIENE)
+    return space(holding.model, space(holding.direct))
 
 
 def new_id(prefix: str) -> str:
@@ -129,10 +145,13 @@ class Assembly:
             UnknownModel, ConfigError: no model of the configuration can answer.
             InvalidType, InvalidValue: the workspace cannot be served, or a tool is none.
             CapabilityMissing: the workspace's backend is not part of this build.
+            SandboxUnavailable: the sandbox that was asked for does not work here.
         """
         model = self._models.choose(settings)
         root = _root(workspace, settings.storage.backend)
         checked = self._checked(settings)
+        if settings.safety.sandbox is not None:
+            self._confine(settings.safety.sandbox, root)
         return Opening(session_id or new_id(""), root, model, checked, is_new=not session_id)
 
     def reopen(self, session_id: str, settings: Settings, records: Sequence[Record]) -> Opening:
@@ -300,11 +319,12 @@ class Assembly:
         if log.state.opened is not None:
             opening = self._continued(opening, log.state.opened, log.state.model)
         exits = _exit_records(store, opening.session_id)
-        space = local_space(opening.workspace, self._programs_guard(), exits)
+        holding = held(opening, log.state.opened, self._confine)
+        space = local_space(opening.workspace, self._programs_guard(), exits, holding)
         tools, visible = self._toolbox.sets(checked_tools(opening.settings.tools), space)
         engine = Engine(
             log=log,
-            executor=self._executor(opening, space, tools, clock),
+            executor=self._executor(opening, space, tools, clock, holding),
             model=lambda ref: self._models.answering(ref, opening),
             behaviour=self._behaviour(opening.settings, space),
             visible=visible,
@@ -317,12 +337,19 @@ class Assembly:
                 partial(self._snapshots, store, opening.workspace),
                 is_kept=opening.settings.storage.snapshots and place_of(store) is not None,
             ),
+            sandbox=holding.state,
         )
         if engine.checkpoints.is_kept:
             engine.executor.before_effect = engine.checkpoints.before_effect
         begin(engine, opening)
         log.release()
         return engine
+
+    @staticmethod
+    def _confine(policy: SandboxPolicy, root: str) -> Confinement:
+        from a3s_code.workspace.sandbox.levels import confine
+
+        return confine(policy, root)
 
     def _snapshots(self, store: Store | None, root: str) -> Snapshots:
         """
@@ -341,7 +368,9 @@ class Assembly:
         shadow = shadow_directory(place, root)
         return ShadowGit(root, shadow, never=own_files(place), guard=self._programs_guard())
 
-    def _executor(self, opening: Opening, space: Space, tools: ToolSet, clock: Clock) -> Executor:
+    def _executor(
+        self, opening: Opening, space: Space, tools: ToolSet, clock: Clock, holding: Held
+    ) -> Executor:
         from a3s_code.harness.gate import PolicyGate
         from a3s_code.kernel.artifacts import Artifacts, ArtifactStoreLimits
         from a3s_code.kernel.executor import Executor
@@ -352,7 +381,7 @@ class Assembly:
             tools=tools.by_name,
             session_id=opening.session_id,
             space=space,
-            gate=PolicyGate(settings.safety.policy, space.root),
+            gate=PolicyGate(settings.safety.policy, space.root, holding.model.level),
             approver=settings.safety.approver,
             artifacts=Artifacts(settings.storage.artifacts or ArtifactStoreLimits()),
             clock=clock,

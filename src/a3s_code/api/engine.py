@@ -25,6 +25,7 @@ from a3s_code.api.works import Works, is_inside
 from a3s_code.errors import InvalidType, InvalidValue, RunError, StoreError, UsageError
 from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
+from a3s_code.kernel.confinement import SandboxState
 from a3s_code.kernel.events import ConfirmationReceived, RunId
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import SESSION, Log
@@ -53,6 +54,7 @@ class Engine:
         visible: The tools that the model is shown, in a stable order.
         price: US dollars for a model's tokens; 0 for a model without a known price.
         keep_s: How long `close` waits for the store.
+        sandbox: How the programs of its calls are held.
     """
 
     log: Log
@@ -65,6 +67,7 @@ class Engine:
     price: Callable[[str, Usage], float]
     checkpoints: Checkpoints
     keep_s: float = KEEP_S
+    sandbox: SandboxState | None = None
     _works: Works = field(init=False)
     _seal: Seal = field(default_factory=Seal)
     _has_announced: bool = False

@@ -48,6 +48,7 @@ class EventType:
     TOOL_OUTPUT_DELTA = "tool_output_delta"
     TOOL_END = "tool_end"
     PERMISSION_DENIED = "permission_denied"
+    SANDBOX_VIOLATION = "sandbox_violation"
     CONFIRMATION_REQUIRED = "confirmation_required"
     CONFIRMATION_RECEIVED = "confirmation_received"
     CONFIRMATION_TIMEOUT = "confirmation_timeout"

@@ -44,19 +44,22 @@ def begin(engine: Engine, opening: Opening) -> None:
                 parent=parting.parent if parting is not None else None,
                 history=parting.history if parting is not None else (),
                 settings=kept.written_form(),
+                sandbox=engine.sandbox,
             )
         )
         if parting is not None:
             _carry_over(log, parting)
         return
     engine.recover()
-    if Recorded.read(opened.settings) != kept or log.state.durability != log.durability:
+    is_as_before = Recorded.read(opened.settings) == kept and opened.sandbox == engine.sandbox
+    if not is_as_before or log.state.durability != log.durability:
         again = msgspec.structs.replace(
             opened,
             model=opening.model,
             durability=log.durability,
             history=(),
             settings=kept.written_form(),
+            sandbox=engine.sandbox,
         )
         log.append(again)
     elif log.state.model != opening.model:

@@ -22,6 +22,7 @@ from a3s_code.errors import A3SError, StoreError
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
+from a3s_code.kernel.confinement import SandboxPolicy
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.retention import SessionRetentionLimits
 
@@ -41,6 +42,7 @@ class Recorded(msgspec.Struct, frozen=True):
     """
     Attributes:
         policy: None when the session had the default policy.
+        sandbox: None when it had the default level.
     """
 
     sampling: Sampling = Sampling()
@@ -50,6 +52,7 @@ class Recorded(msgspec.Struct, frozen=True):
     policy: Rules | None = None
     artifacts: ArtifactStoreLimits | None = None
     retention: SessionRetentionLimits | None = None
+    sandbox: SandboxPolicy | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -62,6 +65,7 @@ class Recorded(msgspec.Struct, frozen=True):
             policy=_rules(settings.safety.policy),
             artifacts=settings.storage.artifacts,
             retention=settings.storage.retention,
+            sandbox=settings.safety.sandbox,
         )
 
     @classmethod
@@ -107,6 +111,7 @@ class Recorded(msgspec.Struct, frozen=True):
         )
 
     def _safety(self, given: Safety) -> Safety:
+        given = replace(given, sandbox=given.sandbox or self.sandbox)
         if given.policy is not None or self.policy is None:
             return given
         policy = _policy(self.policy)

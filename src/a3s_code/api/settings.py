@@ -21,6 +21,7 @@ from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
+from a3s_code.kernel.confinement import SandboxPolicy
 from a3s_code.kernel.messages import Message
 from a3s_code.kernel.ports import Approver, Model
 from a3s_code.kernel.records import ArtifactStored, ParentLog
@@ -44,7 +45,6 @@ _SAFETY = {
     "confirmation_policy": "confirmations",
     "security_provider": "the security provider",
     "default_security": "the security provider",
-    "sandbox": "the sandbox",
     "budget_guard": "budgets",
     "hook_engine": "hooks",
 }
@@ -132,12 +132,14 @@ class Safety:
     Attributes:
         policy: None for the default policy.
         approver: None when nobody can be asked.
+        sandbox: What was asked for; None for the default level.
         never_permissive: `permissive=False` was said, and not just left alone; a resumed
             session then does not go on allowing everything.
     """
 
     policy: CompiledPolicy | None = None
     approver: Approver | None = None
+    sandbox: SandboxPolicy | None = None
     never_permissive: bool = False
 
 
@@ -320,10 +322,12 @@ def _safety(given: dict[str, Any]) -> Safety:
         )
     if permissive:
         policy = PermissionPolicy.permissive()
-    if policy is None and approver is None and permissive is None:
+    asked = given.get("sandbox")
+    if policy is None and approver is None and permissive is None and asked is None:
         return _NO_SAFETY
     compiled = policy.compile() if policy is not None else None
-    return Safety(compiled, approver, never_permissive=permissive is False)
+    sandbox = SandboxPolicy.of(asked) if asked is not None else None
+    return Safety(compiled, approver, sandbox, never_permissive=permissive is False)
 
 
 def _storage(given: dict[str, Any]) -> Storage:

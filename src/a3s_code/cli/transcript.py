@@ -89,7 +89,13 @@ class _Notes:
                 return [visible(f"-> {event.tool_name} {given}".rstrip())]
             case "tool_end":
                 return _tool_end(event)
-            case "permission_denied" | "capability_missing" | "snapshots_off" | "model_retry":
+            case (
+                "permission_denied"
+                | "sandbox_violation"
+                | "capability_missing"
+                | "snapshots_off"
+                | "model_retry"
+            ):
                 return [f"!! {event.event_type}: {visible(event.data or '')}"]
             case "error":
                 return [f"!! {visible(event.error or '')}"]

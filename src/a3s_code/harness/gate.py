@@ -39,6 +39,7 @@ from a3s_code.harness.shell.analysis import Analysis, SimpleCommand, analyse
 from a3s_code.harness.shell.outside import MOVES, inside, reach
 from a3s_code.harness.shell.protected import entered, protected, written
 from a3s_code.harness.shell.words import UNKNOWN, has_hole
+from a3s_code.kernel.confinement import CONFINING
 from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny
 from a3s_code.kernel.tool import Effect
 from a3s_code.kernel.workspace import Resolved
@@ -62,10 +63,12 @@ class PolicyGate:
     Attributes:
         root: The workspace as an absolute path, so that absolute paths in commands and
             rules can be told to be inside it; empty when there is none.
+        sandbox: The level at which programs of the model are held.
     """
 
     policy: CompiledPolicy | None = None
     root: str = ""
+    sandbox: str = "none"
 
     @property
     def policy_version(self) -> str:
@@ -117,7 +120,7 @@ class PolicyGate:
         if action.authority is Authority.HOST:
             return Allow("called directly by the host")
         if policy is None:
-            return _by_effect(action)
+            return _by_effect(action, self.sandbox)
         if action.tool.name == SHELL_TOOL:
             return self._shell(policy, action.subject)
         return policy.decide(action.tool.name, list(self._subjects(action)))
@@ -260,13 +263,13 @@ def _alternatives(text: str) -> list[str]:
     return [*done, *waiting]
 
 
-def _by_effect(action: Action) -> Decision:
+def _by_effect(action: Action, sandbox: str) -> Decision:
     """The default with no policy: what stays in the workspace and can be seen runs."""
     name, effect = action.tool.name, action.effect
     if name.lower().startswith(MCP_PREFIX):
         return Ask(f"{name} belongs to a server.")
-    if name == SHELL_TOOL:  # also when it would only read: nothing confines what it reads
-        return Ask(f"{name} runs programs that no sandbox confines.")
+    if name == SHELL_TOOL:  # also when it would only read: nothing else confines what it reads
+        return _programs_by_default(name, sandbox)
     if effect in (Effect.READ, Effect.CONTAINER):
         return Allow(f"{name} is allowed by default")
     if effect is Effect.HOST:
@@ -279,6 +282,12 @@ def _by_effect(action: Action) -> Decision:
         Effect.NETWORK: "reaches the network",
     }[effect]
     return Ask(f"{name} {doing}.")
+
+
+def _programs_by_default(name: str, sandbox: str) -> Decision:
+    if sandbox in CONFINING:
+        return Allow(f"the sandbox confines what {name} runs (level {sandbox})")
+    return Ask(f"{name} runs programs that no sandbox confines (level {sandbox}).")
 
 
 def _write_by_default(name: str, target: Resolved) -> Decision:

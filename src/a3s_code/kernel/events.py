@@ -199,6 +199,23 @@ class PermissionDenied(Tagged, tag="permission_denied", frozen=True):
     reason: str
 
 
+class SandboxViolation(Tagged, tag="sandbox_violation", frozen=True):
+    """
+    The sandbox did not let a program of a call do something; see `confinement.Violation`.
+
+    Attributes:
+        kind: `path`, `host`, `syscall` or `limit`.
+        name: Which one.
+        is_certain: False when it was read from what the program printed.
+    """
+
+    tool_id: str
+    tool_name: str
+    kind: str
+    name: str
+    is_certain: bool = False
+
+
 class ConfirmationRequired(Tagged, tag="confirmation_required", frozen=True):
     tool_id: str
     tool_name: str
@@ -364,6 +381,7 @@ RunEvent: TypeAlias = (
     | ToolOutputDelta
     | ToolEnd
     | PermissionDenied
+    | SandboxViolation
     | ConfirmationRequired
     | ConfirmationReceived
     | ConfirmationTimeout

@@ -43,6 +43,7 @@ from a3s_code.kernel.settlement import CUT_OFF, named_evidence
 from a3s_code.kernel.space import Space
 from a3s_code.kernel.state import UNKNOWN_REACH
 from a3s_code.kernel.together import together
+from a3s_code.kernel.told_processes import ToldProcesses
 from a3s_code.kernel.tool import CallTool, Effect, Observation, Tool, ToolContext, failure
 from a3s_code.kernel.workspace import Resolved
 
@@ -227,7 +228,7 @@ class Executor:
 
     def looking(self, call: ToolCall, sink: Sink) -> ToolContext:
         """Give what a tool may use to look at what a call will change, or has left."""
-        return self._context(call, _unseen, sink, None)
+        return self._context(call, _unseen, sink, None, Authority.SESSION)
 
     def forget_exits(self, names: Iterable[str] = ()) -> None:
         """Remove these exit records, and those of all calls that have ended; all is durable."""
@@ -275,23 +276,29 @@ class Executor:
 
         live = LiveOutput(show, lambda text: redact(text, self.redactor))
         try:
-            context = self._context(call, live.emit, sink, action.target)
+            context = self._context(call, live.emit, sink, action.target, action.authority)
             context = replace(context, exit_record=exit_record, timeout_s=limit_s)
             return await run_tool(action.tool, action.args, context, limit_s)
         finally:
             live.end()
 
     def _context(
-        self, call: ToolCall, emit: Callable[[str], None], sink: Sink, target: Resolved | None
+        self,
+        call: ToolCall,
+        emit: Callable[[str], None],
+        sink: Sink,
+        target: Resolved | None,
+        authority: Authority,
     ) -> ToolContext:
-        space = self.space
+        space = self.space.of(authority)
+        programs = space.processes
         return ToolContext(
             call_id=call.id,
             session_id=self.session_id,
             root=space.root,
             files=RecordedFiles(space.files, call.id, call.name, sink),
             search=space.search,
-            processes=space.processes,
+            processes=programs and ToldProcesses(programs, call.id, call.name, sink),
             target=target,
             emit_output=emit,
             call=self._inner(call, sink),

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from a3s_code.kernel.confinement import SandboxState
 from a3s_code.kernel.events import RunEvent, RunId, Tagged
 from a3s_code.kernel.messages import JsonObject, Message, Usage
 
@@ -50,6 +51,7 @@ class SessionOpened(LogOnly, tag="session_opened", frozen=True):
         history: The conversation that a fork begins with. It stands here so that no crash can
             leave a fork without it; one that goes on with other options does not repeat it.
         settings: The options that a resume must know again; never a secret.
+        sandbox: How its programs are held; None in logs of before it was kept.
     """
 
     session_id: str
@@ -61,6 +63,7 @@ class SessionOpened(LogOnly, tag="session_opened", frozen=True):
     parent: ParentLog | None = None
     history: tuple[Message, ...] = ()
     settings: JsonObject = msgspec.field(default_factory=dict[str, Any])
+    sandbox: SandboxState | None = None
 
 
 class StoreAttached(LogOnly, tag="store_attached", frozen=True):

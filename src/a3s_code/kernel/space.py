@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from a3s_code.kernel.ports import ExitRecords
+from a3s_code.kernel.ports import Authority, ExitRecords
 from a3s_code.kernel.tool import Tool
 from a3s_code.kernel.workspace import Files, Processes, Search
 
@@ -16,6 +16,7 @@ class Space:
 
     Attributes:
         exits: Where commands leave their exit status, when the session is durable.
+        direct: What calls of the host itself get instead; None for the same.
     """
 
     root: str
@@ -23,6 +24,11 @@ class Space:
     search: Search | None = None
     processes: Processes | None = None
     exits: ExitRecords | None = None
+    direct: Space | None = None
+
+    def of(self, authority: Authority) -> Space:
+        """Give what calls on this authority get: their programs may be confined differently."""
+        return self.direct if authority is Authority.HOST and self.direct is not None else self
 
     def serves(self, tool: Tool) -> bool:
         """Say whether the workspace has all that `tool` needs."""

@@ -11,6 +11,8 @@ from typing import Protocol
 
 import msgspec
 
+from a3s_code.kernel.confinement import Violation
+
 
 class Resolved(Protocol):
     """
@@ -176,6 +178,8 @@ class Exit(msgspec.Struct, frozen=True):
         output: Standard output and error in the order they were written.
         dropped_bytes: Taken out of the middle of `output`.
         stderr: Only with `separate_stderr`.
+        violations: What the sandbox did not let it do, as far as that can be told.
+        has_network: Whether it could reach more than itself.
     """
 
     status: int
@@ -183,6 +187,8 @@ class Exit(msgspec.Struct, frozen=True):
     timed_out: bool = False
     dropped_bytes: int = 0
     stderr: bytes = b""
+    violations: tuple[Violation, ...] = ()
+    has_network: bool = True
 
 
 class Processes(Protocol):

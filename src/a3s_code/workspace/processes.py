@@ -10,6 +10,8 @@ Reading goes on for `DRAIN_S` after the program's end, for children that still w
 wait for the end is a descriptor of the process in the event loop's own selector, so there is
 no thread per program, and its id stays reserved until its group was killed.
 
+How a program is confined is said by `sandbox/`; here is the one place where that is applied.
+
 Source: INVARIANTS 16 to 18 and 21, SPEC 5.8.
 """
 
@@ -26,9 +28,13 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import IO
 
+import msgspec
+
 from a3s_code.errors import InvalidValue, PathRefused, ProgramMissing, WorkspaceError
+from a3s_code.kernel.confinement import HYGIENE, Confinement, SandboxLimits, Violation
 from a3s_code.kernel.workspace import Command, Exit
 from a3s_code.workspace.beneath import OpenDirectory, open_beneath
 from a3s_code.workspace.environment import child_environment
@@ -38,6 +44,9 @@ from a3s_code.workspace.location import Location, shown
 from a3s_code.workspace.output import HeadAndTail
 from a3s_code.workspace.paths import Root
 from a3s_code.workspace.process_tree import FEW, MARK, ProcessTree, last_id
+from a3s_code.workspace.sandbox.crowd import TooMany, watch
+from a3s_code.workspace.sandbox.sandbox import Prepared, Sandbox
+from a3s_code.workspace.sandbox.violations import violations
 
 DRAIN_S = 0.2
 """For output that children still write after the program ended; then they are killed."""
@@ -63,6 +72,7 @@ class LocalProcesses:
         root: The workspace; `Command.cwd` is resolved beneath it.
         pass_env: Variables of the host that programs get besides the usual ones.
         guard: Kills what runs when this process dies; without one it goes on.
+        held: How programs are confined.
     """
 
     def __init__(
@@ -72,9 +82,11 @@ class LocalProcesses:
         pass_env: Iterable[str] = (),
         guard: Guard | None = None,
         open_directory: OpenDirectory = open_beneath,
+        held: Confinement = HYGIENE,
     ) -> None:
         self._root, self._guard = Root(root, open_directory), guard
-        self._pass_env = frozenset(pass_env)
+        self._pass_env = frozenset(pass_env) | frozenset(held.policy.env)
+        self._sandbox = Sandbox(held, os.fspath(root))
 
     async def run(self, command: Command, on_output: OnOutput | None = None) -> Exit:
         """
@@ -88,15 +100,17 @@ class LocalProcesses:
             PathRefused: `cwd` is no directory of the workspace.
             WorkspaceError: the system would not start the program.
         """
-        program = await self._begun(command, on_output)
-        timed_out = False
+        program = await self._begun(self._bounded(command), on_output)
+        timed_out, seen = False, list[Violation]()
         try:
             if self._guard is not None:
                 self._guard.watch(program.group)
-            async with asyncio.timeout(command.timeout_s):
-                await program.ended()
+            async with asyncio.timeout(_shorter(command.timeout_s, self._limits.wall_s)):
+                await program.ended(self._sandbox.watched_processes)
         except TimeoutError:
             timed_out = True
+        except TooMany as error:
+            seen.append(error.violation)
         except OSError as error:
             raise WorkspaceError(f"{_named(command)} cannot be watched: {error}.") from None
         finally:
@@ -105,9 +119,28 @@ class LocalProcesses:
             finally:
                 if self._guard is not None:
                     self._guard.release(program.group)
+                seen += await _cleared(program.prepared)
         if program.fault is not None:
             raise program.fault
-        return program.exit(timed_out=timed_out)
+        return self._told(program.exit(timed_out=timed_out), seen)
+
+    @property
+    def _limits(self) -> SandboxLimits:
+        return self._sandbox.held.policy.limits
+
+    def _bounded(self, command: Command) -> Command:
+        most = self._limits.output_bytes
+        if most is None or most >= command.max_output_bytes:
+            return command
+        return msgspec.structs.replace(command, max_output_bytes=most)
+
+    def _told(self, ended: Exit, seen: list[Violation]) -> Exit:
+        """Add what the sandbox did not let the program do."""
+        held = self._sandbox.held
+        if not held.confines and not seen:
+            return ended
+        found = (*seen, *violations(ended, held))
+        return msgspec.structs.replace(ended, violations=found, has_network=held.has_network)
 
     async def _begun(self, command: Command, on_output: OnOutput | None) -> _Program:
         if not command.argv:
@@ -116,33 +149,54 @@ class LocalProcesses:
             if self._guard is not None:
                 self._guard.begin()
             async with _ready(command) as stdin:
-                return self._start(command, stdin, on_output)
+                return await self._start(command, stdin, on_output)
         except OSError as error:
             raise WorkspaceError(f"{_named(command)} cannot be started: {error}.") from None
 
-    def _start(
+    async def _start(
         self, command: Command, stdin: IO[bytes] | None, on_output: OnOutput | None
     ) -> _Program:
         mark = os.urandom(8).hex()
         around = [os.environ.get(MARK, ""), self._guard.mark if self._guard else ""]
         marks = ":".join(part for part in (*around, mark) if part)
-        environment = child_environment(os.environ, self._pass_env, command.extra_env)
+        environment = child_environment(os.environ, self._pass_env)
         environment[MARK] = marks
         where = self._root.find(command.cwd)
+        prepared: Prepared | None = None
         pipes: list[_Pipe] = []
         try:
+            _directory(where)
+            prepared = await self._prepared(command, environment, where)
             pipes.append(_Pipe(command.max_output_bytes))
             if command.separate_stderr:
                 pipes.append(_Pipe(command.max_output_bytes))
             outputs = [pipe.write_fd for pipe in pipes]
-            child = _spawn(command, environment, where, stdin, outputs)
+            child = _spawn(command, prepared, where, stdin, outputs)
         except BaseException:
             for pipe in pipes:
                 pipe.close()
+            if prepared is not None:
+                prepared.end()
             raise
         finally:
             where.close()
-        return _Program(child, ProcessTree(child.pid, mark.encode()), pipes, on_output)
+            if prepared is not None:
+                prepared.close()
+        tree = ProcessTree(child.pid, mark.encode())
+        return _Program(child, tree, pipes, on_output, prepared)
+
+    async def _prepared(
+        self, command: Command, environment: dict[str, str], where: Location
+    ) -> Prepared:
+        """Say how the program is started; what is done for it on the disk is done in a thread."""
+        extra = {name: value for name, value in command.extra_env.items() if name != MARK}
+        prepare = partial(self._sandbox.prepare, command.argv, environment, extra, where.absolute)
+        if self._sandbox.is_plain:
+            return prepare()
+        path = extra.get("PATH", environment["PATH"])
+        if shutil.which(command.argv[0], path=path) is None:  # the launcher could only exit
+            raise _missing(command)
+        return await _whole(prepare)
 
 
 class _Pipe:
@@ -176,6 +230,7 @@ class _Program:
 
     Attributes:
         fault: What `on_output` raised.
+        prepared: How it was started, to be ended after it.
     """
 
     def __init__(
@@ -184,8 +239,10 @@ class _Program:
         tree: ProcessTree,
         pipes: list[_Pipe],
         on_output: OnOutput | None,
+        prepared: Prepared,
     ) -> None:
         self._child, self._tree, self._pipes = child, tree, pipes
+        self.prepared = prepared
         self._on_output = on_output
         self._has_ended = False
         self.fault: Exception | None = None
@@ -198,9 +255,15 @@ class _Program:
         """Its process group."""
         return self._child.pid
 
-    async def ended(self) -> None:
-        """Return when the program has ended and its output was read."""
-        await _until_ended(self._child)
+    async def ended(self, processes: int | None = None) -> None:
+        """
+        Return when the program has ended and its output was read.
+
+        Raises:
+            TooMany: more processes than that were alive.
+        """
+        async with watch(self._tree, processes):
+            await _until_ended(self._child)
         self._has_ended = True
         await self._drained(DRAIN_S)
 
@@ -283,35 +346,61 @@ class _Program:
 
 def _spawn(
     command: Command,
-    environment: dict[str, str],
+    prepared: Prepared,
     where: Location,
     stdin: IO[bytes] | None,
     outputs: list[int],
 ) -> subprocess.Popen[bytes]:
-    cwd = _directory(where)
-    if command.exit_record and shutil.which(command.argv[0], path=environment["PATH"]) is None:
+    cwd, path = _directory(where), prepared.environment["PATH"]
+    if command.exit_record and shutil.which(command.argv[0], path=path) is None:
         raise _missing(command)
     try:
         return subprocess.Popen(
-            _recorded(command),
+            _recorded(prepared.argv, command.exit_record),
             stdin=stdin or subprocess.DEVNULL,
             stdout=outputs[0],
             stderr=outputs[-1],
             cwd=cwd,
-            env=environment,
+            env=prepared.environment,
+            pass_fds=prepared.fds,
             start_new_session=True,
         )
     except ValueError as error:
         raise InvalidValue(f"{_named(command)} cannot be started: {error}.") from None
     except OSError as error:
-        raise _not_started(command, error, cwd, environment["PATH"]) from None
+        raise _not_started(command, error, cwd, path) from None
 
 
-def _recorded(command: Command) -> tuple[str, ...]:
+def _recorded(argv: tuple[str, ...], record: str) -> tuple[str, ...]:
     """Give what is started: the program, in a shell that keeps its status where asked to."""
-    if not command.exit_record:
-        return command.argv
-    return (SHELL, "-c", SCRIPT, command.exit_record, *command.argv)
+    return (SHELL, "-c", SCRIPT, record, *argv) if record else argv
+
+
+async def _whole(prepare: Callable[[], Prepared]) -> Prepared:
+    """Prepare in a thread; one that is cancelled meanwhile is taken back when it is done."""
+    preparing = asyncio.ensure_future(asyncio.to_thread(prepare))
+    try:
+        return await asyncio.shield(preparing)
+    except asyncio.CancelledError:
+        prepared = await preparing
+        prepared.close()
+        prepared.end()
+        raise
+
+
+async def _cleared(prepared: Prepared) -> list[Violation]:
+    """Clear up after a program, also when the loop ends and there are no threads any more."""
+    if not prepared.has_work:
+        return []
+    try:
+        clearing = asyncio.get_running_loop().run_in_executor(None, prepared.end)
+    except RuntimeError:
+        return prepared.end()
+    return await clearing
+
+
+def _shorter(one: float | None, other: float | None) -> float | None:
+    return min((each for each in (one, other) if each is not None), default=None)
 
 
 def _directory(where: Location) -> str:

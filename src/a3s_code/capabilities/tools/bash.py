@@ -124,6 +124,9 @@ def _observe(ended: Exit, timeout_ms: int) -> Observation:
         notices.append(f"[Command timed out after {timeout_ms}ms]")
     elif ended.status:
         notices.append(f"[exit status {ended.status}]")
+    notices += _refusals(ended)
+    if ended.violations:
+        metadata["sandbox_violations"] = msgspec.to_builtins(ended.violations)
     if notices and text and not text.endswith("\n"):
         text += "\n"
     timeout: JsonObject = {"type": "timeout", "timeout_ms": timeout_ms}
@@ -134,6 +137,19 @@ def _observe(ended: Exit, timeout_ms: int) -> Observation:
         metadata=metadata,
         error_kind=timeout if ended.timed_out else None,
     )
+
+
+def _refusals(ended: Exit) -> list[str]:
+    """Say what the sandbox had to do with it, so that the model does not look elsewhere."""
+    certain = [each for each in ended.violations if each.is_certain]
+    notices = [f"[The sandbox does not allow it: {each.kind} {each.name}]" for each in certain]
+    if any(each.kind == "host" for each in ended.violations):
+        notices.append("[The sandbox that this command ran in has no network.]")
+    paths = [each.name for each in ended.violations if each.kind == "path" and not each.is_certain]
+    if paths:
+        listed = ", ".join(paths)
+        notices.append(f"[The sandbox may have refused: {listed}. Only the workspace is writable.]")
+    return notices
 
 
 class LiveText:

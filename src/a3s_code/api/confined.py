@@ -1,0 +1,91 @@
+"""
+How the programs of a session are held: what it asked for, and what that comes to here.
+
+Without the option `sandbox` the calls of the model get the strongest level that works under the
+default policy, and `hygiene` under a policy of the host's own; the host's own calls `hygiene`.
+With it, all of them get what it says. A session that goes on is never held less than before,
+unless it is told so.
+
+Source: DESIGN 5, "Sandbox levels by default"; INVARIANTS 40.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from a3s_code.api.recorded import Recorded
+from a3s_code.api.settings import Opening
+from a3s_code.errors import SandboxUnavailable
+from a3s_code.kernel.confinement import (
+    HYGIENE,
+    Confinement,
+    SandboxPolicy,
+    SandboxState,
+    weaker,
+)
+from a3s_code.kernel.records import SessionOpened
+
+Confine: TypeAlias = Callable[[SandboxPolicy, str], Confinement]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """
+    Attributes:
+        model: How the model's calls are held.
+        direct: How the host's own calls are.
+    """
+
+    model: Confinement
+    direct: Confinement
+    state: SandboxState
+
+
+def held(opening: Opening, before: SessionOpened | None, confine: Confine) -> Held:
+    """
+    Say how the programs of a session are held.
+
+    Args:
+        before: How it was opened the last time.
+
+    Raises:
+        SandboxUnavailable: what it asked for, or had before, does not work here.
+    """
+    safety, root = opening.settings.safety, opening.workspace
+    asked = safety.sandbox
+    policy = asked or SandboxPolicy(level="auto" if safety.policy is None else "hygiene")
+    model = confine(policy, root) if policy.level != "hygiene" or asked else HYGIENE
+    if before is not None and before.sandbox is not None and not _is_told_anew(opening, before):
+        model = _not_less(model, before.sandbox, policy, root, confine)
+    direct = model if asked is not None else HYGIENE
+    state = SandboxState.of(model, direct, asked.level if asked is not None else "")
+    return Held(model, direct, state)
+
+
+def _is_told_anew(opening: Opening, before: SessionOpened) -> bool:
+    asked = opening.settings.safety.sandbox
+    return asked is not None and asked != Recorded.read(before.settings).sandbox
+
+
+def _not_less(
+    now: Confinement, before: SandboxState, policy: SandboxPolicy, root: str, confine: Confine
+) -> Confinement:
+    if not weaker(now.level, before.level):
+        return now
+    same = SandboxPolicy(
+        level=before.level,
+        read=policy.read,
+        write=policy.write,
+        network=policy.network,
+        env=policy.env,
+        limits=policy.limits,
+    )
+    try:
+        return confine(same, root)
+    except SandboxUnavailable as error:
+        raise SandboxUnavailable(
+            f"The session was held at {before.level!r}, which does not work here: {error.message}",
+            hint="set sandbox to go on with another level",
+        ) from error

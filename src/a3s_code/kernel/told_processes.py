@@ -1,0 +1,34 @@
+"""
+The programs of one call, as its tool has them: what the sandbox refused becomes an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from a3s_code.kernel.events import SandboxViolation
+from a3s_code.kernel.ports import Sink
+from a3s_code.kernel.workspace import Command, Exit, Processes
+
+
+class ToldProcesses:
+    """`Processes` that records what the sandbox did not let a program of `call_id` do."""
+
+    __slots__ = ("_call_id", "_processes", "_sink", "_tool")
+
+    def __init__(self, processes: Processes, call_id: str, tool: str, sink: Sink) -> None:
+        self._processes, self._call_id, self._tool, self._sink = processes, call_id, tool, sink
+
+    async def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Exit:
+        ended = await self._processes.run(command, on_output)
+        for violation in ended.violations:
+            self._sink.emit(
+                SandboxViolation(
+                    tool_id=self._call_id,
+                    tool_name=self._tool,
+                    kind=violation.kind,
+                    name=violation.name,
+                    is_certain=violation.is_certain,
+                )
+            )
+        return ended

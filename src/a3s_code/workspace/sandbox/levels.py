@@ -1,0 +1,153 @@
+"""
+Which level works here: asked by running a program at it, once for each form in a process.
+
+A level that does not work is said with what is missing and how to get it. `auto` goes down
+from `bwrap`; `container` is never chosen by itself.
+
+Source: DESIGN 5, "Sandbox levels by default" and "As root".
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+import tempfile
+from typing import Literal
+
+from a3s_code.errors import SandboxUnavailable
+from a3s_code.kernel.confinement import LEVELS, Confinement, Level, SandboxPolicy, weaker
+from a3s_code.workspace.sandbox import landlock, seccomp
+from a3s_code.workspace.sandbox.programs import trusted
+from a3s_code.workspace.sandbox.rights import Form, Rights, rights_in
+from a3s_code.workspace.sandbox.sandbox import Sandbox
+
+_PROBE_S = 10.0
+_SAID_CHARS = 300
+
+
+def confine(policy: SandboxPolicy, root: str) -> Confinement:
+    """
+    Give the strongest level that the policy asks for and that works here.
+
+    Raises:
+        SandboxUnavailable: there is none; says what is missing and how to get it.
+    """
+    if policy.network.mode == "proxy":
+        raise SandboxUnavailable(
+            "sandbox.network.mode is 'proxy', and this build has no proxy for programs.",
+            hint="use 'none' or 'full'",
+        )
+    rights = rights_in(root)
+    problem = ""
+    for level in _tried(policy):
+        held = _held(level, rights, policy)
+        found = _problem(held)
+        if not found:
+            return held
+        problem = problem or found
+    raise SandboxUnavailable(
+        f"The sandbox {policy.level!r} does not work here: {problem}",
+        hint="choose another level, or SandboxPolicy(fallback=...) to go on with a weaker one",
+    )
+
+
+def _tried(policy: SandboxPolicy) -> tuple[Level, ...]:
+    if policy.level == "auto":
+        first: tuple[Level, ...] = ("bwrap", "landlock", "hygiene")
+        least = policy.fallback if policy.fallback != "refuse" else "hygiene"
+        return tuple(level for level in first if not weaker(level, least))
+    asked: Level = policy.level
+    if policy.fallback == "refuse":
+        return (asked,)
+    down = reversed(LEVELS[LEVELS.index(policy.fallback) : LEVELS.index(asked)])
+    return (asked, *(level for level in down))
+
+
+def _held(level: Level, rights: Rights, policy: SandboxPolicy) -> Confinement:
+    if level not in ("landlock", "bwrap"):
+        return Confinement(level=level, policy=policy, without=_without(level))
+    return Confinement(level, rights.form, rights.uid, rights.gid, _without(level), policy)
+
+
+def _without(level: Level) -> tuple[str, ...]:
+    """Name what a level does not hold, for the first event of a session."""
+    match level:
+        case "bwrap":
+            return ()
+        case "landlock":
+            signals = () if landlock.holds_signals() else ("signals to other processes",)
+            return ("protected paths are looked at afterwards", "processes are visible", *signals)
+        case "container":
+            return ()
+        case _:
+            return ("files", "network", "processes")
+
+
+def _problem(held: Confinement) -> str:
+    """Say why a level does not work here; empty when it does."""
+    limits = held.policy.limits
+    if sys.platform != "linux":
+        if held.confines:
+            return f"{held.level} needs Linux."
+        kept = (limits.cpu_s, limits.memory_bytes, limits.open_files, limits.file_bytes)
+        return "limits of a process need Linux." if any(kept) else ""
+    if held.level == "container":
+        return "no container engine is served."
+    if not held.confines:
+        return ""
+    return _missing(held) or _tried_out(held.level, held.form, held.uid, held.gid)
+
+
+def _missing(held: Confinement) -> str:
+    if seccomp.machine() is None:
+        return f"no system calls are known for this kind of machine ({os.uname().machine})."
+    if held.level == "bwrap" and not trusted("bwrap"):
+        return "bwrap is not installed. Install the package bubblewrap."
+    needs_setpriv = held.form == "dropped" or (
+        held.form == "kept_root" and held.level == "landlock"
+    )
+    if needs_setpriv and not trusted("setpriv"):
+        return "setpriv is not installed. Install the package util-linux."
+    needs_rules = held.level == "landlock" or held.form == "kept_root"
+    if needs_rules and landlock.abi() < landlock.LEAST_ABI:
+        return f"the kernel has Landlock {landlock.abi()}, and {landlock.LEAST_ABI} is needed."
+    return ""
+
+
+@functools.cache
+def _tried_out(level: Level, form: Form | Literal[""], uid: int | None, gid: int | None) -> str:
+    """Run `true` at a level; empty when that works, else what was said."""
+    held = Confinement(level, form, uid, gid, policy=SandboxPolicy(level=level))
+    with tempfile.TemporaryDirectory(prefix="a3s-code-probe-") as place:
+        if uid is not None:
+            os.chown(place, uid, gid or 0)
+        try:
+            return _said(Sandbox(held, place), os.path.realpath(place))
+        except (OSError, subprocess.SubprocessError) as error:
+            return f"{level} cannot be tried: {error}."
+
+
+def _said(sandbox: Sandbox, place: str) -> str:
+    prepared = sandbox.prepare(("true",), {"PATH": os.defpath}, {}, place)
+    try:
+        ended = subprocess.run(
+            prepared.argv,
+            env=prepared.environment,
+            pass_fds=prepared.fds,
+            cwd=place,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_PROBE_S,
+            start_new_session=True,
+            check=False,
+        )
+    finally:
+        prepared.close()
+        prepared.end()
+    if ended.returncode == 0:
+        return ""
+    said = ended.stdout.decode(errors="replace").strip()[:_SAID_CHARS]
+    return f"{sandbox.held.level} was tried and failed: {said or ended.returncode}."

@@ -1,0 +1,319 @@
+"""
+How one program is started at a level: what stands before it, and what is left to do after it.
+
+    hygiene     as it is; the launcher only where there are limits
+    landlock    [setpriv] launcher program       rules, filter and limits
+    bwrap       [setpriv] bwrap launcher program a view of its own, then the same
+
+The recorder of exit statuses stands before all of it, outside: what is confined cannot write
+where it writes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+
+from a3s_code.kernel.confinement import Confinement, SandboxLimits, Violation, expanded
+from a3s_code.workspace.sandbox import bwrap, landlock, seccomp
+from a3s_code.workspace.sandbox.hidden import hidden
+from a3s_code.workspace.sandbox.launcher import Orders, launcher, seccomp_orders
+from a3s_code.workspace.sandbox.programs import trusted
+from a3s_code.workspace.sandbox.protection import Protected, StandIns, protected_in, restored
+from a3s_code.workspace.sandbox.rights import can_enter
+
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/nix/store")
+"""What programs need of the system; read with an allow-list, too."""
+
+_DEVICES = tuple(
+    f"/dev/{name}"
+    for name in ["null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts", "shm"]
+)
+_KEPT_FD = 10
+"""The recorder's shell uses the descriptors below."""
+
+_OWN_PROCESSES = 2
+"""That the sandbox itself needs."""
+
+_CPU, _FILE_SIZE, _CORE, _PROCESSES, _OPEN_FILES, _ADDRESSES = 0, 1, 4, 6, 7, 9
+
+
+class Prepared:
+    """
+    A program that can be started.
+
+    Attributes:
+        argv: What is started.
+        environment: For what is started first; what the caller added comes later.
+        fds: Descriptors to hand over.
+    """
+
+    __slots__ = ("_place", "_protected", "_sandbox", "argv", "environment", "fds")
+
+    def __init__(
+        self,
+        argv: tuple[str, ...],
+        environment: Mapping[str, str],
+        sandbox: Sandbox,
+        protected: Protected | None = None,
+        place: str = "",
+    ) -> None:
+        self.argv, self.environment = argv, dict(environment)
+        self.fds: list[int] = []
+        self._sandbox, self._protected, self._place = sandbox, protected, place
+
+    def close(self) -> None:
+        """Give the descriptors back, when it was started or could not be."""
+        while self.fds:
+            os.close(self.fds.pop())
+
+    @property
+    def has_work(self) -> bool:
+        """Whether `end` has anything to do."""
+        return bool(self._place) or self._protected is not None
+
+    def end(self) -> list[Violation]:
+        """Clear up when the program has ended; blocks on the disk. Say what it was not to do."""
+        if self._place:
+            shutil.rmtree(self._place, ignore_errors=True)
+        if self._protected is None:
+            return []
+        protected, self._protected = self._protected, None
+        self._sandbox.stand_ins.remove(protected)
+        changed = restored(protected)
+        return [Violation("path", path, is_certain=True) for path in changed]
+
+
+class Sandbox:
+    """
+    Args:
+        held: The level in force.
+        root: The workspace.
+        home: Of the user whose rights programs have.
+    """
+
+    def __init__(self, held: Confinement, root: str, home: str = "") -> None:
+        self.held = held
+        self.stand_ins = StandIns()
+        self._home = home or os.path.expanduser("~")  # noqa: PTH111
+        self._write = _directories((os.path.realpath(root), *expanded(held.policy.write)))
+        self._hidden: tuple[str, ...] | None = None
+        self._filter = b""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether programs are started as they are."""
+        return not self.held.confines and not _limits(self.held)
+
+    @property
+    def watched_processes(self) -> int | None:
+        """How many processes there may be, where the kernel does not count them for us."""
+        limit = self.held.policy.limits.processes
+        return None if self._counts() or self.held.level == "none" else limit
+
+    def prepare(
+        self,
+        argv: tuple[str, ...],
+        environment: Mapping[str, str],
+        extra: Mapping[str, str],
+        cwd: str,
+    ) -> Prepared:
+        """
+        Say how a program is started; may block on the disk for a moment.
+
+        Args:
+            environment: What the launcher and bwrap themselves may see.
+            extra: What only the program gets, such as the caller's own variables.
+            cwd: Real path.
+
+        Raises:
+            OSError: the system gives no more descriptors, or the disk cannot be written.
+        """
+        if self.is_plain:
+            return Prepared(argv, {**environment, **extra}, self)
+        if self.held.level == "bwrap":
+            return self._in_view(argv, environment, extra, cwd)
+        if self.held.level == "landlock":
+            return self._ruled(argv, environment, extra)
+        prepared = Prepared((), environment, self)
+        prepared.argv = self._launched(prepared, Orders(_numbers(), _limits(self.held)), extra)
+        prepared.argv += argv
+        return prepared
+
+    # The levels
+
+    def _in_view(
+        self,
+        argv: tuple[str, ...],
+        environment: Mapping[str, str],
+        extra: Mapping[str, str],
+        cwd: str,
+    ) -> Prepared:
+        protected = protected_in(self._write, self._home)
+        self.stand_ins.put(protected)
+        prepared = Prepared((), {**environment, **self._own(bwrap.TMP)}, self, protected)
+        try:
+            view = self._view(protected).arguments(cwd)
+            inside = landlock.ruleset((*self._write, *bwrap.WRITABLE, "/proc"), None, tcp=True)
+            orders = self._orders(inside if landlock.abi() else None)
+            prepared.argv = (
+                *self._dropped(),
+                *(trusted("bwrap"), "--args", _handed(prepared, view), "--"),
+                *self._launched(prepared, orders, extra),
+                *argv,
+            )
+        except BaseException:
+            prepared.close()
+            prepared.end()
+            raise
+        return prepared
+
+    def _view(self, protected: Protected) -> bwrap.View:
+        policy = self.held.policy
+        return bwrap.View(
+            write=self._write,
+            read=self._readable(),
+            hidden=self._concealed(),
+            pinned=protected.pinned,
+            sealed=protected.present,
+            absent_files=protected.absent_files,
+            absent_directories=protected.absent_directories,
+            shares_network=policy.network.mode == "full",
+            tmp_bytes=policy.limits.tmp_bytes,
+        )
+
+    def _ruled(
+        self, argv: tuple[str, ...], environment: Mapping[str, str], extra: Mapping[str, str]
+    ) -> Prepared:
+        place = tempfile.mkdtemp(prefix="a3s-code-tmp-")
+        if self.held.uid is not None:
+            os.chown(place, self.held.uid, self.held.gid or 0)
+        protected = protected_in(self._write, self._home)
+        own = Prepared((), {**environment, **self._own(place)}, self, protected, place)
+        try:
+            has_network = self.held.policy.network.mode == "full"
+            rules = landlock.ruleset(
+                (*self._write, place, *_DEVICES), self._read_rules(), tcp=has_network
+            )
+            orders = self._orders(rules)
+            own.argv = (*self._dropped(), *self._launched(own, orders, extra), *argv)
+        except BaseException:
+            own.close()
+            own.end()
+            raise
+        return own
+
+    # What they share
+
+    def _orders(self, rules: landlock.Ruleset | None) -> Orders:
+        return Orders(_numbers(), self._counted(), rules, self._calls())
+
+    def _counted(self) -> tuple[tuple[int, int, int], ...]:
+        limits, most = _limits(self.held), self.held.policy.limits.processes
+        if most is None or not self._counts():
+            return limits
+        return (*limits, (_PROCESSES, most + _OWN_PROCESSES, most + _OWN_PROCESSES))
+
+    def _counts(self) -> bool:
+        """Whether the kernel counts the processes of this program alone, and for its user."""
+        return self.held.level == "bwrap" and self.held.form != "kept_root"
+
+    def _launched(
+        self, prepared: Prepared, orders: Orders, extra: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        text = Orders(orders.calls, orders.limits, orders.landlock, orders.filter, extra).text()
+        prepared.environment["PERL_BADLANG"] = "0"
+        return (*launcher(), _handed(prepared, text))
+
+    def _dropped(self) -> tuple[str, ...]:
+        """Give what takes root's rights away before anything else."""
+        if self.held.form == "dropped":
+            who = ("--reuid", str(self.held.uid), "--regid", str(self.held.gid), "--clear-groups")
+            return (trusted("setpriv"), *who, "--")
+        if self.held.form == "kept_root" and self.held.level == "landlock":
+            none = ("--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all")
+            return (trusted("setpriv"), *none, "--no-new-privs", "--")
+        return ()
+
+    def _own(self, tmp: str) -> dict[str, str]:
+        names = dict.fromkeys(("TMPDIR", "TMP", "TEMP"), tmp)
+        return names | ({"HOME": tmp} if self.held.form == "dropped" else {})
+
+    def _calls(self) -> bytes:
+        kind = seccomp.machine()
+        if not self._filter and kind is not None:
+            network = self.held.policy.network
+            internet = self.held.level == "bwrap" or network.mode == "full"
+            families = seccomp.socket_families(internet=internet, unix=network.unix_sockets)
+            self._filter = seccomp.filter_program(kind, families)
+        return self._filter
+
+    def _concealed(self) -> tuple[str, ...]:
+        if self._hidden is None:
+            reads = self.held.policy.read
+            denied = expanded(reads.paths) if reads.mode == "deny_list" else ()
+            found = hidden(self._home, denied, as_root=self.held.form == "kept_root")
+            self._hidden = tuple(path for path in found if self._can_reach(path))
+        return self._hidden
+
+    def _can_reach(self, path: str) -> bool:
+        """Whether there is anything to hide: another user may not even get there."""
+        uid, gid = self.held.uid, self.held.gid
+        return uid is None or gid is None or can_enter(os.path.dirname(path), uid, gid)  # noqa: PTH120
+
+    def _readable(self) -> tuple[str, ...] | None:
+        """Give what an allow-list lets be read; None without one."""
+        reads = self.held.policy.read
+        return (*SYSTEM, *expanded(reads.paths)) if reads.mode == "allow_list" else None
+
+    def _read_rules(self) -> tuple[landlock.Rule, ...]:
+        listed = self._readable()
+        if listed is not None:
+            return landlock.readable((*listed, *_DEVICES, "/proc"))
+        own = ("/dev", "/tmp", "/var/tmp", "/run")  # noqa: S108 - of others, at this level
+        return landlock.readable_but((*self._concealed(), *own))
+
+
+def _numbers() -> tuple[int, int, int]:
+    kind = seccomp.machine()
+    return seccomp_orders(kind.numbers) if kind is not None else (0, 0, 0)
+
+
+def _limits(held: Confinement) -> tuple[tuple[int, int, int], ...]:
+    """Give the limits that the kernel keeps for each process."""
+    limits = held.policy.limits
+    named = (
+        (_CPU, limits.cpu_s),
+        (_FILE_SIZE, limits.file_bytes),
+        (_OPEN_FILES, limits.open_files),
+        (_ADDRESSES, limits.memory_bytes),
+        (_CORE, 0 if held.confines or _has_limits(limits) else None),
+    )
+    return tuple((number, value, value) for number, value in named if value is not None)
+
+
+def _has_limits(limits: SandboxLimits) -> bool:
+    kept = (limits.cpu_s, limits.file_bytes, limits.open_files, limits.memory_bytes)
+    return any(value is not None for value in kept)
+
+
+def _handed(prepared: Prepared, data: bytes) -> str:
+    """Put data where the program reads it, and give the number of the descriptor."""
+    made = os.memfd_create("a3s-code")
+    try:
+        fd = fcntl.fcntl(made, fcntl.F_DUPFD_CLOEXEC, _KEPT_FD)
+    finally:
+        os.close(made)
+    prepared.fds.append(fd)
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+    os.lseek(fd, 0, os.SEEK_SET)
+    return str(fd)
+
+
+def _directories(paths: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(path for path in paths if os.path.isdir(path)))  # noqa: PTH112
