@@ -37,8 +37,8 @@ class Outside:
     asked: list[str] = field(default_factory=list)
     told: list[Passage] = field(default_factory=list)
 
-    def outcomes(self) -> list[tuple[str, int, bool]]:
-        return [(passage.host, passage.port, passage.allowed) for passage in self.told]
+    def outcomes(self) -> list[tuple[str, int, str]]:
+        return [(passage.host, passage.port, passage.outcome) for passage in self.told]
 
 
 @asynccontextmanager

@@ -59,7 +59,7 @@ async def test_a_listed_host_is_reached_with_a_plain_request_and_with_a_tunnel()
         through = await ask(place.proxy, tunnel)
         assert through.startswith("HTTP/1.1 200 Connection Established\r\n\r\nHTTP/1.1 200")
         assert through.endswith("reached /t 0\n")
-        assert place.told == [Passage("ok.test", place.port, allowed=True, address="127.0.0.1")]
+        assert place.told == [Passage("ok.test", place.port, "reached", address="127.0.0.1")]
 
 
 async def test_a_host_that_is_not_listed_is_refused_and_told_with_its_name() -> None:
@@ -69,7 +69,10 @@ async def test_a_host_that_is_not_listed_is_refused_and_told_with_its_name() -> 
             assert answer.startswith("HTTP/1.1 403")
             assert "not on the allow-list" in answer
         assert place.asked == []
-        assert place.outcomes() == [("other.test", place.port, False), ("other.test", 443, False)]
+        assert place.outcomes() == [
+            ("other.test", place.port, "refused"),
+            ("other.test", 443, "refused"),
+        ]
         assert all("other.test" in passage.why for passage in place.told)
 
 
@@ -154,7 +157,10 @@ async def test_only_the_address_that_was_checked_is_dialled() -> None:
             assert (await ask(proxy, get(place))).startswith("HTTP/1.1 403")
         finally:
             await proxy.close()
-        assert [(each.allowed, each.address) for each in told] == [(True, "127.0.0.1"), (False, "")]
+        assert [(each.outcome, each.address) for each in told] == [
+            ("reached", "127.0.0.1"),
+            ("refused", ""),
+        ]
 
 
 async def test_a_private_address_is_refused_unless_it_was_meant() -> None:
@@ -179,6 +185,7 @@ async def test_a_host_that_does_not_answer_is_told_apart_from_one_that_is_refuse
     async with outside(f"ok.test:{port}") as place:
         answer = await ask(place.proxy, f"CONNECT ok.test:{port} HTTP/1.1\r\n\r\n".encode())
         assert answer.startswith("HTTP/1.1 502")
+        assert place.told[0].outcome == "unreachable"
         assert "none of its addresses answers" in place.told[0].why
 
 
@@ -214,7 +221,7 @@ async def test_what_is_told_is_bounded_however_often_somebody_tries() -> None:
         await ask(place.proxy, get(place))
         assert len(place.told) == 1
         for number in range(MAX_REPORTED + 10):
-            place.proxy._tell(Passage(f"h{number}", 80, allowed=False))
+            place.proxy._tell(Passage(f"h{number}", 80, "refused"))
         assert len(place.told) == MAX_REPORTED
 
 

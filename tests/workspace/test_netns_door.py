@@ -62,7 +62,7 @@ async def test_curl_reaches_a_listed_host() -> None:
     async with outside("ok.test:PORT") as place:
         ended = await inside(place, "curl", "-sS", f"http://ok.test:{place.port}/x")
         assert ended == Ended(0, "reached /x 0\n")
-        assert place.outcomes() == [("ok.test", place.port, True)]
+        assert place.outcomes() == [("ok.test", place.port, "reached")]
 
 
 @needs_curl
@@ -86,8 +86,8 @@ async def test_a_redirect_leads_no_further_than_the_list() -> None:
         assert ended.status != 0
         assert "403" in ended.output
         assert place.outcomes() == [
-            ("ok.test", place.port, True),
-            ("other.test", place.port, False),
+            ("ok.test", place.port, "reached"),
+            ("other.test", place.port, "refused"),
         ]
         assert len(place.asked) == 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -15,14 +15,15 @@ class Passage(msgspec.Struct, frozen=True):
     Attributes:
         host: In its one spelling; empty when what was asked for names none.
         port: 0 when it is not known.
-        allowed: It was dialled and answered.
-        why: The reason, when it was not; one sentence.
+        outcome: `reached`: it was dialled and answered; `refused` by the rules;
+            `unreachable`: it may be reached, and nobody answered.
+        why: The reason, when it was not reached; one sentence.
         address: What was dialled; empty when nothing was.
     """
 
     host: str
     port: int
-    allowed: bool
+    outcome: Literal["reached", "refused", "unreachable"]
     why: str = ""
     address: str = ""
 

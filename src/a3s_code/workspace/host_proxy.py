@@ -123,7 +123,7 @@ class HostProxy:
         except Malformed as error:
             await self._send_away(client, "400 Bad Request", str(error))
         except AddressRefused as error:
-            self._tell(Passage(error.host, error.port, allowed=False, why=error.message))
+            self._tell(Passage(error.host, error.port, "refused", error.message))
             await self._send_away(client, "403 Forbidden", f"Refused by the sandbox: {error}")
         except _Unreachable as error:
             self._tell(error.passage)
@@ -152,7 +152,8 @@ class HostProxy:
         for address in addresses[:MAX_DIALLED]:
             server = await self._dialled(address, port)
             if server is not None:
-                self._tell(Passage(written_host(host), port, allowed=True, address=str(address)))
+                reached = Passage(written_host(host), port, "reached", address=str(address))
+                self._tell(reached)
                 return server
         raise _Unreachable(request, "none of its addresses answers")
 
@@ -201,4 +202,4 @@ class _Unreachable(Exception):
         super().__init__(why)
         host = written_host(request.host)
         text = f"{host}:{request.port} cannot be reached: {why}."
-        self.passage = Passage(host, request.port, allowed=False, why=text)
+        self.passage = Passage(host, request.port, "unreachable", text)

@@ -64,10 +64,18 @@ class NetnsDoor:
     def environment(self) -> Mapping[str, str]:
         return ENVIRONMENT
 
-    def argv(self, command: Sequence[str], python: str = sys.executable) -> tuple[str, ...]:
-        """Give what is run inside of the namespace for `command`."""
-        before = (python, "-I", "-S", "-c", _program(), str(self.inner_fd), str(PORT))
-        return (*before, *command)
+    def argv(
+        self, command: Sequence[str], *, python: str = sys.executable, fd: int | None = None
+    ) -> tuple[str, ...]:
+        """
+        Give what is run inside of the namespace for `command`.
+
+        Args:
+            python: As the namespace has it.
+            fd: Number under which the program has `inner_fd`, when it is another.
+        """
+        inherited = str(self.inner_fd if fd is None else fd)
+        return (python, "-I", "-S", "-c", _program(), inherited, str(PORT), *command)
 
     def started(self) -> None:
         """Say that the program was started, and has the descriptor."""
