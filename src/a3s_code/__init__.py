@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from a3s_code.errors import ModelUnavailable as ModelUnavailable
     from a3s_code.errors import RunCancelled as RunCancelled
     from a3s_code.errors import RunError as RunError
+    from a3s_code.errors import SandboxUnavailable as SandboxUnavailable
     from a3s_code.errors import SessionClosed as SessionClosed
     from a3s_code.errors import SessionInUse as SessionInUse
     from a3s_code.errors import SessionNotFound as SessionNotFound
@@ -85,6 +86,10 @@ if TYPE_CHECKING:
     from a3s_code.harness.policy import PermissionPolicy as PermissionPolicy
     from a3s_code.harness.prompt import SystemPromptSlots as SystemPromptSlots
     from a3s_code.kernel.artifacts import ArtifactStoreLimits as ArtifactStoreLimits
+    from a3s_code.kernel.confinement import SandboxLimits as SandboxLimits
+    from a3s_code.kernel.confinement import SandboxNetwork as SandboxNetwork
+    from a3s_code.kernel.confinement import SandboxPolicy as SandboxPolicy
+    from a3s_code.kernel.confinement import SandboxReads as SandboxReads
     from a3s_code.kernel.events import SessionId as SessionId
     from a3s_code.kernel.messages import Attachment as Attachment
     from a3s_code.kernel.messages import Message as Message
@@ -172,6 +177,7 @@ _HOMES = {
         "ModelUnavailable",
         "RunCancelled",
         "RunError",
+        "SandboxUnavailable",
         "SessionClosed",
         "SessionInUse",
         "SessionNotFound",
@@ -186,6 +192,12 @@ _HOMES = {
     "harness.policy": ("PermissionPolicy",),
     "harness.prompt": ("SystemPromptSlots",),
     "kernel.artifacts": ("ArtifactStoreLimits",),
+    "kernel.confinement": (
+        "SandboxLimits",
+        "SandboxNetwork",
+        "SandboxPolicy",
+        "SandboxReads",
+    ),
     "kernel.events": ("SessionId",),
     "kernel.messages": ("Attachment", "Message", "Text", "Usage"),
     "kernel.ports": (

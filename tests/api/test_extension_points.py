@@ -47,6 +47,7 @@ def test_an_approver_of_the_user_settles_what_is_asked(house: House) -> None:
         TOUCH + calls("bash", command="touch other") + calls("read", file_path="made"),
         says("Done."),
         confirmation_manager=landlady,
+        sandbox="hygiene",
     )
     session.send("try")
 

@@ -171,7 +171,7 @@ def test_permissions_after_a_resume(
     store: MemorySessionStore,
 ) -> None:
     agent = house.employ(says("Hello."), TOUCH, says("ok"))
-    began(agent, house, store, **before)
+    began(agent, house, store, sandbox="hygiene", **before)
     agent.resume_session("job-1", session_store=store, **again).send("make it")
 
     assert house.has("made") is runs

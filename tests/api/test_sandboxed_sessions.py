@@ -2,22 +2,249 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import msgspec
 import pytest
 
+from a3s_code import FileSessionStore, PermissionPolicy, SandboxPolicy, SandboxUnavailable, Session
+from a3s_code.errors import InvalidType, InvalidValue
+from a3s_code.kernel.confinement import SandboxLimits, SandboxNetwork, SandboxState
+from a3s_code.kernel.events import SessionId
+from a3s_code.kernel.records import Record, SessionOpened
 from a3s_code.testing import calls, says
+from a3s_code.workspace import processes
+from a3s_code.workspace.sandbox import levels
+from a3s_code.workspace.sandbox.programs import trusted
 from api.house import House
 
+needs_bwrap = pytest.mark.skipif(not trusted("bwrap"), reason="needs bwrap")
 
-def test_x(house):
-    s = house.session(
-        calls(
-            "bash",
-            command="id; pwd; echo hi > a; echo x > /etc/zz; cat /etc/shadow; curl http://example.org; git init; mkdir .vscode; ls -la . ; cat /proc/1/cmdline",
-        ),
-        says("ok"),
+WHERE = "readlink /proc/self/ns/net /proc/self/ns/pid > where"
+
+
+def _records(session: Session) -> list[Record]:
+    engine: Any = session._inner._engine
+    return list(engine.log.records)
+
+
+def _first(session: Session) -> SandboxState:
+    opened = _records(session)[0].event
+    assert isinstance(opened, SessionOpened)
+    assert opened.sandbox is not None
+    return opened.sandbox
+
+
+def _namespaces() -> str:
+    return "".join(os.readlink(f"/proc/self/ns/{kind}") + "\n" for kind in ("net", "pid"))  # noqa: PTH115
+
+
+@needs_bwrap
+def test_commands_of_the_model_are_confined_by_default_and_the_first_record_says_how(
+    house: House,
+) -> None:
+    session = house.session(calls("bash", command=WHERE), says("ok"))
+    session.send("go")
+
+    assert house.get("where") != _namespaces()
+    first = _first(session)
+    assert (first.level, first.direct, first.network) == ("bwrap", "hygiene", "none")
+    assert first.form in ({"kept_root", "dropped"} if os.geteuid() == 0 else {"user"})
+    info = session.sandbox_info()
+    assert (info["level"], info["form"], info["network"]) == ("bwrap", first.form, "none")
+
+
+def test_a_direct_call_is_not_confined_unless_the_sandbox_was_asked_for(house: House) -> None:
+    session = house.session(default=says("ok"))
+    session.tool("bash", {"command": WHERE})
+
+    assert house.get("where") == _namespaces()
+
+
+@needs_bwrap
+def test_a_direct_call_is_confined_when_the_sandbox_was_asked_for(house: House) -> None:
+    session = house.session(default=says("ok"), sandbox="bwrap")
+    session.tool("bash", {"command": WHERE})
+
+    assert house.get("where") != _namespaces()
+    assert _first(session).direct == "bwrap"
+
+
+@needs_bwrap
+@pytest.mark.parametrize(
+    ("tool", "args"),
+    [("bash", {"command": "true"}), ("git", {"command": "status"}), ("grep", {"pattern": "x"})],
+)
+def test_every_program_that_a_tool_of_the_model_starts_is_confined(
+    house: House, tool: str, args: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[str, ...]] = []
+    popen = subprocess.Popen
+
+    def note(argv: tuple[str, ...], **keywords: Any) -> Any:
+        started.append(argv)
+        return popen(argv, **keywords)
+
+    session = house.session(calls(tool, **args), says("ok"))
+    session.sandbox_info()
+    monkeypatch.setattr(processes.subprocess, "Popen", note)
+    session.send("go")
+
+    assert started
+    assert all(trusted("bwrap") in argv for argv in started)
+
+
+@pytest.mark.parametrize(
+    "options", [{"permissive": True}, {"permission_policy": PermissionPolicy(allow=["bash"])}]
+)
+def test_a_policy_of_the_host_takes_the_place_of_the_sandbox(
+    house: House, options: dict[str, Any]
+) -> None:
+    session = house.session(calls("bash", command=WHERE), says("ok"), **options)
+    session.send("go")
+
+    assert house.get("where") == _namespaces()
+    assert _first(session).level == "hygiene"
+
+
+def test_no_sandbox_is_called_none(house: House) -> None:
+    session = house.session(
+        calls("bash", command="true"), says("ok"), sandbox="none", permissive=True
     )
-    for e in s.stream("go"):
-        print(e)
-    print(list((house.root).iterdir()))
-    s._inner if hasattr(s, "_inner") else None
-    assert 0
+    session.send("go")
+
+    first = _first(session)
+    assert (first.level, first.asked, first.direct) == ("none", "none", "none")
+
+
+def test_a_sandbox_that_was_asked_for_and_is_missing_means_no_session(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(levels, "trusted", lambda _: "")
+    agent = house.employ()
+
+    with pytest.raises(SandboxUnavailable, match="Install the package bubblewrap"):
+        agent.session(house.root, sandbox="bwrap")
+
+
+def test_a_named_fallback_is_what_the_session_goes_on_with(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(levels, "trusted", lambda _: "")
+    policy = SandboxPolicy(level="bwrap", fallback="hygiene")
+    session = house.session(calls("bash", command="touch a"), says("ok"), sandbox=policy)
+    session.send("go")
+
+    first = _first(session)
+    assert (first.asked, first.level) in {("bwrap", "hygiene"), ("bwrap", "landlock")}
+
+
+def test_commands_ask_where_nothing_confines_them_and_the_reason_names_the_level(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(levels, "_problem", lambda held: "" if not held.confines else "none here")
+    session = house.session(calls("bash", command="touch a"), says("ok"))
+    (denied,) = [e for e in session.stream("go") if e.event_type == "permission_denied"]
+
+    assert "no sandbox confines (level hygiene)" in str(denied.data)
+    assert not house.has("a")
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("strong", InvalidValue),
+        (True, InvalidType),
+        (object(), InvalidType),
+        (SandboxPolicy(write=("relative",)), InvalidValue),
+        (SandboxPolicy(write=("/",)), InvalidValue),
+        (SandboxPolicy(limits=SandboxLimits(processes=0)), InvalidValue),
+        (SandboxPolicy(network=SandboxNetwork("proxy", ("bad host",))), InvalidValue),
+        (SandboxPolicy(network=SandboxNetwork("none", ("example.org",))), InvalidValue),
+        (SandboxPolicy(level="container"), SandboxUnavailable),
+        (SandboxPolicy(network=SandboxNetwork("proxy", ("example.org",))), SandboxUnavailable),
+    ],
+)
+def test_what_no_sandbox_could_hold_is_refused_when_the_session_is_made(
+    house: House, value: Any, kind: type[Exception]
+) -> None:
+    agent = house.employ()
+    with pytest.raises(kind):
+        agent.session(house.root, sandbox=value)
+
+
+# What is kept
+
+
+@needs_bwrap
+def test_a_resume_without_a_sandbox_is_held_as_before(house: House, tmp_path: Path) -> None:
+    store = FileSessionStore(tmp_path / "store")
+    agent = house.employ(says("hi"), calls("bash", command=WHERE), says("ok"))
+    policy = SandboxPolicy(level="bwrap", limits=SandboxLimits(open_files=123))
+    agent.session(house.root, session_id="one", session_store=store, sandbox=policy).send("hi")
+    again = agent.resume_session("one", session_store=store, permissive=True)
+    again.send("go")
+
+    assert house.get("where") != _namespaces()
+
+
+@needs_bwrap
+def test_a_resume_that_could_only_hold_less_is_refused(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FileSessionStore(tmp_path / "store")
+    agent = house.employ(says("hi"), says("ok"))
+    agent.session(house.root, session_id="one", session_store=store).send("hi")
+    agent.close_session("one")
+    monkeypatch.setattr(levels, "trusted", lambda _: "")
+
+    with pytest.raises(SandboxUnavailable, match="held at 'bwrap'"):
+        agent.resume_session("one", session_store=store)
+    agent.resume_session("one", session_store=store, sandbox="hygiene").send("hi")
+    agent.close()
+    opened = [
+        record.event.sandbox
+        for record in asyncio.run(FileSessionStore(store.dir).load(SessionId("one"), None))
+        if isinstance(record.event, SessionOpened)
+    ]
+    assert [each.level for each in opened if each] == ["bwrap", "hygiene"]
+
+
+@needs_bwrap
+def test_the_default_level_is_not_lost_with_a_policy_that_a_resume_brings(
+    house: House, tmp_path: Path
+) -> None:
+    store = FileSessionStore(tmp_path / "store")
+    agent = house.employ(says("hi"), calls("bash", command=WHERE), says("ok"))
+    agent.session(house.root, session_id="one", session_store=store).send("hi")
+    agent.resume_session("one", session_store=store, permissive=True).send("go")
+
+    assert house.get("where") != _namespaces()
+
+
+# What is told
+
+
+@needs_bwrap
+def test_a_violation_is_an_event_that_names_the_path(house: House) -> None:
+    session = house.session(calls("bash", command="echo x > /etc/a3s-code-probe"), says("ok"))
+    events = [e for e in session.stream("go") if e.event_type == "sandbox_violation"]
+
+    (said,) = [msgspec.json.decode(e.data or "") for e in events]
+    assert (said["kind"], said["name"]) == ("path", "/etc/a3s-code-probe")
+    assert "is_certain" not in said
+    assert not Path("/etc/a3s-code-probe").exists()
+
+
+@needs_bwrap
+def test_a_command_that_has_no_network_says_so_in_its_observation(house: House) -> None:
+    code = "import socket; socket.create_connection(('192.0.2.1', 80), 2)"
+    session = house.session(calls("bash", command=f'python3 -c "{code}"'), says("ok"))
+    events = [e.event_type for e in session.stream("go")]
+
+    assert "sandbox_violation" in events
+    assert "has no network" in str(house.bodies[1]["messages"][-1])

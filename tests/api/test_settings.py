@@ -30,7 +30,6 @@ BAD_OPTIONS = [
     ("confirmation_policy", ConfirmationPolicy(enabled=True)),
     ("security_provider", object()),
     ("default_security", True),
-    ("sandbox", object()),
     ("budget_guard", object()),
     ("hook_engine", object()),
 ]
@@ -269,10 +268,11 @@ def test_a_tool_has_the_time_that_it_is_given(house: House) -> None:
 @pytest.mark.parametrize(
     ("options", "runs"), [({}, False), ({"permissive": True}, True), ({"permissive": False}, False)]
 )
-def test_commands_run_unasked_only_where_everything_is_allowed(
+def test_commands_that_no_sandbox_confines_run_unasked_only_where_everything_is_allowed(
     options: dict[str, Any], runs: bool, house: House
 ) -> None:
-    session = house.session(calls("bash", command="touch made"), says("ok"), **options)
+    turns = calls("bash", command="touch made"), says("ok")
+    session = house.session(*turns, sandbox="hygiene", **options)
     session.send("make it")
 
     assert house.has("made") is runs
@@ -286,7 +286,8 @@ def test_files_inside_the_workspace_may_be_changed_by_default(house: House) -> N
 
 
 def test_a_denial_is_an_event_with_its_reason(house: House) -> None:
-    session = house.session(calls("bash", command="touch made"), says("ok"))
+    turns = calls("bash", command="touch made"), says("ok")
+    session = house.session(*turns, sandbox="hygiene")
     (denied,) = [e for e in session.stream("go") if e.event_type == "permission_denied"]
 
     assert denied.tool_name == "bash"

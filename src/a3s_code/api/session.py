@@ -19,6 +19,7 @@ from a3s_code.api.live import Live
 from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
 from a3s_code.api.session_records import SessionRecords
+from a3s_code.api.session_sandbox import SessionSandbox
 from a3s_code.api.settings import Opening, warning
 from a3s_code.api.time_travel import TimeTravel
 from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
@@ -39,7 +40,7 @@ History = Sequence[Mapping[str, Any]]
 Attachments = Sequence[Attachment | Mapping[str, Any]]
 
 
-class AsyncSession(SessionRecords, TimeTravel, DirectTools):
+class AsyncSession(SessionRecords, SessionSandbox, TimeTravel, DirectTools):
     """
     A conversation bound to a workspace. Made by `AsyncAgent.session`.
 
