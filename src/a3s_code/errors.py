@@ -26,6 +26,7 @@ Every exception A3S Code raises.
     │   ├── ProgramMissing     a program that is needed is not installed
     │   ├── SnapshotRefused    snapshots of this workspace would cost too much
     │   └── SnapshotLost       a snapshot is not, or no longer, there as a whole
+    ├── AddressRefused         a host, an address or a URL may not be reached
     ├── StoreError             a session could not be read or written
     │   ├── SessionNotFound    the store holds no session of this id
     │   ├── SessionInUse       somebody else is writing the session now
@@ -227,6 +228,22 @@ class SnapshotRefused(WorkspaceError):
 
 class SnapshotLost(WorkspaceError):
     code = "workspace.snapshot_lost"
+
+
+class AddressRefused(A3SError):
+    """
+    A host, an address or a URL may not be reached.
+
+    Attributes:
+        host: In its one spelling; empty when what was given names none.
+        port: 0 when it is not known.
+    """
+
+    code = "network.address_refused"
+
+    def __init__(self, message: str, *, host: str = "", port: int = 0, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.host, self.port = host, port
 
 
 class StoreError(A3SError):

@@ -63,6 +63,8 @@ class SandboxNetwork(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             proxy. `full`: what the machine itself reaches.
         allow, deny: For `proxy`: `host`, `host:port` or `*.domain`, which stands for
             subdomains alone; an IPv6 address stands in brackets. What is denied stays denied.
+        allow_private: The proxy may reach this machine and its neighbours, too, where `allow`
+            has them; without it a name that leads to such an address is refused.
         unix_sockets: Programs may open sockets of the file system, such as an agent's for
             keys. Pairs of connected sockets can always be made.
     """
@@ -70,6 +72,7 @@ class SandboxNetwork(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mode: Literal["none", "proxy", "full"] = "none"
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
+    allow_private: bool = False
     unix_sockets: bool = False
 
 

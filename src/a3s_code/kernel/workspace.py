@@ -13,6 +13,7 @@ import msgspec
 
 from a3s_code.kernel.confinement import Violation
 from a3s_code.kernel.visible import on_one_line
+from a3s_code.network.passage import Passage
 
 
 class Resolved(Protocol):
@@ -206,6 +207,7 @@ class Exit(msgspec.Struct, frozen=True):
         stderr: Only with `separate_stderr`.
         violations: What the sandbox did not let it do, as far as that can be told.
         has_network: Whether it could reach more than itself.
+        passages: What it reached, or not, through the proxy of the sandbox; each once.
     """
 
     status: int
@@ -215,6 +217,7 @@ class Exit(msgspec.Struct, frozen=True):
     stderr: bytes = b""
     violations: tuple[Violation, ...] = ()
     has_network: bool = True
+    passages: tuple[Passage, ...] = ()
 
 
 class Processes(Protocol):

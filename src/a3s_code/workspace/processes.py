@@ -47,6 +47,7 @@ from a3s_code.workspace.process_tree import FEW, MARK, ProcessTree, last_id
 from a3s_code.workspace.sandbox.crowd import TooMany, watch
 from a3s_code.workspace.sandbox.sandbox import Prepared, Sandbox
 from a3s_code.workspace.sandbox.violations import violations
+from a3s_code.workspace.sandbox.way_out import WayOut, way_out
 
 DRAIN_S = 0.2
 """For output that children still write after the program ended; then they are killed."""
@@ -103,7 +104,12 @@ class LocalProcesses:
             PathRefused: `cwd` is no directory of the workspace.
             WorkspaceError: the system would not start the program.
         """
-        program = await self._begun(self._bounded(command), on_output)
+        async with way_out(self._sandbox.held) as way:
+            ended = await self._run(command, on_output, way)
+        return ended if way is None else way.told(ended)
+
+    async def _run(self, command: Command, on_output: OnOutput | None, way: WayOut | None) -> Exit:
+        program = await self._begun(self._bounded(command), on_output, way)
         timed_out, seen = False, list[Violation]()
         try:
             if self._guard is not None:
@@ -145,19 +151,25 @@ class LocalProcesses:
         found = (*seen, *violations(ended, held))
         return msgspec.structs.replace(ended, violations=found, has_network=held.has_network)
 
-    async def _begun(self, command: Command, on_output: OnOutput | None) -> _Program:
+    async def _begun(
+        self, command: Command, on_output: OnOutput | None, way: WayOut | None
+    ) -> _Program:
         if not command.argv:
             raise InvalidValue("A command needs at least the name of a program.")
         try:
             if self._guard is not None:
                 self._guard.begin()
             async with _ready(command) as stdin:
-                return await self._start(command, stdin, on_output)
+                return await self._start(command, stdin, on_output, way)
         except OSError as error:
             raise WorkspaceError(f"{_named(command)} cannot be started: {error}.") from None
 
     async def _start(
-        self, command: Command, stdin: IO[bytes] | None, on_output: OnOutput | None
+        self,
+        command: Command,
+        stdin: IO[bytes] | None,
+        on_output: OnOutput | None,
+        way: WayOut | None,
     ) -> _Program:
         mark = os.urandom(8).hex()
         around = [os.environ.get(MARK, ""), self._guard.mark if self._guard else ""]
@@ -169,7 +181,7 @@ class LocalProcesses:
         pipes: list[_Pipe] = []
         try:
             _directory(where)
-            prepared = await self._prepared(command, environment, where)
+            prepared = await self._prepared(command, environment, where, way)
             pipes.append(_Pipe(command.max_output_bytes))
             if command.separate_stderr:
                 pipes.append(_Pipe(command.max_output_bytes))
@@ -185,16 +197,23 @@ class LocalProcesses:
             where.close()
             if prepared is not None:
                 prepared.close()
+            if way is not None:
+                way.started()
         tree = ProcessTree(child.pid, mark.encode())
         return _Program(child, tree, pipes, on_output, prepared)
 
     async def _prepared(
-        self, command: Command, environment: dict[str, str], where: Location
+        self,
+        command: Command,
+        environment: dict[str, str],
+        where: Location,
+        way: WayOut | None,
     ) -> Prepared:
         """Say how the program is started; what is done for it on the disk is done in a thread."""
         given = (self._command_env if command.for_user else {}) | command.extra_env
         extra = {name: value for name, value in given.items() if name != MARK}
-        prepare = partial(self._sandbox.prepare, command.argv, environment, extra, where.absolute)
+        called = (command.argv, environment, extra, where.absolute)
+        prepare = partial(self._sandbox.prepare, *called, way)
         if self._sandbox.is_plain:
             return prepare()
         path = extra.get("PATH", environment["PATH"])

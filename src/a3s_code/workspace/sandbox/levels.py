@@ -22,6 +22,7 @@ from a3s_code.workspace.sandbox import landlock, seccomp
 from a3s_code.workspace.sandbox.programs import trusted
 from a3s_code.workspace.sandbox.rights import Form, Rights, rights_in
 from a3s_code.workspace.sandbox.sandbox import Sandbox
+from a3s_code.workspace.sandbox.way_out import rules_of
 
 _PROBE_S = 10.0
 _SAID_CHARS = 300
@@ -33,12 +34,9 @@ def confine(policy: SandboxPolicy, root: str) -> Confinement:
 
     Raises:
         SandboxUnavailable: there is none; says what is missing and how to get it.
+        InvalidValue: the policy names what is no host.
     """
-    if policy.network.mode == "proxy":
-        raise SandboxUnavailable(
-            "sandbox.network.mode is 'proxy', and this build has no proxy for programs.",
-            hint="use 'none' or 'full'",
-        )
+    rules_of(policy.network)
     rights = rights_in(root)
     problem = ""
     for level in _tried(policy):
@@ -88,6 +86,8 @@ def _without(level: Level) -> tuple[str, ...]:
 def _problem(held: Confinement) -> str:
     """Say why a level does not work here; empty when it does."""
     limits = held.policy.limits
+    if held.policy.network.mode == "proxy" and held.level != "bwrap":
+        return "hosts are reached through a proxy only in a network of its own, by bwrap."
     if sys.platform != "linux":
         if held.confines:
             return f"{held.level} needs Linux."

@@ -24,6 +24,7 @@ from a3s_code.workspace.sandbox.launcher import Orders, launcher, seccomp_orders
 from a3s_code.workspace.sandbox.programs import trusted
 from a3s_code.workspace.sandbox.protection import Protected, StandIns, protected_in, restored
 from a3s_code.workspace.sandbox.rights import can_enter
+from a3s_code.workspace.sandbox.way_out import WayOut, inner_python
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/nix/store")
 """What programs need of the system; read with an allow-list, too."""
@@ -120,6 +121,7 @@ class Sandbox:
         environment: Mapping[str, str],
         extra: Mapping[str, str],
         cwd: str,
+        way: WayOut | None = None,
     ) -> Prepared:
         """
         Say how a program is started; may block on the disk for a moment.
@@ -128,6 +130,7 @@ class Sandbox:
             environment: What the launcher and bwrap themselves may see.
             extra: What only the program gets, such as the caller's own variables.
             cwd: Real path.
+            way: The proxy by which it reaches hosts; None for none.
 
         Raises:
             OSError: the system gives no more descriptors, or the disk cannot be written.
@@ -135,7 +138,7 @@ class Sandbox:
         if self.is_plain:
             return Prepared(argv, {**environment, **extra}, self)
         if self.held.level == "bwrap":
-            return self._in_view(argv, environment, extra, cwd)
+            return self._in_view(argv, environment, extra, cwd, way)
         if self.held.level == "landlock":
             return self._ruled(argv, environment, extra)
         prepared = Prepared((), environment, self)
@@ -151,20 +154,22 @@ class Sandbox:
         environment: Mapping[str, str],
         extra: Mapping[str, str],
         cwd: str,
+        way: WayOut | None,
     ) -> Prepared:
         protected = protected_in(self._write, self._home)
         self.stand_ins.put(protected)
-        prepared = Prepared((), {**environment, **self._own(bwrap.TMP)}, self, protected)
+        seen = {**environment, **self._own(bwrap.TMP), **(way.environment if way else {})}
+        prepared = Prepared((), seen, self, protected)
         try:
             view = self._view(protected).arguments(cwd)
             inside = landlock.ruleset((*self._write, *bwrap.WRITABLE, "/proc"), None, tcp=True)
             orders = self._orders(inside if landlock.abi() else None)
-            prepared.argv = (
-                *self._dropped(),
-                *(trusted("bwrap"), "--args", _handed(prepared, view), "--"),
-                *self._launched(prepared, orders, extra),
-                *argv,
-            )
+            before = (*self._dropped(), trusted("bwrap"), "--args", _handed(prepared, view), "--")
+            inner = (*self._launched(prepared, orders, extra), *argv)
+            if way is not None:
+                prepared.fds.append(way.handed(_KEPT_FD))
+                inner = way.argv(inner, prepared.fds[-1], inner_python())
+            prepared.argv = (*before, *inner)
         except BaseException:
             prepared.close()
             prepared.end()

@@ -1,0 +1,46 @@
+"""
+The port for sandboxes of others: where the command lines of `bash` run instead of here.
+
+Source: SPEC 16.2; document 001, "BashSandbox: shell execution isolation".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Protocol, TypedDict
+
+GUEST_WORKSPACE = "/workspace"
+"""Where a sandbox has the workspace of the session, unless it says otherwise."""
+
+
+class SandboxOutput(TypedDict):
+    """What a command line came to. Texts are bounded by who takes them."""
+
+    stdout: str
+    stderr: str
+    exit_code: int
+
+
+class BashSandbox(Protocol):
+    """
+    Runs command lines somewhere else. The option `sandbox` takes one; `bash` and `sandbox`
+    then run there, and never on this machine, whatever happens.
+    """
+
+    def exec_command(
+        self, command: str, guest_workspace: str
+    ) -> SandboxOutput | Awaitable[SandboxOutput]:
+        """
+        Run a command line to its end, in a shell of the sandbox.
+
+        A function that is not async is called on a thread. One that is async is cancelled
+        when the call has taken too long, and ends what it started then.
+
+        Args:
+            command: For a shell such as bash.
+            guest_workspace: Directory of the sandbox that has the workspace.
+
+        Raises:
+            Exception: whatever is raised fails the call; nothing runs elsewhere instead.
+        """
+        ...
