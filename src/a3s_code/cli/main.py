@@ -27,6 +27,7 @@ HELP = """examples:
   a3s-code import old-sessions/ --store sessions/
   a3s-code export RUN --store sessions/ -o run.a3s
   a3s-code replay run.a3s
+  a3s-code policy lint policy.acl
 
 Reading, searching and changing files inside the workspace is allowed. Everything else,
 such as running commands, is asked for at the terminal; without one it is denied unless
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _command(given: list[str]) -> int:
+def _command(given: list[str]) -> int:  # noqa: PLR0911 - one for each command
     match given[:1]:
         case ["demo"]:
             from a3s_code.cli.demo import main as demo
@@ -67,6 +68,10 @@ def _command(given: list[str]) -> int:
             from a3s_code.cli.bundles import main as replay
 
             return replay(given[1:])
+        case ["policy"]:
+            from a3s_code.cli.policies import main as policies
+
+            return policies(given[1:])
         case ["import"]:
             from a3s_code.cli.importing import main as import_sessions
 
@@ -98,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="allow more, such as 'bash(pytest:*)'; may be repeated",
     )
+    parser.add_argument("--policy", metavar="FILE", help="what it may do; --allow adds to it")
     parser.add_argument("--permissive", action="store_true", help="allow everything")
     return parser
 
@@ -116,13 +122,22 @@ def _prompt(given: argparse.Namespace) -> int:
     if not Path(given.workspace).is_dir():
         sys.stderr.write(f"a3s-code: {given.workspace} is no directory\n")
         return WRONG_USE
+    if given.policy and given.permissive:
+        sys.stderr.write("a3s-code: --policy and --permissive were both given; choose one\n")
+        return WRONG_USE
     policy = PermissionPolicy(allow=[*ALLOWED_BY_DEFAULT, *given.allow], default_decision="ask")
+    if given.policy:
+        from a3s_code.cli.policies import policy_for
+
+        policy = policy_for(given.policy, given.workspace, given.allow)
     agent = Agent(find(given.config, os.environ, Path.cwd(), Path.home()))
     try:
         options = SessionOptions(
             confirmation_manager=approver(policy, given.workspace),
             model=given.model,
-            permission_policy=policy if given.allow and not given.permissive else None,
+            permission_policy=policy
+            if (given.allow or given.policy) and not given.permissive
+            else None,
             permissive=given.permissive,
         )
         session = agent.session(given.workspace, options)

@@ -75,6 +75,10 @@ class Rule:
     def may_match(self, subject: str, kind: Kind) -> bool:
         return self.covers_all or self._pattern(kind).may_match(subject)
 
+    def pattern(self, kind: Kind) -> Pattern:
+        """Give the pattern whose texts are those of this kind that the rule matches."""
+        return _EVERYTHING if self.covers_all else self._pattern(kind)
+
     def _pattern(self, kind: Kind) -> Pattern:
         return self.path if kind is Kind.PATH else self.text
 
@@ -209,6 +213,41 @@ class Pattern:
                 break
         return bool(places & (self._end | self._open_end))
 
+    # One character at a time, for those who compare patterns
+
+    @property
+    def start(self) -> int:
+        """The places before the first character; 0 is a dead end."""
+        return self._settled(self._open(1))
+
+    def after(self, places: int, char: str) -> int:
+        """Give the places that one character, which is no hole, leads on to."""
+        one, across, within = self._steps
+        slash = char == "/" and self._within
+        step = places & (self._literals.get(char, 0) | (0 if slash else one))
+        return self._settled(
+            self._open(step << 1 | places & (across if slash else across | within))
+        )
+
+    def ends(self, places: int) -> bool:
+        """Whether the text that led to these places matches."""
+        return bool(places & self._end)
+
+    def expected(self, places: int) -> set[str]:
+        """Give the characters that lead on from these places as no other one does."""
+        if places & self._open_end:
+            return set()
+        return {char for char, at in self._literals.items() if at & places}
+
+    @property
+    def letters(self) -> frozenset[str]:
+        """The characters that the pattern names."""
+        return frozenset(self._literals)
+
+    def _settled(self, places: int) -> int:
+        """Give one value for all places from which every text matches."""
+        return self._open_end | self._end if places & self._open_end else places
+
     def _open(self, places: int) -> int:
         """Add the places reached by letting a wildcard stand for nothing."""
         stars = self._steps[1] | self._steps[2]
@@ -249,3 +288,6 @@ def _tokens(source: str, *, segments: bool) -> list[str]:
         else:
             tokens.append(_ONE if part == "?" else part)
     return tokens
+
+
+_EVERYTHING = Pattern("**")
