@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from a3s_code.api.toolbox import Toolbox
 from a3s_code.config.blocks import Place
@@ -30,6 +31,9 @@ from a3s_code.harness.patterns import parse_rule
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy, printable
 from a3s_code.harness.trial import Trial, name_of, said_of
 from a3s_code.kernel.ports import Decision
+
+if TYPE_CHECKING:
+    from a3s_code.harness.policy_diff import Difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,62 @@ def explain(policy: PermissionPolicy, tool: str, text: str) -> Explained:
     made = asked.decide(compiled, tool, text)
     rule = said_of(made, "rule") or asked.deciding(compiled, tool, text)[1]
     return Explained(name_of(made), rule, said_of(made, "part"), made.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """
+    Something about one rule of a file that its writer may not know.
+
+    Attributes:
+        kind: One word: `tool`, `nothing`, `unreachable`, `redundant`, `evaded`, `swallowed`,
+            `broad`, `prefix`, `disabled` or `unknown`.
+        witness: A call that shows it, its tool and its text; empty when none is needed.
+    """
+
+    at: Place
+    kind: str
+    sentence: str
+    witness: tuple[str, str]
+
+
+def lint(file: PolicyFile, tools: Sequence[str] = ()) -> tuple[Remark, ...]:
+    """
+    Look a policy over for rules that do not do what they seem to, in the order of the file.
+
+    Args:
+        tools: Names of tools that the host adds.
+    """
+    from a3s_code.capabilities.function_tool import RESERVED_NAMES
+    from a3s_code.harness.policy_lint.checks import findings
+
+    remarks: list[Remark] = []
+    policy = copy(file.policy)
+    if not policy.enabled:
+        policy.enabled = True
+        off = "the policy is not enabled, so every call is allowed"
+        remarks.append(Remark(replace(file.at, line=1, column=1), "disabled", off, ("", "")))
+    for found in findings(policy.compile(), trial(), (*RESERVED_NAMES, *tools)):
+        at = file.places[found.placed.among, found.placed.rule.source]
+        remarks.append(
+            Remark(at, found.kind, f"{found.placed.named}: {found.sentence}", found.witness)
+        )
+    return tuple(sorted(remarks, key=lambda remark: (remark.at.line, remark.at.column)))
+
+
+def compare(old: PermissionPolicy, new: PermissionPolicy, tools: Sequence[str] = ()) -> Difference:
+    """
+    Find the calls that two policies decide differently.
+
+    Args:
+        tools: Names of tools that the host adds.
+
+    Raises:
+        InvalidValue: a rule or the default decision of one is wrong.
+    """
+    from a3s_code.harness.policy_diff import difference
+
+    return difference(old.compile(), new.compile(), trial(), tools)
 
 
 def trial() -> Trial:

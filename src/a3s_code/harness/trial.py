@@ -113,8 +113,7 @@ class Trial:
         known = self.tools.get(name)
         if name == SHELL_TOOL:
             return Kind.COMMAND
-        is_path = known is not None and known.path is not None
-        return Kind.PATH if is_path and _takes_a_path(known) else Kind.TEXT
+        return Kind.PATH if known is not None and _is_path(known) else Kind.TEXT
 
     def about(self, rule: Rule) -> tuple[str, ...]:
         """Give the names of the known tools that a rule is about."""
@@ -184,9 +183,10 @@ def _command_texts(line: str, *, broad: bool) -> tuple[str, ...]:
     return tuple(texts) if texts or analysis.writes else (line.strip(),)
 
 
-def _takes_a_path(known: Tool) -> bool:
-    """Whether rules see the path alone, and not a text that it is a part of."""
-    return known.subject_of(_filled(known, {str(known.path): "a/b"})) == "a/b"
+def _is_path(known: Tool) -> bool:
+    """Whether rules see the path of a call alone, and not a text that it is a part of."""
+    path = known.path
+    return path is not None and known.subject_of(_filled(known, {path: "a/b"})) == "a/b"
 
 
 def _args(known: Tool, text: str) -> msgspec.Struct:
@@ -202,10 +202,6 @@ def _args(known: Tool, text: str) -> msgspec.Struct:
     if known.path is None and known.name != SHELL_TOOL:
         raise _unfit(known, "expected a JSON object")
     return _filled(known, {str(first): text})
-
-
-def _is_path(known: Tool) -> bool:
-    return known.path is not None and _takes_a_path(known)
 
 
 def _filled(known: Tool, given: JsonObject) -> msgspec.Struct:
