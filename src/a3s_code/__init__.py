@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from a3s_code.api.export import Exported as Exported
     from a3s_code.api.export import export_run as export_run
     from a3s_code.api.options import SessionOptions as SessionOptions
+    from a3s_code.api.policy_files import load_policy as load_policy
     from a3s_code.api.replay import Replay as Replay
     from a3s_code.api.replay import replay as replay
     from a3s_code.api.result import AgentResult as AgentResult
@@ -130,6 +131,7 @@ _HOMES = {
     "api.event": ("AgentEvent", "EventType"),
     "api.export": ("Exported", "export_run"),
     "api.options": ("SessionOptions",),
+    "api.policy_files": ("load_policy",),
     "api.replay": ("Replay", "replay"),
     "api.result": ("AgentResult", "ToolResult"),
     "api.session": ("AsyncSession",),

@@ -15,12 +15,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import a3s_code
 from a3s_code.harness.trust import Trust
 from a3s_code.testing import Script, ScriptedServer, Turn
 
 WAIT_S = 20.0
 """How long a command may take before its test fails."""
 
+PACKAGE = Path(a3s_code.__file__).parent
 PROGRAM = Path(sys.executable).with_name("a3s-code")
 
 Done = subprocess.CompletedProcess[str]
@@ -125,6 +127,7 @@ class CommandLine:
     @property
     def variables(self) -> dict[str, str]:
         known = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8"}
+        known["PYTHONPATH"] = str(PACKAGE.parent)  # the package that the tests import
         return {**known, **self.environment}
 
     def close(self) -> None:

@@ -29,6 +29,7 @@ HELP = """examples:
   a3s-code import old-sessions/ --store sessions/
   a3s-code export RUN --store sessions/ -o run.a3s
   a3s-code replay run.a3s
+  a3s-code policy lint policy.acl
 
 Reading, searching and changing files inside the workspace is allowed. Everything else,
 such as running commands, is asked for at the terminal; without one it is denied unless
@@ -63,6 +64,8 @@ def _command(given: list[str]) -> int:
             from a3s_code.cli.bundles import export as command
         case ["replay"]:
             from a3s_code.cli.bundles import main as command
+        case ["policy"]:
+            from a3s_code.cli.policies import main as command
         case ["import"]:
             from a3s_code.cli.importing import main as command
         case ["trust"]:
@@ -95,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="allow more, such as 'bash(pytest:*)'; may be repeated",
     )
+    parser.add_argument("--policy", metavar="FILE", help="what it may do; --allow adds to it")
     parser.add_argument("--permissive", action="store_true", help="allow everything")
     parser.add_argument(
         "--mode",
@@ -118,8 +122,15 @@ def _prompt(given: argparse.Namespace) -> int:
     if not Path(given.workspace).is_dir():
         sys.stderr.write(f"a3s-code: {visible(given.workspace)} is no directory\n")
         return WRONG_USE
+    if given.policy and given.permissive:
+        sys.stderr.write("a3s-code: --policy and --permissive were both given; choose one\n")
+        return WRONG_USE
     policy = PermissionPolicy(allow=[*ALLOWED_BY_DEFAULT, *given.allow], default_decision="ask")
-    own = policy if given.allow and not given.permissive else None
+    if given.policy:
+        from a3s_code.cli.policies import policy_for
+
+        policy = policy_for(given.policy, given.workspace, given.allow)
+    own = policy if (given.allow or given.policy) and not given.permissive else None
     agent = Agent(configuration(given.config, os.environ, Path.cwd(), Path.home()))
     try:
         options = SessionOptions(

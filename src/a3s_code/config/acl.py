@@ -45,6 +45,8 @@ MAX_DEPTH = 64
 MAX_ITEMS = 10_000
 """Entries and list items of one document."""
 
+EXAMPLE = 'default_model = "openai/gpt-4o"'
+
 _WORDS = {"true": True, "false": False, "null": None}
 
 
@@ -54,7 +56,9 @@ def refuse_size(size_bytes: int, name: str) -> None:
         raise ConfigError(f"a configuration has {MAX_DOCUMENT_BYTES:,} bytes at most", file=name)
 
 
-def parse(text: str, name: str = "agent.acl") -> Document:
+def parse(
+    text: str, name: str = "agent.acl", *, json: bool = False, example: str = EXAMPLE
+) -> Document:
     """
     Read ACL or HCL text.
 
@@ -62,9 +66,12 @@ def parse(text: str, name: str = "agent.acl") -> Document:
 
     Args:
         name: What errors call the text: a file's path, usually.
+        json: Take one JSON object as well; its members are the attributes.
+        example: What an error shows of how such a text is written.
 
     Raises:
-        ConfigError: the text is empty, is JSON, breaks the grammar or passes a limit.
+        ConfigError: the text is empty, is JSON that is not asked for, breaks the grammar or
+            passes a limit.
     """
     source = Source(name, text)
     try:
@@ -72,7 +79,7 @@ def parse(text: str, name: str = "agent.acl") -> Document:
     except UnicodeEncodeError as error:
         raise source.error("a lone surrogate is no character", error.start) from None
     refuse_size(size, name)
-    return Document(source, _Parser(source).document())
+    return Document(source, _Parser(source).document(example, json=json))
 
 
 class _Parser:
@@ -87,14 +94,23 @@ class _Parser:
         self._depth = 0
         self._items = 0
 
-    def document(self) -> Table:
+    def document(self, example: str, *, json: bool) -> Table:
         self._skip_newlines()
-        example = 'write attributes and blocks, such as default_model = "openai/gpt-4o"'
+        if json and self._token.kind == "{":
+            return self._object()
+        hint = f"write attributes and blocks, such as {example}"
         if self._token.kind == "end":
-            raise ConfigError("the configuration is empty", file=self._source.name, hint=example)
+            raise ConfigError("the configuration is empty", file=self._source.name, hint=hint)
         if self._token.kind in ("{", "["):
-            raise self._fail("JSON is not a configuration; ACL and HCL are", hint=example)
+            raise self._fail("JSON is not a configuration; ACL and HCL are", hint=hint)
         return Table(self._entries(Token("end", "", 0)), 0)
+
+    def _object(self) -> Table:
+        table = self._table()
+        self._skip_newlines()
+        if self._token.kind != "end":
+            raise self._fail(f"the object is over, yet {self._token.said} follows")
+        return table
 
     def _entries(self, opener: Token) -> tuple[Entry, ...]:
         closer = "}" if opener.kind == "{" else "end"

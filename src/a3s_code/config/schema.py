@@ -11,18 +11,17 @@ Source:
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from a3s_code.config.acl import MAX_DOCUMENT_BYTES, parse, refuse_size
+from a3s_code.config.acl import parse
 from a3s_code.config.blocks import Document, Place, brief
 from a3s_code.config.decode import Decoder
+from a3s_code.config.file_text import expanded, read_file
 from a3s_code.config.providers import Provider, ResolvedModel, Url, resolve
 from a3s_code.config.record import Record, Secret, Unread, snake_case
 from a3s_code.errors import ConfigError
@@ -353,20 +352,7 @@ def _read(source: str | os.PathLike[str]) -> tuple[str, str]:
     """Give a name for errors, and the text."""
     if isinstance(source, str) and not _is_path(source):
         return INLINE, source
-    path = _expanded(source)
-    name = str(source) if path.name.isprintable() else repr(str(source))
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_DOCUMENT_BYTES + len(codecs.BOM_UTF8) + 1)
-    except FileNotFoundError:
-        hint = "give the path of an .acl or .hcl file, or the text itself"
-        raise ConfigError("the file does not exist", file=name, hint=hint) from None
-    except OSError as error:
-        raise ConfigError(f"the file cannot be read: {error.strerror}", file=name) from None
-    except ValueError:
-        raise ConfigError("no file can have this name", file=name) from None
-    refuse_size(len(data.removeprefix(codecs.BOM_UTF8)), name)
-    return name, _decoded(data, name)
+    return read_file(source, hint="give the path of an .acl or .hcl file, or the text itself")
 
 
 def _is_path(source: str) -> bool:
@@ -374,20 +360,4 @@ def _is_path(source: str) -> bool:
         return False
     if not any(mark in source for mark in "={"):
         return True
-    return os.path.isfile(_expanded(source))  # noqa: PTH113  Path's own raises on long names
-
-
-def _expanded(path: str | os.PathLike[str]) -> Path:
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:  # there is no such user; then `~` is a name like any other
-        return Path(path)
-
-
-def _decoded(data: bytes, name: str) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode().split("\n")
-        place = Place(name, len(before), len(before[-1]) + 1)
-        raise place.error("the file is not UTF-8", "save it as UTF-8") from None
+    return os.path.isfile(expanded(source))  # noqa: PTH113  Path's own raises on long names

@@ -71,10 +71,14 @@ class Rule:
         return self.tool.matches(name) or bool(self.server and name.startswith(self.server))
 
     def matches(self, subject: str, kind: Kind) -> bool:
-        return self.covers_all or self._pattern(kind).matches(subject)
+        return self.covers_all or (self.path if kind is Kind.PATH else self.text).matches(subject)
 
     def may_match(self, subject: str, kind: Kind) -> bool:
         return self.covers_all or self._pattern(kind).may_match(subject)
+
+    def pattern(self, kind: Kind) -> Pattern:
+        """Give the pattern whose texts are those of this kind that the rule matches."""
+        return _EVERYTHING if self.covers_all else self._pattern(kind)
 
     def _pattern(self, kind: Kind) -> Pattern:
         return self.path if kind is Kind.PATH else self.text
@@ -136,13 +140,14 @@ class Pattern:
     no pattern makes it run away.
     """
 
-    __slots__ = ("_pieces", "_places", "_within", "source")
+    __slots__ = ("_pieces", "_places", "_prefix", "_within", "source")
 
     def __init__(self, source: str, *, segments: bool = False) -> None:
         self.source = source
         self._within = segments
         plain = not segments and "?" not in source
         self._pieces = _STARS.split(source) if plain else None
+        self._prefix = self._pieces[0] if self._pieces and self._pieces[1:] == [""] else None
         self._places: _Places | None = None
 
     @property
@@ -154,6 +159,8 @@ class Pattern:
 
     def matches(self, subject: str) -> bool:
         """Whether every text that `subject` can become matches."""
+        if self._prefix is not None:  # what most rules are, so the quickest
+            return subject.startswith(self._prefix)
         if self._pieces is not None:
             return _in_order(self._pieces, subject)
         one, across, within, literals, end = self._compiled.steps
@@ -173,7 +180,7 @@ class Pattern:
 
     def may_match(self, subject: str) -> bool:
         """Whether some text that `subject` can become matches."""
-        if ANY_HOLE.search(subject) is None:
+        if subject.isprintable() or ANY_HOLE.search(subject) is None:  # holes are not printable
             return self.matches(subject)
         # A hole may be empty, and then a blank beside it goes too.
         joined = _HOLE_AND_BLANKS.sub(UNKNOWN, subject)
@@ -191,6 +198,41 @@ class Pattern:
             if not places or places & self._compiled.open_end:
                 break
         return bool(places & (end | self._compiled.open_end))
+
+    # One character at a time, for those who compare patterns
+
+    @property
+    def start(self) -> int:
+        """The places before the first character; 0 is a dead end."""
+        return self._settled(self._compiled.opened(1))
+
+    def after(self, places: int, char: str) -> int:
+        """Give the places that one character, which is no hole, leads on to."""
+        one, across, within, literals, _ = self._compiled.steps
+        slash = char == "/" and self._within
+        step = places & (literals.get(char, 0) | (0 if slash else one))
+        stay = places & (across if slash else across | within)
+        return self._settled(self._compiled.opened(step << 1 | stay))
+
+    def ends(self, places: int) -> bool:
+        """Whether the text that led to these places matches."""
+        return bool(places & self._compiled.end)
+
+    def expected(self, places: int) -> set[str]:
+        """Give the characters that lead on from these places as no other one does."""
+        if places & self._compiled.open_end:
+            return set()
+        return {char for char, at in self._compiled.literals.items() if at & places}
+
+    @property
+    def letters(self) -> frozenset[str]:
+        """The characters that the pattern names."""
+        return frozenset(self._compiled.literals)
+
+    def _settled(self, places: int) -> int:
+        """Give one value for all places from which every text matches."""
+        open_end = self._compiled.open_end
+        return open_end | self._compiled.end if places & open_end else places
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +260,7 @@ class _Places:
     def of(cls, source: str, *, segments: bool) -> _Places:
         tokens = _tokens(source, segments=segments)
         literals: dict[str, int] = {}
-        marks = dict.fromkeys((_ONE, _ANY, _SEGMENT, _DIRECTORIES), 0)
+        marks: dict[str, int] = dict.fromkeys((_ONE, _ANY, _SEGMENT, _DIRECTORIES), 0)
         for at, token in enumerate(tokens):
             into = marks if token in marks else literals
             into[token] = into.get(token, 0) | 1 << at
@@ -270,3 +312,6 @@ def _tokens(source: str, *, segments: bool) -> list[str]:
         else:
             tokens.append(_ONE if part == "?" else part)
     return tokens
+
+
+_EVERYTHING = Pattern("**")

@@ -1,0 +1,228 @@
+"""
+Calls that nobody makes, put to the real gate: what would be decided, and nothing runs.
+
+A trial call is a tool and one text: the command line of `bash`, the path of a tool that has
+one, the JSON of the arguments, or, for a tool that is not known here, the text that rules
+would be held against.
+
+Source:
+    SPEC 6.1, "Text matched".
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from a3s_code.errors import InvalidValue
+from a3s_code.harness.gate import SHELL_TOOL, PolicyGate
+from a3s_code.harness.patterns import Kind, Rule
+from a3s_code.harness.policy import CompiledPolicy
+from a3s_code.harness.shell.analysis import analyse
+from a3s_code.kernel.messages import JsonObject, ToolCall
+from a3s_code.kernel.ports import Action, Authority, Decision
+from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, failure, tool
+
+LISTS = ("deny", "allow", "ask")
+"""The lists of a policy, in the order in which they decide."""
+
+
+class _AnyArgs(msgspec.Struct, frozen=True):
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A path as text alone: no file is looked at, so links are not known."""
+
+    path: str
+    spelled: str
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """
+    Puts calls to a gate.
+
+    Attributes:
+        tools: By name; of others only the name is known.
+        root: The workspace as an absolute path, when there is one.
+    """
+
+    tools: Mapping[str, Tool]
+    root: str = ""
+
+    def decide(self, policy: CompiledPolicy, name: str, text: str) -> Decision:
+        """
+        Give what the gate decides about a call of the model.
+
+        Raises:
+            InvalidValue: `text` is not what this tool takes.
+        """
+        return PolicyGate(policy, self.root).decide(self.action(name, text))
+
+    def deciding(self, policy: CompiledPolicy, name: str, text: str) -> tuple[str, str]:
+        """
+        Give the list and the text of the rule that makes a decision what it is.
+
+        Both are empty when the default does, or no single rule.
+
+        Raises:
+            InvalidValue: `text` is not what this tool takes.
+        """
+        made = self.decide(policy, name, text)
+        for among in LISTS:
+            for rule in rules_of(policy, among):
+                other = self.decide(without(policy, among, rule), name, text)
+                named = rule.source in made.reason and other.reason != made.reason
+                if type(other) is not type(made) or named:
+                    return among, rule.source
+        return "", ""
+
+    def action(self, name: str, text: str) -> Action:
+        """
+        Make the action of a call.
+
+        Raises:
+            InvalidValue: `text` is not what this tool takes.
+        """
+        known = self.tools.get(name) or _unknown(name)
+        args = _args(known, text)
+        target = None
+        if known.path is not None:
+            path = self._relative(str(getattr(args, known.path) or "."))
+            target = _Place(path, path)
+        return Action(
+            call=ToolCall("trial", known.name, {}),
+            tool=known,
+            args=args,
+            subject=known.subject_of(args),
+            effect=known.effect_of(args),
+            target=target,
+            authority=Authority.SESSION,
+        )
+
+    def kind(self, name: str) -> Kind:
+        """Give what rules about a tool are held against."""
+        known = self.tools.get(name)
+        if name == SHELL_TOOL:
+            return Kind.COMMAND
+        return Kind.PATH if known is not None and _is_path(known) else Kind.TEXT
+
+    def about(self, rule: Rule) -> tuple[str, ...]:
+        """Give the names of the known tools that a rule is about."""
+        return tuple(name for name in self.tools if rule.names(name))
+
+    def matches(self, rule: Rule, among: str, text: str) -> bool:
+        """
+        Whether a rule of the list `among` matches a text, for any of its tools.
+
+        A command line is matched when one of the simple commands that it could run is.
+        """
+        names = self.about(rule) or ("",)
+        return any(self._matches(rule, among, text, self.kind(name)) for name in names)
+
+    def _matches(self, rule: Rule, among: str, text: str, kind: Kind) -> bool:
+        match kind:
+            case Kind.COMMAND:
+                texts = _command_texts(text, broad=among != "allow")
+            case Kind.PATH:
+                texts = (self._relative(text), text)
+            case Kind.TEXT:
+                texts = (text,)
+        return any(rule.matches(each, kind) for each in texts)
+
+    def _relative(self, path: str) -> str:
+        plain = posixpath.normpath(path)
+        if self.root and posixpath.isabs(plain):
+            inner = posixpath.relpath(plain, self.root)
+            return plain if inner.startswith("..") else inner
+        return plain
+
+
+def name_of(decision: Decision) -> str:
+    """Give `allow`, `ask` or `deny`."""
+    return type(decision).__name__.lower()
+
+
+def said_of(decision: Decision, fact: str) -> str:
+    """Give the `rule` or the `part` that a decision names; empty when it names none."""
+    return str(getattr(decision, fact, ""))
+
+
+def rules_of(policy: CompiledPolicy, among: str) -> tuple[Rule, ...]:
+    """Give one list of a policy."""
+    return {"deny": policy.deny, "allow": policy.allow, "ask": policy.ask}[among]
+
+
+def without(policy: CompiledPolicy, among: str, rule: Rule) -> CompiledPolicy:
+    """Give the policy with one rule taken out of one list."""
+    rest = tuple(each for each in rules_of(policy, among) if each is not rule)
+    match among:
+        case "deny":
+            return replace(policy, deny=rest)
+        case "allow":
+            return replace(policy, allow=rest)
+        case _:
+            return replace(policy, ask=rest)
+
+
+def _command_texts(line: str, *, broad: bool) -> tuple[str, ...]:
+    """Give what rules are held against for a command line, as the gate has it."""
+    analysis = analyse(line)
+    texts = [simple.text for simple in analysis.commands]
+    if broad:
+        texts += [text for simple in analysis.commands for text in simple.also]
+        texts += [line.strip(), *analysis.suspects]
+    return tuple(texts) if texts or analysis.writes else (line.strip(),)
+
+
+def _is_path(known: Tool) -> bool:
+    """Whether rules see the path of a call alone, and not a text that it is a part of."""
+    path = known.path
+    return path is not None and known.subject_of(_filled(known, {path: "a/b"})) == "a/b"
+
+
+def _args(known: Tool, text: str) -> msgspec.Struct:
+    if text.lstrip().startswith("{") and known.args is not _AnyArgs:
+        try:
+            return msgspec.json.decode(text, type=known.args)
+        except msgspec.DecodeError as error:
+            if known.path is None and known.name != SHELL_TOOL:
+                raise _unfit(known, str(error)) from None
+    if known.args is _AnyArgs:
+        return _AnyArgs(text)
+    first = known.path if _is_path(known) else known.args.__struct_fields__[0]
+    if known.path is None and known.name != SHELL_TOOL:
+        raise _unfit(known, "expected a JSON object")
+    return _filled(known, {str(first): text})
+
+
+def _filled(known: Tool, given: JsonObject) -> msgspec.Struct:
+    """Make arguments with these values, and with nothing where something has to stand."""
+    fields = msgspec.structs.fields(known.args)
+    needed = {field.name: "" for field in fields if field.required}
+    return known.args(**{**needed, **given})
+
+
+def _unfit(known: Tool, problem: str) -> InvalidValue:
+    return InvalidValue(
+        f"Invalid arguments for {known.name}: {problem}.",
+        hint="give the arguments as one JSON object",
+    )
+
+
+def _unknown(name: str) -> Tool:
+    return replace(_stand_in, name=name)
+
+
+@tool(_AnyArgs, effect=Effect.EXECUTE, subject="text")
+async def _stand_in(_args: _AnyArgs, _context: ToolContext) -> Observation:
+    """Stand for a tool of which only the name is known; nobody ever calls it."""
+    return failure("This tool is only decided about.", "unsupported")
