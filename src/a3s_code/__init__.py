@@ -84,6 +84,10 @@ if TYPE_CHECKING:
     from a3s_code.harness.confirm import ConfirmationPolicy as ConfirmationPolicy
     from a3s_code.harness.policy import PermissionPolicy as PermissionPolicy
     from a3s_code.harness.prompt import SystemPromptSlots as SystemPromptSlots
+    from a3s_code.harness.security.provider import (
+        DefaultSecurityProvider as DefaultSecurityProvider,
+    )
+    from a3s_code.harness.security.provider import SecurityProvider as SecurityProvider
     from a3s_code.kernel.artifacts import ArtifactStoreLimits as ArtifactStoreLimits
     from a3s_code.kernel.events import SessionId as SessionId
     from a3s_code.kernel.messages import Attachment as Attachment
@@ -185,6 +189,7 @@ _HOMES = {
     "harness.confirm": ("ConfirmationPolicy",),
     "harness.policy": ("PermissionPolicy",),
     "harness.prompt": ("SystemPromptSlots",),
+    "harness.security.provider": ("DefaultSecurityProvider", "SecurityProvider"),
     "kernel.artifacts": ("ArtifactStoreLimits",),
     "kernel.events": ("SessionId",),
     "kernel.messages": ("Attachment", "Message", "Text", "Usage"),

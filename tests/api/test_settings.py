@@ -28,8 +28,6 @@ from api.house import WIRES, House
 
 BAD_OPTIONS = [
     ("confirmation_policy", ConfirmationPolicy(enabled=True)),
-    ("security_provider", object()),
-    ("default_security", True),
     ("sandbox", object()),
     ("budget_guard", object()),
     ("hook_engine", object()),

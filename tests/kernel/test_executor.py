@@ -20,7 +20,7 @@ from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.events import PermissionDenied, ToolEnd, ToolOutputDelta
 from a3s_code.kernel.messages import ToolCall
 from a3s_code.kernel.observation import MAX_OUTPUT_BYTES
-from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny
+from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny, Redacting
 from a3s_code.kernel.records import (
     ArtifactEvicted,
     ArtifactStored,
@@ -31,7 +31,7 @@ from a3s_code.kernel.records import (
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, tool
 from a3s_code.kernel.workspace import Command
 from kernel.bench import WAIT_S, Bench, WatchedStore, alive, call, come, files, until, until_gone
-from kernel.probes import ECHO, Given, GivenPath, echo, tool_of
+from kernel.probes import ECHO, Given, GivenPath, InWhole, echo, tool_of
 
 # The path of an action
 
@@ -70,6 +70,9 @@ class Stages:
     def redact(self, text: str) -> str:
         self.seen.append("redactor")
         return text.replace("s3cret", "[redacted]")
+
+    def stream(self) -> Redacting:
+        return InWhole(self.redact)
 
     def around(self, bench: Bench) -> None:
         executor = bench.executor
@@ -157,6 +160,9 @@ class Greedy:
 
     def redact(self, text: str) -> str:
         return re.sub(r"token=\S+", "token=[redacted]", text)
+
+    def stream(self) -> Redacting:
+        return InWhole(self.redact)
 
 
 async def test_a_redactor_cannot_break_the_record_of_a_call(tmp_path: Path) -> None:

@@ -291,6 +291,7 @@ class Assembly:
         """
         from a3s_code.api.checkpoints import Checkpoints
         from a3s_code.api.engine import Engine
+        from a3s_code.api.session_security import protected, secure
         from a3s_code.kernel.clock import SystemClock
         from a3s_code.kernel.log import Log
 
@@ -301,10 +302,11 @@ class Assembly:
             opening = self._continued(opening, log.state.opened, log.state.model)
         exits = _exit_records(store, opening.session_id)
         space = local_space(opening.workspace, self._programs_guard(), exits)
+        security = secure(log, opening.settings.safety.security, self.config)
         tools, visible = self._toolbox.sets(checked_tools(opening.settings.tools), space)
         engine = Engine(
             log=log,
-            executor=self._executor(opening, space, tools, clock),
+            executor=protected(self._executor(opening, space, tools, clock), log, security),
             model=lambda ref: self._models.answering(ref, opening),
             behaviour=self._behaviour(opening.settings, space),
             visible=visible,
@@ -318,6 +320,7 @@ class Assembly:
                 is_kept=opening.settings.storage.snapshots and place_of(store) is not None,
             ),
         )
+        engine.provider = security.provider if security is not None else None
         if engine.checkpoints.is_kept:
             engine.executor.before_effect = engine.checkpoints.before_effect
         begin(engine, opening)

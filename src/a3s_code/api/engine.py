@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
+from a3s_code.api.blank import blank, taint, tear_down
 from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.outlet import Outlet, Seal, Watch
 from a3s_code.api.recovery import leave_behind, recover, settle
@@ -23,6 +24,7 @@ from a3s_code.api.settings import Parting
 from a3s_code.api.unfinished import parting, resumption
 from a3s_code.api.works import Works, is_inside
 from a3s_code.errors import InvalidType, InvalidValue, RunError, StoreError, UsageError
+from a3s_code.harness.security.provider import SecurityProvider
 from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import ConfirmationReceived, RunId
@@ -53,6 +55,7 @@ class Engine:
         visible: The tools that the model is shown, in a stable order.
         price: US dollars for a model's tokens; 0 for a model without a known price.
         keep_s: How long `close` waits for the store.
+        provider: The security provider of the session; None when it has none.
     """
 
     log: Log
@@ -65,6 +68,7 @@ class Engine:
     price: Callable[[str, Usage], float]
     checkpoints: Checkpoints
     keep_s: float = KEEP_S
+    provider: SecurityProvider | None = None
     _works: Works = field(init=False)
     _seal: Seal = field(default_factory=Seal)
     _has_announced: bool = False
@@ -72,7 +76,7 @@ class Engine:
     _left: dict[str, OpenEffect] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._works = Works(self.log.release)
+        self._works = Works(self.log.release, blank=partial(blank, shown=self.log.shown))
         self._left = dict(self.log.state.effects)
 
     # Runs
@@ -105,6 +109,7 @@ class Engine:
         run_id = RunId(self.new_id("run"))
         async with self._works.turn(run_id):
             request, resumed = asked()
+            taint(self.provider, request.prompt)
             run = Run(self, self.outlet(run_id, watch), request, self._news(), resumed)
             try:
                 return await self._works.run(run_id, partial(self._bounded, run))
@@ -222,7 +227,7 @@ class Engine:
         else:
             new = await self.checkpoints.tree_at(self.checkpoints.find(after), sink, "diff")
         await sink.barrier()
-        return await self.checkpoints.snapshots.diff(old, new)
+        return self.log.shown(await self.checkpoints.snapshots.diff(old, new))
 
     async def export(self, name: str | None, directory: str) -> Parting:
         """
@@ -326,6 +331,8 @@ class Engine:
             self.executor.forget_exits()
         except TimeoutError as error:
             raise StoreError(f"The store did not answer within {self.keep_s:g} s.") from error
+        finally:
+            tear_down(self.provider)
         if stopped.left:
             raise self._left_behind()
 

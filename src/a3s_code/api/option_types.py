@@ -107,6 +107,7 @@ _FOREIGN = {
     ),
     "llm_client": ("ref", "context_window", "reply"),
     "confirmation_manager": ("approve",),
+    "security_provider": ("sanitize_output",),
 }
 """Options that take objects of the caller's own, and what these must have."""
 

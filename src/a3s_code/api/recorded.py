@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import msgspec
 
+from a3s_code.api.security import kept_provider, kind_of
 from a3s_code.api.settings import Identity, Limits, Safety, Sampling, Settings, Storage
 from a3s_code.errors import A3SError, StoreError
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
@@ -41,6 +42,7 @@ class Recorded(msgspec.Struct, frozen=True):
     """
     Attributes:
         policy: None when the session had the default policy.
+        security: Its provider: `default`, `custom`, or empty when it had none.
     """
 
     sampling: Sampling = Sampling()
@@ -50,6 +52,7 @@ class Recorded(msgspec.Struct, frozen=True):
     policy: Rules | None = None
     artifacts: ArtifactStoreLimits | None = None
     retention: SessionRetentionLimits | None = None
+    security: str = ""
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -62,6 +65,7 @@ class Recorded(msgspec.Struct, frozen=True):
             policy=_rules(settings.safety.policy),
             artifacts=settings.storage.artifacts,
             retention=settings.storage.retention,
+            security=kind_of(settings.safety.security),
         )
 
     @classmethod
@@ -107,6 +111,7 @@ class Recorded(msgspec.Struct, frozen=True):
         )
 
     def _safety(self, given: Safety) -> Safety:
+        given = replace(given, security=kept_provider(given.security, self.security))
         if given.policy is not None or self.policy is None:
             return given
         policy = _policy(self.policy)

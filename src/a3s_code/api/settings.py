@@ -17,9 +17,11 @@ import msgspec
 
 from a3s_code.api.option_types import check
 from a3s_code.api.options import SessionOptions
+from a3s_code.api.security import provider_of
 from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
+from a3s_code.harness.security.provider import SecurityProvider
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.messages import Message
 from a3s_code.kernel.ports import Approver, Model
@@ -42,8 +44,6 @@ _SYNONYMS = {
 
 _SAFETY = {
     "confirmation_policy": "confirmations",
-    "security_provider": "the security provider",
-    "default_security": "the security provider",
     "sandbox": "the sandbox",
     "budget_guard": "budgets",
     "hook_engine": "hooks",
@@ -134,11 +134,13 @@ class Safety:
         approver: None when nobody can be asked.
         never_permissive: `permissive=False` was said, and not just left alone; a resumed
             session then does not go on allowing everything.
+        security: None when only secrets that the harness was given are redacted.
     """
 
     policy: CompiledPolicy | None = None
     approver: Approver | None = None
     never_permissive: bool = False
+    security: SecurityProvider | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,10 +322,11 @@ def _safety(given: dict[str, Any]) -> Safety:
         )
     if permissive:
         policy = PermissionPolicy.permissive()
-    if policy is None and approver is None and permissive is None:
+    security = provider_of(given)
+    if policy is None and approver is None and permissive is None and security is None:
         return _NO_SAFETY
     compiled = policy.compile() if policy is not None else None
-    return Safety(compiled, approver, never_permissive=permissive is False)
+    return Safety(compiled, approver, never_permissive=permissive is False, security=security)
 
 
 def _storage(given: dict[str, Any]) -> Storage:

@@ -1,7 +1,7 @@
 """
 From a call to an action that may run, or to the reason why it may not.
 
-    find -> decode -> resolve -> hooks -> gate -> approver
+    find -> decode -> resolve -> hooks -> gate -> approver -> security provider
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from a3s_code.kernel.ports import (
     Decision,
     Deny,
     Gate,
+    Guard,
     Hooks,
     Sink,
 )
@@ -55,6 +56,9 @@ class Deciders(Protocol):
 
     @property
     def gate(self) -> Gate: ...
+
+    @property
+    def guard(self) -> Guard | None: ...
 
     @property
     def approver(self) -> Approver | None: ...
@@ -143,7 +147,7 @@ def _decode(
         return _malformed(call, call.malformed)
     if not deciders.space.serves(tool):
         return failure(f"This workspace cannot run {tool.name!r}.", "unsupported")
-    args = _arguments(call, tool)
+    args = _arguments(call, tool, deciders.guard)
     if isinstance(args, Observation):
         return args
     return _action(call, tool, args, authority, deciders.space)
@@ -157,10 +161,11 @@ def _malformed(call: ToolCall, text: str) -> Observation:
     )
 
 
-def _arguments(call: ToolCall, tool: Tool) -> msgspec.Struct | Observation:
+def _arguments(call: ToolCall, tool: Tool, guard: Guard | None) -> msgspec.Struct | Observation:
     try:
         plain(call.input)  # they are recorded, whatever the tool would accept
-        return msgspec.convert(call.input, tool.args, strict=False)
+        given = call.input if guard is None else guard.restored(tool, call.input)
+        return msgspec.convert(given, tool.args, strict=False)
     except msgspec.ValidationError as error:
         wrong = str(error)
     except Exception as error:  # noqa: BLE001 - values and types of foreign code
@@ -226,6 +231,8 @@ async def _decide(action: Action, veto: Deny | None, sink: Sink, deciders: Decid
         decision = Ask(_again(doubted))
     if isinstance(decision, Ask):
         decision = await deciders.approvals.ask(action, decision, deciders.approver, sink)
+    if isinstance(decision, Allow):
+        decision = await _inspected(action, decision, sink, deciders)
     if not isinstance(decision, Allow):
         _close(action)
         return _deny(action.call, _why(decision), sink)
@@ -233,6 +240,19 @@ async def _decide(action: Action, veto: Deny | None, sink: Sink, deciders: Decid
         sink.emit(_repeated(doubted, decision))
     version = "" if action.effect is Effect.READ else deciders.gate.policy_version
     return Ready(action, Allow(str(decision.reason), version))
+
+
+async def _inspected(action: Action, decision: Allow, sink: Sink, deciders: Deciders) -> Decision:
+    """Have the security provider look at a call of the session that would run."""
+    if deciders.guard is None or action.authority is Authority.HOST:
+        return decision
+    try:
+        found = deciders.guard.inspect(action)
+    except Exception as error:  # noqa: BLE001 - what it cannot look at does not run
+        return Deny(f"the security provider failed: {described(error)}")
+    if isinstance(found, Ask):
+        return await deciders.approvals.ask(action, found, deciders.approver, sink)
+    return found or decision
 
 
 def _ask_gate(action: Action, gate: Gate) -> Decision:

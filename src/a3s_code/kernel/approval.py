@@ -8,10 +8,12 @@ what was answered after a restart holds for the call when the run goes on.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from a3s_code.kernel.border import answer_of, described
 from a3s_code.kernel.events import ConfirmationReceived, ConfirmationRequired
+from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.ports import Action, Allow, Approver, Ask, Deny, Sink
 
 STOP_S = 5.0
@@ -20,11 +22,17 @@ STOP_S = 5.0
 
 @dataclass(slots=True)
 class Approvals:
-    """The questions of a session that wait for an answer now."""
+    """
+    The questions of a session that wait for an answer now.
+
+    Attributes:
+        view: Gives arguments as the log records them, which is without secrets.
+    """
 
     _waiting: dict[str, asyncio.Future[Allow | Deny]] = field(
         default_factory=dict[str, "asyncio.Future[Allow | Deny]"]
     )
+    view: Callable[[JsonObject], JsonObject] = dict
 
     async def ask(
         self, action: Action, ask: Ask, approver: Approver | None, sink: Sink
@@ -41,7 +49,7 @@ class Approvals:
         call = action.call
         earlier = sink.approvals.get(call.id)
         if earlier is not None and earlier.answer is not None:
-            if (earlier.asked.tool_name, earlier.asked.args) == (call.name, call.input):
+            if (earlier.asked.tool_name, earlier.asked.args) == (call.name, self.view(call.input)):
                 return decision_of(earlier.answer)
             return Deny("what was approved is another call than this one")
         if approver is None:
