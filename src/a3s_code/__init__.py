@@ -89,6 +89,10 @@ if TYPE_CHECKING:
     from a3s_code.harness.hooks.engine import HookEngine as HookEngine
     from a3s_code.harness.policy import PermissionPolicy as PermissionPolicy
     from a3s_code.harness.prompt import SystemPromptSlots as SystemPromptSlots
+    from a3s_code.harness.security.provider import (
+        DefaultSecurityProvider as DefaultSecurityProvider,
+    )
+    from a3s_code.harness.security.provider import SecurityProvider as SecurityProvider
     from a3s_code.kernel.artifacts import ArtifactStoreLimits as ArtifactStoreLimits
     from a3s_code.kernel.confinement import SandboxLimits as SandboxLimits
     from a3s_code.kernel.confinement import SandboxNetwork as SandboxNetwork
@@ -200,6 +204,7 @@ _HOMES = {
     "harness.hooks.engine": ("HookEngine",),
     "harness.policy": ("PermissionPolicy",),
     "harness.prompt": ("SystemPromptSlots",),
+    "harness.security.provider": ("DefaultSecurityProvider", "SecurityProvider"),
     "kernel.artifacts": ("ArtifactStoreLimits",),
     "kernel.confinement": (
         "SandboxLimits",

@@ -26,8 +26,6 @@ from a3s_code.testing import breaks, calls, says
 from api.house import WIRES, House
 
 BAD_OPTIONS = [
-    ("security_provider", object()),
-    ("default_security", True),
     ("budget_guard", object()),
 ]
 

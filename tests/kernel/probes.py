@@ -10,6 +10,21 @@ import msgspec
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, tool
 
 
+class InWhole:
+    """A text that waits for its last piece before it is redacted."""
+
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        self._redact, self._pieces = redact, list[str]()
+
+    def feed(self, piece: str) -> str:
+        self._pieces.append(piece)
+        return ""
+
+    def close(self) -> str:
+        whole = "".join(self._pieces)
+        return self._redact(whole) if whole else ""
+
+
 class Given(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: str = ""
     count: Annotated[int, msgspec.Meta(ge=0, le=9)] = 0

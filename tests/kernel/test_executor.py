@@ -20,7 +20,7 @@ from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.events import PermissionDenied, ToolEnd, ToolOutputDelta
 from a3s_code.kernel.messages import ToolCall
 from a3s_code.kernel.observation import MAX_OUTPUT_BYTES
-from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny, Sink
+from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny, Redacting, Sink
 from a3s_code.kernel.records import (
     ArtifactEvicted,
     ArtifactStored,
@@ -42,7 +42,7 @@ from kernel.bench import (
     until,
     until_gone,
 )
-from kernel.probes import ECHO, Given, GivenPath, echo, tool_of
+from kernel.probes import ECHO, Given, GivenPath, InWhole, echo, tool_of
 
 # The path of an action
 
@@ -89,6 +89,9 @@ class Stages(Unhooked):
     def redact(self, text: str) -> str:
         self.seen.append("redactor")
         return text.replace("s3cret", "[redacted]")
+
+    def stream(self) -> Redacting:
+        return InWhole(self.redact)
 
     def around(self, bench: Bench) -> None:
         executor = bench.executor
@@ -178,6 +181,9 @@ class Greedy:
 
     def redact(self, text: str) -> str:
         return re.sub(r"token=\S+", "token=[redacted]", text)
+
+    def stream(self) -> Redacting:
+        return InWhole(self.redact)
 
 
 async def test_a_redactor_cannot_break_the_record_of_a_call(tmp_path: Path) -> None:

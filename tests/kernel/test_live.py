@@ -16,9 +16,10 @@ from a3s_code.kernel.events import RunEvent, ToolEnd, ToolOutputDelta
 from a3s_code.kernel.fold import run_events
 from a3s_code.kernel.live import MAX_LIVE_CHARS, NO_MORE
 from a3s_code.kernel.log import RunSink
+from a3s_code.kernel.ports import Redacting
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext
 from kernel.bench import RUN, WAIT_S, Bench, call, come
-from kernel.probes import Given, tool_of
+from kernel.probes import Given, InWhole, tool_of
 
 
 class Watcher:
@@ -206,6 +207,9 @@ async def test_a_thread_that_shows_more_after_the_session_was_closed_disturbs_no
 class Masking:
     def redact(self, text: str) -> str:
         return text.replace("s3cret", "*")
+
+    def stream(self) -> Redacting:
+        return InWhole(self.redact)
 
 
 async def test_a_secret_is_gone_before_the_output_is_cut(tmp_path: Path) -> None:

@@ -348,6 +348,7 @@ class Assembly:
         """
         from a3s_code.api.checkpoints import Checkpoints
         from a3s_code.api.engine import Engine
+        from a3s_code.api.session_security import protected, secure
         from a3s_code.kernel.clock import SystemClock
         from a3s_code.kernel.log import Log
 
@@ -360,11 +361,12 @@ class Assembly:
         holding = held(opening, log.state.opened, self._confine)
         added = opening.settings.command_env
         space = local_space(opening.workspace, self._programs_guard(), exits, added, holding)
+        security = secure(log, opening.settings.safety.security, self.config)
         tools, visible = self._toolbox.sets(checked_tools(opening.settings.tools), space)
         executor = self._executor(opening, space, tools, clock, log.state.grants, holding)
         engine = Engine(
             log=log,
-            executor=executor,
+            executor=protected(executor, log, security),
             model=lambda ref: self._models.answering(ref, opening),
             behaviour=self._behaviour(opening.settings, space),
             visible=visible,
@@ -380,6 +382,7 @@ class Assembly:
             ),
             sandbox=holding.state,
         )
+        engine.provider = security.provider if security is not None else None
         if engine.checkpoints.is_kept:
             engine.executor.before_effect = engine.checkpoints.before_effect
         begin(engine, opening)

@@ -61,7 +61,7 @@ class CommandRun:
         """
         output = await self._engine.beside_turn(self._handle)
         if output.action is None:
-            return AgentResult(output.text)
+            return AgentResult(self._engine.log.shown(output.text))
         return await self._engine.in_turn(partial(self._carry_out, output.text, output.action))
 
     async def _handle(self) -> CommandOutput:
@@ -79,7 +79,7 @@ class CommandRun:
             except UnknownModel as error:
                 text = str(error)
             await self._end(text)
-            return AgentResult(text)
+            return AgentResult(self._engine.log.shown(text))
 
     async def _output(self) -> CommandOutput:
         command = self._command
@@ -109,7 +109,7 @@ class CommandRun:
         end = AgentEnd(text=text, usage=Usage(), verification_summary=summary)
         self._sink.record(end)
         await self._sink.barrier()
-        self._sink.show(end)
+        self._sink.show()
 
     @contextmanager
     def _failures_told(self) -> Generator[None]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
+from a3s_code.api.blank import blank, taint, tear_down
 from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.hooking import idle, lost
 from a3s_code.api.outlet import Outlet, Seal, Watch
@@ -26,6 +27,7 @@ from a3s_code.api.works import Works, is_inside
 from a3s_code.errors import InvalidType, InvalidValue, RunError, StoreError, UsageError
 from a3s_code.harness.grants import GrantingGate
 from a3s_code.harness.hooks.run_hooks import SessionHooks
+from a3s_code.harness.security.provider import SecurityProvider
 from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.confinement import SandboxState
@@ -59,6 +61,7 @@ class Engine:
         keep_s: How long `close` waits for the store.
         hooks_before: Hooks that the session had when it went on.
         sandbox: How the programs of its calls are held.
+        provider: The security provider of the session; None when it has none.
     """
 
     log: Log
@@ -73,6 +76,7 @@ class Engine:
     hooks: SessionHooks
     keep_s: float = KEEP_S
     sandbox: SandboxState | None = None
+    provider: SecurityProvider | None = None
     hooks_before: tuple[HookNamed, ...] = field(init=False)
     _works: Works = field(init=False)
     _seal: Seal = field(default_factory=Seal)
@@ -82,7 +86,7 @@ class Engine:
     _left: dict[str, OpenEffect] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._works = Works(self.log.release)
+        self._works = Works(self.log.release, blank=partial(blank, shown=self.log.shown))
         self._left = dict(self.log.state.effects)
         self.hooks_before = self.log.state.hooks
 
@@ -117,6 +121,7 @@ class Engine:
         async with self._works.turn(run_id):
             request, resumed = asked()
             self._note_hooks()
+            taint(self.provider, request.prompt)
             run = Run(self, self.outlet(run_id, watch), request, self._news(), resumed)
             try:
                 return await self._works.run(run_id, partial(self._bounded, run))
@@ -244,7 +249,7 @@ class Engine:
         else:
             new = await self.checkpoints.tree_at(self.checkpoints.find(after), sink, "diff")
         await sink.barrier()
-        return await self.checkpoints.snapshots.diff(old, new)
+        return self.log.shown(await self.checkpoints.snapshots.diff(old, new))
 
     async def export(self, name: str | None, directory: str) -> Parting:
         """
@@ -368,6 +373,8 @@ class Engine:
             self.executor.forget_exits()
         except TimeoutError as error:
             raise StoreError(f"The store did not answer within {self.keep_s:g} s.") from error
+        finally:
+            tear_down(self.provider)
         if stopped.left:
             raise self._left_behind()
 

@@ -111,6 +111,7 @@ _FOREIGN = {
     ),
     "llm_client": ("ref", "context_window", "reply"),
     "hook_engine": ("fire",),
+    "security_provider": ("sanitize_output",),
 }
 """Options that take objects of the caller's own, and what these must have."""
 

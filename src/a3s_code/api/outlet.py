@@ -7,7 +7,7 @@ from collections.abc import Callable
 from a3s_code.errors import SessionClosed
 from a3s_code.kernel.events import RunEvent, RunId
 from a3s_code.kernel.log import SESSION, Log, RunSink
-from a3s_code.kernel.records import Event
+from a3s_code.kernel.records import Event, LogOnly
 
 Watch = Callable[[RunEvent], None]
 
@@ -39,13 +39,14 @@ class Seal:
 class Outlet(RunSink):
     """The sink of one work."""
 
-    __slots__ = ("_seal",)
+    __slots__ = ("_recorded", "_seal")
 
     def __init__(
         self, log: Log, seal: Seal, run: RunId = SESSION, watch: Watch | None = None
     ) -> None:
         super().__init__(log, run, watch)
         self._seal = seal
+        self._recorded: tuple[Event, ...] = ()
 
     def emit(self, event: Event) -> None:
         self._seal.check()
@@ -54,12 +55,13 @@ class Outlet(RunSink):
     def record(self, event: RunEvent) -> None:
         """Record an event without showing it yet."""
         self._seal.check()
-        self._log.append(event, self.run)
+        self._recorded = tuple(self._log.append(event, self.run))
 
-    def show(self, event: RunEvent) -> None:
-        """Show an event that is recorded already."""
-        if self._watch is not None:
-            self._watch(event)
+    def show(self) -> None:
+        """Show what `record` recorded last."""
+        for event in self._recorded:
+            if self._watch is not None and not isinstance(event, LogOnly):
+                self._watch(event)
 
     def put_blob(self, sha256: str, data: bytes) -> None:
         self._seal.check()

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import msgspec
 
+from a3s_code.api.security import kept_provider, kind_of
 from a3s_code.api.settings import Identity, Limits, Safety, Sampling, Settings, Storage
 from a3s_code.errors import A3SError, StoreError
 from a3s_code.harness.confirm import Confirmations
@@ -48,6 +49,7 @@ class Recorded(msgspec.Struct, frozen=True):
         confirmations: None when it had no `ConfirmationPolicy`.
         mode: The permission mode; None when none was given.
         sandbox: None when it had the default level.
+        security: Its provider: `default`, `custom`, or empty when it had none.
     """
 
     sampling: Sampling = Sampling()
@@ -60,6 +62,7 @@ class Recorded(msgspec.Struct, frozen=True):
     artifacts: ArtifactStoreLimits | None = None
     retention: SessionRetentionLimits | None = None
     sandbox: SandboxPolicy | None = None
+    security: str = ""
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -75,6 +78,7 @@ class Recorded(msgspec.Struct, frozen=True):
             artifacts=settings.storage.artifacts,
             retention=settings.storage.retention,
             sandbox=settings.safety.sandbox,
+            security=kind_of(settings.safety.security),
         )
 
     @classmethod
@@ -126,7 +130,12 @@ class Recorded(msgspec.Struct, frozen=True):
         return self.mode if given.mode is None and not lapsed else given.mode
 
     def _safety(self, given: Safety) -> Safety:
-        given = replace(given, mode=self._mode(given), sandbox=given.sandbox or self.sandbox)
+        given = replace(
+            given,
+            mode=self._mode(given),
+            sandbox=given.sandbox or self.sandbox,
+            security=kept_provider(given.security, self.security),
+        )
         if given.confirmations is None and self.confirmations is not None:
             given = replace(given, confirmations=self.confirmations)
         if given.policy is not None or self.policy is None:

@@ -15,7 +15,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+import msgspec
+
 from a3s_code.api.checkpoints import Checkpoints
+from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer
 from a3s_code.api.outlet import Outlet
 from a3s_code.api.request import Request
@@ -112,6 +115,7 @@ class Run:
         "_sink",
         "_system",
         "_transcript",
+        "_view",
     )
 
     def __init__(
@@ -128,6 +132,7 @@ class Run:
         given = request.history
         own = session.log.state.conversation if given is None else Conversation(list(given))
         self._conversation, self._before = own, len(own)
+        self._view = ModelView(session.log, is_own=given is None)
         self._transcript = Transcript(own, sink, isolated=given is not None)
         behaviour = session.behaviour
         self._hooks = session.hooks.run(sink, request.prompt)
@@ -159,13 +164,13 @@ class Run:
             await self._fail(error)
             raise
         await self._complete(end, answer)
-        return answer
+        return msgspec.structs.replace(answer, text=self._session.log.shown(answer.text))
 
     @property
     def said(self) -> str:
         """What the model said last in this run, also of an answer that was cut short."""
         if self._loop.spoken:
-            return "".join(self._loop.spoken)
+            return self._session.log.shown("".join(self._loop.spoken))
         messages = self._conversation.messages[self._before :]
         whole = [message.text for message in messages if message.role == "assistant"]
         return whole[-1] if whole else ""
@@ -244,7 +249,7 @@ class Run:
         offer(session.log, self._sink, session.visible)
         return ModelRequest(
             system=self._system,
-            conversation=conversation,
+            conversation=self._view.of(conversation),
             tools=session.visible,
             session_id=str(session.log.session),
             temperature=behaviour.temperature,
@@ -263,7 +268,7 @@ class Run:
         with contextlib.suppress(StoreError, asyncio.CancelledError):
             await self._hooks.succeed(answer)
             await self._sink.barrier()
-        self._sink.show(end)
+        self._sink.show()
 
     def _settle(self, error: BaseException) -> None:
         """Leave a conversation that can go on, with what was said before the run was cut."""

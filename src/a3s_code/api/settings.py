@@ -18,6 +18,7 @@ import msgspec
 from a3s_code.api.command_env import CommandEnv, command_env_of
 from a3s_code.api.option_types import check
 from a3s_code.api.options import SessionOptions
+from a3s_code.api.security import provider_of
 from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.confirm import ConfirmationPolicy, Confirmations, Confirmer
 from a3s_code.harness.hooks.command import HookCommand
@@ -25,6 +26,7 @@ from a3s_code.harness.hooks.registry import HookRegistry
 from a3s_code.harness.modes import Mode, mode_of
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
+from a3s_code.harness.security.provider import SecurityProvider
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.confinement import SandboxPolicy
 from a3s_code.kernel.messages import Message
@@ -47,8 +49,6 @@ _SYNONYMS = {
 }
 
 _SAFETY = {
-    "security_provider": "the security provider",
-    "default_security": "the security provider",
     "budget_guard": "budgets",
 }
 """Options that keep somebody safe, and the feature they need."""
@@ -141,6 +141,7 @@ class Safety:
         never_permissive: `permissive=False` was said, and not just left alone; a resumed
             session then does not go on allowing everything.
         mode: None when none was given, which is `default`.
+        security: None when only secrets that the harness was given are redacted.
     """
 
     policy: CompiledPolicy | None = None
@@ -151,6 +152,7 @@ class Safety:
     mode: Mode | None = None
     hooks: HookExecutor | None = None
     hook_commands: tuple[HookCommand, ...] = ()
+    security: SecurityProvider | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +352,7 @@ def _safety(given: dict[str, Any]) -> Safety:
         mode=mode,
         hooks=given.get("hook_engine"),
         hook_commands=tuple(given.get("hook_commands", ())),
+        security=provider_of(given),
     )
     return _NO_SAFETY if safety == _NO_SAFETY else safety
 

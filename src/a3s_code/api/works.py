@@ -57,15 +57,21 @@ class Works:
 
     Args:
         on_idle: Called when the last of them has ended.
+        blank: Called with what a work raises, before anybody sees it.
 
     Attributes:
         stop_s: How long a work may take to stop.
     """
 
-    __slots__ = ("_closed", "_holder", "_loop", "_on_idle", "_turn", "_works", "stop_s")
+    __slots__ = ("_blank", "_closed", "_holder", "_loop", "_on_idle", "_turn", "_works", "stop_s")
 
-    def __init__(self, on_idle: Callable[[], None], stop_s: float = STOP_S) -> None:
-        self.stop_s, self._on_idle = stop_s, on_idle
+    def __init__(
+        self,
+        on_idle: Callable[[], None],
+        stop_s: float = STOP_S,
+        blank: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        self.stop_s, self._on_idle, self._blank = stop_s, on_idle, blank
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn = asyncio.Lock()
         self._holder = ""
@@ -131,6 +137,10 @@ class Works:
             if waiting is None or waiting.cancelling() == before:
                 raise RunCancelled(_cancelled(task)) from None
             await _end(task, self.stop_s)
+            raise
+        except BaseException as error:
+            if self._blank is not None:
+                self._blank(error)
             raise
 
     async def stop(self, chosen: Callable[[str], bool]) -> Stopped:

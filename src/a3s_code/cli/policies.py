@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from a3s_code.api.policy_files import compare, explain, lint, read_policy_file
-from a3s_code.kernel.visible import visible
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.policy_diff import Change
+from a3s_code.kernel.visible import visible
 
 DESCRIPTION = """Look at policy files: what is wrong, what is decided, what a change would change.
 

@@ -40,6 +40,11 @@ class _Place:
 
     path: str
     spelled: str
+    repository: str = ""
+
+    def place(self) -> str:
+        """No directory is known."""
+        return ""
 
     def close(self) -> None:
         """Nothing is held open."""

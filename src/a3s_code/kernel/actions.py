@@ -1,7 +1,7 @@
 """
 From a call to an action that may run, or to the reason why it may not.
 
-    find -> decode -> resolve -> hooks -> gate -> approver
+    find -> decode -> resolve -> hooks -> gate -> approver -> security provider
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from a3s_code.kernel.ports import (
     Decision,
     Deny,
     Gate,
+    Guard,
     Hooks,
     Redactor,
     Sink,
@@ -61,6 +62,9 @@ class Deciders(Protocol):
 
     @property
     def gate(self) -> Gate: ...
+
+    @property
+    def guard(self) -> Guard | None: ...
 
     @property
     def approver(self) -> Approver | None: ...
@@ -165,8 +169,8 @@ def foresee(call: ToolCall, deciders: Deciders, sink: Sink | None) -> Foreseen |
     action = _decode(call, Authority.SESSION, deciders, None)
     if isinstance(action, Observation):
         return action
-    decision: object = _ask_gate(action, deciders.gate)
-    if not isinstance(decision, Allow | Ask | Deny):
+    decision = _ask_gate(action, deciders.gate)
+    if not isinstance(decision, Allow | Ask | Deny):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
         decision = Deny(_why(decision))
     doubted = _doubted(action, sink) if sink is not None else None
     if isinstance(decision, Allow) and doubted is not None:
@@ -190,7 +194,7 @@ def _decode(
         return _malformed(call, call.malformed)
     if not deciders.space.serves(tool):
         return failure(f"This workspace cannot run {tool.name!r}.", "unsupported")
-    args = _arguments(call, tool)
+    args = _arguments(call, tool, deciders.guard)
     if isinstance(args, Observation):
         return args
     return _action(call, tool, args, authority, deciders.space)
@@ -204,10 +208,11 @@ def _malformed(call: ToolCall, text: str) -> Observation:
     )
 
 
-def _arguments(call: ToolCall, tool: Tool) -> msgspec.Struct | Observation:
+def _arguments(call: ToolCall, tool: Tool, guard: Guard | None) -> msgspec.Struct | Observation:
     try:
         plain(call.input)  # they are recorded, whatever the tool would accept
-        return msgspec.convert(call.input, tool.args, strict=False)
+        given = call.input if guard is None else guard.restored(tool, call.input)
+        return msgspec.convert(given, tool.args, strict=False)
     except msgspec.ValidationError as error:
         wrong = str(error)
     except Exception as error:  # noqa: BLE001 - values and types of foreign code
@@ -260,6 +265,10 @@ async def _decide(action: Action, veto: Deny | None, sink: Sink, deciders: Decid
     if isinstance(decision, Allow | Ask) and doubted is not None:
         reason = decision.reason if isinstance(decision, Ask) else ""
         decision = Ask(f"{_again(doubted)}. {reason}".rstrip(), explicit=True)
+    found = _inspected(action, deciders.guard)
+    if isinstance(decision, Allow | Ask) and isinstance(found, Ask):
+        reason = decision.reason if isinstance(decision, Ask) else ""
+        decision = replace(found, reason=f"{found.reason} {reason}".rstrip(), explicit=True)
     approved = None
     if isinstance(decision, Ask):
         decision = await before_ask(action, decision, deciders.hooks, sink)
@@ -268,6 +277,8 @@ async def _decide(action: Action, veto: Deny | None, sink: Sink, deciders: Decid
         approved = answer if isinstance(answer, Approved) else None
         decision = answer.settled if isinstance(answer, Approved) else answer
         await after_ask(action, decision, deciders.hooks, sink)
+    if isinstance(decision, Allow) and isinstance(found, Deny):
+        decision = found
     if not isinstance(decision, Allow):
         _close(action)
         return _deny(action.call, _why(decision), sink)
@@ -276,6 +287,16 @@ async def _decide(action: Action, veto: Deny | None, sink: Sink, deciders: Decid
     version = "" if action.effect is Effect.READ else deciders.gate.policy_version
     settled = replace(decision, reason=str(decision.reason), policy_version=version)
     return Ready(action, settled, approved)
+
+
+def _inspected(action: Action, guard: Guard | None) -> Ask | Deny | None:
+    """Have the security provider look at a call of the session."""
+    if guard is None or action.authority is Authority.HOST:
+        return None
+    try:
+        return guard.inspect(action)
+    except Exception as error:  # noqa: BLE001 - what it cannot look at does not run
+        return Deny(f"the security provider failed: {described(error)}")
 
 
 def _ask_gate(action: Action, gate: Gate) -> Decision:

@@ -27,7 +27,7 @@ from a3s_code.kernel.file_changes import RecordedFiles
 from a3s_code.kernel.hooks import after_refusal, after_tool
 from a3s_code.kernel.live import LiveOutput
 from a3s_code.kernel.messages import JsonObject, ToolCall, ToolResult
-from a3s_code.kernel.observation import observe, redact
+from a3s_code.kernel.observation import observe
 from a3s_code.kernel.ports import (
     Action,
     Approver,
@@ -35,6 +35,7 @@ from a3s_code.kernel.ports import (
     BeforeEffect,
     Dispatcher,
     Gate,
+    Guard,
     Hooks,
     Redactor,
     Sink,
@@ -71,6 +72,7 @@ class Executor:
     clock: Clock
     hooks: Hooks | None = None
     redactor: Redactor | None = None
+    guard: Guard | None = None
     before_effect: BeforeEffect | None = None
     dispatcher: Dispatcher | None = None
     tool_timeout_s: float | None = None
@@ -278,7 +280,7 @@ class Executor:
         def show(text: str) -> None:
             sink.emit(ToolOutputDelta(id=call.id, name=call.name, delta=text))
 
-        live = LiveOutput(show, lambda text: redact(text, self.redactor))
+        live = LiveOutput(show, self.redactor.stream() if self.redactor is not None else None)
         try:
             context = self._context(call, live.emit, sink, action.target, action.authority)
             context = replace(context, exit_record=exit_record, timeout_s=limit_s)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from a3s_code.errors import InvalidType, SessionClosed
+from a3s_code.kernel.ports import Redacting
 
 MAX_LIVE_CHARS = 1024 * 1024
 """What is shown of one call while it runs."""
@@ -25,13 +26,13 @@ class LiveOutput:
 
     Args:
         show: Called on that thread with each piece.
-        clean: Applied to each piece before it is cut, on the thread that showed it.
+        redacting: What each piece passes before it is cut, on the thread that showed it.
     """
 
-    __slots__ = ("_clean", "_ended", "_left", "_lock", "_loop", "_show", "_thread", "_waiting")
+    __slots__ = ("_ended", "_left", "_lock", "_loop", "_redacting", "_show", "_thread", "_waiting")
 
-    def __init__(self, show: Callable[[str], None], clean: Callable[[str], str]) -> None:
-        self._show, self._clean = show, clean
+    def __init__(self, show: Callable[[str], None], redacting: Redacting | None = None) -> None:
+        self._show, self._redacting = show, redacting
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         self._lock = threading.Lock()
         self._waiting: list[str] = []
@@ -47,7 +48,7 @@ class LiveOutput:
         """
         if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
             raise InvalidType(f"emit_output was given a {type(text).__name__}.", hint="give a str")
-        is_first = self._put(self._clean(text))
+        is_first = self._put(text)
         if threading.get_ident() == self._thread:
             self._flush()
         elif is_first:
@@ -57,6 +58,8 @@ class LiveOutput:
     def end(self) -> None:
         """Show what still waits, and nothing after it."""
         with self._lock:
+            if self._redacting is not None and not self._ended:
+                self._wait(self._redacting.close())
             self._ended = True
         self._flush()
 
@@ -66,11 +69,17 @@ class LiveOutput:
             if not text or self._ended or self._left < 0:
                 return False
             is_first = not self._waiting
-            shown = text[: self._left]
-            self._left -= len(text)
-            self._waiting += [shown] if shown else []
-            self._waiting += [NO_MORE] if self._left < 0 else []
-            return is_first
+            self._wait(text if self._redacting is None else self._redacting.feed(text))
+            return is_first and bool(self._waiting)
+
+    def _wait(self, text: str) -> None:
+        """Add what may be shown; the caller has the lock."""
+        if not text or self._left < 0:
+            return
+        shown = text[: self._left]
+        self._left -= len(text)
+        self._waiting += [shown] if shown else []
+        self._waiting += [NO_MORE] if self._left < 0 else []
 
     def _flush_for_a_thread(self) -> None:
         try:

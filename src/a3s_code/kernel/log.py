@@ -8,7 +8,7 @@ made; only `barrier` waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeAlias, cast
 
@@ -39,6 +39,7 @@ from a3s_code.kernel.records import (
     emptied,
 )
 from a3s_code.kernel.run_events import RunEventRecord, RunEvents, numbered, shown_events
+from a3s_code.kernel.screen import Screen
 from a3s_code.kernel.state import Approval, OpenEffect, SessionState
 from a3s_code.kernel.store import Store
 
@@ -98,6 +99,9 @@ class Log:
             in memory only, until `attach`.
         records: What the store already holds of this session, when it is resumed.
         owner: As whom this writes into the store; the one that loaded `records`.
+
+    Attributes:
+        screen: What every event passes first; None while nothing is known to be secret.
     """
 
     __slots__ = (
@@ -109,6 +113,7 @@ class Log:
         "_owner",
         "_records",
         "_store",
+        "screen",
         "session",
         "state",
     )
@@ -127,6 +132,7 @@ class Log:
         self._batch: _Batch | None = None
         self._lost: StoreError | None = None
         self._blobs: dict[str, bytes] = {}
+        self.screen: Screen | None = None
         self.state: SessionState = fold(self._records)
         self._left_over = self._pruned_before()
 
@@ -187,7 +193,18 @@ class Log:
             latest.append(self._as_record(batch))
         return [each for each in latest if each.run == run and events.is_behind(each.sequence)]
 
-    def append(self, event: Event, run: RunId = SESSION) -> None:
+    def append(self, event: Event, run: RunId = SESSION) -> Sequence[Event]:
+        """Record an event, and give it as it is recorded: redacted, in pieces or not yet."""
+        passed = (event,) if self.screen is None else self.screen.passed(event, run)
+        for each in passed:
+            self._append(each, run)
+        return passed
+
+    def shown(self, text: str) -> str:
+        """Give what may be shown of a text that does not come from the log."""
+        return text if self.screen is None else self.screen.text(text)
+
+    def _append(self, event: Event, run: RunId) -> None:
         if type(event) in _DELTAS:
             self._append_delta(cast("Delta", event), run)
             return
@@ -391,9 +408,9 @@ class RunSink:
         return self._log.state.approvals
 
     def emit(self, event: Event) -> None:
-        self._log.append(event, self.run)
-        if self._watch is not None and not isinstance(event, LogOnly):
-            self._watch(event)
+        for each in self._log.append(event, self.run):
+            if self._watch is not None and not isinstance(each, LogOnly):
+                self._watch(each)
 
     def put_blob(self, sha256: str, data: bytes) -> None:
         self._log.put_blob(sha256, data)

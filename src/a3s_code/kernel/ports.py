@@ -257,13 +257,51 @@ class HookExecutor(Protocol):
         ...
 
 
+class Redacting(Protocol):
+    """One text that comes in pieces, which together give what `Redactor.redact` gives of it."""
+
+    def feed(self, piece: str) -> str:
+        """Take a piece, and give what may be shown now; it may be nothing yet."""
+        ...
+
+    def close(self) -> str:
+        """Give what is left; nothing comes after it."""
+        ...
+
+
 class Redactor(Protocol):
     def redact(self, text: str) -> str:
         """
         Replace secrets. Linear time, idempotent. Applied once, where a value is recorded.
 
+        Never raises: what cannot be redacted is withheld. May be called from any thread.
+        """
+        ...
+
+    def stream(self) -> Redacting:
+        """
+        Begin with a text that comes in pieces.
+
         What a tool shows while it runs is redacted on the thread that the tool runs in.
         """
+        ...
+
+
+class Guard(Protocol):
+    """The stage of the security provider: behind the confirmation, before the call runs."""
+
+    def restored(self, tool: Tool, args: JsonObject) -> JsonObject:
+        """
+        Give arguments with the secrets in the places of their placeholders, as far as `tool`
+        writes them into a file of the workspace.
+
+        Raises:
+            InvalidValue: nobody knows any more what a placeholder stood for.
+        """
+        ...
+
+    def inspect(self, action: Action) -> Ask | Deny | None:
+        """Say why a call must not run as it is; None when it may."""
         ...
 
 

@@ -170,6 +170,8 @@ class Tool:
         evidence: How a call that was cut off can be settled; None when it cannot.
         wraps_function: It is a function that need not know of `ToolContext.files`, so it may
             change files that it does not announce.
+        restores: Arguments whose text ends in a file of the workspace and nowhere else. What
+            the model saw as the placeholder of a secret is the secret again there.
     """
 
     name: str
@@ -184,6 +186,7 @@ class Tool:
     needs: frozenset[str] = frozenset()
     evidence: Evidence | None = None
     wraps_function: bool = False
+    restores: frozenset[str] = frozenset()
 
 
 def tool(  # noqa: PLR0913 - what a tool is, each by its name
@@ -196,6 +199,7 @@ def tool(  # noqa: PLR0913 - what a tool is, each by its name
     needs: frozenset[str] = frozenset(),
     name: str | None = None,
     evidence: Evidence | None = None,
+    restores: frozenset[str] = frozenset(),
 ) -> Callable[[Callable[[A, ToolContext], Awaitable[Observation]]], Tool]:
     """
     Make a `Tool` of an async function and the struct of its arguments.
@@ -227,6 +231,7 @@ def tool(  # noqa: PLR0913 - what a tool is, each by its name
             path=path,
             needs=needs,
             evidence=evidence,
+            restores=restores,
         )
 
     return build

@@ -31,7 +31,12 @@ class EditArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = False
 
 
-@tool(EditArgs, effect=Effect.WRITE, path="file_path")
+@tool(
+    EditArgs,
+    effect=Effect.WRITE,
+    path="file_path",
+    restores=frozenset({"old_string", "new_string"}),
+)
 async def edit(args: EditArgs, context: ToolContext) -> Observation:
     """
     Replace text in a file. old_string must occur exactly once (add lines around it until it

@@ -34,7 +34,7 @@ class PatchArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ]
 
 
-@tool(PatchArgs, effect=Effect.WRITE, path="file_path")
+@tool(PatchArgs, effect=Effect.WRITE, path="file_path", restores=frozenset({"diff"}))
 async def patch(args: PatchArgs, context: ToolContext) -> Observation:
     """
     Apply a unified diff to one existing file, all of its hunks or none. Context and removed

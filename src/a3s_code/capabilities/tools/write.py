@@ -25,7 +25,7 @@ class WriteArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     content: Annotated[str, msgspec.Meta(description="The whole new content of the file.")]
 
 
-@tool(WriteArgs, effect=Effect.WRITE, path="file_path")
+@tool(WriteArgs, effect=Effect.WRITE, path="file_path", restores=frozenset({"content"}))
 async def write(args: WriteArgs, context: ToolContext) -> Observation:
     """
     Create a file or replace one whole, making the directories above it. To change a part

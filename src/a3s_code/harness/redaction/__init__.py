@@ -1,0 +1,1 @@
+"""Finding secrets in text, and putting placeholders in their place."""

@@ -1,0 +1,153 @@
+"""All that is known of secrets, asked for one text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast
+
+from a3s_code.errors import InvalidType, InvalidValue
+from a3s_code.harness.redaction.assignments import assignments
+from a3s_code.harness.redaction.blocks import blocks
+from a3s_code.harness.redaction.people import people
+from a3s_code.harness.redaction.placeholders import PLACEHOLDER
+from a3s_code.harness.redaction.spans import Span, settled
+from a3s_code.harness.redaction.tokens import tokens
+from a3s_code.harness.redaction.values import Values
+
+_LOWER = str.maketrans({upper: upper.lower() for upper in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"})
+
+
+class Finder:
+    """
+    Args:
+        by_shape: Look for known shapes too, and not for values alone.
+        custom: More patterns, each with its label. How long they take is up to who gave them.
+    """
+
+    __slots__ = ("_values", "by_shape", "custom")
+
+    def __init__(
+        self,
+        values: Sequence[Values],
+        *,
+        by_shape: bool = True,
+        custom: Sequence[tuple[re.Pattern[str], str]] = (),
+    ) -> None:
+        self._values, self.by_shape, self.custom = tuple(values), by_shape, tuple(custom)
+
+    @property
+    def values(self) -> Values:
+        """The first ones."""
+        return self._values[0]
+
+    @property
+    def known(self) -> int:
+        """A number that is another one when values were added or forgotten."""
+        return sum(values.changes for values in self._values)
+
+    @property
+    def longest(self) -> int:
+        """Characters of the longest form of a value."""
+        return max(values.longest for values in self._values)
+
+    @property
+    def open_forms(self) -> tuple[str, ...]:
+        """Forms of values that a word may end in the middle of, or all without shapes."""
+        forms = (form for values in self._values for form in values.forms)
+        if self.by_shape:
+            return tuple(form for form in forms if any(char.isspace() for char in form))
+        return tuple(forms)
+
+    def spans(self, text: str, start: int = 0) -> list[Span]:
+        """
+        Find what must not be shown and begins at `start` or later, in order, apart.
+
+        What stands before `start` is looked at to tell what it is. Placeholders are none.
+        """
+        found = list(self._spans(text, start))
+        if not found:
+            return found
+        if "[REDACTED" in text:
+            found = _outside(found, text)
+        return settled(found)
+
+    def replaced(self, text: str, put: Callable[[str, str], str]) -> str:
+        """Give `text` with what `put(label, secret)` gives in place of each secret."""
+        return joined(text, self.spans(text), put)
+
+    def _spans(self, text: str, start: int) -> Iterator[Span]:
+        for values in self._values:
+            if values:
+                yield from values.spans(text, start, whole_words=self.by_shape)
+        if self.by_shape:
+            lowered = text.lower() if text.isascii() else text.translate(_LOWER)
+            yield from blocks(text, start)
+            yield from tokens(text, start)
+            yield from assignments(text, lowered, start)
+            yield from people(text, start)
+        for pattern, label in self.custom:
+            for match in pattern.finditer(text, start):
+                if match.end() > match.start():
+                    yield Span(*match.span(), label)
+
+
+def joined(text: str, spans: Sequence[Span], put: Callable[[str, str], str]) -> str:
+    """Give `text` with what `put(label, secret)` gives in place of each span."""
+    if not spans:
+        return text
+    parts: list[str] = []
+    at = 0
+    for span in spans:
+        parts += (text[at : span.start], put(span.label, text[span.start : span.end]))
+        at = span.end
+    return "".join((*parts, text[at:]))
+
+
+def _outside(found: list[Span], text: str) -> list[Span]:
+    """Cut out of spans what is a placeholder already."""
+    done = [match.span() for match in PLACEHOLDER.finditer(text)]
+    kept: list[Span] = []
+    for span in found:
+        at = span.start
+        for first, last in done:
+            if last <= at or first >= span.end:
+                continue
+            if first > at:
+                kept.append(span._replace(start=at, end=first))
+            at = last
+        if at < span.end:
+            kept.append(span._replace(start=at))
+    return kept
+
+
+def compiled(patterns: Sequence[object]) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """
+    Read patterns of the caller: texts, or pairs of a text or pattern and a label.
+
+    Raises:
+        InvalidType, InvalidValue: one is none; says which and why.
+    """
+    return tuple(_one(at, given) for at, given in enumerate(patterns))
+
+
+def _one(at: int, given: object) -> tuple[re.Pattern[str], str]:
+    pattern, label = given, "CUSTOM"
+    if isinstance(given, tuple):
+        pattern, label = (*cast("tuple[object, ...]", given), None, None)[:2]
+    if not isinstance(pattern, str | re.Pattern) or not isinstance(label, str):
+        hint = "give a regular expression, or (regular expression, label)"
+        raise InvalidType(f"custom_patterns[{at}] is no pattern.", hint=hint)
+    try:
+        made = re.compile(pattern)
+    except re.error as error:
+        raise InvalidValue(f"custom_patterns[{at}] is no regular expression: {error}.") from error
+    if isinstance(made.pattern, bytes):
+        raise InvalidType(f"custom_patterns[{at}] matches bytes, not text.")
+    return made, label_of(label)
+
+
+def label_of(name: str) -> str:
+    """Give the label that stands for `name` in a placeholder: capitals, digits and _."""
+    label = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_")
+    return label[:40] or "SECRET"

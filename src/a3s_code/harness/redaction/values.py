@@ -1,0 +1,121 @@
+"""
+Secrets that are known by their value, whatever they look like.
+
+A value is found as it is, and as it is written in an address, in JSON, in Base64 (also with
+something before it, as in `user:password`) and in hexadecimal.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from urllib.parse import quote, quote_plus
+
+from a3s_code.harness.redaction.spans import Span
+
+MIN_CHARS = 6
+"""A shorter value stands in too many texts by chance."""
+
+_RUN = re.compile(r"[A-Za-z0-9+/=_-]{0,256}")
+_RUN_BACK = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_-"
+
+
+class Values:
+    """
+    The values that must not be shown, each with the label that takes its place.
+
+    Attributes:
+        changes: How often one was added or all were forgotten.
+    """
+
+    __slots__ = ("_known", "_plain", "_wide", "changes")
+
+    def __init__(self) -> None:
+        self.changes = 0
+        self._known: dict[str, str] = {}
+        self._plain: dict[str, str] = {}
+        self._wide: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __contains__(self, value: str) -> bool:
+        return value in self._known
+
+    def add(self, value: str, label: str) -> None:
+        """Look for `value` from now on. One of less than `MIN_CHARS` is not looked for."""
+        if len(value) < MIN_CHARS or value in self._known:
+            return
+        self.changes += 1
+        self._known[value] = label
+        data = value.encode("utf-8", "surrogatepass")
+        plain, wide = dict(self._plain), dict(self._wide)
+        for form in (value, *_spelled(value), data.hex(), data.hex().upper()):
+            plain.setdefault(form, label)
+        for form in _base64(data):
+            wide.setdefault(form, label)
+        self._plain, self._wide = plain, wide  # other threads may be reading the old ones
+
+    def clear(self) -> None:
+        self.changes += 1
+        self._known, self._plain, self._wide = {}, {}, {}
+
+    @property
+    def longest(self) -> int:
+        """Characters of the longest form of a value."""
+        return max(map(len, (*self._plain, *self._wide)), default=0)
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """All ways in which the values are written."""
+        return (*self._plain, *self._wide)
+
+    def spans(self, text: str, start: int = 0, *, whole_words: bool = True) -> Iterator[Span]:
+        """
+        Find every value that begins at `start` or later.
+
+        Args:
+            whole_words: In Base64, what is encoded with a value goes with it.
+        """
+        for form, label in self._plain.items():
+            at = text.find(form, start)
+            while at >= 0:
+                yield Span(at, at + len(form), label)
+                at = text.find(form, at + len(form))
+        for form, label in self._wide.items():
+            at = text.find(form, start)
+            while at >= 0:
+                head = text[max(start, at - 256) : at]
+                first = at - (len(head) - len(head.rstrip(_RUN_BACK))) if whole_words else at
+                run = _RUN.match(text, at + len(form)) if whole_words else None
+                last = run.end() if run is not None else at + len(form)
+                yield Span(first, last, label)
+                at = text.find(form, last)
+
+
+def _spelled(value: str) -> tuple[str, ...]:
+    """Give what stands for a value in an address and inside a JSON text."""
+    safe = value.encode("utf-8", "replace").decode()
+    return (
+        quote(safe, safe=""),
+        quote(safe),
+        quote_plus(safe),
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+    )
+
+
+def _base64(data: bytes) -> set[str]:
+    """Give what each encoding of a text with these bytes in it has in common."""
+    forms: set[str] = set()
+    for offset in range(3):
+        whole = base64.b64encode(b"\0" * offset + data).decode().rstrip("=")
+        begin = (0, 2, 3)[offset]
+        end = len(whole) - (0 if (offset + len(data)) % 3 == 0 else 1)
+        inner = whole[begin:end]
+        if len(inner) >= MIN_CHARS:
+            forms.add(inner)
+            forms.add(inner.replace("+", "-").replace("/", "_"))
+    return forms

@@ -1,0 +1,1 @@
+"""The security provider, and what a session makes of it."""
