@@ -30,7 +30,7 @@ HELP = """examples:
 
 Reading, searching and changing files inside the workspace is allowed. Everything else,
 such as running commands, is asked for at the terminal; without one it is denied unless
---allow or --permissive says otherwise."""
+--allow, --mode or --permissive says otherwise. With --mode plan nothing is changed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -128,9 +128,10 @@ def _prompt(given: argparse.Namespace) -> int:
             confirmation_manager=approver(policy, given.workspace),
             model=given.model,
             permission_policy=policy if given.allow and not given.permissive else None,
-            permissive=given.permissive or None,
             permission_mode=given.mode,
         )
+        if given.permissive:
+            options.permissive = True
         session = agent.session(given.workspace, options)
         if session.init_warning:
             sys.stderr.write(f"a3s-code: {session.init_warning}\n")

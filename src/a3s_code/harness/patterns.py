@@ -218,7 +218,7 @@ class _Places:
     def of(cls, source: str, *, segments: bool) -> _Places:
         tokens = _tokens(source, segments=segments)
         literals: dict[str, int] = {}
-        marks = dict.fromkeys((_ONE, _ANY, _SEGMENT, _DIRECTORIES), 0)
+        marks: dict[str, int] = dict.fromkeys((_ONE, _ANY, _SEGMENT, _DIRECTORIES), 0)
         for at, token in enumerate(tokens):
             into = marks if token in marks else literals
             into[token] = into.get(token, 0) | 1 << at

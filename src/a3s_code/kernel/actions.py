@@ -150,8 +150,8 @@ def foresee(call: ToolCall, deciders: Deciders, sink: Sink | None) -> Foreseen |
     action = _decode(call, Authority.SESSION, deciders, None)
     if isinstance(action, Observation):
         return action
-    decision: object = _ask_gate(action, deciders.gate)
-    if not isinstance(decision, Allow | Ask | Deny):
+    decision = _ask_gate(action, deciders.gate)
+    if not isinstance(decision, Allow | Ask | Deny):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
         decision = Deny(_why(decision))
     doubted = _doubted(action, sink) if sink is not None else None
     if isinstance(decision, Allow) and doubted is not None:
