@@ -20,7 +20,7 @@ from a3s_code import (
 )
 from a3s_code.api.settings import fold
 from a3s_code.errors import InvalidType, InvalidValue
-from a3s_code.testing import Scripted, says
+from a3s_code.testing import Scripted, calls, says
 from api.house import House, listed
 
 SPEC_1_9 = listed(
@@ -220,3 +220,31 @@ def test_a_wrong_value_is_refused_when_the_session_is_created(
 
     assert any(name in str(caught.value) for name in [*wrong, "'maybe'", "bash(ls"])
     assert house.server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"permission_mode": "plann"}, "did you mean 'plan'"),
+        ({"permission_mode": "plan", "permissive": True}, "choose one"),
+        ({"permission_mode": "permissive", "permissive": False}, "choose one"),
+        ({"permission_mode": 5}, "permission_mode is a int"),
+    ],
+)
+def test_a_mode_that_is_none_is_refused_when_the_session_is_made(
+    given: dict[str, Any], said: str, house: House
+) -> None:
+    with pytest.raises((InvalidValue, InvalidType), match=said):
+        house.session(**given)
+
+
+def test_in_plan_the_model_changes_nothing_and_is_told_why(house: House) -> None:
+    session = house.session(
+        calls("write", file_path="made", content="x"),
+        calls("bash", command="touch made"),
+        says("ok"),
+        permission_mode="plan",
+    )
+    session.send("go")
+    assert not house.has("made")
+    assert "mode plan, which only reads" in str(house.bodies[-1]["messages"])

@@ -26,6 +26,7 @@ from a3s_code.errors import CapabilityMissing, InvalidType, InvalidValue, StoreE
 from a3s_code.testing import calls, says
 from api.house import House
 
+EVERYTHING = PermissionPolicy(allow=["*"], default_decision="allow")
 TOUCH = calls("bash", command="touch made")
 
 
@@ -161,6 +162,20 @@ def test_without_a_policy_a_session_that_goes_on_is_as_strict_as_it_was(
             {"permission_policy": PermissionPolicy(allow=["bash"])},
             True,
         ),
+        ({"permissive": True, "permission_mode": "permissive"}, {}, True),
+        ({"permission_mode": "permissive"}, {}, True),
+        ({"permission_mode": "permissive"}, {"permissive": False}, False),
+        ({"permission_mode": "permissive"}, {"permission_mode": "default"}, False),
+        (
+            {"permission_mode": "permissive"},
+            {"permission_policy": PermissionPolicy(ask=["bash"])},
+            False,
+        ),
+        ({"permission_mode": "plan", "permission_policy": EVERYTHING}, {}, False),
+        ({"permission_mode": "plan"}, {"permission_policy": EVERYTHING}, False),
+        ({"permission_mode": "plan"}, {"permissive": True}, True),
+        ({"permission_policy": EVERYTHING}, {"permission_mode": "plan"}, False),
+        ({"permission_policy": EVERYTHING, "permission_mode": "accept_edits"}, {}, True),
     ],
 )
 def test_permissions_after_a_resume(

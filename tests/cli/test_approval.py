@@ -32,7 +32,13 @@ def test_a_command_is_denied_where_nobody_can_be_asked_and_the_model_is_told_how
 
 
 @pytest.mark.parametrize(
-    "flags", [("--allow", "bash(echo *)"), ("--allow", "git", "--allow", "bash"), ("--permissive",)]
+    "flags",
+    [
+        ("--allow", "bash(echo *)"),
+        ("--allow", "git", "--allow", "bash"),
+        ("--permissive",),
+        ("--mode", "permissive"),
+    ],
 )
 def test_what_the_user_allows_runs(flags: tuple[str, ...], command_line: CommandLine) -> None:
     command_line.configure(ECHO, says("Done."))
@@ -40,6 +46,16 @@ def test_what_the_user_allows_runs(flags: tuple[str, ...], command_line: Command
 
     assert done.returncode == 0
     assert (command_line.root / "made.txt").read_text() == "made\n"
+
+
+def test_a_mode_holds_on_the_command_line_and_is_checked(command_line: CommandLine) -> None:
+    command_line.configure(ECHO, says("I may not."))
+    assert command_line.run("--mode", "plan", "--allow", "bash", "go").returncode == 0
+    assert not (command_line.root / "made.txt").exists()
+    assert "mode plan" in command_line.server.requests[1].asked.last
+
+    wrong = command_line.run("--mode", "plna", "go")
+    assert (wrong.returncode, "did you mean 'plan'" in wrong.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ HELP = """examples:
 
 Reading, searching and changing files inside the workspace is allowed. Everything else,
 such as running commands, is asked for at the terminal; without one it is denied unless
---allow or --permissive says otherwise."""
+--allow, --mode or --permissive says otherwise. With --mode plan nothing is changed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

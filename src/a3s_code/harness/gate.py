@@ -40,7 +40,6 @@ from a3s_code.harness.policy import (
     Subject,
     printable,
     strictest,
-    visible,
 )
 from a3s_code.harness.shell.analysis import Analysis, SimpleCommand, analyse
 from a3s_code.harness.shell.outside import MOVES, inside, reach
@@ -60,6 +59,9 @@ HOST_AUTHORITY, NO_POLICY = "host authority", "no policy"
 """What decides in place of a rule; see `kernel.ports.Allow`."""
 
 MAX_NAMED_RULES = 4
+MAX_ADVISED_CHARS = 2_000
+MAX_MATCHED_CHARS = 16 * 1024
+"""Of a text that cannot be analysed; more is no command that rules are written for."""
 MAX_ALTERNATIVES = 128  # as many as a glob may have
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
@@ -135,6 +137,8 @@ class PolicyGate:
         return all(isinstance(each, Allow) for each in self._each(action, policy))
 
     def _way_out(self, action: Action) -> str:
+        if len(action.subject) > MAX_ADVISED_CHARS:
+            return ""  # to look for rules would cost more than it helps
         rules = self.rules_for(action)
         if rules and self._rules is None:
             return f" The user can allow it with PermissionPolicy(allow={list(rules)})."
@@ -181,8 +185,8 @@ class PolicyGate:
 
     def _by_default(self, action: Action) -> Iterator[Decision]:
         decision = _by_effect(action, self.sandbox)
-        rule, part = decision.rule or NO_POLICY, visible(action.subject)
-        yield replace(decision, rule=rule, part=part)
+        part = Subject(action.subject, Kind.TEXT).about()
+        yield replace(decision, rule=decision.rule or NO_POLICY, part=part)
         if action.tool.name == SHELL_TOOL:
             for simple in analyse(action.subject).commands:
                 if simple.release:
@@ -220,9 +224,9 @@ class PolicyGate:
         whole = self._whole(policy, command, analysis)
         if whole is not None:
             yield whole
-        for simple in analysis.commands:
+        for simple in dict.fromkeys(analysis.commands):
             yield from self._simple(policy, simple, analysis.reads, place)
-        for path in analysis.writes:
+        for path in dict.fromkeys(analysis.writes):
             yield self._write(policy, path, moved=bool(moves), place=place)
 
     @staticmethod
@@ -233,7 +237,7 @@ class PolicyGate:
             unresolved = Subject(
                 UNKNOWN,
                 Kind.COMMAND,
-                also=(text, *analysis.suspects),
+                also=(text[:MAX_MATCHED_CHARS], *analysis.suspects),
                 shown=f"this command is not statically known ({analysis.unresolved}): it",
                 release=release_among(analysis.suspects),
                 part=text,

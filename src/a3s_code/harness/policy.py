@@ -30,6 +30,7 @@ from a3s_code.kernel.visible import on_one_line
 RuleSource: TypeAlias = str | Mapping[str, str]
 
 MAX_SHOWN_CHARS = 160
+MAX_PART_CHARS = 16 * 1024
 MAX_TOOLS_KEPT = 256
 PROTECTED_PLACES, RELEASES = "protected places", "release actions"
 """What decides in place of a rule; see `kernel.ports.Allow`."""
@@ -167,8 +168,10 @@ class Subject:
         return self.shown or f"`{printable(self.text)}`"
 
     def about(self) -> str:
-        """Give the `part` of a decision."""
-        return visible(self.part or self.text)
+        """Give the `part` of a decision, at most `MAX_PART_CHARS` of it."""
+        text = self.part or self.text
+        more = len(text) - MAX_PART_CHARS
+        return visible(text) if more <= 0 else f"{visible(text[:MAX_PART_CHARS])}… ({more} more)"
 
 
 @dataclass(frozen=True, slots=True)

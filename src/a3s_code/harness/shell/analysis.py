@@ -31,8 +31,8 @@ from a3s_code.harness.shell.words import ANY_HOLE, Unreadable, Words, words_of
 from a3s_code.harness.shell.wrappers import Started, program, started_by
 
 MAX_WRAPPERS = 12
-MAX_COMMANDS = 2_000
-MAX_SUSPECTS = 500
+MAX_COMMANDS = 500
+MAX_SUSPECTS = 200
 MAX_TAILS = 16
 
 
