@@ -31,7 +31,7 @@ HELP = """examples:
 
 Reading, searching and changing files inside the workspace is allowed. Everything else,
 such as running commands, is asked for at the terminal; without one it is denied unless
---allow or --permissive says otherwise."""
+--allow, --policy or --permissive says otherwise. A policy of a file replaces all of this."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
