@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from a3s_code import ConfigError, PermissionPolicy, load_policy
-from a3s_code.api.policy_files import explain, policy_from_text
+from a3s_code.api.policy_files import explain, lint, policy_from_text
 from a3s_code.testing import calls, says
 from api.house import House
 
+FLAGS = re.DOTALL | re.MULTILINE
 POLICY = """
 # What the agent may do here.
 default_decision = "deny"
@@ -130,3 +132,21 @@ def test_what_is_explained_is_what_the_gate_decides() -> None:
     assert explain(policy, "write", "a.key").decision == "deny"
     assert explain(policy, "write", '{"file_path": "a.key", "content": "x"}').decision == "deny"
     assert explain(policy, "mcp__a__b", "{}").decision == "ask"
+
+
+def examples() -> list[str]:
+    root = Path(__file__).parents[2]
+    texts = [(root / name).read_text("utf-8") for name in ("README.md", "docs/policy.md")]
+    blocks = [
+        block for text in texts for block in re.findall(r"^```(\w*)\n(.*?)^```$", text, FLAGS)
+    ]
+    return [block for language, block in blocks if not language and "deny" in block]
+
+
+@pytest.mark.parametrize("text", examples())
+def test_the_policies_that_are_written_down_hold_and_do_what_they_seem_to(text: str) -> None:
+    assert not lint(policy_from_text(text))
+
+
+def test_there_are_policies_that_are_written_down() -> None:
+    assert len(examples()) == 2

@@ -39,6 +39,7 @@ def here(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     """The blocks run in the workspace, where `agent.acl` names a scripted model."""
     house.serve(calls("glob", pattern="*.py"), default=says("Two files."))
     house.put("agent.acl", house.server.acl())
+    house.put("../policy.acl", next(config for config in CONFIGS if "deny" in config))
     monkeypatch.chdir(house.root)
     return house
 

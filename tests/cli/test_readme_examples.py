@@ -26,6 +26,7 @@ def test_the_readme_shows_the_terminal() -> None:
 @pytest.mark.parametrize("line", PROMPTS)
 def test_a_prompt_of_the_readme_is_answered(line: str, command_line: CommandLine) -> None:
     command_line.configure(default=says("Done."))
+    command_line.put("../policy.acl", 'allow = ["read"]')
     done = command_line.run(*shlex.split(line, comments=True)[1:])
 
     assert done.returncode == 0, done.stderr

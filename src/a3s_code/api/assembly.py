@@ -366,7 +366,7 @@ class Assembly:
         executor = self._executor(opening, space, tools, clock, log.state.grants, holding)
         engine = Engine(
             log=log,
-            executor=protected(executor, log, security),
+            executor=protected(executor, security),
             model=lambda ref: self._models.answering(ref, opening),
             behaviour=self._behaviour(opening.settings, space),
             visible=visible,

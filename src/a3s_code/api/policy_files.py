@@ -24,9 +24,8 @@ from a3s_code.config.policy_text import (
     WrittenRule,
     policy_text,
     read_policy,
-    refused,
 )
-from a3s_code.errors import UsageError
+from a3s_code.errors import ConfigError, UsageError
 from a3s_code.harness.patterns import parse_rule
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy, printable
 from a3s_code.harness.trial import Trial, name_of, said_of
@@ -112,6 +111,7 @@ def explain(policy: PermissionPolicy, tool: str, text: str) -> Explained:
         InvalidValue: the text is not what this tool takes, or a rule is wrong.
     """
     compiled, asked = policy.compile(), trial()
+    tool = next((name for name in asked.tools if name.lower() == tool.lower()), tool)
     made = asked.decide(compiled, tool, text)
     rule = said_of(made, "rule") or asked.deciding(compiled, tool, text)[1]
     return Explained(name_of(made), rule, said_of(made, "part"), made.reason)
@@ -189,7 +189,7 @@ def _checked(text: PolicyText) -> PolicyFile:
     try:
         compiled = policy.compile()
     except UsageError as error:  # the rules are right, so it is the default decision
-        raise refused(text.at, error) from None
+        raise _refused(text.at, error) from None
     asked = trial()
     for rule in text.rules:
         for example in rule.examples:
@@ -206,7 +206,7 @@ def _check_rule(rule: WrittenRule) -> None:
     try:
         parse_rule(rule.text)
     except UsageError as error:
-        raise refused(rule.at, error) from None
+        raise _refused(rule.at, error) from None
 
 
 def _check_example(
@@ -225,6 +225,11 @@ def _check_example(
         f"{rule.among} {printable(rule.text)} {does} `{printable(example.text)}`{instead}",
         "change the rule or the example",
     )
+
+
+def _refused(at: Place, error: UsageError) -> ConfigError:
+    """Say at a place of the file what was wrong with what stands there."""
+    return at.error(error.message, error.hint)
 
 
 def _said(decision: Decision) -> str:

@@ -31,11 +31,10 @@ def secure(log: Log, provider: SecurityProvider | None, config: Config) -> Sessi
     return security
 
 
-def protected(executor: Executor, log: Log, security: SessionSecurity | None) -> Executor:
+def protected(executor: Executor, security: SessionSecurity | None) -> Executor:
     """Have the calls of an executor keep the secrets of its session."""
     if security is not None:
         executor.redactor, executor.guard = security.outside, security.guard
-        if log.screen is not None:
     return executor
 
 

@@ -33,7 +33,8 @@ HELP = """examples:
 
 Reading, searching and changing files inside the workspace is allowed. Everything else,
 such as running commands, is asked for at the terminal; without one it is denied unless
---allow, --mode or --permissive says otherwise. With --mode plan nothing is changed."""
+--allow, --policy, --mode or --permissive says otherwise. A policy of a file replaces all of this,
+and with --mode plan nothing is changed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -29,13 +29,12 @@ from a3s_code.config.acl import parse
 from a3s_code.config.blocks import Entry, Items, Node, Place, Scalar, Source, Table, brief
 from a3s_code.config.file_text import read_file
 from a3s_code.config.record import snake_case
-from a3s_code.errors import ConfigError
 
 LISTS = ("allow", "deny", "ask")
 _KEYS = (*LISTS, "default_decision", "enabled")
-_EXAMPLES = {"match": True, "not_match": False}
-_RULE_KEYS = ("rule", *_EXAMPLES)
-_EXAMPLE = 'deny = ["bash(rm *)"]'
+_EXAMPLE_KEYS = {"match": True, "not_match": False}
+_RULE_KEYS = ("rule", *_EXAMPLE_KEYS)
+_SAMPLE = 'deny = ["bash(rm *)"]'
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ def policy_text(text: str, name: str = "policy.acl") -> PolicyText:
     Raises:
         ConfigError: it is no policy; names the place.
     """
-    document = parse(text, name, json=True, example=_EXAMPLE)
+    document = parse(text, name, json=True, example=_SAMPLE)
     return _Reader(document.source).policy(document.root)
 
 
@@ -134,7 +133,7 @@ class _Reader:
                 f"a block {among} is labelled with its rule", entry.at, f'write {among} "read" {{}}'
             )
         for inner in entry.value.entries:
-            self._key(inner, tuple(_EXAMPLES))
+            self._key(inner, tuple(_EXAMPLE_KEYS))
         place = self.source.place(entry.at)
         return WrittenRule(among, entry.labels[0], place, self._examples(entry.value))
 
@@ -150,12 +149,12 @@ class _Reader:
         found: list[Example] = []
         for entry in table.entries:
             key = snake_case(entry.key)
-            if key not in _EXAMPLES:
+            if key not in _EXAMPLE_KEYS:
                 continue
             if not isinstance(entry.value, Items):
                 raise self.source.error(f"{key} is no list", entry.value.at, "list texts in it")
             found += [
-                Example(self._text(item, key), _EXAMPLES[key], self.source.place(item.at))
+                Example(self._text(item, key), _EXAMPLE_KEYS[key], self.source.place(item.at))
                 for item in entry.value.values
             ]
         return tuple(found)
@@ -188,9 +187,3 @@ class _Reader:
             if before is not rule.at:
                 hint = f"it is first in line {before.line}"
                 raise rule.at.error(f"{brief(rule.text)} is in {rule.among} twice", hint)
-
-
-def refused(at: Place, error: Exception) -> ConfigError:
-    """Say at a place of the file what was wrong with what stands there."""
-    message = getattr(error, "message", str(error))
-    return at.error(str(message), getattr(error, "hint", ""))

@@ -14,7 +14,7 @@ not, which stands for all others.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -23,7 +23,8 @@ from a3s_code.harness.patterns import Kind, Pattern
 MAX_STATES = 20_000
 _FRESH = "xyzabcdefghijklmnopqrstuvw0123456789"
 
-State: TypeAlias = tuple[int, ...]
+State: TypeAlias = tuple[int, tuple[tuple[int, int], ...]]
+"""A state of the texts, and the places of each pattern that can still match, by its position."""
 
 
 class TooManyStates(Exception):
@@ -165,21 +166,22 @@ def agreements(
         TooManyStates: there are more than `limit` states.
     """
     fresh = _unnamed(patterns, among.letters)
-    start: State = (0, *(pattern.start for pattern in patterns))
+    start: State = (0, _live(enumerate(pattern.start for pattern in patterns)))
     seen: dict[State, tuple[State, str] | None] = {start: None}
     waiting: deque[State] = deque([start])
     while waiting:
         state = waiting.popleft()
         if among.ends(state[0]):
-            ended = zip(patterns, state[1:], strict=True)
-            matched = tuple(pattern.ends(places) for pattern, places in ended)
+            ended = {at for at, places in state[1] if patterns[at].ends(places)}
+            matched = tuple(at in ended for at in range(len(patterns)))
             yield Found(_spelled(state, seen), matched)
         for char in _next(patterns, state, fresh, among.letters):
             there = among.after(state[0], char)
             if there is None:
                 continue
-            moved: State = (there, *map(_after, patterns, state[1:], char * len(patterns)))
-            if moved in seen or (within and not moved[1]):
+            after = _live((at, patterns[at].after(places, char)) for at, places in state[1])
+            moved: State = (there, after)
+            if moved in seen or (within and not (after and after[0][0] == 0)):
                 continue
             if len(seen) >= limit:
                 raise TooManyStates
@@ -187,16 +189,16 @@ def agreements(
             waiting.append(moved)
 
 
-def _after(pattern: Pattern, places: int, char: str) -> int:
-    return pattern.after(places, char) if places else 0
+def _live(places: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Leave out the patterns that no text from here on matches."""
+    return tuple(each for each in places if each[1])
 
 
 def _next(patterns: Sequence[Pattern], state: State, fresh: str, letters: str) -> list[str]:
     """Give the characters that lead to different states from here, the unnamed one first."""
     named: set[str] = {"/", *letters}
-    for pattern, places in zip(patterns, state[1:], strict=True):
-        if places:
-            named |= pattern.expected(places)
+    for at, places in state[1]:
+        named |= patterns[at].expected(places)
     return [fresh, *sorted(named - {fresh}, key=_plainness)]
 
 

@@ -84,11 +84,22 @@ class Trial:
         made = self.decide(policy, name, text)
         for among in LISTS:
             for rule in rules_of(policy, among):
-                other = self.decide(without(policy, among, rule), name, text)
-                named = rule.source in made.reason and other.reason != made.reason
-                if type(other) is not type(made) or named:
+                if rule.source == said_of(made, "rule"):
+                    return among, rule.source
+                if rule.names(name) and self._makes(policy, among, rule, (name, text, made)):
                     return among, rule.source
         return "", ""
+
+    def _makes(
+        self, policy: CompiledPolicy, among: str, rule: Rule, call: tuple[str, str, Decision]
+    ) -> bool:
+        """Whether a decision is another one without a rule."""
+        name, text, made = call
+        is_named = rule.source in made.reason
+        if not is_named and not self.matches(rule, among, text):
+            return False
+        other = self.decide(without(policy, among, rule), name, text)
+        return type(other) is not type(made) or (is_named and other.reason != made.reason)
 
     def action(self, name: str, text: str) -> Action:
         """
@@ -136,7 +147,7 @@ class Trial:
     def _matches(self, rule: Rule, among: str, text: str, kind: Kind) -> bool:
         match kind:
             case Kind.COMMAND:
-                texts = _command_texts(text, broad=among != "allow")
+                texts = _command_texts(text, among)
             case Kind.PATH:
                 texts = (self._relative(text), text)
             case Kind.TEXT:
@@ -178,14 +189,17 @@ def without(policy: CompiledPolicy, among: str, rule: Rule) -> CompiledPolicy:
             return replace(policy, ask=rest)
 
 
-def _command_texts(line: str, *, broad: bool) -> tuple[str, ...]:
-    """Give what rules are held against for a command line, as the gate has it."""
+def _command_texts(line: str, among: str) -> tuple[str, ...]:
+    """Give what rules of a list are held against for a command line, as the gate has it."""
     analysis = analyse(line)
     texts = [simple.text for simple in analysis.commands]
-    if broad:
+    if among != "allow":
         texts += [text for simple in analysis.commands for text in simple.also]
-        texts += [line.strip(), *analysis.suspects]
-    return tuple(texts) if texts or analysis.writes else (line.strip(),)
+        texts += analysis.suspects
+    whole = among == "deny" or (among == "ask" and bool(analysis.unresolved))
+    if whole or not (texts or analysis.writes):
+        texts.append(line.strip())
+    return tuple(texts)
 
 
 def _is_path(known: Tool) -> bool:

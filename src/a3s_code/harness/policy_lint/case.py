@@ -70,6 +70,17 @@ class Case:
         except InvalidValue:  # not a text that this tool takes, so no call of it
             return "deny"
 
+    def may_allow(self, name: str, text: str) -> bool:
+        """Whether there is a rule that could allow a call; quicker than to have it decided."""
+        return (
+            self.policy.default == "allow"
+            or name != SHELL_TOOL
+            or any(
+                rule.names(name) and self.trial.matches(rule, "allow", text)
+                for rule in self.policy.allow
+            )
+        )
+
     def allowed_by(self, name: str, text: str) -> str:
         """Say which rule allows a call, or that the default does."""
         among, rule = self.trial.deciding(self.policy, name, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 
 from a3s_code.harness.languages import (
@@ -9,6 +10,7 @@ from a3s_code.harness.languages import (
     COMMAND_WORDS,
     NORMAL_PATHS,
     TooManyStates,
+    Universe,
     uncovered,
     universe,
 )
@@ -144,10 +146,17 @@ def _about(rules: Sequence[Rule], name: str) -> list[Rule]:
 
 
 def _covers_for(kind: Kind, outer: Sequence[Rule], inner: Rule) -> bool:
-    if not outer:
-        return False
     patterns = [rule.pattern(kind) for rule in outer]
+    sample = _sample(inner.pattern(kind), universe(kind))
+    if sample is None or not any(pattern.matches(sample) for pattern in patterns):
+        return sample is None and bool(patterns)
     return uncovered(inner.pattern(kind), patterns, universe(kind)) is None
+
+
+@functools.lru_cache(maxsize=1024)
+def _sample(pattern: Pattern, among: Universe) -> str | None:
+    """Give one text that the pattern matches; most rules do not cover it, and that is told."""
+    return uncovered(pattern, [], among)
 
 
 def _covers_names(outer: Rule, inner: Rule) -> bool:

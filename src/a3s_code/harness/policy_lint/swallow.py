@@ -120,7 +120,7 @@ def _carried(command: str) -> Iterator[str]:
 def _some(case: Case, placed: Placed, calls: list[tuple[str, str]]) -> Iterator[Finding]:
     """Give the first of some calls that is allowed."""
     for name, text in calls:
-        if case.decided(name, text) == "allow":
+        if case.may_allow(name, text) and case.decided(name, text) == "allow":
             by = case.allowed_by(name, text)
             yield Finding(
                 placed,
