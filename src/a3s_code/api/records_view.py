@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,7 +11,7 @@ from a3s_code.api.request import history_rows
 from a3s_code.kernel import state
 from a3s_code.kernel.events import RunId
 from a3s_code.kernel.messages import JsonObject
-from a3s_code.kernel.records import HistoryAppended, HookRan
+from a3s_code.kernel.records import CallRewritten, HistoryAppended, HookRan
 
 if TYPE_CHECKING:  # a session that is not awake imports no event loop
     from a3s_code.kernel.log import Log
@@ -86,12 +87,7 @@ def checkpoints(log: Log) -> list[JsonObject]:
 def in_doubt(log: Log) -> list[JsonObject]:
     """List the effects of which nobody can tell whether they came about."""
     doubts = log.state.in_doubt
-    said = {
-        call.id: call.input
-        for record in (log.records if doubts else ())
-        if isinstance(record.event, HistoryAppended)
-        for call in record.event.message.calls
-    }
+    said = dict(_calls_of(log)) if doubts else {}
     return [
         {
             "call_id": effect.intended.call_id,
@@ -104,6 +100,18 @@ def in_doubt(log: Log) -> list[JsonObject]:
         }
         for effect in doubts.values()
     ]
+
+
+def _calls_of(log: Log) -> Iterator[tuple[str, JsonObject]]:
+    """Give the arguments of every call by its id; what a hook made of one comes after it."""
+    for record in log.records:
+        match record.event:
+            case HistoryAppended(message=message):
+                yield from ((call.id, call.input) for call in message.calls)
+            case CallRewritten(call_id=id_, args=args):
+                yield id_, args
+            case _:
+                pass
 
 
 def pending_confirmations(log: Log) -> list[JsonObject]:

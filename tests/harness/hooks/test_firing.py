@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from a3s_code.harness.hooks import firing
 from a3s_code.harness.hooks.event_names import FIRED, GATING
 from a3s_code.harness.hooks.firing import Blocked, Firing, Passed
 from a3s_code.harness.hooks.handler import MAX_LEFT_BEHIND
@@ -123,9 +125,9 @@ async def test_only_the_gating_events_fail_closed(event: str) -> None:
 async def test_a_reason_is_redacted_and_bounded_in_the_record() -> None:
     notes = Notes()
     registry = hooked(answers({"action": "block", "reason": "s3cret" + "x" * 5_000}))
-    firing = Firing(registry, "s", lambda text: text.replace("s3cret", "[redacted]"))
+    asking = Firing(registry, "s", lambda text: text.replace("s3cret", "[redacted]"))
 
-    await firing.fire("pre_tool_use", BASH, notes)
+    await asking.fire("pre_tool_use", BASH, notes)
 
     assert "s3cret" not in notes.said[0].reason
     assert notes.said[0].reason.endswith("[3006 more characters]")
@@ -148,6 +150,21 @@ async def test_a_cancellation_stops_the_handler_and_goes_on() -> None:
         await asking
 
     assert stopped.is_set()
+
+
+async def test_what_neither_answers_nor_stops_is_left_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    goes_on = asyncio.Event()
+
+    async def deaf(event: Any) -> None:
+        while not goes_on.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await goes_on.wait()
+
+    monkeypatch.setattr(firing, "STOP_S", 0.01)
+    assert isinstance(await fire(hooked(deaf, **SOON)), Blocked)
+    goes_on.set()
 
 
 # Threads
@@ -226,12 +243,12 @@ async def test_what_is_asked_in_the_background_stops_nothing_and_is_recorded() -
 
     registry = hooked(slow, event="post_tool_use", async_execution=True)
     registry.register("last", "post_tool_use", answers(None))
-    firing = Firing(registry, "s")
+    asking = Firing(registry, "s")
 
-    assert await firing.fire("post_tool_use", BASH, notes) == Passed()
+    assert await asking.fire("post_tool_use", BASH, notes) == Passed()
     assert notes.outcomes == [("last", "continue")]
     goes_on.set()
-    await firing.close()
+    await asking.close()
     assert notes.outcomes[-1] == ("h0", "block")
 
 
