@@ -181,6 +181,18 @@ async def test_a_handler_that_does_not_wait_never_holds_up_the_loop() -> None:
     assert isinstance(await asking, Blocked), "it answered True, which is no answer"
 
 
+async def test_a_handler_may_be_asked_by_many_at_once() -> None:
+    many = 2 * MAX_LEFT_BEHIND
+    together = threading.Barrier(many)
+
+    def meeting(event: Any) -> None:
+        together.wait(10)  # each call waits for all the others
+
+    registry = hooked(meeting)
+
+    assert await asyncio.gather(*(fire(registry) for _ in range(many))) == [Passed()] * many
+
+
 async def test_threads_that_do_not_come_back_are_bounded() -> None:
     goes_on, calls = threading.Event(), []
 
