@@ -83,6 +83,7 @@ FAILING = [
     (answers({"action": "allow"}), "'allow'"),
     (answers({"action": "blok"}), "did you mean 'block'"),
     (answers({"action": ["block"]}), "no action"),
+    (answers({"action": "block", "reason": 3}), "its reason is a int"),
     (answers({"action": "modify"}), "no `data`"),
     (answers({"action": "modify", "data": [1]}), "not an object"),
     (answers({"action": "modify", "data": {}, "args": {}}), "more than one"),
@@ -122,15 +123,16 @@ async def test_only_the_gating_events_fail_closed(event: str) -> None:
     assert isinstance(verdict, Blocked) == (event in GATING)
 
 
-async def test_a_reason_is_redacted_and_bounded_in_the_record() -> None:
+async def test_a_reason_is_redacted_and_bounded_wherever_it_goes() -> None:
     notes = Notes()
-    registry = hooked(answers({"action": "block", "reason": "s3cret" + "x" * 5_000}))
+    registry = hooked(answers({"action": "block", "reason": "x" * 1_997 + "s3cret" * 500}))
     asking = Firing(registry, "s", lambda text: text.replace("s3cret", "[redacted]"))
 
-    await asking.fire("pre_tool_use", BASH, notes)
+    verdict = await asking.fire("pre_tool_use", BASH, notes)
 
-    assert "s3cret" not in notes.said[0].reason
-    assert notes.said[0].reason.endswith("[3006 more characters]")
+    assert isinstance(verdict, Blocked)
+    assert "s3c" not in notes.said[0].reason + verdict.reason
+    assert notes.said[0].reason.endswith("[4997 more characters]")
 
 
 async def test_a_cancellation_stops_the_handler_and_goes_on() -> None:

@@ -27,7 +27,7 @@ import msgspec
 
 from a3s_code.checks import check_list
 from a3s_code.errors import InvalidType, InvalidValue
-from a3s_code.harness.hooks.answer import NoAnswer, shortened
+from a3s_code.harness.hooks.answer import NoAnswer
 from a3s_code.harness.hooks.config import config_of
 from a3s_code.harness.hooks.event_names import checked_event
 from a3s_code.harness.hooks.matcher import matcher_of
@@ -178,4 +178,4 @@ def _lies_in(path: str, root: str) -> bool:
 def _text(raw: bytes) -> str:
     """Give what a program said on one line or more, without control sequences."""
     text = raw.decode("utf-8", "replace").strip()
-    return shortened("".join(char if char.isprintable() or char == "\n" else " " for char in text))
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
