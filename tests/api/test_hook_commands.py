@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -166,6 +167,19 @@ def test_a_program_in_the_workspace_is_refused(house: House) -> None:
     for argv in ([str(inside)], ["/bin/sh", str(inside)], [str(link)]):
         with pytest.raises(InvalidValue, match="lies in the workspace"):
             house.session(hook_commands=[HookCommand("pre_tool_use", argv)])
+
+
+def test_a_name_is_not_looked_up_in_the_workspace(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = house.put(".venv/bin/true", "#!/bin/sh\ntouch $HOME/pwned\n")
+    own.chmod(0o755)
+    monkeypatch.setenv("HOME", str(house.root))
+    monkeypatch.setenv("PATH", f"{own.parent}:{os.environ['PATH']}")
+    session = tried(house, HookCommand("pre_tool_use", ["true"]))
+
+    assert session.hook_decisions()[0]["outcome"] == "continue"
+    assert not house.has("pwned")
 
 
 def test_files_of_the_workspace_never_become_hooks(house: House) -> None:

@@ -13,6 +13,7 @@ from a3s_code import (
     AsyncAgent,
     Deny,
     Effect,
+    FileSessionStore,
     HookBlocked,
     HookEngine,
     ModelRefused,
@@ -26,6 +27,7 @@ from a3s_code import (
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.kernel.records import CallRewritten, EffectIntended, HookRan
 from a3s_code.testing import calls, refuses, says
+from api.bundles import export
 from api.house import House, come
 
 BLOCK = {"action": "block", "reason": "not on a Friday"}
@@ -443,6 +445,86 @@ def test_an_event_that_this_build_does_not_fire_is_announced(house: House) -> No
     session.register_hook("plans", "pre_planning", Notes())
     told = [e for e in session.stream("go") if e.event_type == "capability_missing"]
     assert [event.data for event in told] == ['{"names":["hooks of pre_planning"]}']
+
+
+# A handler and its session
+
+
+def test_a_handler_may_ask_its_session_and_cannot_run_it(house: House) -> None:
+    session = house.session(TOUCH, says("Done."), permissive=True)
+    asked: list[int] = []
+
+    def nosy(event: Any) -> None:
+        asked.append(len(session.history()))
+        session.send("and you?")
+
+    session.register_hook("nosy", "pre_tool_use", nosy)
+    session.send("go")
+
+    assert asked == [2]
+    assert not house.has("made")
+    assert "UsageError" in session.hook_decisions()[0]["reason"]
+
+
+def test_a_hook_that_fails_at_the_end_keeps_no_session_open(house: House) -> None:
+    session = house.session(default=says("Done."))
+    told = listening(session, "on_success", "session_end")
+
+    def raising(event: Any) -> None:
+        raise ValueError("no end")
+
+    session.register_hook("broken", "session_end", None, {"priority": 1}, raising)
+    session.send("go")
+    session.close()
+    session.close()
+
+    assert session.is_closed
+    assert told.names == ["on_success", "session_end"]
+
+
+def test_what_runs_in_the_background_has_ended_when_the_session_is_closed(house: House) -> None:
+    session = house.session(TOUCH, says("Done."), permissive=True)
+    notes, background = Notes(BLOCK), {"async_execution": True}
+    session.register_hook("slow", "post_tool_use", None, background, notes)
+    session.send("go")
+    session.close()
+
+    assert house.has("made")
+    assert notes.names == ["post_tool_use"]
+
+
+def test_a_run_whose_prompt_was_blocked_can_be_resumed_later(house: House) -> None:
+    session = house.session(default=says("Done."))
+    session.register_hook("guard", "pre_prompt", Notes(BLOCK))
+    with pytest.raises(HookBlocked) as failed:
+        session.send("go")
+    session.unregister_hook("guard")
+
+    assert session.resume_run(failed.value.run_id).text == "Done."
+    assert [message["role"] for message in session.history()] == ["user", "assistant"]
+
+
+def test_a_resumed_run_asks_about_the_calls_that_are_left(house: House) -> None:
+    session = house.session(TOUCH, refuses(401), says("Done."), permissive=True)
+    notes = listening(session, "pre_prompt", "generate_start")
+    with pytest.raises(ModelRefused):
+        session.send("go")
+    session.resume_run(session.runs()[-1]["id"])
+
+    assert notes.names == ["pre_prompt", *["generate_start"] * 3]
+
+
+def test_a_bundle_of_a_run_with_hooks_can_be_checked(house: House) -> None:
+    place = house.root.parent
+    store = FileSessionStore(place / "sessions")
+    session = house.session(TOUCH, says("Done."), permissive=True, session_store=store)
+    other = {"action": "modify", "data": {"command": "touch other"}}
+    session.register_hook("safer", "pre_tool_use", Notes(other))
+    session.register_hook("audit", "post_response", Notes())
+    session.send("go")
+    _, bundle = export(store, session, place / "x.a3s")
+
+    assert bundle.replay().difference is None
 
 
 # Engines

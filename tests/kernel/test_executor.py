@@ -24,6 +24,7 @@ from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny,
 from a3s_code.kernel.records import (
     ArtifactEvicted,
     ArtifactStored,
+    CallRewritten,
     EffectIntended,
     EffectSettled,
     TraceRecorded,
@@ -905,6 +906,19 @@ async def test_a_call_that_a_hook_rewrote_is_what_runs(tmp_path: Path) -> None:
     await bench.execute(call("write", file_path="a", content="x"))
 
     assert files(tmp_path) == {"b": "y"}
+
+
+async def test_the_log_shows_both_forms_of_a_rewritten_call_redacted(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.executor.redactor = Stages()
+    made = ToolCall("c1", "write", {"file_path": "b", "content": "s3cret"})
+    bench.executor.hooks = HookOf(lambda action: made if action.subject == "a" else None)
+    await bench.execute(call("write", file_path="a", content="the s3cret"))
+
+    (rewritten,) = bench.all(CallRewritten)
+    assert rewritten.asked == {"file_path": "a", "content": "the [redacted]"}
+    assert rewritten.args == {"file_path": "b", "content": "[redacted]"}
+    assert files(tmp_path) == {"b": "s3cret"}
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def engine_of(safety: Safety, root: str, processes: Callable[[], Processes]) -> 
         if name in ids:
             raise InvalidValue(f"Two hook_commands have the id {name!r}.", hint="name them apart")
         ids.add(name)
-        handler = CommandHandler(command, processes)
+        handler = CommandHandler(command, processes, root)
         commands.register(name, command.event, command.matcher, command.config, handler)
     return commands.inherited() if ids else above.inherited()
 

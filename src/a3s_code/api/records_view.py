@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,7 +13,7 @@ from a3s_code.kernel import state
 from a3s_code.kernel.events import ConfirmationRequired, RunId
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.plain import plain
-from a3s_code.kernel.records import HistoryAppended, HookRan
+from a3s_code.kernel.records import CallRewritten, HistoryAppended, HookRan
 
 if TYPE_CHECKING:  # a session that is not awake imports no event loop
     from a3s_code.kernel.log import Log
@@ -89,12 +89,7 @@ def checkpoints(log: Log) -> list[JsonObject]:
 def in_doubt(log: Log) -> list[JsonObject]:
     """List the effects of which nobody can tell whether they came about."""
     doubts = log.state.in_doubt
-    said = {
-        call.id: call.input
-        for record in (log.records if doubts else ())
-        if isinstance(record.event, HistoryAppended)
-        for call in record.event.message.calls
-    }
+    said = dict(_calls_of(log)) if doubts else {}
     return [
         {
             "call_id": effect.intended.call_id,
@@ -107,6 +102,18 @@ def in_doubt(log: Log) -> list[JsonObject]:
         }
         for effect in doubts.values()
     ]
+
+
+def _calls_of(log: Log) -> Iterator[tuple[str, JsonObject]]:
+    """Give the arguments of every call by its id; what a hook made of one comes after it."""
+    for record in log.records:
+        match record.event:
+            case HistoryAppended(message=message):
+                yield from ((call.id, call.input) for call in message.calls)
+            case CallRewritten(call_id=id_, args=args):
+                yield id_, args
+            case _:
+                pass
 
 
 def pending_confirmations(log: Log, remaining_ms: Callable[[str], int | None]) -> list[JsonObject]:

@@ -291,8 +291,8 @@ class Run:
             return
         try:
             if not isinstance(error, asyncio.CancelledError):  # who stops a run does not wait
-                await self._session.checkpoints.after_run(self._sink)
                 await self._hooks.fail(error, failure.message, failure.kind)
+                await self._session.checkpoints.after_run(self._sink)
         finally:
             await asyncio.shield(self._sink.barrier())
 

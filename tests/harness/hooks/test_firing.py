@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from a3s_code.harness.hooks import firing
 from a3s_code.harness.hooks.event_names import FIRED, GATING
 from a3s_code.harness.hooks.firing import Blocked, Firing, Passed
 from a3s_code.harness.hooks.handler import MAX_LEFT_BEHIND
@@ -81,6 +83,7 @@ FAILING = [
     (answers({"action": "allow"}), "'allow'"),
     (answers({"action": "blok"}), "did you mean 'block'"),
     (answers({"action": ["block"]}), "no action"),
+    (answers({"action": "block", "reason": 3}), "its reason is a int"),
     (answers({"action": "modify"}), "no `data`"),
     (answers({"action": "modify", "data": [1]}), "not an object"),
     (answers({"action": "modify", "data": {}, "args": {}}), "more than one"),
@@ -120,15 +123,16 @@ async def test_only_the_gating_events_fail_closed(event: str) -> None:
     assert isinstance(verdict, Blocked) == (event in GATING)
 
 
-async def test_a_reason_is_redacted_and_bounded_in_the_record() -> None:
+async def test_a_reason_is_redacted_and_bounded_wherever_it_goes() -> None:
     notes = Notes()
-    registry = hooked(answers({"action": "block", "reason": "s3cret" + "x" * 5_000}))
-    firing = Firing(registry, "s", lambda text: text.replace("s3cret", "[redacted]"))
+    registry = hooked(answers({"action": "block", "reason": "x" * 1_997 + "s3cret" * 500}))
+    asking = Firing(registry, "s", lambda text: text.replace("s3cret", "[redacted]"))
 
-    await firing.fire("pre_tool_use", BASH, notes)
+    verdict = await asking.fire("pre_tool_use", BASH, notes)
 
-    assert "s3cret" not in notes.said[0].reason
-    assert notes.said[0].reason.endswith("[3006 more characters]")
+    assert isinstance(verdict, Blocked)
+    assert "s3c" not in notes.said[0].reason + verdict.reason
+    assert notes.said[0].reason.endswith("[4997 more characters]")
 
 
 async def test_a_cancellation_stops_the_handler_and_goes_on() -> None:
@@ -150,6 +154,21 @@ async def test_a_cancellation_stops_the_handler_and_goes_on() -> None:
     assert stopped.is_set()
 
 
+async def test_what_neither_answers_nor_stops_is_left_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    goes_on = asyncio.Event()
+
+    async def deaf(event: Any) -> None:
+        while not goes_on.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await goes_on.wait()
+
+    monkeypatch.setattr(firing, "STOP_S", 0.01)
+    assert isinstance(await fire(hooked(deaf, **SOON)), Blocked)
+    goes_on.set()
+
+
 # Threads
 
 
@@ -162,6 +181,18 @@ async def test_a_handler_that_does_not_wait_never_holds_up_the_loop() -> None:
     goes_on.set()  # only this loop can say it
 
     assert isinstance(await asking, Blocked), "it answered True, which is no answer"
+
+
+async def test_a_handler_may_be_asked_by_many_at_once() -> None:
+    many = 2 * MAX_LEFT_BEHIND
+    together = threading.Barrier(many)
+
+    def meeting(event: Any) -> None:
+        together.wait(10)  # each call waits for all the others
+
+    registry = hooked(meeting)
+
+    assert await asyncio.gather(*(fire(registry) for _ in range(many))) == [Passed()] * many
 
 
 async def test_threads_that_do_not_come_back_are_bounded() -> None:
@@ -226,12 +257,12 @@ async def test_what_is_asked_in_the_background_stops_nothing_and_is_recorded() -
 
     registry = hooked(slow, event="post_tool_use", async_execution=True)
     registry.register("last", "post_tool_use", answers(None))
-    firing = Firing(registry, "s")
+    asking = Firing(registry, "s")
 
-    assert await firing.fire("post_tool_use", BASH, notes) == Passed()
+    assert await asking.fire("post_tool_use", BASH, notes) == Passed()
     assert notes.outcomes == [("last", "continue")]
     goes_on.set()
-    await firing.close()
+    await asking.close()
     assert notes.outcomes[-1] == ("h0", "block")
 
 

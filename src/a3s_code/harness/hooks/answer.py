@@ -25,7 +25,6 @@ from a3s_code.kernel.plain import plain
 
 RETRY_DELAY_MS = 1000
 MAX_DELAY_MS = 600_000
-MAX_REASON_CHARS = 2_000
 
 _ACTIONS = frozenset({"block", "continue", "modify", "retry", "skip"})
 _DATA = ("data", "args", "modified")
@@ -97,13 +96,9 @@ def answer_to(event: str, given: object) -> Answer:
 def _reason(given: object) -> str:
     if given is None or given == "":
         return "it gave no reason"
-    return shortened(given if isinstance(given, str) else str(given))
-
-
-def shortened(text: str) -> str:
-    """Give a text as far as it is told and recorded."""
-    more = len(text) - MAX_REASON_CHARS
-    return f"{text[:MAX_REASON_CHARS]}[{more} more characters]" if more > 0 else text
+    if not isinstance(given, str):
+        raise NoAnswer(f"its reason is a {type(given).__name__}, not a text")
+    return given
 
 
 def _delay_ms(given: object) -> float:

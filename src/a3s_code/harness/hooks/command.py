@@ -27,7 +27,7 @@ import msgspec
 
 from a3s_code.checks import check_list
 from a3s_code.errors import InvalidType, InvalidValue
-from a3s_code.harness.hooks.answer import NoAnswer, shortened
+from a3s_code.harness.hooks.answer import NoAnswer
 from a3s_code.harness.hooks.config import config_of
 from a3s_code.harness.hooks.event_names import checked_event
 from a3s_code.harness.hooks.matcher import matcher_of
@@ -99,25 +99,26 @@ class HookCommand:
             InvalidValue: the program, or a file that it is given, lies in the workspace, where
                 what the agent writes would become what is asked.
         """
-        real_root = os.path.realpath(root)
         for word in self.argv:
-            if not word.startswith("/"):
-                continue
-            for path in (os.path.abspath(word), os.path.realpath(word)):  # noqa: PTH100 - keeps links
-                if any(os.path.commonpath((path, each)) == each for each in (root, real_root)):
-                    raise InvalidValue(
-                        f"{word} of a hook's command lies in the workspace.",
-                        hint="keep what guards the workspace outside of it",
-                    )
+            if word.startswith("/") and _lies_in(word, root):
+                raise InvalidValue(
+                    f"{word} of a hook's command lies in the workspace.",
+                    hint="keep what guards the workspace outside of it",
+                )
 
 
 class CommandHandler:
-    """The handler that asks a program."""
+    """
+    The handler that asks a program.
 
-    __slots__ = ("_command", "_processes")
+    Args:
+        root: The workspace; what `PATH` names there is not looked at.
+    """
 
-    def __init__(self, command: HookCommand, processes: Callable[[], Processes]) -> None:
-        self._command, self._processes = command, processes
+    __slots__ = ("_command", "_processes", "_root")
+
+    def __init__(self, command: HookCommand, processes: Callable[[], Processes], root: str) -> None:
+        self._command, self._processes, self._root = command, processes, root
 
     async def __call__(self, event: JsonObject) -> object:
         """
@@ -129,6 +130,7 @@ class CommandHandler:
             tuple(self._command.argv),
             timeout_s=self._command.timeout_ms / 1000,
             max_output_bytes=MAX_OUTPUT_BYTES,
+            extra_env={"PATH": _path_outside(self._root)},
             stdin=canonical(event),
             separate_stderr=True,
         )
@@ -159,7 +161,21 @@ def answered(ended: Exit) -> object:
         raise NoAnswer(f"what it printed is no JSON: {error}") from None
 
 
+def _path_outside(root: str) -> str:
+    """Give the PATH of the host without what lies in the workspace, such as `.venv/bin`."""
+    entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    outside = (each for each in entries if each.startswith("/") and not _lies_in(each, root))
+    return os.pathsep.join(outside) or os.defpath
+
+
+def _lies_in(path: str, root: str) -> bool:
+    """Whether a path, as it is written or where its links lead, is in a directory."""
+    places = (os.path.abspath(path), os.path.realpath(path))  # noqa: PTH100 - keeps links
+    roots = (root, os.path.realpath(root))
+    return any(os.path.commonpath((place, each)) == each for place in places for each in roots)
+
+
 def _text(raw: bytes) -> str:
     """Give what a program said on one line or more, without control sequences."""
     text = raw.decode("utf-8", "replace").strip()
-    return shortened("".join(char if char.isprintable() or char == "\n" else " " for char in text))
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)

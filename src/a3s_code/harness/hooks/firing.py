@@ -6,8 +6,8 @@ ends it for hooks of the same engine and of those below, never for one of an eng
 of several that modify the last one counts. A hook that raises, is late, answers nonsense or
 uses up its retries has failed: that blocks where hooks gate, and is only recorded elsewhere.
 
-Every hook gets a copy of the payload of its own. What each of them said is recorded, its
-reasons redacted.
+Every hook gets a copy of the payload of its own. What each of them said is recorded. Its
+reasons, which may be the message of any exception, are redacted before anybody sees them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from a3s_code.harness.hooks.answer import (
     Retry,
     Skip,
     answer_to,
-    shortened,
 )
 from a3s_code.harness.hooks.event_names import GATING, checked_event
 from a3s_code.harness.hooks.registry import Hook, HookRegistry
@@ -35,6 +34,8 @@ from a3s_code.kernel.border import answer_of, described
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.plain import plain
 from a3s_code.kernel.records import HookRan
+
+MAX_REASON_CHARS = 2_000
 
 STOP_S = 2.0
 """How long a handler may take to stop when it is late; then it is left behind."""
@@ -81,7 +82,7 @@ class Firing:
     The hooks of one session, and those of its questions that nobody waits for.
 
     Attributes:
-        redact: Takes secrets out of what is recorded.
+        redact: Takes secrets out of reasons.
     """
 
     engine: HookRegistry
@@ -191,27 +192,33 @@ class _Question:
             return self._failed(str(error), loop.time() - started)
         except Exception as error:  # noqa: BLE001 - handlers are foreign code; the gate stays shut
             return self._failed(described(error), loop.time() - started)
-        reason = answer.reason if isinstance(answer, Block) else ""
+        reason = self._told(answer.reason) if isinstance(answer, Block) else ""
         self._record(type(answer).__name__.lower(), reason, loop.time() - started)
         if isinstance(answer, Block):
-            return Block(f"the hook {hook.id!r} blocked this: {answer.reason}")
+            return Block(f"the hook {hook.id!r} blocked this: {reason}")
         return answer
 
     def _failed(self, why: str, seconds: float) -> Answer:
-        why = shortened(why)
+        why = self._told(why)
         self._record("failed", why, seconds)
         if self.hook.event in GATING:
             return Block(f"the hook {self.hook.id!r} failed, and nothing goes on without it: {why}")
         return Continue()
 
+    def _told(self, reason: str) -> str:
+        """Give a reason as it is told: without secrets, also of those that a cut would leave."""
+        text = self.redact(reason)
+        more = len(text) - MAX_REASON_CHARS
+        return f"{text[:MAX_REASON_CHARS]}[{more} more characters]" if more > 0 else text
+
     def _record(self, outcome: str, reason: str, seconds: float) -> None:
         self.records.emit(
             HookRan(
-                hook_id=self.redact(self.hook.id),
+                hook_id=self.hook.id,
                 event=self.hook.event,
                 outcome=outcome,
                 duration_ms=round(seconds * 1000),
-                reason=self.redact(reason),
+                reason=reason,
                 call_id=self.call_id,
             )
         )

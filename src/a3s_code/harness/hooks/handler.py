@@ -21,7 +21,7 @@ HookHandler: TypeAlias = Callable[[JsonObject], Any]
 """Takes `{"event_type", "payload"}`, and answers as `answer` says, at once or awaited."""
 
 MAX_LEFT_BEHIND = 8
-"""Threads of one hook that may still run when it is called again."""
+"""Threads of one hook that were left behind and may still run when it is called again."""
 
 
 class Call(Protocol):

@@ -131,20 +131,21 @@ class HookRegistry:
             Hook(hook_id, event, matcher, config, call, self.depth, number) for event in events
         )
         with self._lock:
-            self._own[hook_id] = hooks
-            self._sort()
+            self._keep({**self._own, hook_id: hooks})
 
     def unregister(self, hook_id: str) -> bool:
         """Forget a hook of this registry; False when it has none of this id."""
         with self._lock:
-            gone = self._own.pop(hook_id, None)
-            self._sort()
-        return gone is not None
+            known = hook_id in self._own
+            self._keep({id_: hooks for id_, hooks in self._own.items() if id_ != hook_id})
+        return known
 
-    def _sort(self) -> None:
+    def _keep(self, own: dict[str, tuple[Hook, ...]]) -> None:
+        """Replace what there is, which somebody may be reading in another thread."""
         by_event: dict[str, list[Hook]] = {}
-        for hook in itertools.chain(*self._own.values()):
+        for hook in itertools.chain(*own.values()):
             by_event.setdefault(hook.event, []).append(hook)
+        self._own = own
         self._sorted = {
             event: tuple(sorted(hooks, key=lambda hook: hook.order))
             for event, hooks in by_event.items()

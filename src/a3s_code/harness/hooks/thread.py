@@ -9,14 +9,15 @@ from collections.abc import Callable
 from contextlib import suppress
 
 
-async def in_thread(
-    call: Callable[[], object], begun: Callable[[threading.Thread], None]
-) -> object:
+async def in_thread(call: Callable[[], object], left: Callable[[threading.Thread], None]) -> object:
     """
     Give what `call` returns, and raise what it raises.
 
     The thread has the context variables of the caller. Whoever stops waiting leaves it
     behind: it goes on by itself, and the process does not wait for it in its end.
+
+    Args:
+        left: Told of a thread that is left behind.
     """
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[tuple[object, BaseException | None]] = loop.create_future()
@@ -32,8 +33,11 @@ async def in_thread(
     inside = contextvars.copy_context()
     thread = threading.Thread(target=inside.run, args=(run,), daemon=True, name="a3s-hook")
     thread.start()
-    begun(thread)
-    value, error = await ended
+    try:
+        value, error = await ended
+    except asyncio.CancelledError:
+        left(thread)
+        raise
     if error is not None:
         raise error
     return value
