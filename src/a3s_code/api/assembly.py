@@ -24,7 +24,7 @@ from a3s_code.api.opened import begin, last_of
 from a3s_code.api.recorded import Recorded
 from a3s_code.api.settings import CONTINUATIONS, Opening, Settings
 from a3s_code.api.stores import Stores, first_of, own_files, place_of
-from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools
+from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools, sandbox_tool
 from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.prompt import system_prompt
 from a3s_code.kernel.events import SessionId
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from a3s_code.kernel.space import Space
     from a3s_code.kernel.tool import ToolSet
     from a3s_code.workspace.guard import Guard
+    from a3s_code.workspace.shells import Shells
 
 KEYS_TO_COME = frozenset(
     {
@@ -124,7 +125,10 @@ def new_id(prefix: str) -> str:
 class Assembly:
     """One agent's parts: what its sessions share, and how one is put together."""
 
-    __slots__ = ("_guard", "_idle_keys", "_models", "_scratch", "_stores", "_toolbox", "config")
+    __slots__ = (
+        *("_guard", "_idle_keys", "_models", "_scratch", "_shells", "_stores", "_toolbox"),
+        "config",
+    )
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -133,6 +137,7 @@ class Assembly:
         self._stores = Stores(config)
         self._toolbox = Toolbox()
         self._guard: Guard | None = None
+        self._shells: Shells | None = None
         self._scratch: Path | None = None
 
     # A session that is not awake
@@ -152,6 +157,8 @@ class Assembly:
         checked = self._checked(settings)
         if settings.safety.sandbox is not None:
             self._confine(settings.safety.sandbox, root)
+        if settings.safety.elsewhere is not None:
+            self._all_shells().check(settings.safety.elsewhere, root)
         return Opening(session_id or new_id(""), root, model, checked, is_new=not session_id)
 
     def reopen(self, session_id: str, settings: Settings, records: Sequence[Record]) -> Opening:
@@ -240,7 +247,17 @@ class Assembly:
 
     def tools(self, opening: Opening, added: Sequence[Tool] = ()) -> tuple[Tool, ...]:
         """Give every tool of a session, `added` ones last; the last one of a name counts."""
-        return self._toolbox.tools(*checked_tools(opening.settings.tools), *added)
+        return self._toolbox.tools(*self._own_tools(opening), *added)
+
+    def _own_tools(self, opening: Opening) -> tuple[Tool, ...]:
+        """Give the tools that only this session has."""
+        given, safety = checked_tools(opening.settings.tools), opening.settings.safety
+        if safety.sandbox is None:
+            return given
+        elsewhere = safety.elsewhere is not None
+        if not elsewhere and not self._confine(safety.sandbox, opening.workspace).confines:
+            return given
+        return (sandbox_tool(elsewhere=elsewhere), *given)
 
     # Where it is kept
 
@@ -289,6 +306,8 @@ class Assembly:
         scratch, self._scratch = self._scratch, None
         if scratch is not None:
             await to_thread(shutil.rmtree, scratch, ignore_errors=True)
+        if self._shells is not None:
+            await to_thread(self._shells.close)
 
     def _programs_guard(self) -> Guard:
         from a3s_code.workspace.guard import Guard
@@ -320,8 +339,8 @@ class Assembly:
             opening = self._continued(opening, log.state.opened, log.state.model)
         exits = _exit_records(store, opening.session_id)
         holding = held(opening, log.state.opened, self._confine)
-        space = local_space(opening.workspace, self._programs_guard(), exits, holding)
-        tools, visible = self._toolbox.sets(checked_tools(opening.settings.tools), space)
+        space = self._space(opening, exits, holding)
+        tools, visible = self._toolbox.sets(self._own_tools(opening), space)
         engine = Engine(
             log=log,
             executor=self._executor(opening, space, tools, clock, holding),
@@ -344,6 +363,20 @@ class Assembly:
         begin(engine, opening)
         log.release()
         return engine
+
+    def _space(self, opening: Opening, exits: ExitRecords | None, holding: Held) -> Space:
+        guard, root = self._programs_guard(), opening.workspace
+        space = local_space(root, guard, exits, holding)
+        elsewhere = opening.settings.safety.elsewhere
+        if elsewhere is None:
+            return space
+        return replace(space, shell=self._all_shells().open(elsewhere, root, guard))
+
+    def _all_shells(self) -> Shells:
+        from a3s_code.workspace.shells import Shells
+
+        self._shells = self._shells or Shells()
+        return self._shells
 
     @staticmethod
     def _confine(policy: SandboxPolicy, root: str) -> Confinement:
@@ -381,7 +414,7 @@ class Assembly:
             tools=tools.by_name,
             session_id=opening.session_id,
             space=space,
-            gate=PolicyGate(settings.safety.policy, space.root, holding.model.level),
+            gate=PolicyGate(settings.safety.policy, space.root, holding.shell_level),
             approver=settings.safety.approver,
             artifacts=Artifacts(settings.storage.artifacts or ArtifactStoreLimits()),
             clock=clock,

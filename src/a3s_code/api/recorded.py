@@ -17,14 +17,16 @@ from typing import TypeVar
 
 import msgspec
 
+from a3s_code.api.elsewhere import kept, named
 from a3s_code.api.settings import Identity, Limits, Safety, Sampling, Settings, Storage
-from a3s_code.errors import A3SError, StoreError
+from a3s_code.errors import A3SError, SandboxUnavailable, StoreError
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.confinement import SandboxPolicy
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.retention import SessionRetentionLimits
+from a3s_code.kernel.sandbox_config import SandboxConfig
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -43,6 +45,8 @@ class Recorded(msgspec.Struct, frozen=True):
     Attributes:
         policy: None when the session had the default policy.
         sandbox: None when it had the default level.
+        elsewhere: Where its command lines ran; empty for this machine's own system.
+        image: What that was, where it can be kept.
     """
 
     sampling: Sampling = Sampling()
@@ -53,6 +57,8 @@ class Recorded(msgspec.Struct, frozen=True):
     artifacts: ArtifactStoreLimits | None = None
     retention: SessionRetentionLimits | None = None
     sandbox: SandboxPolicy | None = None
+    elsewhere: str = ""
+    image: SandboxConfig | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -66,6 +72,8 @@ class Recorded(msgspec.Struct, frozen=True):
             artifacts=settings.storage.artifacts,
             retention=settings.storage.retention,
             sandbox=settings.safety.sandbox,
+            elsewhere=named(settings.safety.elsewhere),
+            image=kept(settings.safety.elsewhere),
         )
 
     @classmethod
@@ -91,6 +99,7 @@ class Recorded(msgspec.Struct, frozen=True):
 
         Raises:
             StoreError: the rules are none for this version.
+            SandboxUnavailable: its command lines ran where only an object of the host leads.
         """
         return replace(
             given,
@@ -111,13 +120,22 @@ class Recorded(msgspec.Struct, frozen=True):
         )
 
     def _safety(self, given: Safety) -> Safety:
-        given = replace(given, sandbox=given.sandbox or self.sandbox)
+        if given.sandbox is None:
+            given = replace(given, sandbox=self.sandbox, elsewhere=self._elsewhere())
         if given.policy is not None or self.policy is None:
             return given
         policy = _policy(self.policy)
         if given.never_permissive and policy == PermissionPolicy.permissive().compile():
             return given
         return replace(given, policy=policy)
+
+    def _elsewhere(self) -> SandboxConfig | None:
+        if self.elsewhere and self.image is None:
+            raise SandboxUnavailable(
+                f"The commands of this session ran elsewhere ({self.elsewhere}).",
+                hint="give sandbox again, or another one",
+            )
+        return self.image
 
 
 def _over(given: S, kept: S) -> S:

@@ -15,12 +15,14 @@ from typing import Any
 
 import msgspec
 
+from a3s_code.api.elsewhere import sandbox_of
 from a3s_code.api.option_types import check
 from a3s_code.api.options import SessionOptions
 from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
+from a3s_code.kernel.bash_sandbox import Elsewhere
 from a3s_code.kernel.confinement import SandboxPolicy
 from a3s_code.kernel.messages import Message
 from a3s_code.kernel.ports import Approver, Model
@@ -133,6 +135,7 @@ class Safety:
         policy: None for the default policy.
         approver: None when nobody can be asked.
         sandbox: What was asked for; None for the default level.
+        elsewhere: Where command lines run instead of on this machine's own system.
         never_permissive: `permissive=False` was said, and not just left alone; a resumed
             session then does not go on allowing everything.
     """
@@ -140,6 +143,7 @@ class Safety:
     policy: CompiledPolicy | None = None
     approver: Approver | None = None
     sandbox: SandboxPolicy | None = None
+    elsewhere: Elsewhere | None = None
     never_permissive: bool = False
 
 
@@ -326,8 +330,8 @@ def _safety(given: dict[str, Any]) -> Safety:
     if policy is None and approver is None and permissive is None and asked is None:
         return _NO_SAFETY
     compiled = policy.compile() if policy is not None else None
-    sandbox = SandboxPolicy.of(asked) if asked is not None else None
-    return Safety(compiled, approver, sandbox, never_permissive=permissive is False)
+    sandbox, elsewhere = sandbox_of(asked) if asked is not None else (None, None)
+    return Safety(compiled, approver, sandbox, elsewhere, never_permissive=permissive is False)
 
 
 def _storage(given: dict[str, Any]) -> Storage:

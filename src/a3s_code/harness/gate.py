@@ -35,6 +35,7 @@ from a3s_code.harness.policy import (
     printable,
     strictest,
 )
+from a3s_code.harness.sandbox_rules import SANDBOX_TOOL, rules_for_sandbox
 from a3s_code.harness.shell.analysis import Analysis, SimpleCommand, analyse
 from a3s_code.harness.shell.outside import MOVES, inside, reach
 from a3s_code.harness.shell.protected import entered, protected, written
@@ -45,6 +46,7 @@ from a3s_code.kernel.tool import Effect
 from a3s_code.kernel.workspace import Resolved
 
 SHELL_TOOL = "bash"
+SHELL_TOOLS = frozenset({SHELL_TOOL, SANDBOX_TOOL})
 WRITE_TOOL = "write"
 _MAY_LIE_OUTSIDE = "may lie outside the workspace"
 
@@ -123,6 +125,8 @@ class PolicyGate:
             return _by_effect(action, self.sandbox)
         if action.tool.name == SHELL_TOOL:
             return self._shell(policy, action.subject)
+        if action.tool.name == SANDBOX_TOOL:
+            return self._shell(rules_for_sandbox(policy, SHELL_TOOL), action.subject)
         return policy.decide(action.tool.name, list(self._subjects(action)))
 
     def _subjects(self, action: Action) -> Iterator[Subject]:
@@ -225,9 +229,9 @@ def _candidates(action: Action) -> Iterator[tuple[str, ...]]:
     name, subject = action.tool.name, action.subject
     if subject and _sayable(subject):
         yield (f"{name}({subject})",)
-    if name == SHELL_TOOL:
+    if name in SHELL_TOOLS:
         analysis = analyse(subject)
-        commands = [(SHELL_TOOL, simple.text) for simple in analysis.commands]
+        commands = [(name, simple.text) for simple in analysis.commands]
         parts = dict.fromkeys((*commands, *((WRITE_TOOL, path) for path in analysis.writes)))
         if len(parts) <= MAX_NAMED_RULES and all(_sayable(text) for _, text in parts):
             yield tuple(f"{tool}({text})" for tool, text in parts)
@@ -268,7 +272,7 @@ def _by_effect(action: Action, sandbox: str) -> Decision:
     name, effect = action.tool.name, action.effect
     if name.lower().startswith(MCP_PREFIX):
         return Ask(f"{name} belongs to a server.")
-    if name == SHELL_TOOL:  # also when it would only read: nothing else confines what it reads
+    if name in SHELL_TOOLS:  # also when it would only read: nothing else confines what it reads
         return _programs_by_default(name, sandbox)
     if effect in (Effect.READ, Effect.CONTAINER):
         return Allow(f"{name} is allowed by default")

@@ -74,6 +74,7 @@ class LocalProcesses:
         pass_env: Variables of the host that programs get besides the usual ones.
         guard: Kills what runs when this process dies; without one it goes on.
         held: How programs are confined.
+        sandbox: What confines them; None for what `held` says.
     """
 
     def __init__(
@@ -84,10 +85,11 @@ class LocalProcesses:
         guard: Guard | None = None,
         open_directory: OpenDirectory = open_beneath,
         held: Confinement = HYGIENE,
+        sandbox: Sandbox | None = None,
     ) -> None:
         self._root, self._guard = Root(root, open_directory), guard
         self._pass_env = frozenset(pass_env) | frozenset(held.policy.env)
-        self._sandbox = Sandbox(held, os.fspath(root))
+        self._sandbox = sandbox or Sandbox(held, os.fspath(root))
 
     async def run(self, command: Command, on_output: OnOutput | None = None) -> Exit:
         """

@@ -55,7 +55,7 @@ class View(msgspec.Struct, frozen=True):
         around = tuple(path for path in self.hidden if self._holds(path))
         within = tuple(path for path in self.hidden if path not in around)
         parts = [
-            *_namespaces(shares_network=self.shares_network),
+            *namespaces(shares_network=self.shares_network),
             *self._system(),
             *_masks(around),
             *(part for path in self.write for part in ("--bind", path, path)),
@@ -71,21 +71,11 @@ class View(msgspec.Struct, frozen=True):
         return "\0".join(parts).encode("utf-8", "surrogateescape") + b"\0"
 
     def _system(self) -> list[str]:
-        parts = [part for path in self._readable() for part in ("--ro-bind-try", path, path)]
-        parts += ["--dev", "/dev", "--proc", "/proc"]
-        for name in _CLOSED:
-            parts += ["--ro-bind-try", f"/proc/{name}", f"/proc/{name}"]
-        for name in _EMPTIED:
-            if os.path.exists(f"/proc/{name}"):  # noqa: PTH110
-                parts += ["--ro-bind", os.devnull, f"/proc/{name}"]
-        parts += ["--tmpfs", "/sys"]
-        for path in _SYSTEM:
-            parts += ["--ro-bind-try", path, path]
-        for path in _OWN:
-            if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
-                size = ("--size", str(self.tmp_bytes)) if self.tmp_bytes else ()
-                parts += [*size, "--perms", "1777", "--tmpfs", path]
-        return parts
+        return [
+            *(part for path in self._readable() for part in ("--ro-bind-try", path, path)),
+            *devices_and_processes(),
+            *own_places(self.tmp_bytes, tuple(path for path in _OWN if _is_directory(path))),
+        ]
 
     def _readable(self) -> Sequence[str]:
         return ("/",) if self.read is None else self.read
@@ -115,7 +105,31 @@ def _sealed(path: str) -> tuple[str, str]:
     return ("--remount-ro", path)
 
 
-def _namespaces(*, shares_network: bool) -> list[str]:
+def devices_and_processes() -> list[str]:
+    """Give what of `/dev`, `/proc` and `/sys` is seen."""
+    parts = ["--dev", "/dev", "--proc", "/proc"]
+    for name in _CLOSED:
+        parts += ["--ro-bind-try", f"/proc/{name}", f"/proc/{name}"]
+    for name in _EMPTIED:
+        if os.path.exists(f"/proc/{name}"):  # noqa: PTH110
+            parts += ["--ro-bind", os.devnull, f"/proc/{name}"]
+    parts += ["--tmpfs", "/sys"]
+    for path in _SYSTEM:
+        parts += ["--ro-bind-try", path, path]
+    return [*parts, "--remount-ro", "/sys"]
+
+
+def own_places(size_bytes: int | None, paths: Sequence[str]) -> list[str]:
+    """Give directories in memory of the program's own."""
+    size = ("--size", str(size_bytes)) if size_bytes else ()
+    return [part for path in paths for part in (*size, "--perms", "1777", "--tmpfs", path)]
+
+
+def _is_directory(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)  # noqa: PTH112, PTH114
+
+
+def namespaces(*, shares_network: bool) -> list[str]:
     return [
         "--unshare-user",
         "--unshare-pid",
