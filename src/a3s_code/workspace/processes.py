@@ -194,10 +194,10 @@ class LocalProcesses:
             raise
         finally:
             where.close()
-            if prepared is not None:
-                prepared.close()
             if way is not None:
                 way.started()
+            if prepared is not None:
+                prepared.close()
         tree = ProcessTree(child.pid, mark.encode())
         return _Program(child, tree, pipes, on_output, prepared)
 
