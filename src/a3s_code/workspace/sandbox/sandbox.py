@@ -235,12 +235,12 @@ class Sandbox:
 
     def _dropped(self) -> tuple[str, ...]:
         """Give what takes root's rights away before anything else."""
+        none = ("--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", "--no-new-privs")
         if self.held.form == "dropped":
             who = ("--reuid", str(self.held.uid), "--regid", str(self.held.gid), "--clear-groups")
-            return (trusted("setpriv"), *who, "--")
+            return (trusted("setpriv"), *who, *none, "--")
         if self.held.form == "kept_root" and self.held.level == "landlock":
-            none = ("--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all")
-            return (trusted("setpriv"), *none, "--no-new-privs", "--")
+            return (trusted("setpriv"), *none, "--")
         return ()
 
     def _own(self, tmp: str) -> dict[str, str]:
