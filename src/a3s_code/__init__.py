@@ -94,6 +94,8 @@ if TYPE_CHECKING:
     )
     from a3s_code.harness.security.provider import SecurityProvider as SecurityProvider
     from a3s_code.kernel.artifacts import ArtifactStoreLimits as ArtifactStoreLimits
+    from a3s_code.kernel.bash_sandbox import BashSandbox as BashSandbox
+    from a3s_code.kernel.bash_sandbox import SandboxOutput as SandboxOutput
     from a3s_code.kernel.confinement import SandboxLimits as SandboxLimits
     from a3s_code.kernel.confinement import SandboxNetwork as SandboxNetwork
     from a3s_code.kernel.confinement import SandboxPolicy as SandboxPolicy
@@ -116,6 +118,7 @@ if TYPE_CHECKING:
     from a3s_code.kernel.records import Dropped as Dropped
     from a3s_code.kernel.records import Record as Record
     from a3s_code.kernel.retention import SessionRetentionLimits as SessionRetentionLimits
+    from a3s_code.kernel.sandbox_config import SandboxConfig as SandboxConfig
     from a3s_code.kernel.store import Store as Store
     from a3s_code.kernel.tool import Effect as Effect
     from a3s_code.kernel.tool import Evidence as Evidence
@@ -206,6 +209,7 @@ _HOMES = {
     "harness.prompt": ("SystemPromptSlots",),
     "harness.security.provider": ("DefaultSecurityProvider", "SecurityProvider"),
     "kernel.artifacts": ("ArtifactStoreLimits",),
+    "kernel.bash_sandbox": ("BashSandbox", "SandboxOutput"),
     "kernel.confinement": (
         "SandboxLimits",
         "SandboxNetwork",
@@ -228,6 +232,7 @@ _HOMES = {
     ),
     "kernel.records": ("Dropped", "Record"),
     "kernel.retention": ("SessionRetentionLimits",),
+    "kernel.sandbox_config": ("SandboxConfig",),
     "kernel.store": ("Store",),
     "kernel.tool": ("Effect", "Evidence", "Observation", "Tool", "ToolContext", "tool"),
     "lanes.queue": ("SessionQueueConfig",),

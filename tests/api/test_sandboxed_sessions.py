@@ -166,7 +166,6 @@ def test_commands_ask_where_nothing_confines_them_and_the_reason_names_the_level
         (SandboxPolicy(network=SandboxNetwork("proxy", ("bad host",))), InvalidValue),
         (SandboxPolicy(network=SandboxNetwork("none", ("example.org",))), InvalidValue),
         (SandboxPolicy(level="container"), SandboxUnavailable),
-        (SandboxPolicy(network=SandboxNetwork("proxy", ("example.org",))), SandboxUnavailable),
     ],
 )
 def test_what_no_sandbox_could_hold_is_refused_when_the_session_is_made(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from a3s_code.errors import CapabilityMissing
+from a3s_code.errors import SandboxUnavailable
 from a3s_code.kernel.sandbox_config import SandboxConfig
 from a3s_code.kernel.workspace import Command
 from a3s_code.workspace.container_engine import PASS_ENV, ContainerShell, Engine, working_engine
@@ -64,7 +64,7 @@ def test_an_engine_is_taken_only_after_it_ran_the_image(engines: Path, tmp_path:
 def test_an_image_that_no_engine_runs_is_refused_with_what_each_said(
     engines: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(CapabilityMissing, match="image not known") as caught:
+    with pytest.raises(SandboxUnavailable, match="image not known") as caught:
         working_engine(SandboxConfig(image="absent:1"), str(tmp_path / "ws"))
     assert "podman pull absent:1" in caught.value.hint
     assert [program for program, *_ in told(engines)] == ["podman", "docker"]
@@ -74,19 +74,19 @@ def test_without_an_engine_a_name_is_refused_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(CapabilityMissing, match="podman: not installed; docker") as caught:
+    with pytest.raises(SandboxUnavailable, match="podman: not installed; docker") as caught:
         working_engine(SandboxConfig(), str(tmp_path / "ws"))
     assert "tar archive" in caught.value.hint
 
 
 def test_an_engine_in_the_workspace_is_none(engines: Path, tmp_path: Path) -> None:
-    with pytest.raises(CapabilityMissing, match="not installed"):
+    with pytest.raises(SandboxUnavailable, match="not installed"):
         working_engine(SandboxConfig(), str(tmp_path))
     assert told(engines) == []
 
 
 def test_a_list_of_hosts_is_not_for_containers(engines: Path, tmp_path: Path) -> None:
-    with pytest.raises(CapabilityMissing, match="all hosts or none"):
+    with pytest.raises(SandboxUnavailable, match="all hosts or none"):
         working_engine(SandboxConfig(network=["a.test"]), str(tmp_path / "ws"))
 
 

@@ -26,7 +26,7 @@ from a3s_code.api.opened import begin, last_of
 from a3s_code.api.recorded import Recorded
 from a3s_code.api.settings import CONTINUATIONS, Opening, Settings
 from a3s_code.api.stores import Stores, first_of, own_files, place_of
-from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools
+from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools, sandbox_tool
 from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.prompt import system_prompt
 from a3s_code.kernel.events import SessionId
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from a3s_code.kernel.tool import ToolSet
     from a3s_code.kernel.workspace import Processes
     from a3s_code.workspace.guard import Guard
+    from a3s_code.workspace.shells import Shells
 
 KEYS_TO_COME = frozenset(
     {
@@ -131,7 +132,10 @@ def new_id(prefix: str) -> str:
 class Assembly:
     """One agent's parts: what its sessions share, and how one is put together."""
 
-    __slots__ = ("_guard", "_idle_keys", "_models", "_scratch", "_stores", "_toolbox", "config")
+    __slots__ = (
+        *("_guard", "_idle_keys", "_models", "_scratch", "_shells", "_stores", "_toolbox"),
+        "config",
+    )
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -140,6 +144,7 @@ class Assembly:
         self._stores = Stores(config)
         self._toolbox = Toolbox()
         self._guard: Guard | None = None
+        self._shells: Shells | None = None
         self._scratch: Path | None = None
 
     # A session that is not awake
@@ -159,6 +164,8 @@ class Assembly:
         checked = self._checked(settings)
         if settings.safety.sandbox is not None:
             self._confine(settings.safety.sandbox, root)
+        if settings.safety.elsewhere is not None:
+            self._all_shells().check(settings.safety.elsewhere, root)
         hooks = engine_of(checked.safety, root, self._host_programs)
         return Opening(
             session_id or new_id(""), root, model, checked, is_new=not session_id, hooks=hooks
@@ -272,7 +279,17 @@ class Assembly:
 
     def tools(self, opening: Opening, added: Sequence[Tool] = ()) -> tuple[Tool, ...]:
         """Give every tool of a session, `added` ones last; the last one of a name counts."""
-        return self._toolbox.tools(*checked_tools(opening.settings.tools), *added)
+        return self._toolbox.tools(*self._own_tools(opening), *added)
+
+    def _own_tools(self, opening: Opening) -> tuple[Tool, ...]:
+        """Give the tools that only this session has."""
+        given, safety = checked_tools(opening.settings.tools), opening.settings.safety
+        if safety.sandbox is None:
+            return given
+        elsewhere = safety.elsewhere is not None
+        if not elsewhere and not self._confine(safety.sandbox, opening.workspace).confines:
+            return given
+        return (sandbox_tool(elsewhere=elsewhere), *given)
 
     # Where it is kept
 
@@ -321,6 +338,8 @@ class Assembly:
         scratch, self._scratch = self._scratch, None
         if scratch is not None:
             await to_thread(shutil.rmtree, scratch, ignore_errors=True)
+        if self._shells is not None:
+            await to_thread(self._shells.close)
 
     def _programs_guard(self) -> Guard:
         from a3s_code.workspace.guard import Guard
@@ -359,10 +378,9 @@ class Assembly:
             opening = self._continued(opening, log.state.opened, log.state.model)
         exits = _exit_records(store, opening.session_id)
         holding = held(opening, log.state.opened, self._confine)
-        added = opening.settings.command_env
-        space = local_space(opening.workspace, self._programs_guard(), exits, added, holding)
+        space = self._space(opening, exits, holding)
         security = secure(log, opening.settings.safety.security, self.config)
-        tools, visible = self._toolbox.sets(checked_tools(opening.settings.tools), space)
+        tools, visible = self._toolbox.sets(self._own_tools(opening), space)
         executor = self._executor(opening, space, tools, clock, log.state.grants, holding)
         engine = Engine(
             log=log,
@@ -388,6 +406,20 @@ class Assembly:
         begin(engine, opening)
         log.release()
         return engine
+
+    def _space(self, opening: Opening, exits: ExitRecords | None, holding: Held) -> Space:
+        guard, root = self._programs_guard(), opening.workspace
+        space = local_space(root, guard, exits, opening.settings.command_env, holding)
+        elsewhere = opening.settings.safety.elsewhere
+        if elsewhere is None:
+            return space
+        return replace(space, shell=self._all_shells().open(elsewhere, root, guard))
+
+    def _all_shells(self) -> Shells:
+        from a3s_code.workspace.shells import Shells
+
+        self._shells = self._shells or Shells()
+        return self._shells
 
     @staticmethod
     def _confine(policy: SandboxPolicy, root: str) -> Confinement:
@@ -432,7 +464,7 @@ class Assembly:
         settings = opening.settings
         mode = settings.safety.mode or Mode.DEFAULT
         gate = GrantingGate(
-            PolicyGate(settings.safety.policy, space.root, mode, holding.model.level)
+            PolicyGate(settings.safety.policy, space.root, mode, holding.shell_level)
         )
         for granted in grants:
             gate.grant(granted.what)

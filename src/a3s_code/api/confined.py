@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from a3s_code.api.elsewhere import named
 from a3s_code.api.recorded import Recorded
 from a3s_code.api.settings import Opening
 from a3s_code.errors import SandboxUnavailable
@@ -42,6 +43,11 @@ class Held:
     direct: Confinement
     state: SandboxState
 
+    @property
+    def shell_level(self) -> str:
+        """How the command lines of the model are held; a place of their own is a container."""
+        return "container" if self.state.elsewhere else self.model.level
+
 
 def held(opening: Opening, before: SessionOpened | None, confine: Confine) -> Held:
     """
@@ -60,7 +66,8 @@ def held(opening: Opening, before: SessionOpened | None, confine: Confine) -> He
     if before is not None and before.sandbox is not None and not _is_told_anew(opening, before):
         model = _not_less(model, before.sandbox, policy, root, confine)
     direct = model if asked is not None else HYGIENE
-    state = SandboxState.of(model, direct, asked.level if asked is not None else "")
+    level = asked.level if asked is not None else ""
+    state = SandboxState.of(model, direct, level, named(safety.elsewhere))
     return Held(model, direct, state)
 
 

@@ -49,6 +49,7 @@ class EventType:
     TOOL_END = "tool_end"
     PERMISSION_DENIED = "permission_denied"
     SANDBOX_VIOLATION = "sandbox_violation"
+    SANDBOX_PASSAGE = "sandbox_passage"
     CONFIRMATION_REQUIRED = "confirmation_required"
     CONFIRMATION_RECEIVED = "confirmation_received"
     CONFIRMATION_TIMEOUT = "confirmation_timeout"

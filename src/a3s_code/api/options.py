@@ -23,9 +23,11 @@ from a3s_code.harness.hooks.command import HookCommand
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
+from a3s_code.kernel.bash_sandbox import BashSandbox
 from a3s_code.kernel.confinement import SandboxPolicy
 from a3s_code.kernel.ports import Approver, HookExecutor, Model
 from a3s_code.kernel.retention import SessionRetentionLimits
+from a3s_code.kernel.sandbox_config import SandboxConfig
 from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Tool
 from a3s_code.lanes.queue import SessionQueueConfig
@@ -125,7 +127,7 @@ class SessionOptions(_Named):
     hook_commands: Sequence[HookCommand] | None = None
     security_provider: Any = None
     default_security: bool = False
-    sandbox: str | SandboxPolicy | None = None
+    sandbox: str | SandboxPolicy | SandboxConfig | BashSandbox | None = None
     budget_guard: Any = None
     budget_guard_timeout_ms: int | None = None
     command_env: Mapping[str, str] | None = None

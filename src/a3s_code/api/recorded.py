@@ -18,9 +18,10 @@ from typing import TypeVar
 
 import msgspec
 
+from a3s_code.api.elsewhere import kept, named
 from a3s_code.api.security import kept_provider, kind_of
 from a3s_code.api.settings import Identity, Limits, Safety, Sampling, Settings, Storage
-from a3s_code.errors import A3SError, StoreError
+from a3s_code.errors import A3SError, SandboxUnavailable, StoreError
 from a3s_code.harness.confirm import Confirmations
 from a3s_code.harness.modes import Mode
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
@@ -29,6 +30,7 @@ from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.confinement import SandboxPolicy
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.retention import SessionRetentionLimits
+from a3s_code.kernel.sandbox_config import SandboxConfig
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -50,6 +52,8 @@ class Recorded(msgspec.Struct, frozen=True):
         mode: The permission mode; None when none was given.
         sandbox: None when it had the default level.
         security: Its provider: `default`, `custom`, or empty when it had none.
+        elsewhere: Where its command lines ran; empty for this machine's own system.
+        image: What that was, where it can be kept.
     """
 
     sampling: Sampling = Sampling()
@@ -63,6 +67,8 @@ class Recorded(msgspec.Struct, frozen=True):
     retention: SessionRetentionLimits | None = None
     sandbox: SandboxPolicy | None = None
     security: str = ""
+    elsewhere: str = ""
+    image: SandboxConfig | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -79,6 +85,8 @@ class Recorded(msgspec.Struct, frozen=True):
             retention=settings.storage.retention,
             sandbox=settings.safety.sandbox,
             security=kind_of(settings.safety.security),
+            elsewhere=named(settings.safety.elsewhere),
+            image=kept(settings.safety.elsewhere),
         )
 
     @classmethod
@@ -104,6 +112,7 @@ class Recorded(msgspec.Struct, frozen=True):
 
         Raises:
             StoreError: the rules are none for this version.
+            SandboxUnavailable: its command lines ran where only an object of the host leads.
         """
         return replace(
             given,
@@ -131,11 +140,10 @@ class Recorded(msgspec.Struct, frozen=True):
 
     def _safety(self, given: Safety) -> Safety:
         given = replace(
-            given,
-            mode=self._mode(given),
-            sandbox=given.sandbox or self.sandbox,
-            security=kept_provider(given.security, self.security),
+            given, mode=self._mode(given), security=kept_provider(given.security, self.security)
         )
+        if given.sandbox is None:
+            given = replace(given, sandbox=self.sandbox, elsewhere=self._elsewhere())
         if given.confirmations is None and self.confirmations is not None:
             given = replace(given, confirmations=self.confirmations)
         if given.policy is not None or self.policy is None:
@@ -144,6 +152,14 @@ class Recorded(msgspec.Struct, frozen=True):
         if given.never_permissive and policy == PermissionPolicy.permissive().compile():
             return given
         return replace(given, policy=policy)
+
+    def _elsewhere(self) -> SandboxConfig | None:
+        if self.elsewhere and self.image is None:
+            raise SandboxUnavailable(
+                f"The commands of this session ran elsewhere ({self.elsewhere}).",
+                hint="give sandbox again, or another one",
+            )
+        return self.image
 
 
 def _over(given: S, kept: S) -> S:

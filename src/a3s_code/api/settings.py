@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from a3s_code.api.command_env import CommandEnv, command_env_of
+from a3s_code.api.elsewhere import sandbox_of
 from a3s_code.api.option_types import check
 from a3s_code.api.options import SessionOptions
 from a3s_code.api.security import provider_of
@@ -28,6 +29,7 @@ from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.harness.security.provider import SecurityProvider
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
+from a3s_code.kernel.bash_sandbox import Elsewhere
 from a3s_code.kernel.confinement import SandboxPolicy
 from a3s_code.kernel.messages import Message
 from a3s_code.kernel.ports import Approver, HookExecutor, Model
@@ -138,6 +140,7 @@ class Safety:
         hooks, hook_commands: What is asked about the events of the session besides the hooks
             that are registered on it.
         sandbox: What was asked for; None for the default level.
+        elsewhere: Where command lines run instead of on this machine's own system.
         never_permissive: `permissive=False` was said, and not just left alone; a resumed
             session then does not go on allowing everything.
         mode: None when none was given, which is `default`.
@@ -148,6 +151,7 @@ class Safety:
     approver: Approver | None = None
     confirmations: Confirmations | None = None
     sandbox: SandboxPolicy | None = None
+    elsewhere: Elsewhere | None = None
     never_permissive: bool = False
     mode: Mode | None = None
     hooks: HookExecutor | None = None
@@ -343,11 +347,13 @@ def _safety(given: dict[str, Any]) -> Safety:
         policy = PermissionPolicy.permissive()
     confirmations: ConfirmationPolicy | None = given.get("confirmation_policy")
     asked = given.get("sandbox")
+    sandbox, elsewhere = sandbox_of(asked) if asked is not None else (None, None)
     safety = Safety(
         policy.compile() if policy is not None else None,
         _approver(approver) if approver is not None else None,
         confirmations.validate() if confirmations is not None else None,
-        sandbox=SandboxPolicy.of(asked) if asked is not None else None,
+        sandbox=sandbox,
+        elsewhere=elsewhere,
         never_permissive=permissive is False,
         mode=mode,
         hooks=given.get("hook_engine"),

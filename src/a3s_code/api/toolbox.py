@@ -32,6 +32,13 @@ def checked_tool(given: GivenTool) -> Tool:
     return made
 
 
+def sandbox_tool(*, elsewhere: bool) -> Tool:
+    """Give the tool of a session whose sandbox was asked for."""
+    from a3s_code.capabilities.sandbox_tool import ELSEWHERE, IN_PLACE
+
+    return ELSEWHERE if elsewhere else IN_PLACE
+
+
 def checked_tools(given: Sequence[GivenTool]) -> tuple[Tool, ...]:
     """
     Check the tools of a session, each by itself, and that no two have one name.

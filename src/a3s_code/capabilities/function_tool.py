@@ -47,6 +47,7 @@ RESERVED_NAMES = frozenset(
         "patch",
         "program",
         "read",
+        "sandbox",
         "search_skills",
         "skill",
         "task",

@@ -41,6 +41,7 @@ from a3s_code.harness.policy import (
     printable,
     strictest,
 )
+from a3s_code.harness.sandbox_rules import SANDBOX_TOOL, rules_for_sandbox
 from a3s_code.harness.shell.analysis import Analysis, SimpleCommand, analyse
 from a3s_code.harness.shell.outside import MOVES, inside, reach
 from a3s_code.harness.shell.protected import entered, protected, written
@@ -51,6 +52,7 @@ from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny
 from a3s_code.kernel.tool import Effect
 from a3s_code.kernel.workspace import Resolved
 
+SHELL_TOOLS = frozenset({SHELL_TOOL, SANDBOX_TOOL})
 WRITE_TOOL = "write"
 _MAY_LIE_OUTSIDE = "may lie outside the workspace"
 
@@ -169,6 +171,8 @@ class PolicyGate:
             yield from self._by_default(action)
         elif name == SHELL_TOOL:
             yield from self._shell(policy, action.subject)
+        elif name == SANDBOX_TOOL:
+            yield from self._shell(rules_for_sandbox(policy, SHELL_TOOL), action.subject)
         else:
             for subject in self._subjects(action):
                 yield self._target(policy, action, subject)
@@ -187,7 +191,7 @@ class PolicyGate:
         decision = _by_effect(action, self.sandbox)
         part = Subject(action.subject, Kind.TEXT).about()
         yield replace(decision, rule=decision.rule or NO_POLICY, part=part)
-        if action.tool.name == SHELL_TOOL:
+        if action.tool.name in SHELL_TOOLS:
             for simple in analyse(action.subject).commands:
                 if simple.release:
                     part = Subject(simple.text, Kind.COMMAND, release=simple.release)
@@ -323,9 +327,9 @@ def _candidates(action: Action) -> Iterator[tuple[str, ...]]:
     name, subject = action.tool.name, action.subject
     if subject and _sayable(subject):
         yield (f"{name}({subject})",)
-    if name == SHELL_TOOL:
+    if name in SHELL_TOOLS:
         analysis = analyse(subject)
-        commands = [(SHELL_TOOL, simple.text) for simple in analysis.commands]
+        commands = [(name, simple.text) for simple in analysis.commands]
         parts = dict.fromkeys((*commands, *((WRITE_TOOL, path) for path in analysis.writes)))
         if len(parts) <= MAX_NAMED_RULES and all(_sayable(text) for _, text in parts):
             yield tuple(f"{tool}({text})" for tool, text in parts)
@@ -376,7 +380,7 @@ def _by_effect(action: Action, sandbox: str) -> Decision:
     name, effect = action.tool.name, action.effect
     if name.lower().startswith(MCP_PREFIX):
         return Ask(f"{name} belongs to a server.")
-    if name == SHELL_TOOL:  # also when it would only read: nothing else confines what it reads
+    if name in SHELL_TOOLS:  # also when it would only read: nothing else confines what it reads
         return _programs_by_default(name, sandbox)
     if effect in (Effect.READ, Effect.CONTAINER):
         return Allow(f"{name} is allowed by default")

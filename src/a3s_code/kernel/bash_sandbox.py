@@ -7,7 +7,9 @@ Source: SPEC 16.2; document 001, "BashSandbox: shell execution isolation".
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Protocol, TypedDict
+from typing import Protocol, TypeAlias, TypedDict
+
+from a3s_code.kernel.sandbox_config import SandboxConfig
 
 GUEST_WORKSPACE = "/workspace"
 """Where a sandbox has the workspace of the session, unless it says otherwise."""
@@ -44,3 +46,7 @@ class BashSandbox(Protocol):
             Exception: whatever is raised fails the call; nothing runs elsewhere instead.
         """
         ...
+
+
+Elsewhere: TypeAlias = SandboxConfig | BashSandbox
+"""Where command lines run instead of on this machine's own system."""

@@ -232,6 +232,7 @@ class SandboxState(msgspec.Struct, frozen=True, omit_defaults=True):
         direct: Level of the calls that the host makes itself.
         asked: What the session was told; empty when it was told nothing.
         network: `none`, `proxy` or `full`.
+        elsewhere: Where command lines run when that is not this machine's own system.
     """
 
     level: Level
@@ -240,12 +241,15 @@ class SandboxState(msgspec.Struct, frozen=True, omit_defaults=True):
     direct: Level = "hygiene"
     asked: str = ""
     network: str = "full"
+    elsewhere: str = ""
 
     @classmethod
-    def of(cls, held: Confinement, direct: Confinement, asked: str) -> SandboxState:
+    def of(
+        cls, held: Confinement, direct: Confinement, asked: str, elsewhere: str = ""
+    ) -> SandboxState:
         """Say how the model's calls and those of the host are held."""
         network = held.policy.network.mode if held.confines else "full"
-        return cls(held.level, held.form, held.without, direct.level, asked, network)
+        return cls(held.level, held.form, held.without, direct.level, asked, network, elsewhere)
 
 
 class Violation(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -216,6 +216,27 @@ class SandboxViolation(Tagged, tag="sandbox_violation", frozen=True):
     is_certain: bool = False
 
 
+class SandboxPassage(Tagged, tag="sandbox_passage", frozen=True):
+    """
+    What became of a program's wish to reach a host through the proxy of its sandbox.
+
+    Attributes:
+        host: In its one spelling; empty when what was asked for names none.
+        port: 0 when it is not known.
+        outcome: `reached`, `refused` or `unreachable`.
+        why: The reason, when it was not reached.
+        address: What was dialled; empty when nothing was.
+    """
+
+    tool_id: str
+    tool_name: str
+    host: str
+    port: int
+    outcome: str
+    why: str = ""
+    address: str = ""
+
+
 class Binding(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """
     What an approval holds for: one call, as it and the world were when it was asked about.
@@ -421,6 +442,7 @@ RunEvent: TypeAlias = (
     | ToolEnd
     | PermissionDenied
     | SandboxViolation
+    | SandboxPassage
     | ConfirmationRequired
     | ConfirmationReceived
     | ConfirmationTimeout

@@ -46,7 +46,7 @@ from a3s_code.kernel.state import UNKNOWN_REACH
 from a3s_code.kernel.together import together
 from a3s_code.kernel.told_processes import ToldProcesses
 from a3s_code.kernel.tool import CallTool, Effect, Observation, Tool, ToolContext, failure
-from a3s_code.kernel.workspace import Resolved
+from a3s_code.kernel.workspace import Processes, Resolved
 
 MAX_TOGETHER = 32
 """Calls of a turn that are prepared, and may run, at the same time."""
@@ -302,18 +302,18 @@ class Executor:
         authority: Authority,
     ) -> ToolContext:
         space = self.space.of(authority)
-        programs = space.processes
         return ToolContext(
             call_id=call.id,
             session_id=self.session_id,
             root=space.root,
             files=RecordedFiles(space.files, call.id, call.name, sink),
             search=space.search,
-            processes=programs and ToldProcesses(programs, call.id, call.name, sink),
+            processes=_told(space.processes, call, sink),
             target=target,
             emit_output=emit,
             call=self._inner(call, sink),
             timeout_s=self.tool_timeout_s,
+            shell=_told(space.shell, call, sink),
         )
 
     def _inner(self, outer: ToolCall, sink: Sink) -> CallTool:
@@ -344,6 +344,10 @@ class Executor:
         del self.active[call.id]
         stopped = "Stopped before it was started."
         sink.emit(ToolEnd(id=call.id, name=call.name, output=stopped, exit_code=CUT_OFF))
+
+
+def _told(programs: Processes | None, call: ToolCall, sink: Sink) -> Processes | None:
+    return programs and ToldProcesses(programs, call.id, call.name, sink)
 
 
 def _unseen(_: str) -> None:

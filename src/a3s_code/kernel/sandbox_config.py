@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -50,7 +51,7 @@ class SandboxConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     image: str = "alpine:latest"
     memory_mb: int = 512
     cpus: float = 1
-    network: bool | tuple[str, ...] | list[str] = False
+    network: bool | Sequence[str] = False
     env: dict[str, str] = msgspec.field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
@@ -59,6 +60,8 @@ class SandboxConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             InvalidType, InvalidValue: names the field, and what it takes.
         """
         self._check_kinds()
+        if not isinstance(self.network, bool):
+            msgspec.structs.force_setattr(self, "network", tuple(self.network))
         if not self.image or not (self.is_path or _is_reference(self.image)):
             raise InvalidValue(
                 f"image {self.image!r} is neither a path nor the name of an image.",

@@ -17,6 +17,7 @@ class Space:
     Attributes:
         exits: Where commands leave their exit status, when the session is durable.
         direct: What calls of the host itself get instead; None for the same.
+        shell: Where command lines run; None for `processes`.
     """
 
     root: str
@@ -25,6 +26,7 @@ class Space:
     processes: Processes | None = None
     exits: ExitRecords | None = None
     direct: Space | None = None
+    shell: Processes | None = None
 
     def of(self, authority: Authority) -> Space:
         """Give what calls on this authority get: their programs may be confined differently."""

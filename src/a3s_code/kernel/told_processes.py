@@ -1,18 +1,19 @@
 """
-The programs of one call, as its tool has them: what the sandbox refused becomes an event.
+The programs of one call, as its tool has them: what they reached through the sandbox, and what
+it refused them, become events.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from a3s_code.kernel.events import SandboxViolation
+from a3s_code.kernel.events import SandboxPassage, SandboxViolation
 from a3s_code.kernel.ports import Sink
 from a3s_code.kernel.workspace import Command, Exit, Processes
 
 
 class ToldProcesses:
-    """`Processes` that records what the sandbox did not let a program of `call_id` do."""
+    """`Processes` that records what the sandbox did with the programs of `call_id`."""
 
     __slots__ = ("_call_id", "_processes", "_sink", "_tool")
 
@@ -21,6 +22,18 @@ class ToldProcesses:
 
     async def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Exit:
         ended = await self._processes.run(command, on_output)
+        for passage in ended.passages:
+            self._sink.emit(
+                SandboxPassage(
+                    tool_id=self._call_id,
+                    tool_name=self._tool,
+                    host=passage.host,
+                    port=passage.port,
+                    outcome=passage.outcome,
+                    why=passage.why,
+                    address=passage.address,
+                )
+            )
         for violation in ended.violations:
             self._sink.emit(
                 SandboxViolation(

@@ -103,6 +103,7 @@ class ToolContext:
         target: What the tool's `path` argument resolved to; None for tools without one.
         search, processes: None when the workspace cannot do it; a tool that needs one
             names it in `needs` and is not offered without it.
+        shell: Where command lines run; None for `processes`.
         emit_output: Shows a piece of output to who watches while the tool still runs. May
             be called from any thread; `live.MAX_LIVE_CHARS` bounds what one call shows.
         call: Runs another tool.
@@ -122,6 +123,7 @@ class ToolContext:
     call: CallTool
     timeout_s: float | None = None
     exit_record: str = ""
+    shell: Processes | None = None
 
     @property
     def resolved(self) -> Resolved:

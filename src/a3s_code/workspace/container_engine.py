@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from a3s_code.errors import A3SError, CapabilityMissing
+from a3s_code.errors import A3SError, SandboxUnavailable
 from a3s_code.kernel.bash_sandbox import GUEST_WORKSPACE
 from a3s_code.kernel.sandbox_config import SandboxConfig
 from a3s_code.kernel.workspace import Command, Exit, Processes
@@ -93,10 +93,10 @@ def working_engine(config: SandboxConfig, root: str) -> Engine:
     Find the engine that runs the image of a configuration, by running it. Blocks.
 
     Raises:
-        CapabilityMissing: none does; says what each said, and what to do.
+        SandboxUnavailable: none does; says what each said, and what to do.
     """
     if config.network_mode == "proxy":
-        raise CapabilityMissing(
+        raise SandboxUnavailable(
             "A container reaches all hosts or none, and network is a list.",
             hint="set network to True or False, or give image a directory",
         )
@@ -107,7 +107,7 @@ def working_engine(config: SandboxConfig, root: str) -> Engine:
         if not wrong:
             return engine
         said.append(f"{kind}: {wrong}")
-    raise CapabilityMissing(
+    raise SandboxUnavailable(
         f"No container engine here runs the image {config.image!r} ({'; '.join(said)}).",
         hint=f"fetch it first (podman pull {config.image}), give image a directory or a tar "
         "archive with the files of a system, or use sandbox='auto' for this machine's own",

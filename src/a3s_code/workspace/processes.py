@@ -53,6 +53,7 @@ class LocalProcesses:
         guard: Kills what runs when this process dies; without one it goes on.
         command_env: Added for programs that are `for_user`; what a call gives wins over it.
         held: How programs are confined.
+        sandbox: What confines them; None for what `held` says.
     """
 
     def __init__(
@@ -64,11 +65,12 @@ class LocalProcesses:
         open_directory: OpenDirectory = open_beneath,
         held: Confinement = HYGIENE,
         command_env: Mapping[str, str] | None = None,
+        sandbox: Sandbox | None = None,
     ) -> None:
         self._root, self._guard = Root(root, open_directory), guard
         self._pass_env = frozenset(pass_env) | frozenset(held.policy.env)
         self._command_env = dict(command_env or {})
-        self._sandbox = Sandbox(held, os.fspath(root))
+        self._sandbox = sandbox or Sandbox(held, os.fspath(root))
 
     async def run(self, command: Command, on_output: OnOutput | None = None) -> Exit:
         """

@@ -71,7 +71,8 @@ async def bash(args: BashArgs, context: ToolContext) -> Observation:
     """
     if wrong := _unusable(args):
         return failure(wrong, "invalid_argument")
-    assert context.processes is not None
+    shell = context.shell or context.processes
+    assert shell is not None
     timeout_ms = _timeout_ms(args, context)
     live = LiveText(context.emit_output)
     command = Command(
@@ -82,7 +83,7 @@ async def bash(args: BashArgs, context: ToolContext) -> Observation:
         for_user=True,
     )
     try:
-        ended = await context.processes.run(command, live.feed)
+        ended = await shell.run(command, live.feed)
     except ProgramMissing as error:
         return failure(str(error), "unsupported", exit_code=127)
     live.end()
@@ -144,7 +145,7 @@ def _refusals(ended: Exit) -> list[str]:
     """Say what the sandbox had to do with it, so that the model does not look elsewhere."""
     certain = [each for each in ended.violations if each.is_certain]
     notices = [f"[The sandbox does not allow it: {each.kind} {each.name}]" for each in certain]
-    if any(each.kind == "host" for each in ended.violations):
+    if not ended.has_network and any(each.kind == "host" for each in ended.violations):
         notices.append("[The sandbox that this command ran in has no network.]")
     paths = [each.name for each in ended.violations if each.kind == "path" and not each.is_certain]
     if paths:

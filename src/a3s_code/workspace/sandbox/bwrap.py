@@ -53,7 +53,7 @@ class View(msgspec.Struct, frozen=True):
         around = tuple(path for path in self.hidden if self._holds(path))
         within = tuple(path for path in self.hidden if path not in around)
         parts = [
-            *_namespaces(shares_network=self.shares_network),
+            *namespaces(shares_network=self.shares_network),
             *self._system(),
             *(part for path in around for part in _empty(path)),
             *(part for path in self.write for part in ("--bind", path, path)),
@@ -68,14 +68,11 @@ class View(msgspec.Struct, frozen=True):
         return "\0".join(parts).encode("utf-8", "surrogateescape") + b"\0"
 
     def _system(self) -> list[str]:
-        parts = [part for path in self._readable() for part in ("--ro-bind-try", path, path)]
-        parts += ["--dev", "/dev", "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys"]
-        parts += [*_closed("/sys"), "--ro-bind-try", _SYSTEM, _SYSTEM]
-        for path in _OWN:
-            if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
-                size = ("--size", str(self.tmp_bytes)) if self.tmp_bytes else ()
-                parts += [*size, "--perms", "1777", "--tmpfs", path]
-        return parts
+        return [
+            *(part for path in self._readable() for part in ("--ro-bind-try", path, path)),
+            *devices_and_processes(),
+            *own_places(self.tmp_bytes, tuple(path for path in _OWN if _is_directory(path))),
+        ]
 
     def _readable(self) -> Sequence[str]:
         return ("/",) if self.read is None else self.read
@@ -106,7 +103,23 @@ def _closed(path: str) -> tuple[str, ...]:
     return ("--perms", "0555", "--tmpfs", path)
 
 
-def _namespaces(*, shares_network: bool) -> list[str]:
+def devices_and_processes() -> list[str]:
+    """Give what of `/dev`, `/proc` and `/sys` is seen."""
+    parts = ["--dev", "/dev", "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys"]
+    return [*parts, *_closed("/sys"), "--ro-bind-try", _SYSTEM, _SYSTEM]
+
+
+def own_places(size_bytes: int | None, paths: Sequence[str]) -> list[str]:
+    """Give directories in memory of the program's own."""
+    size = ("--size", str(size_bytes)) if size_bytes else ()
+    return [part for path in paths for part in (*size, "--perms", "1777", "--tmpfs", path)]
+
+
+def _is_directory(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)  # noqa: PTH112, PTH114
+
+
+def namespaces(*, shares_network: bool) -> list[str]:
     return [
         "--unshare-user",
         "--unshare-pid",

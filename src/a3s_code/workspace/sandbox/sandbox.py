@@ -33,7 +33,7 @@ _DEVICES = tuple(
     f"/dev/{name}"
     for name in ["null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts", "shm"]
 )
-_KEPT_FD = 10
+KEPT_FD = 10
 """The recorder's shell uses the descriptors below."""
 
 _OWN_PROCESSES = 2
@@ -164,10 +164,10 @@ class Sandbox:
             view = self._view(protected).arguments(cwd)
             inside = landlock.ruleset((*self._write, *bwrap.WRITABLE), None, tcp=True)
             orders = self._orders(inside if landlock.abi() else None)
-            before = (*self._dropped(), trusted("bwrap"), "--args", _handed(prepared, view), "--")
+            before = (*self._dropped(), trusted("bwrap"), "--args", handed(prepared, view), "--")
             inner = (*self._launched(prepared, orders, extra), *argv)
             if way is not None:
-                prepared.fds.append(way.handed(_KEPT_FD))
+                prepared.fds.append(way.handed(KEPT_FD))
                 inner = way.argv(inner, prepared.fds[-1], inner_python())
             prepared.argv = (*before, *inner)
         except BaseException:
@@ -231,7 +231,7 @@ class Sandbox:
     ) -> tuple[str, ...]:
         text = Orders(orders.calls, orders.limits, orders.landlock, orders.filter, extra).text()
         prepared.environment["PERL_BADLANG"] = "0"
-        return (*launcher(), _handed(prepared, text))
+        return (*launcher(), handed(prepared, text))
 
     def _dropped(self) -> tuple[str, ...]:
         """Give what takes root's rights away before anything else."""
@@ -307,11 +307,11 @@ def _has_limits(limits: SandboxLimits) -> bool:
     return any(value is not None for value in kept)
 
 
-def _handed(prepared: Prepared, data: bytes) -> str:
+def handed(prepared: Prepared, data: bytes) -> str:
     """Put data where the program reads it, and give the number of the descriptor."""
     made = os.memfd_create("a3s-code")
     try:
-        fd = fcntl.fcntl(made, fcntl.F_DUPFD_CLOEXEC, _KEPT_FD)
+        fd = fcntl.fcntl(made, fcntl.F_DUPFD_CLOEXEC, KEPT_FD)
     finally:
         os.close(made)
     prepared.fds.append(fd)
