@@ -246,6 +246,8 @@ def test_using_every_tool_starts_nothing_of_it(hostile: Hostile) -> None:
     assert failed == []
     assert "some text" in traced.output
     assert_nothing_of_it_ran(hostile, traced)
+    shadow = f"--git-dir={hostile.proof.parent / 'store'}"
+    assert [call for call in traced.named("execve") if shadow in call.args]
     names = {Path(path).name for path in started(traced)}
     assert {"git", "bash", "rg"} <= names
     assert names <= {"git", "bash", "rg", "sh", "grep", "true", "env", Path(sys.executable).name}

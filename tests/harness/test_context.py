@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +39,27 @@ async def test_the_rules_of_the_workspace_are_read_and_are_not_the_hosts_own_wor
     (tmp_path / "AGENTS.md").write_text("\nUse tabs.\n\n")
 
     assert await read(tmp_path) == (RULES,)
+
+
+@pytest.mark.parametrize("kind", ["link", "absolute link", "through a link", "fifo"])
+async def test_rules_that_lie_outside_or_are_no_file_are_passed_over(
+    kind: str, tmp_path: Path
+) -> None:
+    root = tmp_path / "ws"
+    root.mkdir()
+    (tmp_path / "secret").write_text("OUTSIDE")
+    match kind:
+        case "link":
+            (root / "AGENTS.md").symlink_to("../secret")
+        case "absolute link":
+            (root / "AGENTS.md").symlink_to(tmp_path / "secret")
+        case "through a link":
+            (root / "out").symlink_to("..")
+            (root / "AGENTS.md").symlink_to("out/secret")
+        case _:
+            os.mkfifo(root / "AGENTS.md")
+
+    assert await read(root) == ()
 
 
 async def test_they_are_read_anew_each_time(tmp_path: Path) -> None:
