@@ -208,6 +208,15 @@ def way_out(decision: Decision) -> str:
     )
 
 
+def test_only_the_parts_that_are_not_allowed_yet_are_named() -> None:
+    policy = PermissionPolicy(["bash(git *)", "bash(ls*)"])
+    line = f"git status; ls -l | git log; git diff && make > {ROOT}/out; ls"
+    (first, second) = re.findall(
+        r"the rule (.+?)(?= and the rule |\.$)", way_out(bash(policy, line))
+    )
+    assert (first, second) == ("bash(make)", f"write({ROOT}/out)")
+
+
 def test_a_command_that_a_rule_denies_is_not_said_to_need_another_rule() -> None:
     denied = bash(PermissionPolicy(deny=["bash(rm *)"]), "rm x")
     assert isinstance(denied, Deny)

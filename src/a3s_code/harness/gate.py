@@ -40,6 +40,7 @@ from a3s_code.harness.policy import (
     Subject,
     printable,
     strictest,
+    visible,
 )
 from a3s_code.harness.shell.analysis import Analysis, SimpleCommand, analyse
 from a3s_code.harness.shell.outside import MOVES, inside, reach
@@ -99,10 +100,11 @@ class PolicyGate:
         refusal = self._refusal(action)
         if refusal is not None:
             return refusal
-        decision = self._decided(action, self._rules)
+        parts = tuple(self._each(action, self._rules))
+        decision = _all_of(parts)
         if isinstance(decision, Allow):
             return decision
-        return replace(decision, reason=f"{decision.reason}{self._way_out(action)}")
+        return replace(decision, reason=f"{decision.reason}{self._way_out(action, parts)}")
 
     def parts(self, action: Action) -> tuple[Decision, ...]:
         """
@@ -120,7 +122,12 @@ class PolicyGate:
         The narrowest: one for the action as it is, else one for each part of a command,
         else one for the whole tool. Empty when none of these would do.
         """
-        rules = next((each for each in _candidates(action) if self._suffice(each, action)), ())
+        return self._advised(action, tuple(self._each(action, self._rules)))
+
+    def _advised(self, action: Action, parts: Sequence[Decision]) -> tuple[str, ...]:
+        refused = frozenset(part.part for part in parts if not isinstance(part, Allow))
+        candidates = _candidates(action, refused if self._rules is not None else None)
+        rules = next((each for each in candidates if self._suffice(each, action)), ())
         for rule in rules if len(rules) > 1 else ():
             others = tuple(each for each in rules if each != rule)
             rules = others if self._suffice(others, action) else rules
@@ -133,10 +140,10 @@ class PolicyGate:
             return False
         return all(isinstance(each, Allow) for each in self._each(action, policy))
 
-    def _way_out(self, action: Action) -> str:
+    def _way_out(self, action: Action, parts: Sequence[Decision]) -> str:
         if len(action.subject) > MAX_ADVISED_CHARS:
             return ""  # to look for rules would cost more than it helps
-        rules = self.rules_for(action)
+        rules = self._advised(action, parts)
         if rules and self._rules is None:
             return f" The user can allow it with PermissionPolicy(allow={list(rules)})."
         if rules:
@@ -267,6 +274,7 @@ class PolicyGate:
     def _write(self, policy: CompiledPolicy, path: str, *, moved: bool, place: str) -> Decision:
         """Decide a redirection as the write that it is."""
         known = not has_hole(path)
+        part = posixpath.normpath(path)
         if known and inside(path, self.root):
             path = posixpath.relpath(path, self.root)
         path = posixpath.normpath(path) if known else path
@@ -279,7 +287,7 @@ class PolicyGate:
             beyond=f"it {_MAY_LIE_OUTSIDE}" if leaves else "",
             shown=f"the redirection to `{printable(path)}`",
             guarded=_guard(path) or ("" if absolute else _guard(place)),
-            part=path,
+            part=part,
         )
         ruled = policy.ruled(WRITE_TOOL, subject)
         if ruled is None or (leaves and isinstance(ruled, Allow)):
@@ -314,18 +322,34 @@ def _accepted(policy: CompiledPolicy, tool: str, subject: Subject) -> Decision |
     return Allow(f"{subject.named()} is allowed by {mode}.", rule=mode, part=subject.about())
 
 
-def _candidates(action: Action) -> Iterator[tuple[str, ...]]:
-    """Give sets of rules that might allow an action, the narrowest first."""
+def _candidates(action: Action, refused: frozenset[str] | None) -> Iterator[tuple[str, ...]]:
+    """
+    Give sets of rules that might allow an action, the narrowest first.
+
+    Args:
+        refused: The parts that are not allowed now; None for all of them.
+    """
     name, subject = action.tool.name, action.subject
-    if subject and _sayable(subject):
-        yield (f"{name}({subject})",)
     if name == SHELL_TOOL:
-        analysis = analyse(subject)
-        commands = [(SHELL_TOOL, simple.text) for simple in analysis.commands]
-        parts = dict.fromkeys((*commands, *((WRITE_TOOL, path) for path in analysis.writes)))
-        if len(parts) <= MAX_NAMED_RULES and all(_sayable(text) for _, text in parts):
+        parts = dict.fromkeys(
+            (tool, text)
+            for tool, text in _parts_of(subject)
+            if refused is None or visible(text) in refused
+        )
+        if 0 < len(parts) <= MAX_NAMED_RULES and all(_sayable(text) for _, text in parts):
             yield tuple(f"{tool}({text})" for tool, text in parts)
+    elif subject and _sayable(subject):
+        yield (f"{name}({subject})",)
     yield (name,)
+
+
+def _parts_of(command: str) -> Iterator[tuple[str, str]]:
+    """Give the commands and the files of a command, each with the tool of its rules."""
+    analysis = analyse(command)
+    yield from ((SHELL_TOOL, simple.text) for simple in analysis.commands)
+    yield from ((WRITE_TOOL, posixpath.normpath(path)) for path in analysis.writes)
+    if not analysis.commands and not analysis.writes:
+        yield SHELL_TOOL, command.strip()
 
 
 def _sayable(text: str) -> bool:
