@@ -31,34 +31,26 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from a3s_code.errors import InvalidValue
+from a3s_code.harness.advice import WRITE_TOOL, candidates
 from a3s_code.harness.modes import SHELL_TOOL, Mode, policy_in, refusal_in_plan
 from a3s_code.harness.patterns import MCP_PREFIX, Kind
-from a3s_code.harness.policy import (
-    MAX_SHOWN_CHARS,
-    PROTECTED_PLACES,
-    CompiledPolicy,
-    Subject,
-    printable,
-    strictest,
-    visible,
-)
+from a3s_code.harness.policy import PROTECTED_PLACES, CompiledPolicy, strictest
 from a3s_code.harness.shell.analysis import Analysis, SimpleCommand, analyse
 from a3s_code.harness.shell.outside import MOVES, inside, reach
 from a3s_code.harness.shell.protected import entered, protected, written
 from a3s_code.harness.shell.releases import release_among
 from a3s_code.harness.shell.words import UNKNOWN, has_hole
+from a3s_code.harness.subjects import Subject, printable
 from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny
 from a3s_code.kernel.tool import Effect
 from a3s_code.kernel.workspace import Resolved
 
-WRITE_TOOL = "write"
 _MAY_LIE_OUTSIDE = "may lie outside the workspace"
 
 _EMPTY = CompiledPolicy((), (), (), "ask")
 HOST_AUTHORITY, NO_POLICY = "host authority", "no policy"
 """What decides in place of a rule; see `kernel.ports.Allow`."""
 
-MAX_NAMED_RULES = 4
 MAX_ADVISED_CHARS = 2_000
 MAX_MATCHED_CHARS = 16 * 1024
 """Of a text that cannot be analysed; more is no command that rules are written for."""
@@ -126,8 +118,8 @@ class PolicyGate:
 
     def _advised(self, action: Action, parts: Sequence[Decision]) -> tuple[str, ...]:
         refused = frozenset(part.part for part in parts if not isinstance(part, Allow))
-        candidates = _candidates(action, refused if self._rules is not None else None)
-        rules = next((each for each in candidates if self._suffice(each, action)), ())
+        narrowest_first = candidates(action, refused if self._rules is not None else None)
+        rules = next((each for each in narrowest_first if self._suffice(each, action)), ())
         for rule in rules if len(rules) > 1 else ():
             others = tuple(each for each in rules if each != rule)
             rules = others if self._suffice(others, action) else rules
@@ -320,41 +312,6 @@ def _accepted(policy: CompiledPolicy, tool: str, subject: Subject) -> Decision |
         return decision
     mode = f"permission_mode={Mode.ACCEPT_EDITS.value}"
     return Allow(f"{subject.named()} is allowed by {mode}.", rule=mode, part=subject.about())
-
-
-def _candidates(action: Action, refused: frozenset[str] | None) -> Iterator[tuple[str, ...]]:
-    """
-    Give sets of rules that might allow an action, the narrowest first.
-
-    Args:
-        refused: The parts that are not allowed now; None for all of them.
-    """
-    name, subject = action.tool.name, action.subject
-    if name == SHELL_TOOL:
-        parts = dict.fromkeys(
-            (tool, text)
-            for tool, text in _parts_of(subject)
-            if refused is None or visible(text) in refused
-        )
-        if 0 < len(parts) <= MAX_NAMED_RULES and all(_sayable(text) for _, text in parts):
-            yield tuple(f"{tool}({text})" for tool, text in parts)
-    elif subject and _sayable(subject):
-        yield (f"{name}({subject})",)
-    yield (name,)
-
-
-def _parts_of(command: str) -> Iterator[tuple[str, str]]:
-    """Give the commands and the files of a command, each with the tool of its rules."""
-    analysis = analyse(command)
-    yield from ((SHELL_TOOL, simple.text) for simple in analysis.commands)
-    yield from ((WRITE_TOOL, posixpath.normpath(path)) for path in analysis.writes)
-    if not analysis.commands and not analysis.writes:
-        yield SHELL_TOOL, command.strip()
-
-
-def _sayable(text: str) -> bool:
-    """Whether somebody could copy a rule with this text from a message."""
-    return text.isprintable() and len(text) <= MAX_SHOWN_CHARS and not has_hole(text)
 
 
 def _named(rule: str) -> str:

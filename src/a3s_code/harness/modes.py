@@ -19,8 +19,9 @@ import enum
 
 from a3s_code.errors import InvalidValue
 from a3s_code.harness.patterns import MCP_PREFIX, Kind
-from a3s_code.harness.policy import CompiledPolicy, Subject
+from a3s_code.harness.policy import CompiledPolicy
 from a3s_code.harness.shell.analysis import effect_free
+from a3s_code.harness.subjects import Subject
 from a3s_code.kernel.ports import Action, Deny
 from a3s_code.kernel.tool import Effect
 
