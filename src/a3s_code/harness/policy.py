@@ -344,7 +344,10 @@ class _Lists(NamedTuple):
 
 
 def _matches(rule: Rule, texts: tuple[str, ...], kind: Kind) -> bool:
-    return any(rule.matches(text, kind) for text in texts)
+    head = "" if kind is Kind.PATH else rule.head
+    if len(texts) == 1:  # nearly always, and asked for every rule of every command
+        return texts[0].startswith(head) and rule.matches(texts[0], kind)
+    return any(text.startswith(head) and rule.matches(text, kind) for text in texts)
 
 
 def _may_match(rule: Rule, texts: tuple[str, ...], kind: Kind) -> bool:
