@@ -241,8 +241,7 @@ class PolicyGate:
         subject = Subject(text, Kind.COMMAND)
         if not analysis.commands and not analysis.writes:
             return policy.one(SHELL_TOOL, subject)
-        decision = policy.ruled(SHELL_TOOL, subject)
-        return decision if isinstance(decision, Deny) else None
+        return policy.denied(SHELL_TOOL, subject)
 
     def _simple(
         self, policy: CompiledPolicy, simple: SimpleCommand, reads: tuple[str, ...], place: str

@@ -218,12 +218,7 @@ class CompiledPolicy:
         doubted: Rule | None = None
         for rule in lists.deny:
             if _matches(rule, broad, kind):
-                return Deny(
-                    f"{subject.named()} is denied by the rule {rule.source}; the user can "
-                    "allow it by removing that rule.",
-                    rule.source,
-                    subject.about(),
-                )
+                return _denial(subject, rule)
             if has_holes and doubted is None and _may_match(rule, broad, kind):
                 doubted = rule
         decision = self._allowed(lists, subject, spellings)
@@ -240,6 +235,14 @@ class CompiledPolicy:
         if decision is None and doubted is not None and self.default != "deny":
             return _doubt(subject, doubted)
         return decision
+
+    def denied(self, tool: str, subject: Subject) -> Deny | None:
+        """Give the denial of a rule, if one denies the subject for sure."""
+        broad = (subject.text, *subject.same, *subject.also)
+        for rule in self._about(tool).deny:
+            if _matches(rule, broad, subject.kind):
+                return _denial(subject, rule)
+        return None
 
     def _allowed(
         self, lists: _Lists, subject: Subject, spellings: tuple[str, ...]
@@ -352,6 +355,15 @@ def _matches(rule: Rule, texts: tuple[str, ...], kind: Kind) -> bool:
 
 def _may_match(rule: Rule, texts: tuple[str, ...], kind: Kind) -> bool:
     return any(rule.may_match(text, kind) for text in texts)
+
+
+def _denial(subject: Subject, rule: Rule) -> Deny:
+    return Deny(
+        f"{subject.named()} is denied by the rule {rule.source}; the user can allow it by "
+        "removing that rule.",
+        rule.source,
+        subject.about(),
+    )
 
 
 def _doubt(subject: Subject, rule: Rule) -> Ask:
