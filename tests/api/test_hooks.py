@@ -32,6 +32,7 @@ from api.house import House, come
 
 BLOCK = {"action": "block", "reason": "not on a Friday"}
 TOUCH = calls("bash", command="touch made")
+ASKS = PermissionPolicy(ask=["bash"])
 
 
 class Notes:
@@ -249,7 +250,9 @@ class Landlady(Approver):
 
 
 def test_a_question_can_be_refused_before_it_is_put(house: House) -> None:
-    session = house.session(TOUCH, says("Done."), confirmation_manager=Landlady())
+    session = house.session(
+        TOUCH, says("Done."), permission_policy=ASKS, confirmation_manager=Landlady()
+    )
     notes = listening(session, "permission_request", answer=BLOCK)
     shown = [event.event_type for event in session.stream("go")]
 
@@ -260,7 +263,9 @@ def test_a_question_can_be_refused_before_it_is_put(house: House) -> None:
 
 
 def test_hooks_learn_how_a_question_was_answered(house: House) -> None:
-    session = house.session(TOUCH, says("Done."), confirmation_manager=Landlady())
+    session = house.session(
+        TOUCH, says("Done."), permission_policy=ASKS, confirmation_manager=Landlady()
+    )
     notes = listening(session, "permission_request", "on_confirmation")
     session.send("go")
 

@@ -29,7 +29,7 @@ TOOLS = """
         used("ls", path="deep/er"),
         used("glob", path="deep", pattern="**/*.txt"),
         used("read", file_path="link/a.txt"),
-        used("read", file_path="out/secret"),
+        used("read", file_path="out/outer-text"),
     ]
     with Agent.create('default_model = "scripted/model"') as agent:
         model = Scripted(*turns, says("done"))
@@ -52,7 +52,7 @@ def root(tmp_path: Path) -> Path:
     (made / "AGENTS.md").write_text("Be brief.\n")
     (made / "link").symlink_to("deep/er")
     (tmp_path / "out").mkdir()
-    (tmp_path / "out/secret").write_text("OUTSIDE\n")
+    (tmp_path / "out/outer-text").write_text("OUTSIDE\n")
     (made / "out").symlink_to("../out")
     return made
 
@@ -95,5 +95,5 @@ def _is_about(text: str, root: Path, args: str) -> bool:
 
 def test_nothing_outside_is_looked_at(root: Path, tmp_path: Path) -> None:
     traced = run(root, tmp_path, "openat2")
-    assert not [call for call in traced.calls for text in call.texts if "secret" in text]
+    assert not [call for call in traced.calls for text in call.texts if "outer-text" in text]
     assert not [call for call in traced.calls for text in call.texts if text.startswith("../out/")]

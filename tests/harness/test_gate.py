@@ -209,6 +209,15 @@ def way_out(decision: Decision) -> str:
     )
 
 
+def test_only_the_parts_that_are_not_allowed_yet_are_named() -> None:
+    policy = PermissionPolicy(["bash(git *)", "bash(ls*)"])
+    line = f"git status; ls -l | git log; git diff && make > {ROOT}/out; ls"
+    (first, second) = re.findall(
+        r"the rule (.+?)(?= and the rule |\.$)", way_out(bash(policy, line))
+    )
+    assert (first, second) == ("bash(make)", f"write({ROOT}/out)")
+
+
 def test_a_command_that_a_rule_denies_is_not_said_to_need_another_rule() -> None:
     denied = bash(PermissionPolicy(deny=["bash(rm *)"]), "rm x")
     assert isinstance(denied, Deny)
@@ -446,6 +455,12 @@ def test_nor_by_the_value_of_an_option(rule: str, command: str) -> None:
     assert isinstance(bash(PermissionPolicy([rule], default_decision="deny"), command), Ask)
 
 
+OVER_THE_END_OF_A_LINE = """\
+: "$(cat <<< $(nice -n 5 'm' a) & time env $'m' -f x; wait)" | echo a | xargs -n1 m a
+'rm' v | 'm' && nohup "ls" | A=1 $'m' -f x || trap 'a' EXIT"""
+"""The grammar takes `'rm'` for an argument of `xargs`."""
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -464,11 +479,50 @@ def test_nor_by_the_value_of_an_option(rule: str, command: str) -> None:
         "uv run rm v",
         "uv run --with x sh -c 'rm v'",
         "poetry run python -c 'x'",
+        "npx rm v",
+        "uvx rm v",
+        "git config core.fsmonitor 'rm v'",
+        "gh alias set x '!rm v'",
+        "go test -exec 'rm v'",
+        "rustc -C linker=rm x.rs",
+        "cargo test --config 'target.x.runner=\"rm\"'",
+        "pylint --init-hook='rm v' a",
+        "rake -e 'rm v'",
+        "pandoc --filter rm a",
+        "msgfilter rm v",
+        "ccache rm v",
+        "getopts a 'b[$(rm v)]'",
+        "mapfile 'b[$(rm v)]' < f",
+        "export LD_PRELOAD; ls",
+        "read LD_PRELOAD < f; ls",
+        OVER_THE_END_OF_A_LINE,
     ],
 )
 def test_a_denied_command_is_not_started_by_another_one_unseen(command: str) -> None:
     policy = PermissionPolicy(deny=["bash(rm *)", "bash(rm)"], default_decision="allow")
     assert not isinstance(bash(policy, command), Allow)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "for PATH in .; do ls a; done",
+        "read PATH < f; ls a",
+        "printf -v PATH .; ls a",
+        "export PATH; ls a",
+        "command time -o f ls a",
+        "cpio -idm",
+        "ssh-keygen -f a",
+        "python -m zipfile -e a b",
+        "python3 -m venv a",
+        "history -w a",
+    ],
+)
+def test_what_a_command_does_beyond_its_name_is_not_granted_by_a_wildcard(command: str) -> None:
+    allowed = ("ls", "read", "printf", "export", "command", "time", "cpio", "ssh-keygen", "python*")
+    policy = PermissionPolicy([f"bash({name} *)" for name in (*allowed, "history")])
+    assert isinstance(bash(policy, command), Ask)
+    assert isinstance(bash(policy, "ls a; time ls a; python -m pytest -q; cpio -t"), Allow)
 
 
 def test_a_runner_of_a_project_is_granted_by_its_own_rule_unless_it_starts_a_shell() -> None:

@@ -26,6 +26,10 @@ class Args(msgspec.Struct, frozen=True):
 class Target(msgspec.Struct, frozen=True):
     path: str
     spelled: str
+    repository: str = ""
+
+    def place(self) -> str:
+        return ""
 
     def close(self) -> None:
         pass

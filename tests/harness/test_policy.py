@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.patterns import Kind
-from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy, Subject, printable, strictest
+from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy, strictest
 from a3s_code.harness.shell.words import UNKNOWN
+from a3s_code.harness.subjects import Subject, printable
 from a3s_code.kernel.ports import Allow, Ask, Decision, Deny
 
 STRICTNESS = {Allow: 0, Ask: 1, Deny: 2}

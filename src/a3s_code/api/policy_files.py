@@ -27,7 +27,8 @@ from a3s_code.config.policy_text import (
 )
 from a3s_code.errors import ConfigError, UsageError
 from a3s_code.harness.patterns import parse_rule
-from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy, printable
+from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
+from a3s_code.harness.subjects import printable
 from a3s_code.harness.trial import Trial, name_of, said_of
 from a3s_code.kernel.ports import Decision
 

@@ -31,36 +31,29 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from a3s_code.errors import InvalidValue
-from a3s_code.harness.modes import SHELL_TOOL, Mode, policy_in, refusal_in_plan
+from a3s_code.harness.advice import candidates
+from a3s_code.harness.modes import Mode, policy_in, refusal_in_plan
 from a3s_code.harness.patterns import MCP_PREFIX, Kind
-from a3s_code.harness.policy import (
-    MAX_SHOWN_CHARS,
-    PROTECTED_PLACES,
-    CompiledPolicy,
-    Subject,
-    printable,
-    strictest,
-)
-from a3s_code.harness.sandbox_rules import SANDBOX_TOOL, rules_for_sandbox
+from a3s_code.harness.policy import PROTECTED_PLACES, CompiledPolicy, strictest
+from a3s_code.harness.sandbox_rules import rules_for_sandbox
 from a3s_code.harness.shell.analysis import Analysis, SimpleCommand, analyse
 from a3s_code.harness.shell.outside import MOVES, inside, reach
 from a3s_code.harness.shell.protected import entered, protected, written
 from a3s_code.harness.shell.releases import release_among
 from a3s_code.harness.shell.words import UNKNOWN, has_hole
+from a3s_code.harness.subjects import Subject, printable
+from a3s_code.harness.tool_names import SANDBOX_TOOL, SHELL_TOOL, SHELL_TOOLS, WRITE_TOOL
 from a3s_code.kernel.confinement import CONFINING
 from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny
 from a3s_code.kernel.tool import Effect
 from a3s_code.kernel.workspace import Resolved
 
-SHELL_TOOLS = frozenset({SHELL_TOOL, SANDBOX_TOOL})
-WRITE_TOOL = "write"
 _MAY_LIE_OUTSIDE = "may lie outside the workspace"
 
 _EMPTY = CompiledPolicy((), (), (), "ask")
 HOST_AUTHORITY, NO_POLICY = "host authority", "no policy"
 """What decides in place of a rule; see `kernel.ports.Allow`."""
 
-MAX_NAMED_RULES = 4
 MAX_ADVISED_CHARS = 2_000
 MAX_MATCHED_CHARS = 16 * 1024
 """Of a text that cannot be analysed; more is no command that rules are written for."""
@@ -104,10 +97,11 @@ class PolicyGate:
         refusal = self._refusal(action)
         if refusal is not None:
             return refusal
-        decision = self._decided(action, self._rules)
+        parts = tuple(self._each(action, self._rules))
+        decision = _all_of(parts)
         if isinstance(decision, Allow):
             return decision
-        return replace(decision, reason=f"{decision.reason}{self._way_out(action)}")
+        return replace(decision, reason=f"{decision.reason}{self._way_out(action, parts)}")
 
     def parts(self, action: Action) -> tuple[Decision, ...]:
         """
@@ -125,7 +119,12 @@ class PolicyGate:
         The narrowest: one for the action as it is, else one for each part of a command,
         else one for the whole tool. Empty when none of these would do.
         """
-        rules = next((each for each in _candidates(action) if self._suffice(each, action)), ())
+        return self._advised(action, tuple(self._each(action, self._rules)))
+
+    def _advised(self, action: Action, parts: Sequence[Decision]) -> tuple[str, ...]:
+        refused = frozenset(part.part for part in parts if not isinstance(part, Allow))
+        narrowest_first = candidates(action, refused if self._rules is not None else None)
+        rules = next((each for each in narrowest_first if self._suffice(each, action)), ())
         for rule in rules if len(rules) > 1 else ():
             others = tuple(each for each in rules if each != rule)
             rules = others if self._suffice(others, action) else rules
@@ -138,10 +137,10 @@ class PolicyGate:
             return False
         return all(isinstance(each, Allow) for each in self._each(action, policy))
 
-    def _way_out(self, action: Action) -> str:
+    def _way_out(self, action: Action, parts: Sequence[Decision]) -> str:
         if len(action.subject) > MAX_ADVISED_CHARS:
             return ""  # to look for rules would cost more than it helps
-        rules = self.rules_for(action)
+        rules = self._advised(action, parts)
         if rules and self._rules is None:
             return f" The user can allow it with PermissionPolicy(allow={list(rules)})."
         if rules:
@@ -250,8 +249,7 @@ class PolicyGate:
         subject = Subject(text, Kind.COMMAND)
         if not analysis.commands and not analysis.writes:
             return policy.one(SHELL_TOOL, subject)
-        decision = policy.ruled(SHELL_TOOL, subject)
-        return decision if isinstance(decision, Deny) else None
+        return policy.denied(SHELL_TOOL, subject)
 
     def _simple(
         self, policy: CompiledPolicy, simple: SimpleCommand, reads: tuple[str, ...], place: str
@@ -275,6 +273,7 @@ class PolicyGate:
     def _write(self, policy: CompiledPolicy, path: str, *, moved: bool, place: str) -> Decision:
         """Decide a redirection as the write that it is."""
         known = not has_hole(path)
+        part = posixpath.normpath(path)
         if known and inside(path, self.root):
             path = posixpath.relpath(path, self.root)
         path = posixpath.normpath(path) if known else path
@@ -287,7 +286,7 @@ class PolicyGate:
             beyond=f"it {_MAY_LIE_OUTSIDE}" if leaves else "",
             shown=f"the redirection to `{printable(path)}`",
             guarded=_guard(path) or ("" if absolute else _guard(place)),
-            part=path,
+            part=part,
         )
         ruled = policy.ruled(WRITE_TOOL, subject)
         if ruled is None or (leaves and isinstance(ruled, Allow)):
@@ -320,25 +319,6 @@ def _accepted(policy: CompiledPolicy, tool: str, subject: Subject) -> Decision |
         return decision
     mode = f"permission_mode={Mode.ACCEPT_EDITS.value}"
     return Allow(f"{subject.named()} is allowed by {mode}.", rule=mode, part=subject.about())
-
-
-def _candidates(action: Action) -> Iterator[tuple[str, ...]]:
-    """Give sets of rules that might allow an action, the narrowest first."""
-    name, subject = action.tool.name, action.subject
-    if subject and _sayable(subject):
-        yield (f"{name}({subject})",)
-    if name in SHELL_TOOLS:
-        analysis = analyse(subject)
-        commands = [(name, simple.text) for simple in analysis.commands]
-        parts = dict.fromkeys((*commands, *((WRITE_TOOL, path) for path in analysis.writes)))
-        if len(parts) <= MAX_NAMED_RULES and all(_sayable(text) for _, text in parts):
-            yield tuple(f"{tool}({text})" for tool, text in parts)
-    yield (name,)
-
-
-def _sayable(text: str) -> bool:
-    """Whether somebody could copy a rule with this text from a message."""
-    return text.isprintable() and len(text) <= MAX_SHOWN_CHARS and not has_hole(text)
 
 
 def _named(rule: str) -> str:

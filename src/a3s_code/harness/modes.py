@@ -19,12 +19,12 @@ import enum
 
 from a3s_code.errors import InvalidValue
 from a3s_code.harness.patterns import MCP_PREFIX, Kind
-from a3s_code.harness.policy import CompiledPolicy, Subject
+from a3s_code.harness.policy import CompiledPolicy
 from a3s_code.harness.shell.analysis import effect_free
+from a3s_code.harness.subjects import Subject
+from a3s_code.harness.tool_names import SHELL_TOOL, SHELL_TOOLS
 from a3s_code.kernel.ports import Action, Deny
 from a3s_code.kernel.tool import Effect
-
-SHELL_TOOL = "bash"
 
 
 class Mode(enum.Enum):
@@ -106,7 +106,7 @@ def refusal_in_plan(action: Action) -> Deny | None:
         f"The session is in the mode plan, which only reads, and {name} {doing}; the user can "
         "allow it by another permission_mode.",
         f"permission_mode={Mode.PLAN.value}",
-        Subject(action.subject, Kind.COMMAND).about() if name == SHELL_TOOL else "",
+        Subject(action.subject, Kind.COMMAND).about() if name in SHELL_TOOLS else "",
     )
 
 

@@ -35,6 +35,7 @@ MCP_PREFIX = "mcp__"
 _TOOL_NAME = re.compile(r"[\w.*?:-]+")
 _HOLE_AND_BLANKS = re.compile(rf" ?{ANY_HOLE.pattern} ?")
 _WHOLE = ("*", "**", ":*")
+_MARKS = re.compile(r"[*?]")
 _STARS = re.compile(r"\*+")
 
 
@@ -55,6 +56,7 @@ class Rule:
         source: As the user wrote it.
         covers_all: It matches every subject of its tools.
         literal: It has no wildcard, so it names exactly one subject.
+        head: How every text that is no path begins when the rule matches it.
     """
 
     source: str
@@ -64,6 +66,7 @@ class Rule:
     path: Pattern
     covers_all: bool
     literal: bool
+    head: str = ""
 
     def names(self, tool: str) -> bool:
         """Whether the rule is about `tool`."""
@@ -114,6 +117,7 @@ def parse_rule(source: str) -> Rule:
         path=Pattern(f"{path}*" if text != pattern else path, segments=True),
         covers_all=pattern in _WHOLE,
         literal=not any(mark in text for mark in "*?"),
+        head="" if pattern in _WHOLE else _MARKS.split(text, maxsplit=1)[0],
     )
 
 

@@ -22,15 +22,12 @@ from typing import NamedTuple, TypeAlias
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.patterns import Kind, Rule, parse_rule
 from a3s_code.harness.shell.releases import release_in
-from a3s_code.harness.shell.words import ANY_HOLE, GLOB
+from a3s_code.harness.subjects import Subject
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Allow, Ask, Decision, Deny
-from a3s_code.kernel.visible import on_one_line
 
 RuleSource: TypeAlias = str | Mapping[str, str]
 
-MAX_SHOWN_CHARS = 160
-MAX_PART_CHARS = 16 * 1024
 MAX_TOOLS_KEPT = 256
 PROTECTED_PLACES, RELEASES = "protected places", "release actions"
 """What decides in place of a rule; see `kernel.ports.Allow`."""
@@ -137,44 +134,6 @@ def _compiled(
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """
-    One text that rules are held against.
-
-    Attributes:
-        text: May have holes, `shell.words.UNKNOWN` and `shell.words.GLOB`.
-        kind: How patterns match it.
-        same: Other spellings of the same thing; any rule that matches one counts.
-        also: Texts that only deny and ask rules are held against.
-        beyond: Why an allow rule with a wildcard does not grant it; empty when it does.
-        guarded: Why neither the default nor a rule with a wildcard grants it; empty when they do.
-        release: What it publishes (`shell.releases`), which is granted by a rule that names
-            that; empty when it publishes nothing.
-        shown: How reasons name it; `text` when empty.
-        part: What a decision on it is said to be about; `text` when empty.
-    """
-
-    text: str
-    kind: Kind
-    same: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
-    beyond: str = ""
-    shown: str = ""
-    guarded: str = ""
-    release: str = ""
-    part: str = ""
-
-    def named(self) -> str:
-        return self.shown or f"`{printable(self.text)}`"
-
-    def about(self) -> str:
-        """Give the `part` of a decision, at most `MAX_PART_CHARS` of it."""
-        text = self.part or self.text
-        more = len(text) - MAX_PART_CHARS
-        return visible(text) if more <= 0 else f"{visible(text[:MAX_PART_CHARS])}… ({more} more)"
-
-
-@dataclass(frozen=True, slots=True)
 class CompiledPolicy:
     """Rules that decide. Immutable and shared; every method is pure."""
 
@@ -259,12 +218,7 @@ class CompiledPolicy:
         doubted: Rule | None = None
         for rule in lists.deny:
             if _matches(rule, broad, kind):
-                return Deny(
-                    f"{subject.named()} is denied by the rule {rule.source}; the user can "
-                    "allow it by removing that rule.",
-                    rule.source,
-                    subject.about(),
-                )
+                return _denial(subject, rule)
             if has_holes and doubted is None and _may_match(rule, broad, kind):
                 doubted = rule
         decision = self._allowed(lists, subject, spellings)
@@ -281,6 +235,14 @@ class CompiledPolicy:
         if decision is None and doubted is not None and self.default != "deny":
             return _doubt(subject, doubted)
         return decision
+
+    def denied(self, tool: str, subject: Subject) -> Deny | None:
+        """Give the denial of a rule, if one denies the subject for sure."""
+        broad = (subject.text, *subject.same, *subject.also)
+        for rule in self._about(tool).deny:
+            if _matches(rule, broad, subject.kind):
+                return _denial(subject, rule)
+        return None
 
     def _allowed(
         self, lists: _Lists, subject: Subject, spellings: tuple[str, ...]
@@ -385,11 +347,23 @@ class _Lists(NamedTuple):
 
 
 def _matches(rule: Rule, texts: tuple[str, ...], kind: Kind) -> bool:
-    return any(rule.matches(text, kind) for text in texts)
+    head = "" if kind is Kind.PATH else rule.head
+    if len(texts) == 1:  # nearly always, and asked for every rule of every command
+        return texts[0].startswith(head) and rule.matches(texts[0], kind)
+    return any(text.startswith(head) and rule.matches(text, kind) for text in texts)
 
 
 def _may_match(rule: Rule, texts: tuple[str, ...], kind: Kind) -> bool:
     return any(rule.may_match(text, kind) for text in texts)
+
+
+def _denial(subject: Subject, rule: Rule) -> Deny:
+    return Deny(
+        f"{subject.named()} is denied by the rule {rule.source}; the user can allow it by "
+        "removing that rule.",
+        rule.source,
+        subject.about(),
+    )
 
 
 def _doubt(subject: Subject, rule: Rule) -> Ask:
@@ -414,18 +388,3 @@ def _strictness(decision: Decision) -> int:
             return 1
         case Allow():
             return 0
-
-
-def visible(text: str) -> str:
-    """Show a text on one line: control and direction characters escaped, holes as `…`."""
-    if text.isprintable():
-        return text
-    shown = ANY_HOLE.sub("…", text.replace(GLOB, "*"))
-    return on_one_line(shown)
-
-
-def printable(text: str) -> str:
-    """Show the beginning of a text as `visible` does, and say how much more there is."""
-    safe = visible(text)
-    more = len(safe) - MAX_SHOWN_CHARS
-    return safe if more <= 0 else f"{safe[:MAX_SHOWN_CHARS]}… ({more} more characters)"

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from a3s_code.harness.gate import SHELL_TOOL, WRITE_TOOL
 from a3s_code.harness.languages import (
     ANY_TEXT,
     COMMAND_WORDS,
@@ -29,6 +28,7 @@ from a3s_code.harness.languages import (
 )
 from a3s_code.harness.patterns import MCP_PREFIX, Kind, Rule
 from a3s_code.harness.policy import CompiledPolicy
+from a3s_code.harness.tool_names import SHELL_TOOL, WRITE_TOOL
 from a3s_code.harness.trial import LISTS, Trial, name_of, rules_of
 
 STRICTNESS = {"allow": 0, "ask": 1, "deny": 2}

@@ -12,8 +12,7 @@ from dataclasses import replace
 
 from a3s_code.harness.patterns import Pattern, Rule
 from a3s_code.harness.policy import CompiledPolicy
-
-SANDBOX_TOOL = "sandbox"
+from a3s_code.harness.tool_names import SANDBOX_TOOL
 
 
 def rules_for_sandbox(policy: CompiledPolicy, shell: str) -> CompiledPolicy:

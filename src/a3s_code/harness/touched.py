@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from a3s_code.harness.gate import SHELL_TOOL
 from a3s_code.harness.shell.analysis import analyse
 from a3s_code.harness.shell.outside import MOVES
 from a3s_code.harness.shell.words import has_hole
+from a3s_code.harness.tool_names import SHELL_TOOLS
 from a3s_code.kernel.ports import Action
 
 
@@ -17,7 +17,7 @@ def touched(action: Action) -> Iterator[str]:
 
     Relative paths are left out of a command that changes its directory.
     """
-    if action.tool.name != SHELL_TOOL:
+    if action.tool.name not in SHELL_TOOLS:
         return
     analysis = analyse(action.subject)
     moves = any(simple.words[0] in MOVES for simple in analysis.commands)

@@ -18,10 +18,11 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from a3s_code.errors import InvalidValue
-from a3s_code.harness.gate import SHELL_TOOL, PolicyGate
+from a3s_code.harness.gate import PolicyGate
 from a3s_code.harness.patterns import Kind, Rule
 from a3s_code.harness.policy import CompiledPolicy
 from a3s_code.harness.shell.analysis import analyse
+from a3s_code.harness.tool_names import SHELL_TOOL
 from a3s_code.kernel.messages import JsonObject, ToolCall
 from a3s_code.kernel.ports import Action, Authority, Decision
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, failure, tool

@@ -56,7 +56,7 @@ def on_one_line(text: str, *, kept: str = "") -> str:
 
 def unmistakable(text: str) -> str:
     """Escape all but line ends, tabs and what is drawn as itself; for who has to approve it."""
-    return on_one_line(text, kept="\n\t")
+    return on_one_line(text, kept="\n\t").replace("\ufe0f", "\\ufe0f")
 
 
 def escaped(char: str) -> str:

@@ -31,6 +31,7 @@ import msgspec
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.hooks.event_names import ABOUT_CALLS, ABOUT_SKILLS, nearest
 from a3s_code.harness.patterns import Pattern
+from a3s_code.harness.tool_names import SHELL_TOOLS
 from a3s_code.kernel.messages import JsonObject
 
 _CAMEL = {
@@ -54,7 +55,6 @@ _REGEX = {
 """What no pattern has and regular expressions do; a guard written as one would never match."""
 
 _TOOL = re.compile(r"[\w.*?:-]+")
-_SHELL_TOOL = "bash"
 
 
 class Given(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -172,7 +172,7 @@ def _paths(payload: JsonObject) -> Iterator[str]:
 def _may_run(payload: JsonObject, pattern: Pattern) -> bool:
     """Whether a call may run a command that matches."""
     args = payload.get("args")
-    if payload.get("tool") != _SHELL_TOOL or not isinstance(args, dict):
+    if payload.get("tool") not in SHELL_TOOLS or not isinstance(args, dict):
         return False
     command = cast("dict[str, Any]", args).get("command")
     return isinstance(command, str) and any(_fits(pattern, text) for text in _commands(command))

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from a3s_code.errors import InvalidValue
-from a3s_code.harness.gate import SHELL_TOOL
 from a3s_code.harness.languages import COMMAND_WORDS, NORMAL_PATHS, uncovered
 from a3s_code.harness.patterns import Kind, Rule
 from a3s_code.harness.policy import CompiledPolicy
+from a3s_code.harness.tool_names import SHELL_TOOL
 from a3s_code.harness.trial import LISTS, Trial, name_of, rules_of
 
 STRICTNESS = {"allow": 0, "ask": 1, "deny": 2}

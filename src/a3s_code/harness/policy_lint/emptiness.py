@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from a3s_code.harness.gate import SHELL_TOOL
 from a3s_code.harness.languages import JSON_OBJECTS, NORMAL_PATHS, TooManyStates, uncovered
 from a3s_code.harness.patterns import Kind, Rule
 from a3s_code.harness.policy_lint.case import Case, Finding, shown
+from a3s_code.harness.tool_names import SHELL_TOOL
 
 _WILDCARDS = re.compile(r"\*+|\?")
 

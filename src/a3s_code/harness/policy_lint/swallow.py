@@ -6,10 +6,10 @@ import json
 import shlex
 from collections.abc import Iterator
 
-from a3s_code.harness.gate import SHELL_TOOL, WRITE_TOOL
 from a3s_code.harness.languages import TooManyStates
 from a3s_code.harness.patterns import Kind
 from a3s_code.harness.policy_lint.case import Case, Finding, Placed, command_of, path_of, shown
+from a3s_code.harness.tool_names import SHELL_TOOL, WRITE_TOOL
 
 _WRITERS = (WRITE_TOOL, "edit", "patch")
 _READING_LINES = (

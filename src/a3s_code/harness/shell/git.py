@@ -121,7 +121,7 @@ def judge(args: Words) -> Hazard:
     name, operands = rest[0], rest[1:]
     if name not in _KNOWN:
         return Hazard(unknown or f"what the alias or program git-{_shown(name)} is", beyond)
-    started = _starts(name, operands)
+    started = _starts(name, operands) or _configured(name, operands)
     return Hazard(unknown or started, beyond or started or _writes(name, operands))
 
 
@@ -167,12 +167,26 @@ def _is(mark: str, word: str) -> bool:
     return mark[1] in letters_of(word) if short else word == mark
 
 
+def _configured(name: str, operands: Words) -> str:
+    """Say what git may run from now on, by a setting that `git config` makes."""
+    if name != "config" or _only_reads(operands):
+        return ""
+    keys = [word for word in operands if not word.startswith("-") and word != "set"]
+    if keys and keys[0].lower().startswith(_HARMLESS_KEYS):
+        return ""
+    return f"what git runs with {_shown(keys[0]) if keys else 'a setting'} changed"
+
+
+def _only_reads(operands: Words) -> bool:
+    return bool(set(operands) & _CONFIG_READS - {"--global", "--local", "--system"})
+
+
 def _writes(name: str, operands: Words) -> str:
     for word in option_words(operands):
         if is_long(word, *_LONG_WRITES):
             return f"git {name} {word.partition('=')[0]} writes a file"
         if name in ("archive", "format-patch", "bundle") and "o" in letters_of(word):
             return f"git {name} -o writes a file"
-    if name == "config" and not set(operands) & _CONFIG_READS - {"--global", "--local", "--system"}:
+    if name == "config" and not _only_reads(operands):
         return "git config changes how git works"
     return ""

@@ -20,27 +20,33 @@ LAUNCHERS = listed(
     screen script scriptlive scriptreplay sem setarch setlock setpriv setuidgid sg singularity
     slsh socat softlimit ssh ssh-agent sshpass sshuttle start-stop-daemon startx strace su
     su-exec sudoedit systemd-cat systemd-inhibit systemd-nspawn systemd-run taskset tcsh tini
-    tmux torify torsocks toybox trickle uclampset uname26 unbuffer unshare valgrind varlinkctl
-    vipe watchexec x86_64 xdg-open xdotool xinit xterm xvfb-run zrun
+    tmux torify torsocks toybox trickle uclampset uname26 unbuffer unshare vagrant valgrind
+    varlinkctl vipe watchexec x86_64 xdg-open xdotool xinit xterm xvfb-run zrun
     """
 )
-# Tools of a project that run a program in its environment, and by which of their subcommands.
+# Tools of a project that run a program in its environment, and by which of their subcommands;
+# an empty one stands for a tool that does nothing else.
 RUNNERS = {
     "asdf": ("exec",),
+    "bunx": ("",),
     "bundle": ("exec",),
     "conda": ("run",),
     "hatch": ("run",),
     "mise": ("exec", "x"),
     "nix": ("develop", "run", "shell"),
     "npm": ("exec", "x"),
+    "npx": ("",),
     "pdm": ("run",),
     "pipenv": ("run",),
-    "pnpm": ("exec",),
+    "pipx": ("run",),
+    "pnpm": ("dlx", "exec"),
+    "pnpx": ("",),
     "poetry": ("run",),
     "pyenv": ("exec",),
     "rbenv": ("exec",),
     "rye": ("run",),
     "uv": ("run",),
-    "yarn": ("exec", "run"),
+    "uvx": ("",),
+    "yarn": ("dlx", "exec", "run"),
 }
 CONTAINER_TOOLS = listed("docker kubectl nerdctl podman")

@@ -80,6 +80,16 @@ def _database(args: Words) -> Hazard:
     return Hazard("" if given and not risky else "what its own commands run")
 
 
+def _first(*verbs: str, unknown: str) -> Judge:
+    """Judge a program by its subcommand, the first of its operands."""
+
+    def judge(args: Words) -> Hazard:
+        verb = next((word for word in args if not word.startswith("-")), "")
+        return Hazard(unknown if verb in verbs or may_be_option(verb) else "")
+
+    return judge
+
+
 def _time(args: Words) -> Hazard:
     """Judge the options of `time` itself; what it runs is a command of its own."""
     for word in args:
@@ -151,13 +161,16 @@ _WITH_OPTIONS: dict[str, Judge] = {
     "cowsay": by_options(shorts="f", unknown=_CODE),
     "ctest": by_start(("-S", "--script", "--build-and-test", "--test-command"), _STARTS_ONE),
     "diff3": by_options("--diff-program", unknown=_STARTS_ONE),
+    "curl": by_options("--config", shorts="K", unknown="what the options that it reads do"),
     "dmesg": by_options("--human", shorts="H", unknown="which pager it starts"),
     "gem": by_options("--editor", shorts="e", unknown=_STARTS_ONE),
     "getopts": _subscripts(),
+    "gh": _first("alias", "codespace", "cs", "extension", "ext", unknown=_STARTS_ONE),
     "go": _go,
     "gzexe": by_options(beyond=_EXTRACTS),
     "history": _history,
-    "openssl": by_start(("-engine", "-provider", "-config"), "which library it loads"),
+    "jj": _first("util", unknown=_STARTS_ONE),
+    "openssl": by_start(("engine", "-engine", "-provider", "-config"), "which library it loads"),
     "pandoc": by_options(
         "--filter", "--lua-filter", "--pdf-engine", shorts="FL", unknown=_STARTS_ONE
     ),

@@ -345,8 +345,11 @@ def _container(words: Words) -> Started:
 
 def _runner(words: Words) -> Started:
     """Read `uv run [options] program …`; an option may have taken the word after it."""
-    name, verb, *rest = (*words, "", "")[: max(len(words), 2)]
-    if verb not in RUNNERS[program(name)]:
+    verbs = RUNNERS[program(words[0])]
+    _, verb, *rest = (*words, "")[: max(len(words), 2)]
+    if "" in verbs:
+        rest = list(words[1:])
+    elif verb not in verbs:
         return Started()
     last = min(len(rest), MAX_LENT)
     tails = [tuple(rest[at:]) for at in range(last) if not rest[at].startswith("-")]
