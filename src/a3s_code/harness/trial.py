@@ -26,6 +26,7 @@ from a3s_code.kernel.messages import JsonObject, ToolCall
 from a3s_code.kernel.ports import Action, Authority, Decision
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, failure, tool
 
+_BY_DEFAULT = "default_decision="
 LISTS = ("deny", "allow", "ask")
 """The lists of a policy, in the order in which they decide."""
 
@@ -40,6 +41,11 @@ class _Place:
 
     path: str
     spelled: str
+    repository: str = ""
+
+    def place(self) -> str:
+        """Nobody looked, so no directory holds it."""
+        return ""
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -71,7 +77,8 @@ class Trial:
         """
         Give the list and the text of the rule that makes a decision what it is.
 
-        Both are empty when the default does, or no single rule.
+        The list is empty when no rule does, and the text then says what else; both are empty
+        for the default decision.
 
         Raises:
             InvalidValue: `text` is not what this tool takes.
@@ -83,7 +90,8 @@ class Trial:
                     return among, rule.source
                 if rule.names(name) and self._makes(policy, among, rule, (name, text, made)):
                     return among, rule.source
-        return "", ""
+        said = said_of(made, "rule")
+        return "", "" if said.startswith(_BY_DEFAULT) else said
 
     def _makes(
         self, policy: CompiledPolicy, among: str, rule: Rule, call: tuple[str, str, Decision]
