@@ -184,6 +184,18 @@ LISTS = st.lists(RULES, max_size=4, unique=True)
 POLICIES = st.builds(
     PermissionPolicy, LISTS, LISTS, LISTS, st.sampled_from(["allow", "ask", "deny"])
 )
+
+
+def test_what_would_take_too_long_is_said_to_be_unknown() -> None:
+    """Seen through to the end, these would have a million states and more."""
+    gap = "?" * 20
+    found = look(allow=[f"bash(*a{gap}b*)", f"bash(*b{gap}a*)"])
+    assert [each.placed.rule.source for each in found if each.kind == "unknown"] == [
+        f"bash(*a{gap}b*)",
+        f"bash(*b{gap}a*)",
+    ]
+
+
 WORDS = """
 a b rm -rf git push status tee .git/config ; | env $X src/a > .env && cat find -delete python x.py
 ''
