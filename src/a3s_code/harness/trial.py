@@ -44,7 +44,7 @@ class _Place:
     repository: str = ""
 
     def place(self) -> str:
-        """Nobody looked, so no directory holds it."""
+        """No directory is known."""
         return ""
 
     def close(self) -> None:
