@@ -104,6 +104,14 @@ def test_a_difference_that_no_call_shows_is_unknown_and_counts() -> None:
     assert found.loosened
 
 
+def test_rules_that_are_too_many_to_be_compared_are_unknown_and_count() -> None:
+    gap = "?" * 20
+    rules = [f"bash(*a{gap}b*)", f"bash(*b{gap}a*)", f"bash(*c{gap}a*)"]
+    found = compare(PermissionPolicy(rules[:2]), PermissionPolicy(rules[1:]))
+    assert found.unknown == ("the rules about bash are too many to be compared",)
+    assert found.loosened
+
+
 @settings(max_examples=50, deadline=None)
 @given(POLICIES, POLICIES, CALLS)
 def test_no_loosened_call_is_missed(

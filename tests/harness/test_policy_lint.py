@@ -137,9 +137,9 @@ def test_rules_that_others_cover_are_named(
 
 
 def test_an_unreachable_rule_is_shown_a_call_that_others_decide() -> None:
-    found = only("unreachable", allow=["bash(git *)"], ask=["bash(git push*)"])
-    assert found.witness == ("bash", "git push")
-    assert "so bash `git push` is decided as allow" in found.sentence
+    found = only("unreachable", allow=["bash(git *)"], ask=["bash(git stash*)"])
+    assert found.witness == ("bash", "git stash")
+    assert "so bash `git stash` is decided as allow" in found.sentence
 
 
 @pytest.mark.parametrize(
@@ -184,6 +184,18 @@ LISTS = st.lists(RULES, max_size=4, unique=True)
 POLICIES = st.builds(
     PermissionPolicy, LISTS, LISTS, LISTS, st.sampled_from(["allow", "ask", "deny"])
 )
+
+
+def test_what_would_take_too_long_is_said_to_be_unknown() -> None:
+    """Seen through to the end, these would have a million states and more."""
+    gap = "?" * 20
+    found = look(allow=[f"bash(*a{gap}b*)", f"bash(*b{gap}a*)"])
+    assert [each.placed.rule.source for each in found if each.kind == "unknown"] == [
+        f"bash(*a{gap}b*)",
+        f"bash(*b{gap}a*)",
+    ]
+
+
 WORDS = """
 a b rm -rf git push status tee .git/config ; | env $X src/a > .env && cat find -delete python x.py
 ''

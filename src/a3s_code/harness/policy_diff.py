@@ -55,7 +55,7 @@ _SUBCOMMANDS = {
     "cargo": ("build", "test", "publish"),
     "docker": ("ps", "push x"),
     "gh": ("pr list", "release create x"),
-    "git": ("log", "diff", "add x", "commit -m x", "fetch", "checkout x", "reset --hard"),
+    "git": ("log", "diff", "add x", "commit -m x", "fetch", "push --dry-run", "reset --hard"),
     "npm": ("test", "run x", "install x"),
     "pip": ("list", "install x"),
 }

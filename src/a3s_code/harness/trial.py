@@ -27,6 +27,7 @@ from a3s_code.kernel.messages import JsonObject, ToolCall
 from a3s_code.kernel.ports import Action, Authority, Decision
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, failure, tool
 
+_BY_DEFAULT = "default_decision="
 LISTS = ("deny", "allow", "ask")
 """The lists of a policy, in the order in which they decide."""
 
@@ -77,7 +78,8 @@ class Trial:
         """
         Give the list and the text of the rule that makes a decision what it is.
 
-        Both are empty when the default does, or no single rule.
+        The list is empty when no rule does, and the text then says what else; both are empty
+        for the default decision.
 
         Raises:
             InvalidValue: `text` is not what this tool takes.
@@ -89,7 +91,8 @@ class Trial:
                     return among, rule.source
                 if rule.names(name) and self._makes(policy, among, rule, (name, text, made)):
                     return among, rule.source
-        return "", ""
+        said = said_of(made, "rule")
+        return "", "" if said.startswith(_BY_DEFAULT) else said
 
     def _makes(
         self, policy: CompiledPolicy, among: str, rule: Rule, call: tuple[str, str, Decision]

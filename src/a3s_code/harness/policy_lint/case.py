@@ -98,6 +98,11 @@ class Case:
         return rule.names(SHELL_TOOL)
 
 
+def unknown(placed: Placed) -> Finding:
+    """Say that a rule could not be looked at to the end."""
+    return Finding(placed, "unknown", "what it matches takes too long to tell")
+
+
 def shown(text: str) -> str:
     return f"`{text}`"
 

@@ -25,4 +25,4 @@ def findings(
         names: Of tools that there may be, beside those of `trial`.
     """
     case = Case(policy, trial, frozenset((*trial.tools, *names)))
-    return tuple(found for check in _CHECKS for found in check(case))
+    return tuple(dict.fromkeys(found for check in _CHECKS for found in check(case)))

@@ -15,7 +15,7 @@ from a3s_code.harness.languages import (
     universe,
 )
 from a3s_code.harness.patterns import Kind, Pattern, Rule
-from a3s_code.harness.policy_lint.case import Case, Finding, Placed, shown
+from a3s_code.harness.policy_lint.case import Case, Finding, Placed, shown, unknown
 from a3s_code.harness.shell.protected import protected
 from a3s_code.harness.trial import Trial, rules_of
 
@@ -29,9 +29,7 @@ def check(case: Case) -> Iterator[Finding]:
         try:
             yield from _found(case, placed)
         except TooManyStates:
-            yield Finding(
-                placed, "unknown", "whether another rule covers this one is too long to tell"
-            )
+            yield unknown(placed)
 
 
 def _found(case: Case, placed: Placed) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from a3s_code.harness.languages import JSON_OBJECTS, NORMAL_PATHS, TooManyStates, uncovered
 from a3s_code.harness.patterns import Kind, Rule
-from a3s_code.harness.policy_lint.case import Case, Finding, shown
+from a3s_code.harness.policy_lint.case import Case, Finding, shown, unknown
 from a3s_code.harness.tool_names import SHELL_TOOL
 
 _WILDCARDS = re.compile(r"\*+|\?")
@@ -20,7 +20,8 @@ def check(case: Case) -> Iterator[Finding]:
             try:
                 problem = _problem(case, placed.rule, placed.among, name)
             except TooManyStates:
-                problem = ""
+                yield unknown(placed)
+                break
             if problem:
                 yield Finding(placed, "nothing", problem)
                 break

@@ -16,6 +16,7 @@ from a3s_code.harness.policy_lint.case import (
     command_of,
     path_of,
     shown,
+    unknown,
 )
 from a3s_code.harness.policy_lint.respelling import respellings
 from a3s_code.harness.shell.words import listed
@@ -40,7 +41,7 @@ def check(case: Case) -> Iterator[Finding]:
         try:
             found = _first(case, placed)
         except TooManyStates:
-            continue
+            found = unknown(placed)
         if found is not None:
             yield found
 

@@ -8,7 +8,15 @@ from collections.abc import Iterator
 
 from a3s_code.harness.languages import TooManyStates
 from a3s_code.harness.patterns import Kind
-from a3s_code.harness.policy_lint.case import Case, Finding, Placed, command_of, path_of, shown
+from a3s_code.harness.policy_lint.case import (
+    Case,
+    Finding,
+    Placed,
+    command_of,
+    path_of,
+    shown,
+    unknown,
+)
 from a3s_code.harness.tool_names import SHELL_TOOL, WRITE_TOOL
 
 _WRITERS = (WRITE_TOOL, "edit", "patch")
@@ -60,7 +68,7 @@ def check(case: Case) -> Iterator[Finding]:
             yield from _equivalents(case, placed)
             yield from _carriers(case, placed, carriers)
         except TooManyStates:
-            continue
+            yield unknown(placed)
 
 
 def _files(case: Case, placed: Placed) -> Iterator[Finding]:
