@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from a3s_code.harness.security.environment import secrets_of
 from a3s_code.harness.security.provider import SecurityProvider
@@ -13,16 +12,17 @@ from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.screen import Screen
 
-if TYPE_CHECKING:
-    from a3s_code.config.schema import Config
 
-MIN_KEY_CHARS = 8
-"""A shorter key of a configuration is a sample."""
+def secure(
+    log: Log, provider: SecurityProvider | None, given: Iterable[tuple[str, str]]
+) -> SessionSecurity | None:
+    """
+    Build what keeps the secrets of a session, and put it before its log.
 
-
-def secure(log: Log, provider: SecurityProvider | None, config: Config) -> SessionSecurity | None:
-    """Build what keeps the secrets of a session, and put it before its log."""
-    known = [*_keys(config)]
+    Args:
+        given: Names and values of the secrets of the configuration.
+    """
+    known = [*given]
     if provider is not None:
         known += secrets_of(os.environ)
     security = session_security(provider, known, is_fresh=not log.records)
@@ -38,17 +38,3 @@ def protected(executor: Executor, log: Log, security: SessionSecurity | None) ->
         if log.screen is not None:
             executor.approvals.view = log.screen.json
     return executor
-
-
-def _keys(config: Config) -> Iterator[tuple[str, str]]:
-    """Give the keys and headers of all providers, under the names that become their labels."""
-    for provider in config.providers:
-        for owner in (provider, *provider.models):
-            secrets = [
-                ("API_KEY", owner.api_key),
-                *(("HEADER", it) for it in owner.headers.values()),
-            ]
-            for name, secret in secrets:
-                text = secret.reveal() if secret is not None else ""
-                if len(text) >= MIN_KEY_CHARS:
-                    yield name, text

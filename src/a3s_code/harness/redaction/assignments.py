@@ -165,8 +165,8 @@ def _each(
     while found is not None:
         at, (first, last) = found.start(), found.span(1)
         onward = at + len(literal)
-        is_named = first >= start and _names_one(literal, text, at)
-        if is_named and clue.fits(text[first:last], text, last):
+        is_one = first >= start and clue.fits(text[first:last], text, last)
+        if is_one and _names_one(literal, text, at):
             onward = _whole(text, last)
             yield Span(first, onward, clue.label)
         found = pattern.search(lowered, onward)

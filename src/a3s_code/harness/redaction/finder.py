@@ -73,8 +73,18 @@ class Finder:
         return settled(found)
 
     def replaced(self, text: str, put: Callable[[str, str], str]) -> str:
-        """Give `text` with what `put(label, secret)` gives in place of each secret."""
-        return joined(text, self.spans(text), put)
+        """
+        Give `text` with what `put(label, secret)` gives in place of each secret.
+
+        What followed a secret without a gap is looked at once more: a word that could not
+        begin there may begin behind a placeholder.
+        """
+        spans = self.spans(text)
+        shown = joined(text, spans, put)
+        while any(is_tight(text, span) for span in spans):
+            text, spans = shown, self.spans(shown)
+            shown = joined(text, spans, put)
+        return shown
 
     def _spans(self, text: str, start: int) -> Iterator[Span]:
         for values in self._values:
@@ -102,6 +112,12 @@ def joined(text: str, spans: Sequence[Span], put: Callable[[str, str], str]) -> 
         parts += (text[at : span.start], put(span.label, text[span.start : span.end]))
         at = span.end
     return "".join((*parts, text[at:]))
+
+
+def is_tight(text: str, span: Span) -> bool:
+    """Say that something other than a blank or a bracket follows a span at once."""
+    after = text[span.end : span.end + 1]
+    return bool(after) and (after.isalnum() or after in "+($-_%\\")
 
 
 def _outside(found: list[Span], text: str) -> list[Span]:
@@ -138,13 +154,15 @@ def _one(at: int, given: object) -> tuple[re.Pattern[str], str]:
     if not isinstance(pattern, str | re.Pattern) or not isinstance(label, str):
         hint = "give a regular expression, or (regular expression, label)"
         raise InvalidType(f"custom_patterns[{at}] is no pattern.", hint=hint)
+    if isinstance(pattern, re.Pattern):
+        source: object = cast("re.Pattern[str]", pattern).pattern
+        if not isinstance(source, str):
+            raise InvalidType(f"custom_patterns[{at}] matches bytes, not text.")
+        return cast("re.Pattern[str]", pattern), label_of(label)
     try:
-        made = re.compile(pattern)
+        return re.compile(pattern), label_of(label)
     except re.error as error:
         raise InvalidValue(f"custom_patterns[{at}] is no regular expression: {error}.") from error
-    if isinstance(made.pattern, bytes):
-        raise InvalidType(f"custom_patterns[{at}] matches bytes, not text.")
-    return made, label_of(label)
 
 
 def label_of(name: str) -> str:

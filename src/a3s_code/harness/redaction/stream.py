@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from a3s_code.harness.redaction.assignments import REACH
 from a3s_code.harness.redaction.blocks import unfinished
-from a3s_code.harness.redaction.finder import Finder
+from a3s_code.harness.redaction.finder import Finder, is_tight
 from a3s_code.harness.redaction.placeholders import Put
 from a3s_code.harness.redaction.spans import Span
 from a3s_code.harness.redaction.tokens import unfinished_name
@@ -103,7 +103,10 @@ class Stream:
         for span in spans:
             if span.start < until < span.end:
                 until = span.start
-        shown = self._joined([span for span in spans if span.end <= until], until)
+        kept = [span for span in spans if span.end <= until]
+        shown = self._joined(kept, until)
+        if any(is_tight(self._text, span) for span in kept):
+            shown = self._finder.replaced(shown, self._put)
         cut = max(0, until - REACH)
         self._text, self._shown = self._text[cut:], until - cut
         return shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from typing import cast
 
 from a3s_code.harness.redaction.finder import Finder
 from a3s_code.harness.redaction.placeholders import Placeholders
@@ -75,7 +76,7 @@ class ProvidedRedactor:
         if not text:
             return text
         try:
-            given: object = self._provider.sanitize_output(text)
+            given = cast("object", self._provider.sanitize_output(text))
         except Exception as error:  # noqa: BLE001 - foreign code; raw text is never shown instead
             return withheld(type(error).__name__)
         if not isinstance(given, str):

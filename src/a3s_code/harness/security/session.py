@@ -55,6 +55,7 @@ def session_security(
             (own.values, values),
             tracks=provider.enable_taint_tracking,
             asks=provider.on_leak == "ask",
+            advises=provider.enable_injection_detection,
         )
     else:
         redactor = FoundRedactor(Finder((values,), by_shape=False), placeholders)
