@@ -25,7 +25,9 @@ ROUNDS = 5
 DELTA_CHARS = 4
 
 PROSE = "The answer is in the second paragraph, which nobody reads; see also chapter 7. "
-CODE = "    def area(self, width: int = 3, height: int = 4) -> int:\n        return width * height\n"
+CODE = (
+    "    def area(self, width: int = 3, height: int = 4) -> int:\n        return width * height\n"
+)
 LOG = '2026-11-21T01:18:00Z INFO {"user": "ada", "path": "/srv/a-b_c/d.py", "ms": 12, "ok": true}\n'
 HARD = ("a", "_", "a@", "QUJD", "eyJ", "password", "k=", "sk-", "://a:", "1 ", "token: ", "ghp_")
 
@@ -44,37 +46,37 @@ def _rounds(text: str) -> Iterator[float]:
 
 
 @row("1 MB of prose", target=TARGET_MS)
-async def prose(directory: Path) -> Samples:
+async def prose(_: Path) -> Samples:
     for sample in _rounds(_filled(PROSE)):
         yield sample
 
 
 @row("1 MB of code", target=TARGET_MS)
-async def code(directory: Path) -> Samples:
+async def code(_: Path) -> Samples:
     for sample in _rounds(_filled(CODE)):
         yield sample
 
 
 @row("1 MB of a log", target=TARGET_MS)
-async def log(directory: Path) -> Samples:
+async def log(_: Path) -> Samples:
     for sample in _rounds(_filled(LOG)):
         yield sample
 
 
 @row("1 MB, the hardest of 12 texts")
-async def hardest(directory: Path) -> Samples:
+async def hardest(_: Path) -> Samples:
     for samples in zip(*(list(_rounds(_filled(unit))) for unit in HARD), strict=True):
         yield max(samples)
 
 
 @row("1 MB, the median of 12 hard texts", target=TARGET_MS)
-async def hard(directory: Path) -> Samples:
+async def hard(_: Path) -> Samples:
     for samples in zip(*(list(_rounds(_filled(unit))) for unit in HARD), strict=True):
         yield sorted(samples)[len(samples) // 2]
 
 
 @row("a delta of 4 characters", "us")
-async def delta(directory: Path) -> Samples:
+async def delta(_: Path) -> Samples:
     text = (PROSE + CODE) * 50
     finder = DefaultSecurityProvider().finder
     for _ in range(ROUNDS):
