@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -418,6 +419,48 @@ def test_a_call_that_goes_on_in_another_process_does_not_write_an_old_placeholde
     again = house.agent.resume_session("s", SessionOptions(session_store=store))
     again.send("write it")
     assert house.get("a") == GITHUB
+
+
+def test_a_fork_does_not_take_the_placeholders_of_its_parent_for_its_own(
+    house: House, tmp_path: Path
+) -> None:
+    house.put("a", "bob@example.com")
+    session = guarded(
+        house,
+        calls("bash", command="echo eve@example.com"),
+        says("Seen."),
+        calls("bash", command="cat a"),
+        calls("write", file_path="a", content="[REDACTED:EMAIL]"),
+        says("Done."),
+    )
+    session.send("look")
+    fork = session.fork(workspace=tmp_path / "fork")
+    fork.send("write it")
+    assert (tmp_path / "fork/a").read_text() == "bob@example.com"
+
+
+def test_a_history_of_the_caller_reaches_the_model_redacted(house: House) -> None:
+    session = guarded(house, says("Done."))
+    session.send("go", history=[{"role": "user", "content": f"it is {GITHUB}"}])
+    assert GITHUB not in json.dumps(house.bodies)
+    assert "it is [REDACTED:GITHUB_TOKEN]" in json.dumps(house.bodies)
+
+
+def test_without_a_provider_other_placeholders_are_texts(house: House) -> None:
+    session = house.session(
+        calls("write", file_path="doc", content="[REDACTED:SSN]"), says("Done."), permissive=True
+    )
+    session.send("go")
+    assert house.get("doc") == "[REDACTED:SSN]"
+
+
+def test_what_the_documents_show_runs(house: House) -> None:
+    text = (Path(__file__).parents[2] / "docs/security.md").read_text()
+    (block,) = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    house.employ(says("correct-horse-battery-9"))
+    names: dict[str, Any] = {"agent": house.agent}
+    exec(compile(block, "docs/security.md", "exec"), names)
+    assert names["session"].send("go").text == "[REDACTED:DB_PASSWORD]"
 
 
 # Advice, and what it is not

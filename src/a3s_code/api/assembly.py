@@ -302,7 +302,12 @@ class Assembly:
             opening = self._continued(opening, log.state.opened, log.state.model)
         exits = _exit_records(store, opening.session_id)
         space = local_space(opening.workspace, self._programs_guard(), exits)
-        security = secure(log, opening.settings.safety.security, self._models.secrets())
+        security = secure(
+            log,
+            opening.settings.safety.security,
+            self._models.secrets(),
+            is_fresh=opening.parting is None,
+        )
         tools, visible = self._toolbox.sets(checked_tools(opening.settings.tools), space)
         engine = Engine(
             log=log,

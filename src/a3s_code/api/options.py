@@ -21,6 +21,7 @@ from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.confirm import ConfirmationPolicy
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
+from a3s_code.harness.security.provider import SecurityProvider
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.ports import Approver, Model
 from a3s_code.kernel.retention import SessionRetentionLimits
@@ -119,7 +120,7 @@ class SessionOptions(_Named):
     confirmation_policy: ConfirmationPolicy | None = None
     confirmation_manager: Approver | None = None
     hook_engine: Any = None
-    security_provider: Any = None
+    security_provider: SecurityProvider | None = None
     default_security: bool = False
     sandbox: Any = None
     budget_guard: Any = None

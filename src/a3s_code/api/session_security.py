@@ -14,18 +14,23 @@ from a3s_code.kernel.screen import Screen
 
 
 def secure(
-    log: Log, provider: SecurityProvider | None, given: Iterable[tuple[str, str]]
+    log: Log,
+    provider: SecurityProvider | None,
+    given: Iterable[tuple[str, str]],
+    *,
+    is_fresh: bool = True,
 ) -> SessionSecurity | None:
     """
     Build what keeps the secrets of a session, and put it before its log.
 
     Args:
         given: Names and values of the secrets of the configuration.
+        is_fresh: It does not begin with the conversation of another session.
     """
     known = [*given]
     if provider is not None:
         known += secrets_of(os.environ)
-    security = session_security(provider, known, is_fresh=not log.records)
+    security = session_security(provider, known, is_fresh=is_fresh and not log.records)
     if security is not None:
         log.screen = Screen(security.redactor)
     return security

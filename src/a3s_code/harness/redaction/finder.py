@@ -155,7 +155,7 @@ def _one(at: int, given: object) -> tuple[re.Pattern[str], str]:
         hint = "give a regular expression, or (regular expression, label)"
         raise InvalidType(f"custom_patterns[{at}] is no pattern.", hint=hint)
     if isinstance(pattern, re.Pattern):
-        source: object = cast("re.Pattern[str]", pattern).pattern
+        source = cast("object", cast("re.Pattern[str]", pattern).pattern)
         if not isinstance(source, str):
             raise InvalidType(f"custom_patterns[{at}] matches bytes, not text.")
         return cast("re.Pattern[str]", pattern), label_of(label)
