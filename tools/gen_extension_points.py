@@ -41,7 +41,14 @@ class Row:
 
 
 ROWS = (
-    Row("SecurityProvider", "Input taint, output sanitization"),
+    Row(
+        "SecurityProvider",
+        "Input taint, output sanitization",
+        "harness.security.provider.SecurityProvider",
+        "harness.security.provider.DefaultSecurityProvider",
+        "security_provider",
+        "test_a_security_provider_of_the_user_redacts",
+    ),
     Row(
         "PermissionChecker",
         "Tool access control",

@@ -151,3 +151,17 @@ def test_a_model_of_the_user_answers(house: House) -> None:
 
     assert (result.text, result.total_tokens) == ("You said: polly", 7)
     assert house.server.requests == []
+
+
+class Blackout:
+    """A security provider of the user, and no base class of ours."""
+
+    def sanitize_output(self, text: str) -> str:
+        return text.replace("the plan", "[...]")
+
+
+def test_a_security_provider_of_the_user_redacts(house: House) -> None:
+    session = house.session(says("This is the plan."), security_provider=Blackout())
+
+    assert session.send("Tell me the plan.").text == "This is [...]."
+    assert "the plan" not in str(session.history())

@@ -379,7 +379,12 @@ class Assembly:
         exits = _exit_records(store, opening.session_id)
         holding = held(opening, log.state.opened, self._confine)
         space = self._space(opening, exits, holding)
-        security = secure(log, opening.settings.safety.security, self.config)
+        security = secure(
+            log,
+            opening.settings.safety.security,
+            self._models.secrets(),
+            is_fresh=opening.parting is None,
+        )
         tools, visible = self._toolbox.sets(self._own_tools(opening), space)
         executor = self._executor(opening, space, tools, clock, log.state.grants, holding)
         engine = Engine(

@@ -36,9 +36,8 @@ def _blank(error: BaseException, shown: Callable[[str], str]) -> None:
         for name, value in vars(error).items():
             if isinstance(value, str):
                 setattr(error, name, shown(value))
-        notes = getattr(error, "__notes__", None)
-        if notes:
-            error.__notes__ = [_text(note, shown) for note in notes]
+        notes: list[object] = getattr(error, "__notes__", [])
+        notes[:] = [_text(note, shown) for note in notes]
 
 
 def _text(value: object, shown: Callable[[str], str]) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, assert_never
 
 from a3s_code.api.settings import Opening, Settings
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from a3s_code.llm.http import Http
 
 BREAKER_THRESHOLD = 3
+MIN_KEY_CHARS = 8
 CONTEXT_WINDOW = 200_000
 SILENCE_S = 300.0
 """How long a model may think without sending a byte."""
@@ -100,6 +102,18 @@ class Models:
             (found.provider, threshold), Breaker(clock, threshold=threshold)
         )
         return Provider(_endpoint(found), self._http, clock, breaker)
+
+    def secrets(self) -> Iterator[tuple[str, str]]:
+        """Give the keys and headers of all providers; what is shorter than a key is a sample."""
+        for provider in self._config.providers:
+            for owner in (provider, *provider.models):
+                keys = [owner.api_key] if owner.api_key is not None else []
+                for name, secrets in (("API_KEY", keys), ("HEADER", owner.headers.values())):
+                    yield from (
+                        (name, text)
+                        for secret in secrets
+                        if len(text := secret.reveal()) >= MIN_KEY_CHARS
+                    )
 
     def price(self, ref: str, usage: Usage) -> float:
         """Give what tokens cost, in US dollars; the configuration's price wins. Needs no key."""

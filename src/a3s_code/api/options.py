@@ -22,6 +22,7 @@ from a3s_code.harness.confirm import ConfirmationPolicy, Confirmer
 from a3s_code.harness.hooks.command import HookCommand
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
+from a3s_code.harness.security.provider import SecurityProvider
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.bash_sandbox import BashSandbox
 from a3s_code.kernel.confinement import SandboxPolicy
@@ -125,7 +126,7 @@ class SessionOptions(_Named):
     confirmation_manager: Approver | Confirmer | None = None
     hook_engine: HookExecutor | None = None
     hook_commands: Sequence[HookCommand] | None = None
-    security_provider: Any = None
+    security_provider: SecurityProvider | None = None
     default_security: bool = False
     sandbox: str | SandboxPolicy | SandboxConfig | BashSandbox | None = None
     budget_guard: Any = None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from a3s_code.harness.security.environment import secrets_of
 from a3s_code.harness.security.provider import SecurityProvider
@@ -13,19 +12,25 @@ from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.screen import Screen
 
-if TYPE_CHECKING:
-    from a3s_code.config.schema import Config
 
-MIN_KEY_CHARS = 8
-"""A shorter key of a configuration is a sample."""
+def secure(
+    log: Log,
+    provider: SecurityProvider | None,
+    given: Iterable[tuple[str, str]],
+    *,
+    is_fresh: bool = True,
+) -> SessionSecurity | None:
+    """
+    Build what keeps the secrets of a session, and put it before its log.
 
-
-def secure(log: Log, provider: SecurityProvider | None, config: Config) -> SessionSecurity | None:
-    """Build what keeps the secrets of a session, and put it before its log."""
-    known = [*_keys(config)]
+    Args:
+        given: Names and values of the secrets of the configuration.
+        is_fresh: It does not begin with the conversation of another session.
+    """
+    known = [*given]
     if provider is not None:
         known += secrets_of(os.environ)
-    security = session_security(provider, known, is_fresh=not log.records)
+    security = session_security(provider, known, is_fresh=is_fresh and not log.records)
     if security is not None:
         log.screen = Screen(security.redactor)
     return security
@@ -36,17 +41,3 @@ def protected(executor: Executor, security: SessionSecurity | None) -> Executor:
     if security is not None:
         executor.redactor, executor.guard = security.outside, security.guard
     return executor
-
-
-def _keys(config: Config) -> Iterator[tuple[str, str]]:
-    """Give the keys and headers of all providers, under the names that become their labels."""
-    for provider in config.providers:
-        for owner in (provider, *provider.models):
-            secrets = [
-                ("API_KEY", owner.api_key),
-                *(("HEADER", it) for it in owner.headers.values()),
-            ]
-            for name, secret in secrets:
-                text = secret.reveal() if secret is not None else ""
-                if len(text) >= MIN_KEY_CHARS:
-                    yield name, text

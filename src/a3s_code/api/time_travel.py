@@ -150,8 +150,10 @@ class TimeTravel(ABC):
         real = engine.real_path(path)
         before = f"version {a}", await content(engine.log, real, a)
         if b is None:
-            return await diff(real, before, ("now", await engine.file_now(real)))
-        return await diff(real, before, (f"version {b}", await content(engine.log, real, b)))
+            after = "now", await engine.file_now(real)
+        else:
+            after = f"version {b}", await content(engine.log, real, b)
+        return engine.log.shown(await diff(real, before, after))
 
     async def restore_file_version(self, path: str, version: int) -> ToolResult:
         """

@@ -13,7 +13,7 @@ from typing import Protocol, cast
 from a3s_code.kernel.artifacts import Artifact, Artifacts, bounded
 from a3s_code.kernel.events import ToolEnd
 from a3s_code.kernel.messages import JsonObject, ToolCall
-from a3s_code.kernel.ports import Redactor, Sink
+from a3s_code.kernel.ports import Guard, Redactor, Sink
 from a3s_code.kernel.records import ArtifactEvicted, ArtifactStored, TraceRecorded
 from a3s_code.kernel.tool import Observation
 from a3s_code.kernel.visible import hidden_count
@@ -25,13 +25,16 @@ MAX_EVENT_METADATA_ITEMS = 200
 
 
 class Keeping(Protocol):
-    """Where whole outputs are kept, and what must not be shown."""
+    """Where whole outputs are kept, what must not be shown, and who advises about them."""
 
     @property
     def artifacts(self) -> Artifacts: ...
 
     @property
     def redactor(self) -> Redactor | None: ...
+
+    @property
+    def guard(self) -> Guard | None: ...
 
 
 def observe(
@@ -43,6 +46,7 @@ def observe(
     Args:
         seconds: How long it ran; 0 for a call that was refused.
     """
+    observation = _advised(call, observation, keeping.guard)
     text = redact(observation.text, keeping.redactor)
     size = _size(text)
     metadata = redact_object(observation.metadata, keeping.redactor)
@@ -77,6 +81,18 @@ def observe(
         )
     )
     return observed
+
+
+def _advised(call: ToolCall, observation: Observation, guard: Guard | None) -> Observation:
+    """Put beside an output what the security provider says about it."""
+    advice = guard.advise(call.name, observation.text) if guard is not None else None
+    if advice is None:
+        return observation
+    return replace(
+        observation,
+        text=f"{observation.text}\n{advice.note}\n",
+        metadata=(observation.metadata or {}) | {"injection": advice.facts},
+    )
 
 
 def redact(text: str, redactor: Redactor | None) -> str:

@@ -287,6 +287,20 @@ class Redactor(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """
+    What is said beside an output; it decides nothing.
+
+    Attributes:
+        note: For the model, on a line of its own after the output.
+        facts: For the caller, under `injection` in the metadata; plain JSON.
+    """
+
+    note: str
+    facts: JsonObject
+
+
 class Guard(Protocol):
     """The stage of the security provider: behind the confirmation, before the call runs."""
 
@@ -302,6 +316,10 @@ class Guard(Protocol):
 
     def inspect(self, action: Action) -> Ask | Deny | None:
         """Say why a call must not run as it is; None when it may."""
+        ...
+
+    def advise(self, tool: str, text: str) -> Advice | None:
+        """Say that what a tool brought reads like orders to the model; None when it does not."""
         ...
 
 

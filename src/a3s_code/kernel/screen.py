@@ -9,6 +9,7 @@ events need nothing: every text of theirs is redacted, but for what `KEPT` names
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeAlias, cast
 
 import msgspec
@@ -131,9 +132,9 @@ class Screen:
 
     def _struct(self, given: msgspec.Struct) -> msgspec.Struct:
         changed: dict[str, Any] = {}
-        for name in given.__struct_fields__:
+        for name in _looked_at(type(given)):
             value = getattr(given, name)
-            shown = self._field(name, value)
+            shown = self._settings(value) if name == "settings" else self._value(value)
             if shown is not value:
                 changed[name] = shown
         if not changed:
@@ -153,11 +154,6 @@ class Screen:
         ]
         is_same = all(map(_is, blocks, shown.blocks))
         return shown if is_same else msgspec.structs.replace(shown, blocks=tuple(blocks))
-
-    def _field(self, name: str, value: object) -> object:
-        if name == "settings":
-            return self._settings(cast("JsonObject", value))
-        return value if name in KEPT and isinstance(value, str) else self._value(value)
 
     def _settings(self, settings: JsonObject) -> JsonObject:
         slots = settings.get("slots")
@@ -192,6 +188,11 @@ class Screen:
         if all(map(_is, shown, given)):
             return given
         return tuple(shown) if isinstance(given, tuple) else shown
+
+
+@cache
+def _looked_at(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    return tuple(name for name in kind.__struct_fields__ if name not in KEPT)
 
 
 def _is(one: object, other: object) -> bool:

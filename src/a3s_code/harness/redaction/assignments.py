@@ -162,14 +162,14 @@ def _each(
     clue: Clue, literal: str, pattern: re.Pattern[str], text: str, lowered: str, start: int
 ) -> Iterator[Span]:
     found = pattern.search(lowered, max(0, start - REACH))
+    covered = start
     while found is not None:
         at, (first, last) = found.start(), found.span(1)
-        onward = at + len(literal)
-        is_named = first >= start and _names_one(literal, text, at)
-        if is_named and clue.fits(text[first:last], text, last):
-            onward = _whole(text, last)
-            yield Span(first, onward, clue.label)
-        found = pattern.search(lowered, onward)
+        is_one = first >= start and clue.fits(text[first:last], text, last)
+        if is_one and _names_one(literal, text, at):
+            covered = covered if last <= covered else _whole(text, last)
+            yield Span(first, max(last, covered), clue.label)
+        found = pattern.search(lowered, at + len(literal))
 
 
 def _whole(text: str, end: int) -> int:

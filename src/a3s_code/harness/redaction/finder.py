@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
@@ -16,6 +17,10 @@ from a3s_code.harness.redaction.tokens import tokens
 from a3s_code.harness.redaction.values import Values
 
 _LOWER = str.maketrans({upper: upper.lower() for upper in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"})
+
+
+MAX_PASSES = 4
+"""How often a text is looked at once more, so that no text takes more than linear time."""
 
 
 class Finder:
@@ -73,8 +78,20 @@ class Finder:
         return settled(found)
 
     def replaced(self, text: str, put: Callable[[str, str], str]) -> str:
-        """Give `text` with what `put(label, secret)` gives in place of each secret."""
-        return joined(text, self.spans(text), put)
+        """
+        Give `text` with what `put(label, secret)` gives in place of each secret.
+
+        What stood beside a secret without a gap is looked at once more: a word that could
+        not begin or end there may do so beside a placeholder.
+        """
+        spans = self.spans(text)
+        shown = joined(text, spans, put)
+        for _ in range(MAX_PASSES):
+            if not any(is_tight(text, span) for span in spans):
+                break
+            text, spans = shown, self.spans(shown)
+            shown = joined(text, spans, put)
+        return shown
 
     def _spans(self, text: str, start: int) -> Iterator[Span]:
         for values in self._values:
@@ -104,15 +121,24 @@ def joined(text: str, spans: Sequence[Span], put: Callable[[str, str], str]) -> 
     return "".join((*parts, text[at:]))
 
 
+def is_tight(text: str, span: Span) -> bool:
+    """Say that a span has something other than a blank or a bracket beside it."""
+    beside = text[max(0, span.start - 1) : span.start] + text[span.end : span.end + 1]
+    return any(char.isalnum() or char in "+($-_%.@\\" for char in beside)
+
+
 def _outside(found: list[Span], text: str) -> list[Span]:
-    """Cut out of spans what is a placeholder already."""
+    """Cut out of spans what is a placeholder already; none begins inside of one."""
     done = [match.span() for match in PLACEHOLDER.finditer(text)]
+    ends = [last for _, last in done]
     kept: list[Span] = []
     for span in found:
-        at = span.start
-        for first, last in done:
-            if last <= at or first >= span.end:
-                continue
+        at, near = span.start, bisect_right(ends, span.start)
+        if near < len(done) and done[near][0] < at:
+            continue
+        for first, last in done[near : bisect_right(ends, span.end, near) + 1]:
+            if first >= span.end:
+                break
             if first > at:
                 kept.append(span._replace(start=at, end=first))
             at = last
@@ -138,13 +164,15 @@ def _one(at: int, given: object) -> tuple[re.Pattern[str], str]:
     if not isinstance(pattern, str | re.Pattern) or not isinstance(label, str):
         hint = "give a regular expression, or (regular expression, label)"
         raise InvalidType(f"custom_patterns[{at}] is no pattern.", hint=hint)
+    if isinstance(pattern, re.Pattern):
+        source = cast("object", cast("re.Pattern[str]", pattern).pattern)
+        if not isinstance(source, str):
+            raise InvalidType(f"custom_patterns[{at}] matches bytes, not text.")
+        return cast("re.Pattern[str]", pattern), label_of(label)
     try:
-        made = re.compile(pattern)
+        return re.compile(pattern), label_of(label)
     except re.error as error:
         raise InvalidValue(f"custom_patterns[{at}] is no regular expression: {error}.") from error
-    if isinstance(made.pattern, bytes):
-        raise InvalidType(f"custom_patterns[{at}] matches bytes, not text.")
-    return made, label_of(label)
 
 
 def label_of(name: str) -> str:

@@ -51,14 +51,23 @@ def _numbers(text: str, start: int) -> Iterator[Span]:
             if found is None:
                 break
             begin, end = found.span()
-            label = str(
-                found.lastgroup if found.lastgroup in ("SSN", "CC", "PHONE") else _kind(found)
-            )
+            label = _kind(found)
             if _stands_alone(text, begin, end) and (label != "CC" or _luhn(found.group())):
                 yield Span(begin, end, label, is_secret=False)
                 at = end
             else:
-                at = begin + 1
+                at = _next_group(text, begin, last)
+
+
+def _next_group(text: str, begin: int, last: int) -> int:
+    """Give where a number may begin after one that did not at `begin`: not inside its digits."""
+    if not text[begin].isdigit():
+        return begin + 1
+    after = _GROUP.match(text, begin, last)
+    return after.end() if after is not None else begin + 1
+
+
+_GROUP = re.compile("[0-9]+[ -]?")
 
 
 def _kind(found: re.Match[str]) -> str:
@@ -76,6 +85,8 @@ def _stands_alone(text: str, begin: int, end: int) -> bool:
 
 
 def _luhn(number: str) -> bool:
-    digits = [int(char) for char in reversed(number) if char.isdigit()]
-    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[1::2]]
-    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
+    digits = number.replace(" ", "").replace("-", "")[::-1]
+    return (sum(map(int, digits[::2])) + sum(map(_DOUBLED.__getitem__, digits[1::2]))) % 10 == 0
+
+
+_DOUBLED = {str(digit): sum(divmod(2 * digit, 10)) for digit in range(10)}

@@ -31,13 +31,15 @@ class Placeholders:
     ever written.
 
     Args:
-        is_fresh: The log of the session begins in this process.
+        is_fresh: The conversation of the session begins in this process.
+        labels: All that it uses; what has another one is a text like any. None = any.
     """
 
-    __slots__ = ("_by_secret", "_is_fresh", "_literal", "_lock", "_secrets")
+    __slots__ = ("_by_secret", "_is_fresh", "_labels", "_literal", "_lock", "_secrets", "_taken")
 
-    def __init__(self, *, is_fresh: bool = True) -> None:
-        self._is_fresh = is_fresh
+    def __init__(self, *, is_fresh: bool = True, labels: frozenset[str] | None = None) -> None:
+        self._is_fresh, self._labels = is_fresh, labels
+        self._taken: set[str] = set()
         self._by_secret: dict[tuple[str, str], str] = {}
         self._secrets: dict[str, str] = {}
         self._literal: set[str] = set()
@@ -56,25 +58,37 @@ class Placeholders:
             made = plain(label)
             if len(self._secrets) >= MAX_KNOWN:
                 return made
-            if not self._is_fresh or made in self._secrets or made in self._literal:
+            if not self._is_fresh or made in self._secrets or made in self._taken:
                 made = f"[REDACTED:{label}:{secrets.token_hex(4)}]"
             self._by_secret[key] = made
             self._secrets[made] = secret
             return made
 
-    def seen(self, text: str) -> None:
-        """Note what looks like a placeholder of ours in a text from outside: it means itself."""
-        if "[REDACTED:" in text:
-            with self._lock:
-                self._literal.update(
-                    found for found in PLACEHOLDER.findall(text) if found not in self._secrets
-                )
+    def take(self, text: str, *, literal: bool = False) -> None:
+        """
+        Note placeholders in a text that are none of ours, so that none of ours will be equal.
+
+        Args:
+            literal: They stand in a file or an output, and mean themselves.
+        """
+        if "[REDACTED:" not in text:
+            return
+        with self._lock:
+            strange = {each for each in PLACEHOLDER.findall(text) if each not in self._secrets}
+            self._taken |= strange
+            if literal:
+                self._literal |= strange
 
     def in_text(self, text: str) -> list[str]:
-        """Name the placeholders in a text that stand for something."""
+        """Name the placeholders in a text that stand for something, known or not."""
         if "[REDACTED:" not in text:
             return []
-        return [found for found in PLACEHOLDER.findall(text) if found not in self._literal]
+        return [found for found in PLACEHOLDER.findall(text) if not self._is_text(found)]
+
+    def _is_text(self, found: str) -> bool:
+        label = found.split(":")[1].rstrip("]")
+        is_strange = self._labels is not None and label not in self._labels
+        return is_strange or found in self._literal
 
     def restored(self, text: str) -> str:
         """
@@ -89,7 +103,7 @@ class Placeholders:
 
     def _secret(self, found: re.Match[str]) -> str:
         placeholder = found.group()
-        if placeholder in self._literal:
+        if self._is_text(placeholder):
             return placeholder
         secret = self._secrets.get(placeholder)
         if secret is None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from a3s_code.harness.redaction.assignments import REACH
 from a3s_code.harness.redaction.blocks import unfinished
-from a3s_code.harness.redaction.finder import Finder
+from a3s_code.harness.redaction.finder import Finder, is_tight
 from a3s_code.harness.redaction.placeholders import Put
 from a3s_code.harness.redaction.spans import Span
 from a3s_code.harness.redaction.tokens import unfinished_name
@@ -57,27 +57,41 @@ class Stream:
         """Say up to where nothing that comes can change what is there."""
         places = [self._value()]
         if self._finder.by_shape:
-            places += [self._word(), self._number()]
-            begun = (unfinished(self._text, self._shown), unfinished_name(self._text, self._shown))
-            places += [at for at in begun if at >= 0]
+            text, shown = self._text, self._shown
+            begun = (unfinished(text, shown), unfinished_name(text, shown))
+            places += [self._number(), *(at for at in begun if at >= 0)]
+            places = [self._word(), *map(self._whole_word, places)]
         if self._finder.custom:
             places.append(self._line())
         return max(self._shown, min(places))
 
     def _word(self) -> int:
-        text, end = self._text, len(self._text)
-        at = 1 + max(text.rfind(blank, self._shown) for blank in " \n\t\r")
-        at = at or self._shown
+        end = len(self._text)
+        at = self._word_at(end)
         if end - at < MAX_WAITING:
             return at
         return end - max(MAX_TOKEN, self._finder.longest)
+
+    def _word_at(self, place: int) -> int:
+        """Give where the word that `place` is in, or behind, begins."""
+        last = max(self._text.rfind(blank, self._shown, place) for blank in " \n\t\r")
+        return last + 1 if last >= 0 else self._shown
+
+    def _whole_word(self, place: int) -> int:
+        """Give `place`, or where the word that it parts begins, if that is not far."""
+        if place == len(self._text) or not self._finder.by_shape:
+            return place
+        at = self._word_at(place)
+        return at if place - at < MAX_WAITING else place
 
     def _number(self) -> int:
         """What was said of digits and what is between them needs no more than they take."""
         end = len(self._text)
         tail = self._text[max(self._shown, end - _MAX_NUMBER) :]
         number = tail[len(tail.rstrip(_NUMBER)) :]
-        return end - len(number) if any(char in "0123456789+(" for char in number) else end
+        if not any(char in "0123456789+(" for char in number):
+            return end
+        return end - len(number)
 
     def _value(self) -> int:
         """Find where the longest beginning of a value begins that the words do not tell of."""
@@ -100,10 +114,13 @@ class Stream:
     def _given(self, until: int) -> str:
         """Give what is before `until`, and no half of a secret."""
         spans = self._finder.spans(self._text, self._shown)
-        for span in spans:
+        for span in reversed(spans):
             if span.start < until < span.end:
-                until = span.start
-        shown = self._joined([span for span in spans if span.end <= until], until)
+                until = self._whole_word(span.start)
+        kept = [span for span in spans if span.end <= until]
+        shown = self._joined(kept, until)
+        if any(is_tight(self._text, span) for span in kept):
+            shown = self._finder.replaced(shown, self._put)
         cut = max(0, until - REACH)
         self._text, self._shown = self._text[cut:], until - cut
         return shown

@@ -169,13 +169,24 @@ _GUARDS = {
 """Each literal where no word goes on; asked where a text has no escapes."""
 
 
+_SIGNS = "_-.$:/"
+_NEEDS = {literal: frozenset(_SIGNS) & frozenset(literal) for literal in _GUARDS}
+_RUN = re.compile(r"[A-Za-z0-9_.:/+=$,@%-]{14,}")
+"""No key is shorter; only in such runs are literals looked for."""
+
+
 def tokens(text: str, start: int = 0) -> Iterator[Span]:
     """Find every key of a known shape that begins at `start` or later."""
+    runs = "\n".join(_RUN.findall(text, start))
+    if not runs:
+        return
     has_escapes = "\\" in text or "\x1b" in text or "%" in text
+    signs = frozenset(sign for sign in _SIGNS if sign in runs)
     for shape in SHAPES:
         for literal in shape.literals:
-            if literal in text:
-                places = _all(literal) if has_escapes or shape.back else _GUARDS[literal].search
+            if _NEEDS[literal] <= signs and literal in runs:
+                is_plain = has_escapes or shape.back or literal[0] == "$"
+                places = _all(literal) if is_plain else _GUARDS[literal].search
                 yield from _each(shape, len(literal), text, start, places)
 
 
@@ -200,6 +211,8 @@ def _each(shape: Shape, size: int, text: str, start: int, places: _Places) -> It
 
 def _begins(text: str, at: int) -> bool:
     """Say that no word goes on at `at`; an escape that ends in a letter is none."""
+    if text[at] == "$":
+        return True
     before = text[at - 1] if at else ""
     if not (before.isascii() and before.isalnum()):
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from typing import cast
 
 from a3s_code.harness.redaction.finder import Finder
 from a3s_code.harness.redaction.placeholders import Placeholders
@@ -36,20 +37,23 @@ class FoundRedactor:
     def redact(self, text: str) -> str:
         if not text:
             return text
-        with self._lock:
-            if self._known != self._finder.known:
-                self._short.clear()
-                self._long.clear()
-                self._known = self._finder.known
-            memory = self._short if len(text) <= SHORT else self._long
-            done = memory.get(text)
+        if self._known != self._finder.known:
+            self._forget()
+        memory = self._short if len(text) <= SHORT else self._long
+        done = memory.get(text)
         if done is None:
+            self._placeholders.take(text)
             done = self._finder.replaced(text, self._placeholders.put)
             self._remember(memory, text, done)
         return done
 
     def stream(self) -> Redacting:
         return Stream(self._finder, self._placeholders.put)
+
+    def _forget(self) -> None:
+        with self._lock:
+            self._known = self._finder.known
+            self._short, self._long = {}, {}
 
     def _remember(self, memory: dict[str, str], text: str, done: str) -> None:
         with self._lock:
@@ -75,7 +79,7 @@ class ProvidedRedactor:
         if not text:
             return text
         try:
-            given: object = self._provider.sanitize_output(text)
+            given = cast("object", self._provider.sanitize_output(text))
         except Exception as error:  # noqa: BLE001 - foreign code; raw text is never shown instead
             return withheld(type(error).__name__)
         if not isinstance(given, str):
@@ -115,7 +119,7 @@ class FromOutside:
         self._inner, self._placeholders = inner, placeholders
 
     def redact(self, text: str) -> str:
-        self._placeholders.seen(text)
+        self._placeholders.take(text, literal=True)
         return self._inner.redact(text)
 
     def stream(self) -> Redacting:

@@ -37,14 +37,15 @@ def session_security(
 
     Args:
         known: Names and values of secrets that the harness was given.
-        is_fresh: The log of the session begins now.
+        is_fresh: The conversation of the session begins now.
     """
-    values = Values()
-    for name, value in known:
+    values, given = Values(), tuple(known)
+    for name, value in given:
         values.add(value, label_of(name))
     if provider is None and not values:
         return None
-    placeholders = Placeholders(is_fresh=is_fresh)
+    labels = frozenset(label_of(name) for name, _ in given) if provider is None else None
+    placeholders = Placeholders(is_fresh=is_fresh, labels=labels)
     redactor: Redactor
     if isinstance(provider, DefaultSecurityProvider):
         own = provider.finder
@@ -55,6 +56,7 @@ def session_security(
             (own.values, values),
             tracks=provider.enable_taint_tracking,
             asks=provider.on_leak == "ask",
+            advises=provider.enable_injection_detection,
         )
     else:
         redactor = FoundRedactor(Finder((values,), by_shape=False), placeholders)
