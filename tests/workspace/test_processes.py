@@ -15,6 +15,7 @@ import pytest
 from a3s_code.errors import InvalidValue, PathRefused, ProgramMissing, WorkspaceError
 from a3s_code.kernel.workspace import Command, Exit
 from a3s_code.workspace import processes as module
+from a3s_code.workspace import program
 from a3s_code.workspace.process_tree import MARK, started_since
 from a3s_code.workspace.processes import LocalProcesses
 
@@ -405,4 +406,4 @@ async def test_the_marks_of_nested_harnesses_add_up(
 
 
 def test_the_drain_is_short() -> None:
-    assert module.DRAIN_S <= 0.5
+    assert program.DRAIN_S <= 0.5

@@ -6,10 +6,6 @@ A program gets a session and a process group of its own, no terminal, the enviro
 When it has ended, whatever reason it had, all that it started is killed with it: nothing of
 a call outlives the call, also not in the background.
 
-Reading goes on for `DRAIN_S` after the program's end, for children that still write. The
-wait for the end is a descriptor of the process in the event loop's own selector, so there is
-no thread per program, and its id stays reserved until its group was killed.
-
 How a program is confined is said by `sandbox/`; here is the one place where that is applied.
 
 Source: INVARIANTS 16 to 18 and 21, SPEC 5.8.
@@ -19,15 +15,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import IO
 
@@ -41,28 +34,13 @@ from a3s_code.workspace.environment import child_environment
 from a3s_code.workspace.exit_records import SCRIPT, SHELL, make_room
 from a3s_code.workspace.guard import Guard
 from a3s_code.workspace.location import Location, shown
-from a3s_code.workspace.output import HeadAndTail
 from a3s_code.workspace.paths import Root
-from a3s_code.workspace.process_tree import FEW, MARK, ProcessTree, last_id
-from a3s_code.workspace.sandbox.crowd import TooMany, watch
+from a3s_code.workspace.process_tree import MARK, ProcessTree
+from a3s_code.workspace.program import PIPE_BYTES, OnOutput, Pipe, Program
+from a3s_code.workspace.sandbox.crowd import TooMany
 from a3s_code.workspace.sandbox.sandbox import Prepared, Sandbox
 from a3s_code.workspace.sandbox.violations import violations
 from a3s_code.workspace.sandbox.way_out import WayOut, way_out
-
-DRAIN_S = 0.2
-"""For output that children still write after the program ended; then they are killed."""
-
-SETTLE_S = 5.0
-"""At most this long is waited for what was killed to be gone."""
-
-TIMED_OUT = 124
-"""The exit status after the timeout, as timeout(1) has it."""
-
-_PIPE_BYTES = 1024 * 1024
-_READ_BYTES = 256 * 1024
-_SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
-
-OnOutput = Callable[[bytes], None]
 
 
 class LocalProcesses:
@@ -152,7 +130,7 @@ class LocalProcesses:
 
     async def _begun(
         self, command: Command, on_output: OnOutput | None, way: WayOut | None
-    ) -> _Program:
+    ) -> Program:
         if not command.argv:
             raise InvalidValue("A command needs at least the name of a program.")
         try:
@@ -169,37 +147,27 @@ class LocalProcesses:
         stdin: IO[bytes] | None,
         on_output: OnOutput | None,
         way: WayOut | None,
-    ) -> _Program:
+    ) -> Program:
         mark = os.urandom(8).hex()
         around = [os.environ.get(MARK, ""), self._guard.mark if self._guard else ""]
-        marks = ":".join(part for part in (*around, mark) if part)
         environment = child_environment(os.environ, self._pass_env)
-        environment[MARK] = marks
+        environment[MARK] = ":".join(part for part in (*around, mark) if part)
         where = self._root.find(command.cwd)
-        prepared: Prepared | None = None
-        pipes: list[_Pipe] = []
         try:
             _directory(where)
             prepared = await self._prepared(command, environment, where, way)
-            pipes.append(_Pipe(command.max_output_bytes))
-            if command.separate_stderr:
-                pipes.append(_Pipe(command.max_output_bytes))
-            outputs = [pipe.write_fd for pipe in pipes]
-            child = _spawn(command, prepared, where, stdin, outputs)
-        except BaseException:
-            for pipe in pipes:
-                pipe.close()
-            if prepared is not None:
+            try:
+                child, pipes = _piped(command, prepared, where, stdin)
+            except BaseException:
                 prepared.end()
-            raise
+                raise
+            finally:
+                prepared.close()
         finally:
             where.close()
             if way is not None:
                 way.started()
-            if prepared is not None:
-                prepared.close()
-        tree = ProcessTree(child.pid, mark.encode())
-        return _Program(child, tree, pipes, on_output, prepared)
+        return Program(child, ProcessTree(child.pid, mark.encode()), pipes, on_output, prepared)
 
     async def _prepared(
         self,
@@ -220,149 +188,20 @@ class LocalProcesses:
         return await _whole(prepare)
 
 
-class _Pipe:
-    """One stream of a program: where it writes, where we read, and what is kept."""
-
-    __slots__ = ("kept", "read_fd", "write_fd")
-
-    def __init__(self, limit: int) -> None:
-        self.kept = HeadAndTail(limit)
-        self.read_fd, self.write_fd = os.pipe()
-        os.set_blocking(self.read_fd, False)
-        if _SET_PIPE_SIZE is not None:
-            with suppress(OSError):  # the user's share of pipe memory is used up
-                fcntl.fcntl(self.read_fd, _SET_PIPE_SIZE, _PIPE_BYTES)
-
-    def close_write(self) -> None:
-        fd, self.write_fd = self.write_fd, -1
-        if fd >= 0:
-            os.close(fd)
-
-    def close(self) -> None:
-        self.close_write()
-        fd, self.read_fd = self.read_fd, -1
-        if fd >= 0:
-            os.close(fd)
-
-
-class _Program:
-    """
-    A program that runs.
-
-    Attributes:
-        fault: What `on_output` raised.
-        prepared: How it was started, to be ended after it.
-    """
-
-    def __init__(
-        self,
-        child: subprocess.Popen[bytes],
-        tree: ProcessTree,
-        pipes: list[_Pipe],
-        on_output: OnOutput | None,
-        prepared: Prepared,
-    ) -> None:
-        self._child, self._tree, self._pipes = child, tree, pipes
-        self.prepared = prepared
-        self._on_output = on_output
-        self._has_ended = False
-        self.fault: Exception | None = None
+def _piped(
+    command: Command, prepared: Prepared, where: Location, stdin: IO[bytes] | None
+) -> tuple[subprocess.Popen[bytes], list[Pipe]]:
+    """Start a program with pipes for what it prints."""
+    pipes: list[Pipe] = []
+    try:
+        for _ in range(2 if command.separate_stderr else 1):
+            pipes.append(Pipe(command.max_output_bytes))  # noqa: PERF401 - what was made is closed
+        outputs = [pipe.write_fd for pipe in pipes]
+        return _spawn(command, prepared, where, stdin, outputs), pipes
+    except BaseException:
         for pipe in pipes:
-            pipe.close_write()
-        self._pumps = [asyncio.ensure_future(self._pump(pipe)) for pipe in pipes]
-
-    @property
-    def group(self) -> int:
-        """Its process group."""
-        return self._child.pid
-
-    async def ended(self, processes: int | None = None) -> None:
-        """
-        Return when the program has ended and its output was read.
-
-        Raises:
-            TooMany: more processes than that were alive.
-        """
-        async with watch(self._tree, processes):
-            await _until_ended(self._child)
-        self._has_ended = True
-        await self._drained(DRAIN_S)
-
-    async def _drained(self, timeout_s: float) -> None:
-        pending = [pump for pump in self._pumps if not pump.done()]
-        if pending:
-            await asyncio.wait(pending, timeout=timeout_s)
-
-    async def end(self) -> None:
-        """Kill what is left of the tree, reap the program and give everything back."""
-        try:
-            if not self._ended_alone():
-                self._tree.signal_group(signal.SIGSTOP)  # nothing goes on while we look
-                await self._killed()
-            await self._drained(DRAIN_S)
-        finally:
-            for pump in self._pumps:
-                pump.cancel()
-            await self._drained(SETTLE_S)
-            for pipe in self._pipes:
-                pipe.close()
-
-    def _ended_alone(self) -> bool:
-        """Settle the usual case at once: it has ended, and left at most its group behind."""
-        if not self._has_ended or not 0 <= last_id() - self._child.pid <= FEW:
-            return False
-        self._tree.signal_group(signal.SIGKILL)
-        if self._tree.strays():
-            return False
-        self._child.wait(SETTLE_S)
-        return True
-
-    async def _killed(self) -> None:
-        try:
-            killing = asyncio.get_running_loop().run_in_executor(None, self._kill)
-        except RuntimeError:  # the process is ending, and there are no threads any more
-            self._kill()
-        else:
-            await killing
-
-    def _kill(self) -> None:
-        self._tree.kill()
-        with suppress(subprocess.TimeoutExpired):  # it hangs inside the kernel
-            self._child.wait(SETTLE_S)
-
-    def exit(self, *, timed_out: bool) -> Exit:
-        code = self._child.returncode
-        status = TIMED_OUT if timed_out or code is None else code if code >= 0 else 128 - code
-        return Exit(
-            status=status,
-            output=self._pipes[0].kept.value(),
-            timed_out=timed_out,
-            dropped_bytes=sum(pipe.kept.dropped for pipe in self._pipes),
-            stderr=self._pipes[1].kept.value() if len(self._pipes) > 1 else b"",
-        )
-
-    async def _pump(self, pipe: _Pipe) -> None:
-        """Read one stream to its end."""
-        while True:
-            await _until_readable(pipe.read_fd)
-            try:
-                piece = os.read(pipe.read_fd, _READ_BYTES)
-            except BlockingIOError:
-                continue
-            if not piece:
-                return
-            pipe.kept.add(piece)
-            if pipe is self._pipes[0]:
-                self._show(piece)
-
-    def _show(self, piece: bytes) -> None:
-        if self._on_output is None or self.fault is not None:
-            return
-        try:
-            self._on_output(piece)
-        except Exception as error:  # noqa: BLE001 - the border to who watches; `run` raises it
-            self.fault = error
-            self._tree.signal_group(signal.SIGKILL)
+            pipe.close()
+        raise
 
 
 def _spawn(
@@ -443,7 +282,7 @@ async def _ready(command: Command) -> AsyncGenerator[IO[bytes] | None]:
         await asyncio.to_thread(make_room, command.exit_record)
     if not command.stdin:
         yield None
-    elif len(command.stdin) < _PIPE_BYTES:
+    elif len(command.stdin) < PIPE_BYTES:
         with _input(command.stdin) as file:
             yield file
     else:
@@ -484,45 +323,3 @@ def _missing(command: Command) -> ProgramMissing:
         f"{_named(command)} is not installed, or not on PATH.",
         hint="install it, or use another program",
     )
-
-
-async def _until_readable(fd: int) -> None:
-    loop = asyncio.get_running_loop()
-    ready = loop.create_future()
-    loop.add_reader(fd, _settle, ready)
-    try:
-        await ready
-    finally:
-        loop.remove_reader(fd)
-
-
-def _settle(ready: asyncio.Future[None]) -> None:
-    if not ready.done():
-        ready.set_result(None)
-
-
-async def _until_ended(child: subprocess.Popen[bytes]) -> None:
-    """Return when the program has ended; where the system allows, without reaping it."""
-    try:
-        fd = os.pidfd_open(child.pid)
-    except (AttributeError, OSError):
-        await _reaped_by_thread(child)
-        return
-    try:
-        await _until_readable(fd)
-    finally:
-        os.close(fd)
-
-
-async def _reaped_by_thread(child: subprocess.Popen[bytes]) -> None:
-    """Wait in a thread of its own, for systems without descriptors of processes."""
-    loop = asyncio.get_running_loop()
-    ended = loop.create_future()
-
-    def wait() -> None:
-        child.wait()
-        with suppress(RuntimeError):  # the loop was closed meanwhile
-            loop.call_soon_threadsafe(_settle, ended)
-
-    threading.Thread(target=wait, daemon=True, name=f"a3s-wait-{child.pid}").start()
-    await ended

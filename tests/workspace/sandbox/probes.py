@@ -5,7 +5,7 @@ Each is a function that returns when it could do what it must not be able to, an
 when it was kept from it.
 """
 
-# ruff: noqa: PTH, T201 - a program of its own, close to the system, that prints
+# ruff: noqa: PTH101, PTH102, PTH104, PTH116, PTH123, PTH208, PTH211, T201
 from __future__ import annotations
 
 import ctypes

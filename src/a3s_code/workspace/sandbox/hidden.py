@@ -83,8 +83,16 @@ def hidden(home: str, more: Iterable[str] = (), *, as_root: bool = False) -> tup
     wanted = [*_OF_SYSTEM, *(str(Path(home, name)) for name in _OF_USER), *more]
     if as_root:
         wanted += _closed(os.path.realpath(home))
-    found = {os.path.realpath(path) for path in wanted if os.path.lexists(path)}
+    found = {os.path.realpath(path) for path in wanted if _holds_something(path)}
     return tuple(path for path in sorted(found) if not _is_below(path, found))
+
+
+def _holds_something(path: str) -> bool:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return False
+    return not stat.S_ISREG(found.st_mode) or found.st_size > 0
 
 
 def _is_below(path: str, others: set[str]) -> bool:

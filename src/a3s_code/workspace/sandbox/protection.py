@@ -84,7 +84,7 @@ def protected_in(roots: Iterable[str], home: str) -> Protected:
     unmasked: list[str] = []
     for root in roots:
         git = f"{root}/.git"
-        if os.path.isdir(git) and not os.path.islink(git):  # noqa: PTH112, PTH114
+        if os.path.isdir(git) and not os.path.islink(git) and _is_there(git):  # noqa: PTH112, PTH114
             pinned.append(git)
             directories.append(f"{git}/hooks")
             files += [f"{git}/{name}" for name in _IN_GIT if name != "hooks"]

@@ -162,7 +162,7 @@ class Sandbox:
         prepared = Prepared((), seen, self, protected)
         try:
             view = self._view(protected).arguments(cwd)
-            inside = landlock.ruleset((*self._write, *bwrap.WRITABLE, "/proc"), None, tcp=True)
+            inside = landlock.ruleset((*self._write, *bwrap.WRITABLE), None, tcp=True)
             orders = self._orders(inside if landlock.abi() else None)
             before = (*self._dropped(), trusted("bwrap"), "--args", handed(prepared, view), "--")
             inner = (*self._launched(prepared, orders, extra), *argv)
@@ -267,7 +267,9 @@ class Sandbox:
     def _can_reach(self, path: str) -> bool:
         """Whether there is anything to hide: another user may not even get there."""
         uid, gid = self.held.uid, self.held.gid
-        return uid is None or gid is None or can_enter(os.path.dirname(path), uid, gid)  # noqa: PTH120
+        if uid is not None and gid is not None:
+            return can_enter(os.path.dirname(path), uid, gid)  # noqa: PTH120
+        return os.access(path, os.R_OK)
 
     def _readable(self) -> tuple[str, ...] | None:
         """Give what an allow-list lets be read; None without one."""
