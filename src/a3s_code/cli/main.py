@@ -21,6 +21,7 @@ ALLOWED_BY_DEFAULT = ("read", "ls", "glob", "grep", "write", "edit", "patch")
 HELP = """examples:
   a3s-code "What files handle authentication?"
   a3s-code -m openai/gpt-4o --allow 'bash(pytest:*)' "Fix the failing test"
+  a3s-code --sandbox auto "Run the tests, and say which fail"
   a3s-code --json "Explain the auth module" | jq .
   a3s-code demo
   a3s-code verify sessions/
@@ -98,6 +99,12 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="allow more, such as 'bash(pytest:*)'; may be repeated",
     )
+    parser.add_argument(
+        "--sandbox",
+        metavar="LEVEL",
+        default="hygiene",
+        help="hold commands at this level, unasked where it confines them: auto, bwrap, landlock",
+    )
     parser.add_argument("--permissive", action="store_true", help="allow everything")
     return parser
 
@@ -122,6 +129,7 @@ def _prompt(given: argparse.Namespace) -> int:
         options = SessionOptions(
             confirmation_manager=approver(policy, given.workspace),
             model=given.model,
+            sandbox=given.sandbox,
             permission_policy=policy if given.allow and not given.permissive else None,
             permissive=given.permissive,
         )
