@@ -113,7 +113,14 @@ ROWS = (
         "llm_client",
         "test_a_model_of_the_user_answers",
     ),
-    Row("BashSandbox", "Shell execution isolation"),
+    Row(
+        "BashSandbox",
+        "Shell execution isolation",
+        "kernel.bash_sandbox.BashSandbox",
+        "workspace.sandbox.sandbox.Sandbox",
+        "sandbox",
+        "test_a_sandbox_of_the_user_runs_the_commands",
+    ),
     Row("SkillValidator", "Skill activation logic"),
     Row("SkillScorer", "Skill relevance ranking"),
 )

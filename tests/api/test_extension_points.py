@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from a3s_code import PermissionPolicy, SessionOptions
+from a3s_code import PermissionPolicy, SandboxOutput, SessionOptions
 from a3s_code.kernel.events import SessionId, TextDelta
 from a3s_code.kernel.messages import JsonObject, Message, Text, Usage
 from a3s_code.kernel.ports import Action, Allow, Ask, Deny, ModelRequest, Reply, ReplyListener
@@ -165,3 +165,17 @@ def test_a_security_provider_of_the_user_redacts(house: House) -> None:
 
     assert session.send("Tell me the plan.").text == "This is [...]."
     assert "the plan" not in str(session.history())
+
+
+class Barn:
+    """Runs nothing, and says what it was given."""
+
+    def exec_command(self, command: str, guest_workspace: str) -> SandboxOutput:
+        return {"stdout": f"{guest_workspace}: {command}", "stderr": "", "exit_code": 0}
+
+
+def test_a_sandbox_of_the_user_runs_the_commands(house: House) -> None:
+    session = house.session(default=says("Done."), sandbox=Barn())
+
+    assert session.bash("touch made") == "/workspace: touch made"
+    assert not house.has("made")

@@ -7,6 +7,7 @@ import shlex
 import pytest
 
 from a3s_code.testing import breaks, calls, says
+from a3s_code.workspace.sandbox.programs import trusted
 from cli.command_line import CommandLine, wait_until
 from kernel.bench import alive
 
@@ -29,6 +30,15 @@ def test_a_command_is_denied_where_nobody_can_be_asked_and_the_model_is_told_how
     assert "--allow 'bash(echo made)'" in told
     assert "--permissive" in told
     assert "--allow" in done.stderr
+
+
+@pytest.mark.skipif(not trusted("bwrap"), reason="needs bwrap")
+def test_a_command_that_a_sandbox_confines_runs_unasked(command_line: CommandLine) -> None:
+    command_line.configure(ECHO, says("Done."))
+    done = command_line.run("--sandbox", "bwrap", "go")
+
+    assert done.returncode == 0
+    assert (command_line.root / "made.txt").read_text() == "made\n"
 
 
 @pytest.mark.parametrize(

@@ -94,3 +94,6 @@ async def _answer(
         text = f"reached {path} {len(body)}\n".encode()
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text))
     await writer.drain()
+    writer.write_eof()
+    if rest := await reader.read():
+        asked.append(f"and then {rest.decode('latin-1')}")

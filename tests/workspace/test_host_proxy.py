@@ -143,24 +143,32 @@ async def test_a_body_is_carried_as_long_as_it_says_and_no_longer() -> None:
 
 
 async def test_only_the_address_that_was_checked_is_dialled() -> None:
-    answers = iter([["127.0.0.1"], ["127.0.0.2"], ["127.0.0.2"]])
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await drop(writer)
+
+    answers = iter([["127.0.0.3"], ["127.0.0.2"]])
 
     async def alternating(name: str) -> list[str]:
         return next(answers)
 
-    async with outside("ok.test:PORT") as place:
-        rules = HostRules.of((f"ok.test:{place.port}",), ("127.0.0.2",), allow_private=True)
-        told: list[Passage] = []
-        proxy = HostProxy(rules, told.append, resolve=alternating, limits=QUICK)
-        try:
-            assert (await ask(proxy, get(place))).startswith("HTTP/1.1 200")
-            assert (await ask(proxy, get(place))).startswith("HTTP/1.1 403")
-        finally:
-            await proxy.close()
-        assert [(each.outcome, each.address) for each in told] == [
-            ("reached", "127.0.0.1"),
-            ("refused", ""),
-        ]
+    server = await asyncio.start_server(serve, "127.0.0.3", 0)
+    port = server.sockets[0].getsockname()[1]
+    rules = HostRules.of((f"ok.test:{port}",), ("127.0.0.2",), allow_private=True)
+    told: list[Passage] = []
+    proxy = HostProxy(rules, told.append, resolve=alternating, limits=QUICK)
+    head = f"GET http://ok.test:{port}/ HTTP/1.1\r\n\r\n".encode()
+    try:
+        assert (await ask(proxy, head)).startswith("HTTP/1.1 204")
+        assert (await ask(proxy, head)).startswith("HTTP/1.1 403")
+    finally:
+        await proxy.close()
+        server.close()
+        await server.wait_closed()
+    assert [(each.outcome, each.address) for each in told] == [
+        ("reached", "127.0.0.3"),
+        ("refused", ""),
+    ]
 
 
 async def test_a_private_address_is_refused_unless_it_was_meant() -> None:

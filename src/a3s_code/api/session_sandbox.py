@@ -28,7 +28,8 @@ class SessionSandbox(ABC):
             `level`: of the calls of the model: `none`, `hygiene`, `landlock` or `bwrap`;
             `direct`: of calls that the host makes itself; `network`: `none`, `proxy` or
             `full`; where it applies `form` (whose rights programs have), `without` (what is
-            not held at this level) and `asked` (what `sandbox` was set to).
+            not held at this level), `asked` (what `sandbox` was set to) and `elsewhere` (where
+            command lines run when that is not this machine's own system).
 
         Raises:
             SandboxUnavailable: what holds them does not work here any more.

@@ -22,6 +22,7 @@ ALLOWED_BY_DEFAULT = ("read", "ls", "glob", "grep", "write", "edit", "patch")
 HELP = """examples:
   a3s-code "What files handle authentication?"
   a3s-code -m openai/gpt-4o --allow 'bash(pytest:*)' "Fix the failing test"
+  a3s-code --sandbox auto "Run the tests, and say which fail"
   a3s-code --json "Explain the auth module" | jq .
   a3s-code demo
   a3s-code trust .
@@ -100,6 +101,12 @@ def _parser() -> argparse.ArgumentParser:
         help="allow more, such as 'bash(pytest:*)'; may be repeated",
     )
     parser.add_argument("--policy", metavar="FILE", help="what it may do; --allow adds to it")
+    parser.add_argument(
+        "--sandbox",
+        metavar="LEVEL",
+        default="hygiene",
+        help="hold commands at this level, unasked where it confines them: auto, bwrap, landlock",
+    )
     parser.add_argument("--permissive", action="store_true", help="allow everything")
     parser.add_argument(
         "--mode",
@@ -137,6 +144,7 @@ def _prompt(given: argparse.Namespace) -> int:
         options = SessionOptions(
             confirmation_manager=approver(policy, own, given.workspace),
             model=given.model,
+            sandbox=given.sandbox,
             permission_policy=own,
             permission_mode=given.mode,
         )

@@ -292,6 +292,7 @@ def forks(most: str) -> None:
                 time.sleep(30)
                 os._exit(0)
             children.append(child)
+        time.sleep(5)  # whoever counts them has the time to
     finally:
         for child in children:
             os.kill(child, signal.SIGKILL)

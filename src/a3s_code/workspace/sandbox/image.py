@@ -28,6 +28,8 @@ from a3s_code.workspace.sandbox.way_out import WayOut
 _OWN = frozenset({"dev", "proc", "sys", "tmp", "run", GUEST_WORKSPACE.strip("/")})
 """Of the top of an image; a sandbox has its own."""
 
+_CLOSED = ["sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi", "asound"]
+_EMPTIED = ["kcore", "keys", "key-users", "kmsg", "timer_list", "sched_debug", "kallsyms"]
 _RESOLVER = "/etc/resolv.conf"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _BASH = ("bash", "-c", "--")
@@ -101,16 +103,20 @@ class ImageSandbox(Sandbox):
         parts = [
             *bwrap.namespaces(shares_network=shares_network),
             *_system(image, has_resolver=shares_network),
-            *bwrap.own_places(self.held.policy.limits.tmp_bytes, ("/tmp", "/run")),  # noqa: S108
+            *_own_places(self.held.policy.limits.tmp_bytes),
             *("--bind", self._at, GUEST_WORKSPACE),
             *self._mounted("--bind", ((path, path) for path in protected.pinned)),
             *self._mounted("--ro-bind", ((path, path) for path in protected.present)),
             *self._mounted("--ro-bind", ((os.devnull, each) for each in protected.absent_files)),
-            *self._mounted("--ro-bind", ((each, each) for each in protected.absent_directories)),
+            *self._emptied(protected.absent_directories),
             *("--remount-ro", "/", "--chdir", chdir, "--clearenv"),
             *(part for row in environment.items() for part in ("--setenv", *row)),
         ]
         return "\0".join(parts).encode("utf-8", "surrogateescape") + b"\0"
+
+    def _emptied(self, paths: Iterable[str]) -> list[str]:
+        inside = map(self._inside, paths)
+        return [part for path in inside for part in ("--perms", "0555", "--tmpfs", path)]
 
     def _mounted(self, how: str, places: Iterable[tuple[str, str]]) -> list[str]:
         return [part for out, path in places for part in (how, out, self._inside(path))]
@@ -129,7 +135,24 @@ def _system(image: Rootfs, *, has_resolver: bool) -> list[str]:
     resolver = Path(image.path + _RESOLVER)
     if has_resolver and resolver.is_file() and not resolver.is_symlink():
         parts += ["--ro-bind-try", _RESOLVER, _RESOLVER]
-    return [*parts, *bwrap.devices_and_processes()]
+    return [*parts, *_devices_and_processes()]
+
+
+def _devices_and_processes() -> list[str]:
+    """Give `/dev`, `/proc` and `/sys` without what is the machine's; no other rule guards it."""
+    parts = ["--dev", "/dev", "--proc", "/proc"]
+    for name in _CLOSED:
+        parts += ["--ro-bind-try", f"/proc/{name}", f"/proc/{name}"]
+    for name in _EMPTIED:
+        if os.path.exists(f"/proc/{name}"):  # noqa: PTH110
+            parts += ["--ro-bind", os.devnull, f"/proc/{name}"]
+    return [*parts, "--perms", "0555", "--tmpfs", "/sys"]
+
+
+def _own_places(size_bytes: int | None) -> list[str]:
+    size = ("--size", str(size_bytes)) if size_bytes else ()
+    paths = (bwrap.TMP, "/run")
+    return [part for path in paths for part in (*size, "--perms", "1777", "--tmpfs", path)]
 
 
 def _in_shell_of(image: Rootfs, argv: tuple[str, ...]) -> tuple[str, ...]:
