@@ -63,7 +63,7 @@ def test_several_allowed_parts_name_all_rules_that_allow_them(house: House) -> N
 
 
 def test_without_a_policy_the_default_explains_itself(house: House) -> None:
-    session = house.session()
+    session = house.session(sandbox="hygiene")
 
     asked = session.explain("bash", {"command": "ls"})
     assert (asked["decision"], asked["rule"], asked["part"]) == ("ask", "no policy", "ls")

@@ -259,7 +259,7 @@ def test_a_question_can_be_refused_before_it_is_put(house: House) -> None:
     assert not house.has("made")
     assert "confirmation_required" not in shown
     assert notes.payloads[0]["args"] == {"command": "touch made"}
-    assert "bash runs programs" in notes.payloads[0]["reason"]
+    assert "the rule bash" in notes.payloads[0]["reason"]
 
 
 def test_hooks_learn_how_a_question_was_answered(house: House) -> None:
