@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from a3s_code.api.assembly import local_space
+from a3s_code.api.workplaces import local_space
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from a3s_code.api.assembly import local_space
+from a3s_code.api.workplaces import local_space
 from a3s_code.capabilities.tools import CORE_TOOLS
 from a3s_code.errors import SessionNotFound, StoreError
 from a3s_code.harness.completion import Completion

@@ -1,33 +1,30 @@
 """
 The composition root: puts a session together from adapters, which nothing else knows.
 
-It knows the workspace; `models.py` knows providers, and `stores.py` where sessions are
-kept. Adapters are imported when the first session wakes, so that loading a configuration
+`models.py` knows providers, `stores.py` where sessions are kept, and `workplaces.py` where they
+work. Adapters are imported when the first session wakes, so that loading a configuration
 and creating sessions costs neither an event loop nor an HTTP client.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from a3s_code.api.closing import close_all
-from a3s_code.api.command_env import NO_COMMAND_ENV, CommandEnv
-from a3s_code.api.confined import Held, held
+from a3s_code.api.confined import Held
 from a3s_code.api.hooking import engine_of
 from a3s_code.api.models import Models
 from a3s_code.api.opened import begin, last_of
 from a3s_code.api.recorded import Recorded
 from a3s_code.api.settings import CONTINUATIONS, Opening, Settings
-from a3s_code.api.stores import Stores, first_of, own_files, place_of
+from a3s_code.api.stores import Stores, first_of, place_of
 from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools, sandbox_tool
-from a3s_code.errors import CapabilityMissing, InvalidValue
+from a3s_code.api.workplaces import Workplaces, local_space, root_of
+from a3s_code.errors import InvalidValue
 from a3s_code.harness.prompt import system_prompt
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import (
@@ -42,16 +39,10 @@ if TYPE_CHECKING:
     from a3s_code.config.schema import Config
     from a3s_code.harness.hooks.run_hooks import SessionHooks
     from a3s_code.kernel.clock import Clock
-    from a3s_code.kernel.confinement import Confinement, SandboxPolicy
     from a3s_code.kernel.executor import Executor
-    from a3s_code.kernel.ports import ExitRecords
-    from a3s_code.kernel.snapshots import Snapshots
     from a3s_code.kernel.space import Space
     from a3s_code.kernel.state import Grant
     from a3s_code.kernel.tool import ToolSet
-    from a3s_code.kernel.workspace import Processes
-    from a3s_code.workspace.guard import Guard
-    from a3s_code.workspace.shells import Shells
 
 KEYS_TO_COME = frozenset(
     {
@@ -89,39 +80,6 @@ def load_config(source: str | os.PathLike[str] | Config) -> Config:
     return source if isinstance(source, Config) else load(source)
 
 
-def local_space(
-    root: str,
-    guard: Guard | None = None,
-    exits: ExitRecords | None = None,
-    command_env: CommandEnv = NO_COMMAND_ENV,
-    holding: Held | None = None,
-) -> Space:
-    """
-    Give all that tools may use of a local directory; nothing is opened yet.
-
-    Args:
-        guard: Ends its programs with this process; without one they outlive `kill -9`.
-        exits: Where commands leave their exit status.
-        command_env: Added to the environment of commands.
-        holding: How its programs are confined; None for `hygiene`.
-    """
-    from a3s_code.kernel.confinement import HYGIENE
-    from a3s_code.kernel.space import Space
-    from a3s_code.workspace.local import LocalFiles
-    from a3s_code.workspace.processes import LocalProcesses
-    from a3s_code.workspace.search import LocalSearch
-
-    files = LocalFiles(root)
-
-    def space(by: Confinement, direct: Space | None = None) -> Space:
-        processes = LocalProcesses(root, guard=guard, held=by, command_env=command_env)
-        return Space(root, files, LocalSearch(files, processes), processes, exits, direct)
-
-    if holding is None or holding.model == holding.direct:
-        return space(holding.model if holding is not None else HYGIENE)
-    return space(holding.model, space(holding.direct))
-
-
 def new_id(prefix: str) -> str:
     """Give an id that cannot be guessed: the prefix and 128 random bits as a UUID."""
     hexed = os.urandom(16).hex()
@@ -132,10 +90,7 @@ def new_id(prefix: str) -> str:
 class Assembly:
     """One agent's parts: what its sessions share, and how one is put together."""
 
-    __slots__ = (
-        *("_guard", "_idle_keys", "_models", "_scratch", "_shells", "_stores", "_toolbox"),
-        "config",
-    )
+    __slots__ = ("_idle_keys", "_models", "_stores", "_toolbox", "_workplaces", "config")
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -143,9 +98,7 @@ class Assembly:
         self._models = Models(config)
         self._stores = Stores(config)
         self._toolbox = Toolbox()
-        self._guard: Guard | None = None
-        self._shells: Shells | None = None
-        self._scratch: Path | None = None
+        self._workplaces = Workplaces()
 
     # A session that is not awake
 
@@ -160,13 +113,10 @@ class Assembly:
             SandboxUnavailable: the sandbox that was asked for does not work here.
         """
         model = self._models.choose(settings)
-        root = _root(workspace, settings.storage.backend)
+        root = root_of(workspace, settings.storage.backend)
         checked = self._checked(settings)
-        if settings.safety.sandbox is not None:
-            self._confine(settings.safety.sandbox, root)
-        if settings.safety.elsewhere is not None:
-            self._all_shells().check(settings.safety.elsewhere, root)
-        hooks = engine_of(checked.safety, root, self._host_programs)
+        self._workplaces.check(settings.safety, root)
+        hooks = engine_of(checked.safety, root, self._workplaces.host_programs)
         return Opening(
             session_id or new_id(""), root, model, checked, is_new=not session_id, hooks=hooks
         )
@@ -182,14 +132,14 @@ class Assembly:
         """
         opened = first_of(records)
         backend = settings.storage.backend
-        if backend is not None and _root("", backend) != opened.workspace:
+        if backend is not None and root_of("", backend) != opened.workspace:
             raise InvalidValue(
                 f"Session {session_id!r} works in {opened.workspace}, and workspace_backend "
                 "is another directory.",
                 hint="leave workspace_backend out",
             )
         checked = self._checked(settings)
-        hooks = engine_of(checked.safety, opened.workspace, self._host_programs)
+        hooks = engine_of(checked.safety, opened.workspace, self._workplaces.host_programs)
         opening = Opening(session_id, opened.workspace, "", checked, hooks=hooks)
         return self._continued(opening, *last_of(records))
 
@@ -206,7 +156,7 @@ class Assembly:
 
         own = session_id or new_id("")
         if workspace is not None:
-            root = _root(os.fspath(workspace), None)
+            root = root_of(os.fspath(workspace), None)
         else:
             place = place_of(self._stores.own(opening.settings))
             if place is None:
@@ -254,7 +204,7 @@ class Assembly:
         """Give what decides about the calls of a session that is not awake; it runs none."""
         from a3s_code.kernel.clock import SystemClock
 
-        holding = held(opening, None, self._confine)
+        holding = self._workplaces.holding(opening)
         space = local_space(opening.workspace, holding=holding)
         given = (*checked_tools(opening.settings.tools), *added)
         tools = self._toolbox.sets(given, space)[0]
@@ -284,12 +234,9 @@ class Assembly:
     def _own_tools(self, opening: Opening) -> tuple[Tool, ...]:
         """Give the tools that only this session has."""
         given, safety = checked_tools(opening.settings.tools), opening.settings.safety
-        if safety.sandbox is None:
+        if not self._workplaces.has_sandbox(safety, opening.workspace):
             return given
-        elsewhere = safety.elsewhere is not None
-        if not elsewhere and not self._confine(safety.sandbox, opening.workspace).confines:
-            return given
-        return (sandbox_tool(elsewhere=elsewhere), *given)
+        return (sandbox_tool(elsewhere=safety.elsewhere is not None), *given)
 
     # Where it is kept
 
@@ -327,31 +274,7 @@ class Assembly:
         try:
             await close_all([self._stores.close, self._models.close])
         finally:
-            if self._guard is not None:
-                self._guard.close()
-            await self._tidy()
-
-    async def _tidy(self) -> None:
-        """Remove the trees of sessions that have no directory for them."""
-        from asyncio import to_thread
-
-        scratch, self._scratch = self._scratch, None
-        if scratch is not None:
-            await to_thread(shutil.rmtree, scratch, ignore_errors=True)
-        if self._shells is not None:
-            await to_thread(self._shells.close)
-
-    def _programs_guard(self) -> Guard:
-        from a3s_code.workspace.guard import Guard
-
-        self._guard = self._guard or Guard()
-        return self._guard
-
-    def _host_programs(self) -> Processes:
-        """Give what runs programs of the host: nowhere near the files of a workspace."""
-        from a3s_code.workspace.processes import LocalProcesses
-
-        return LocalProcesses("/", guard=self._programs_guard())
+            await self._workplaces.close()
 
     # Waking up
 
@@ -376,9 +299,8 @@ class Assembly:
         log = Log(SessionId(opening.session_id), clock, store, records or (), owner or new_id(""))
         if log.state.opened is not None:
             opening = self._continued(opening, log.state.opened, log.state.model)
-        exits = _exit_records(store, opening.session_id)
-        holding = held(opening, log.state.opened, self._confine)
-        space = self._space(opening, exits, holding)
+        holding = self._workplaces.holding(opening, log.state.opened)
+        space = self._workplaces.space(opening, store, holding)
         security = secure(
             log,
             opening.settings.safety.security,
@@ -400,7 +322,7 @@ class Assembly:
             checkpoints=Checkpoints(
                 log,
                 opening.session_id,
-                partial(self._snapshots, store, opening.workspace),
+                partial(self._workplaces.snapshots, store, opening.workspace),
                 is_kept=opening.settings.storage.snapshots and place_of(store) is not None,
             ),
             sandbox=holding.state,
@@ -411,43 +333,6 @@ class Assembly:
         begin(engine, opening)
         log.release()
         return engine
-
-    def _space(self, opening: Opening, exits: ExitRecords | None, holding: Held) -> Space:
-        guard, root = self._programs_guard(), opening.workspace
-        space = local_space(root, guard, exits, opening.settings.command_env, holding)
-        elsewhere = opening.settings.safety.elsewhere
-        if elsewhere is None:
-            return space
-        return replace(space, shell=self._all_shells().open(elsewhere, root, guard))
-
-    def _all_shells(self) -> Shells:
-        from a3s_code.workspace.shells import Shells
-
-        self._shells = self._shells or Shells()
-        return self._shells
-
-    @staticmethod
-    def _confine(policy: SandboxPolicy, root: str) -> Confinement:
-        from a3s_code.workspace.sandbox.levels import confine
-
-        return confine(policy, root)
-
-    def _snapshots(self, store: Store | None, root: str) -> Snapshots:
-        """
-        Keep trees of a workspace beside its records, or for as long as this agent is open.
-
-        Those of sessions without a directory are in the system's temporary one, under
-        `a3s-code-*`, for its owner alone; `close` removes them. When the process is killed
-        they stay there.
-        """
-        from a3s_code.api.trees import shadow_directory
-        from a3s_code.workspace.snapshots import ShadowGit
-
-        place = place_of(store)
-        if place is None:
-            place = self._scratch = self._scratch or Path(tempfile.mkdtemp(prefix="a3s-code-"))
-        shadow = shadow_directory(place, root)
-        return ShadowGit(root, shadow, never=own_files(place), guard=self._programs_guard())
 
     def _executor(
         self,
@@ -523,32 +408,6 @@ def _hooked(executor: Executor, opening: Opening) -> SessionHooks:
     firing = Firing(opening.hooks, opening.session_id, lambda text: redact(text, executor.redactor))
     executor.hooks = ToolHooks(firing, executor.space.root)
     return SessionHooks(firing, executor.clock)
-
-
-def _exit_records(store: Store | None, session_id: str) -> ExitRecords | None:
-    """Give a place for exit statuses beside the records; None where those are not on the disk."""
-    from a3s_code.workspace.exit_records import ExitRecords
-
-    place = place_of(store)
-    return ExitRecords(place / "exits", session_id) if place is not None else None
-
-
-def _root(workspace: str, backend: object) -> str:
-    """Give the directory that a session works in, absolute, with its links as they were given."""
-    if backend is None:
-        if "://" in workspace or "\0" in workspace:
-            raise InvalidValue(
-                f"{workspace!r} is no directory.", hint="give a path, or set workspace_backend"
-            )
-        return os.path.abspath(workspace)  # noqa: PTH100 - keeps links
-    from a3s_code.workspace.backend import LocalWorkspaceBackend
-
-    if not isinstance(backend, LocalWorkspaceBackend):
-        kind = type(backend).__name__
-        raise CapabilityMissing(
-            f"This build cannot work in a {kind}.", hint="use LocalWorkspaceBackend(root)"
-        )
-    return os.path.abspath(backend.root)  # noqa: PTH100 - as above
 
 
 def _idle_keys(config: Config) -> frozenset[str]:

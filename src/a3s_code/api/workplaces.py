@@ -1,0 +1,198 @@
+"""
+Where sessions work: their directories, the programs in them, and the trees kept of them.
+
+The part of the composition root that knows the workspace adapters. One for all sessions of
+an agent; what it opens for them, `close` gives back.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from a3s_code.api.command_env import NO_COMMAND_ENV, CommandEnv
+from a3s_code.api.confined import Held, held
+from a3s_code.api.settings import Opening, Safety
+from a3s_code.api.stores import own_files, place_of
+from a3s_code.errors import CapabilityMissing, InvalidValue
+from a3s_code.kernel.records import SessionOpened
+from a3s_code.kernel.store import Store
+
+if TYPE_CHECKING:
+    from a3s_code.kernel.confinement import Confinement, SandboxPolicy
+    from a3s_code.kernel.ports import ExitRecords
+    from a3s_code.kernel.snapshots import Snapshots
+    from a3s_code.kernel.space import Space
+    from a3s_code.kernel.workspace import Processes
+    from a3s_code.workspace.guard import Guard
+    from a3s_code.workspace.shells import Shells
+
+
+class Workplaces:
+    """The directories that an agent's sessions work in, and what they share to do so."""
+
+    __slots__ = ("_guard", "_scratch", "_shells")
+
+    def __init__(self) -> None:
+        self._guard: Guard | None = None
+        self._shells: Shells | None = None
+        self._scratch: Path | None = None
+
+    def check(self, safety: Safety, root: str) -> None:
+        """
+        See that commands can run as a session asks for.
+
+        Raises:
+            SandboxUnavailable: the sandbox that was asked for does not work here.
+        """
+        if safety.sandbox is not None:
+            self._confine(safety.sandbox, root)
+        if safety.elsewhere is not None:
+            self._all_shells().check(safety.elsewhere, root)
+
+    def has_sandbox(self, safety: Safety, root: str) -> bool:
+        """Whether the session asked for a sandbox, and got one that confines."""
+        if safety.sandbox is None:
+            return False
+        return safety.elsewhere is not None or self._confine(safety.sandbox, root).confines
+
+    def holding(self, opening: Opening, before: SessionOpened | None = None) -> Held:
+        """
+        Say how the programs of a session are held; see `confined.held`.
+
+        Raises:
+            SandboxUnavailable: what it asked for, or had before, does not work here.
+        """
+        return held(opening, before, self._confine)
+
+    def space(self, opening: Opening, store: Store | None, holding: Held) -> Space:
+        """Give all that the tools of a session may use; nothing is opened yet."""
+        guard, root = self._programs_guard(), opening.workspace
+        exits = _exit_records(store, opening.session_id)
+        space = local_space(root, guard, exits, opening.settings.command_env, holding)
+        elsewhere = opening.settings.safety.elsewhere
+        if elsewhere is None:
+            return space
+        return replace(space, shell=self._all_shells().open(elsewhere, root, guard))
+
+    def host_programs(self) -> Processes:
+        """Give what runs programs of the host: nowhere near the files of a workspace."""
+        from a3s_code.workspace.processes import LocalProcesses
+
+        return LocalProcesses("/", guard=self._programs_guard())
+
+    def snapshots(self, store: Store | None, root: str) -> Snapshots:
+        """
+        Keep trees of a workspace beside its records, or for as long as this agent is open.
+
+        Those of sessions without a directory are in the system's temporary one, under
+        `a3s-code-*`, for its owner alone; `close` removes them. When the process is killed
+        they stay there.
+        """
+        from a3s_code.api.trees import shadow_directory
+        from a3s_code.workspace.snapshots import ShadowGit
+
+        place = place_of(store)
+        if place is None:
+            place = self._scratch = self._scratch or Path(tempfile.mkdtemp(prefix="a3s-code-"))
+        shadow = shadow_directory(place, root)
+        return ShadowGit(root, shadow, never=own_files(place), guard=self._programs_guard())
+
+    async def close(self) -> None:
+        """End what was shared; the sessions must be closed before."""
+        from asyncio import to_thread
+
+        if self._guard is not None:
+            self._guard.close()
+        scratch, self._scratch = self._scratch, None
+        if scratch is not None:
+            await to_thread(shutil.rmtree, scratch, ignore_errors=True)
+        if self._shells is not None:
+            await to_thread(self._shells.close)
+
+    def _programs_guard(self) -> Guard:
+        from a3s_code.workspace.guard import Guard
+
+        self._guard = self._guard or Guard()
+        return self._guard
+
+    def _all_shells(self) -> Shells:
+        from a3s_code.workspace.shells import Shells
+
+        self._shells = self._shells or Shells()
+        return self._shells
+
+    @staticmethod
+    def _confine(policy: SandboxPolicy, root: str) -> Confinement:
+        from a3s_code.workspace.sandbox.levels import confine
+
+        return confine(policy, root)
+
+
+def local_space(
+    root: str,
+    guard: Guard | None = None,
+    exits: ExitRecords | None = None,
+    command_env: CommandEnv = NO_COMMAND_ENV,
+    holding: Held | None = None,
+) -> Space:
+    """
+    Give all that tools may use of a local directory; nothing is opened yet.
+
+    Args:
+        guard: Ends its programs with this process; without one they outlive `kill -9`.
+        exits: Where commands leave their exit status.
+        command_env: Added to the environment of commands.
+        holding: How its programs are confined; None for `hygiene`.
+    """
+    from a3s_code.kernel.confinement import HYGIENE
+    from a3s_code.kernel.space import Space
+    from a3s_code.workspace.local import LocalFiles
+    from a3s_code.workspace.processes import LocalProcesses
+    from a3s_code.workspace.search import LocalSearch
+
+    files = LocalFiles(root)
+
+    def space(by: Confinement, direct: Space | None = None) -> Space:
+        processes = LocalProcesses(root, guard=guard, held=by, command_env=command_env)
+        return Space(root, files, LocalSearch(files, processes), processes, exits, direct)
+
+    if holding is None or holding.model == holding.direct:
+        return space(holding.model if holding is not None else HYGIENE)
+    return space(holding.model, space(holding.direct))
+
+
+def root_of(workspace: str, backend: object) -> str:
+    """
+    Give the directory that a session works in, absolute, with its links as they were given.
+
+    Raises:
+        InvalidValue: `workspace` is no path.
+        CapabilityMissing: this build cannot work in such a backend.
+    """
+    if backend is None:
+        if "://" in workspace or "\0" in workspace:
+            raise InvalidValue(
+                f"{workspace!r} is no directory.", hint="give a path, or set workspace_backend"
+            )
+        return os.path.abspath(workspace)  # noqa: PTH100 - keeps links
+    from a3s_code.workspace.backend import LocalWorkspaceBackend
+
+    if not isinstance(backend, LocalWorkspaceBackend):
+        kind = type(backend).__name__
+        raise CapabilityMissing(
+            f"This build cannot work in a {kind}.", hint="use LocalWorkspaceBackend(root)"
+        )
+    return os.path.abspath(backend.root)  # noqa: PTH100 - as above
+
+
+def _exit_records(store: Store | None, session_id: str) -> ExitRecords | None:
+    """Give a place for exit statuses beside the records; None where those are not on the disk."""
+    from a3s_code.workspace.exit_records import ExitRecords
+
+    place = place_of(store)
+    return ExitRecords(place / "exits", session_id) if place is not None else None
