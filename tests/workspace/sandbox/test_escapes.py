@@ -536,10 +536,30 @@ async def test_nothing_outlives_the_harness_that_is_killed(place: Place) -> None
     assert await harness.stdout.readline() == b"up\n"
     assert _living(mark)
     harness.kill()
-    await harness.wait()
+    await harness.communicate()
     for _ in range(60):  # within three seconds
         if not (left := _living(mark)):
             break
         await asyncio.sleep(0.05)
 
     assert left == []
+
+
+async def test_a_workspace_that_is_made_later_can_be_written(place: Place) -> None:
+    root = place.root / "later"
+    processes = LocalProcesses(root, held=place.held)
+    root.mkdir()
+    os.chown(root, place.held.uid or -1, place.held.gid or -1)
+    ended = await processes.run(Command(("touch", "made")))
+
+    assert (ended.status, (root / "made").exists()) == (0, True), ended.output
+
+
+async def test_stand_ins_are_gone_when_commands_ran_together(view: Place) -> None:
+    processes = view.processes
+    script = "sleep 0.$1; touch .mcp.json .claude/x"
+    commands = [Command(("sh", "-c", script, "sh", str(n))) for n in range(1, 6)]
+    ended = await asyncio.gather(*map(processes.run, commands))
+
+    assert all(each.status for each in ended)
+    assert sorted(path.name for path in view.root.iterdir()) == [".git", ".vscode"]

@@ -88,6 +88,7 @@ def hidden(home: str, more: Iterable[str] = (), *, as_root: bool = False) -> tup
 
 
 def _holds_something(path: str) -> bool:
+    """Say whether there is anything to hide: a directory counts, since it may be filled later."""
     try:
         found = Path(path).stat()
     except OSError:

@@ -2,9 +2,10 @@
 Places of the workspace that no confined program changes: what later runs programs outside.
 
 Those that exist are mounted read-only, `.git` itself so that it cannot be renamed away.
-Those that do not exist get a stand-in, an empty file or directory, to be mounted over; it is
-taken away with the last command that needs it. One that a killed process left is known by its
-time, and goes with the next command.
+Those that do not exist get a stand-in to be mounted over, which is taken away with the last
+command that needs it. One that a killed process left is known by its time, and goes with the
+next command. It is an empty file, since to remove a directory may cost a disk milliseconds;
+but an empty directory for `.git`, since git takes an empty file of that name for damage.
 
 Where nothing can be mounted, and for names for which a stand-in would break git, what came
 into being is removed when the command has ended, and what was changed is told.
@@ -91,7 +92,7 @@ def protected_in(roots: Iterable[str], home: str) -> Protected:
             unmasked += [f"{git}/{name}" for name in _NO_STAND_IN]
         else:
             directories.append(git)
-        directories += [f"{root}/{name}" for name in _DIRECTORIES]
+        files += [f"{root}/{name}" for name in _DIRECTORIES]
         shells = _SHELLS if os.path.realpath(home) == root else ()
         files += [f"{root}/{name}" for name in (*_FILES, *shells)]
         files += [path for name in _SHELLS if os.path.lexists(path := f"{root}/{name}")]

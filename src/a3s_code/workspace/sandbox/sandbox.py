@@ -100,7 +100,7 @@ class Sandbox:
         self.held = held
         self.stand_ins = StandIns()
         self._home = home or os.path.expanduser("~")  # noqa: PTH111
-        self._write = _directories((os.path.realpath(root), *expanded(held.policy.write)))
+        self._root = root
         self._hidden: tuple[str, ...] | None = None
         self._filter = b""
 
@@ -108,6 +108,11 @@ class Sandbox:
     def is_plain(self) -> bool:
         """Whether programs are started as they are."""
         return not self.held.confines and not _limits(self.held)
+
+    @property
+    def _write(self) -> tuple[str, ...]:
+        """Give what can be written; the workspace may be made after this object."""
+        return _directories((os.path.realpath(self._root), *expanded(self.held.policy.write)))
 
     @property
     def watched_processes(self) -> int | None:
