@@ -37,6 +37,17 @@ def check_share(name: str, value: float) -> None:
         raise InvalidValue(f"{name} is {value}, outside of 0 to 1.", hint="give a share of 1")
 
 
+def check_bool(name: str, value: object) -> None:
+    """
+    Refuse what merely counts as one: a text such as "no" would be a yes.
+
+    Raises:
+        InvalidType: it is neither True nor False.
+    """
+    if not isinstance(value, bool):
+        raise InvalidType(f"{name} is {value!r}, not True or False.")
+
+
 def check_list(name: str, value: object) -> None:
     """
     Raises:

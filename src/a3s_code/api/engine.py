@@ -8,7 +8,7 @@ exists costs a small record.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -23,21 +23,22 @@ from a3s_code.api.rewind import Rewind
 from a3s_code.api.run import Behaviour, Run
 from a3s_code.api.settings import Parting
 from a3s_code.api.unfinished import parting, resumption
+from a3s_code.api.verdicts import Verdicts
 from a3s_code.api.works import Works, is_inside
-from a3s_code.errors import InvalidType, InvalidValue, RunError, StoreError, UsageError
-from a3s_code.harness.grants import GrantingGate
+from a3s_code.checks import check_bool
+from a3s_code.errors import InvalidValue, RunError, StoreError, UsageError
 from a3s_code.harness.hooks.run_hooks import SessionHooks
 from a3s_code.harness.security.provider import SecurityProvider
 from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.confinement import SandboxState
-from a3s_code.kernel.events import ConfirmationReceived, RunId
+from a3s_code.kernel.events import RunId
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import SESSION, Log
 from a3s_code.kernel.loop import Answer
 from a3s_code.kernel.messages import JsonObject, ToolCall, Usage
 from a3s_code.kernel.ports import Authority, Model
-from a3s_code.kernel.records import EffectSettled, Event, HookNamed, HooksInForce, ParentLog
+from a3s_code.kernel.records import HookNamed, HooksInForce, ParentLog
 from a3s_code.kernel.retention import retain
 from a3s_code.kernel.state import OpenEffect
 from a3s_code.kernel.store import Store
@@ -221,8 +222,8 @@ class Engine:
             InvalidType: `files` or `chat` is no bool.
             InvalidValue: there is no such checkpoint.
         """
-        _check_bool("files", files)
-        _check_bool("chat", chat)
+        check_bool("files", files)
+        check_bool("chat", chat)
 
         async def go_back() -> JsonObject:
             place = self.checkpoints.find(name)
@@ -276,71 +277,15 @@ class Engine:
 
         return await self.in_turn(export)
 
-    # What somebody has to decide
-
-    async def confirm(
-        self,
-        call_id: str,
-        *,
-        approved: bool,
-        reason: str | None,
-        remember: str | Sequence[str] | None = None,
-    ) -> bool:
-        """
-        Answer the question about a call; False when none waits for an answer.
-
-        Raises:
-            InvalidValue, InvalidType: `remember` is no rule, or makes one with a no.
-            StoreError: the answer could not be made durable.
-        """
-        _check_bool("approved", approved)
-        if not isinstance(reason, str | None):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
-            raise InvalidType(f"reason is a {type(reason).__name__}, not a text.")
-        if remember and not approved:
-            raise InvalidValue("remember was given with a no.", hint="deny with a policy's rules")
-        approval, approvals = self.log.state.approvals.get(call_id), self.executor.approvals
-        if approval is None or approval.answer is not None or approvals.is_late(call_id):
-            return False
-        approvals.check(call_id, remember or ())
-        given = ConfirmationReceived(tool_id=call_id, approved=approved, reason=reason)
-        record = partial(approvals.record, given, remember or (), self.outlet(approval.run))
-        await self._works.run(self.new_id("record"), record)
-        approvals.answer(given)
-        return True
+    # What is kept, and the end
 
     @property
-    def granted(self) -> Collection[str]:
-        """The rules that answers have made and that hold now."""
-        gate = self.executor.gate
-        return gate.rules if isinstance(gate, GrantingGate) else ()
+    def verdicts(self) -> Verdicts:
+        """What people decide about the calls of this session."""
+        return Verdicts(self.log, self.executor, self.outlet, self._work)
 
-    async def resolve(self, call_id: str, *, took_effect: bool) -> bool:
-        """
-        Settle an effect that is in doubt; False when none of this call is.
-
-        Raises:
-            StoreError: it could not be made durable.
-        """
-        _check_bool("took_effect", took_effect)
-        effect = self.log.state.in_doubt.get(call_id)
-        if effect is None:
-            return False
-        outcome = "done" if took_effect else "not_done"
-        said = EffectSettled(
-            call_id=call_id, outcome=outcome, exit_code=0, evidence="said by the host"
-        )
-        await self._record(said, effect.run)
-        return True
-
-    async def _record(self, event: Event, run: RunId) -> None:
-        """Append one record for `run`, and return when it is durable."""
-        sink = self.outlet(run)
-
-        async def record() -> None:
-            sink.emit(event)
-            await sink.barrier()
-
-        await self._works.run(self.new_id("record"), record)
+    async def _work(self, begin: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        await self._works.run(self.new_id("record"), begin)
 
     def retain(self) -> None:
         """
@@ -469,9 +414,3 @@ class Engine:
         others = tuple(t for t in self.visible.tools if t.name != tool.name)
         self.visible = ToolSet((*others, tool))
         self.executor.tools = {**self.executor.tools, tool.name: tool}
-
-
-def _check_bool(name: str, value: object) -> None:
-    """A text such as "no" would count as yes."""
-    if not isinstance(value, bool):
-        raise InvalidType(f"{name} is {value!r}, not True or False.")

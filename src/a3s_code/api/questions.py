@@ -85,8 +85,8 @@ class Questions(ABC):
             StoreError: the answer could not be made durable.
             SessionClosed: the session was closed.
         """
-        engine = await self._awake()
-        return await engine.confirm(tool_id, approved=approved, reason=reason, remember=remember)
+        verdicts = (await self._awake()).verdicts
+        return await verdicts.confirm(tool_id, approved=approved, reason=reason, remember=remember)
 
     async def cancel_confirmations(self) -> int:
         """
@@ -96,10 +96,10 @@ class Questions(ABC):
             StoreError: an answer could not be made durable.
             SessionClosed: the session was closed.
         """
-        engine = await self._awake()
+        verdicts = (await self._awake()).verdicts
         waiting = [question["tool_id"] for question in self.pending_confirmations()]
         said = "the question was cancelled"
-        answered = [await engine.confirm(each, approved=False, reason=said) for each in waiting]
+        answered = [await verdicts.confirm(each, approved=False, reason=said) for each in waiting]
         return sum(answered)
 
     def granted_rules(self) -> list[JsonObject]:
@@ -113,4 +113,4 @@ class Questions(ABC):
             SessionClosed: the session was closed.
         """
         log, engine = self._log(), self._engine
-        return records_view.granted_rules(log, engine.granted) if log and engine else []
+        return records_view.granted_rules(log, engine.verdicts.granted) if log and engine else []

@@ -196,4 +196,4 @@ class SessionRecords(ABC):
             StoreError: it could not be made durable.
             SessionClosed: the session was closed.
         """
-        return await (await self._awake()).resolve(call_id, took_effect=took_effect)
+        return await (await self._awake()).verdicts.resolve(call_id, took_effect=took_effect)
