@@ -357,3 +357,25 @@ def test_the_parser_is_not_loaded_before_a_command_is_analysed() -> None:
     code = "import sys, a3s_code.harness.gate; print('tree_sitter' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_quote_in_backticks_between_double_quotes_is_no_part_of_a_word() -> None:
+    """Bash takes the backslash off there, and leaves it where nothing quotes the backticks."""
+    assert "rm -rf x" in texts(r'''echo "`rm \"-rf\" x`"''')
+    assert 'rm "-rf" x' in texts(r"echo `rm \"-rf\" x`")
+
+
+@pytest.mark.parametrize("command", ["rm x {fd}>f", "rm x {fd[0]}>&1", "rm x {fd}<f", "rm {a}>>f"])
+def test_a_descriptor_kept_in_a_variable_is_not_taken_for_a_word(command: str) -> None:
+    assert analyse(command).unresolved
+
+
+@pytest.mark.parametrize("command", ["{ rm x; }>f", 'rm "{x}">f', "rm {x} >f"])
+def test_a_brace_before_a_redirection_may_be_what_it_looks_like(command: str) -> None:
+    assert not analyse(command).unresolved
+
+
+def test_a_plus_ends_what_find_runs_only_behind_its_braces() -> None:
+    assert "rm a + -rf b" in texts(r"find . -exec rm a + -rf b \;")
+    assert "rm -rf \x00" in texts("find . -exec rm -rf {} + -print")
+    assert "rm \x00 + b" in texts(r"find . -ok rm {} + b \;")

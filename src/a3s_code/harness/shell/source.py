@@ -76,6 +76,13 @@ class Source:
         """The byte in front of a node; empty at the start of the text."""
         return self._bytes[max(node.start_byte - 1, 0) : node.start_byte]
 
+    def opened_before(self, node: Node) -> str:
+        """The text in front of a node from the last `{` on; empty where that ends elsewhere."""
+        end = node.start_byte
+        if self._bytes[end - 1 : end] != b"}":
+            return ""
+        return self.between(max(self._bytes.rfind(b"{", 0, end), 0), end)
+
     def line_after(self, start: int) -> tuple[bytes, int]:
         """Give the line that begins at `start`, and where the next one begins."""
         end = self._bytes.find(b"\n", start)

@@ -329,13 +329,19 @@ def _find(words: Words) -> Started:
             at += 1
             continue
         end = at + 1
-        while end < len(words) and words[end] not in (";", "+"):
+        while end < len(words) and not _ends(words, at, end):
             end += 1
         inner = tuple(word.replace("{}", UNKNOWN) for word in words[at + 1 : end])
         if inner:
             started.commands.append(inner)
         at = end + 1
     return started
+
+
+def _ends(words: Words, at: int, end: int) -> bool:
+    """Whether the command of `-exec` ends here: `+` is a word of it unless it follows `{}`."""
+    gathers = words[at] in ("-exec", "-execdir") and words[end - 1] == "{}"
+    return words[end] == ";" or (words[end] == "+" and gathers)
 
 
 def _container(words: Words) -> Started:
