@@ -379,3 +379,15 @@ def test_a_plus_ends_what_find_runs_only_behind_its_braces() -> None:
     assert "rm a + -rf b" in texts(r"find . -exec rm a + -rf b \;")
     assert "rm -rf \x00" in texts("find . -exec rm -rf {} + -print")
     assert "rm \x00 + b" in texts(r"find . -ok rm {} + b \;")
+
+
+@pytest.mark.parametrize("command", [r"a=(b)\; rm x", "a=(b)c rm x", r"a+=(b $(ls))\; rm x"])
+def test_what_touches_an_array_is_no_command(command: str) -> None:
+    """For bash it belongs to the assignment, and the word behind it is the command."""
+    assert analyse(command).unresolved
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "dash"])
+def test_a_shell_takes_its_script_after_a_plus_too(shell: str) -> None:
+    assert "rm x" in texts(f"{shell} +c 'rm x'")
+    assert "rm x" in texts(f"{shell} +ec 'rm x'")

@@ -33,7 +33,10 @@ _ONE_LINE = listed(
 _CONTINUES = WORD_NODES | listed(
     "command_name file_redirect herestring_redirect heredoc_redirect variable_assignment"
 )
-_WORD_ENDS = WORD_NODES | {"heredoc_start", "command_name", "file_redirect", "herestring_redirect"}
+_WORD_ENDS = WORD_NODES | listed(
+    "heredoc_start command_name file_redirect herestring_redirect variable_assignment"
+)
+_WORD_STARTS = WORD_NODES | {"command_name", "variable_assignment"}
 
 
 # The scanner of the grammar looks characters up in a table that has ASCII only, and reads
@@ -115,7 +118,7 @@ class Source:
                 self.gap(end, start)
                 if node.type in _ONE_LINE and kind in _CONTINUES:
                     self.line(end, start)
-            elif before in _WORD_ENDS and kind in WORD_NODES:
+            elif before in _WORD_ENDS and kind in _WORD_STARTS:
                 self.doubt("two words touch")
             if not child.is_named and self.text(child) != kind:
                 self.doubt(f"{self.text(child)!r} is taken for {kind!r}")

@@ -261,7 +261,7 @@ def _shell(words: Words) -> Started:
             if word in ("--rcfile", "--init-file"):
                 return _unsure(words, "what the start file of a shell runs")
             continue
-        has_script = has_script or ("c" in word and word[0] == "-")
+        has_script = has_script or "c" in word  # `+c` is the same option
         reads_input = reads_input or ("s" in word and word[0] == "-")
         at += word[-1] in "oO"
     if any(map(may_be_option, words[1:at])):
