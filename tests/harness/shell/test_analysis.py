@@ -391,3 +391,35 @@ def test_what_touches_an_array_is_no_command(command: str) -> None:
 def test_a_shell_takes_its_script_after_a_plus_too(shell: str) -> None:
     assert "rm x" in texts(f"{shell} +c 'rm x'")
     assert "rm x" in texts(f"{shell} +ec 'rm x'")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "bash -oc posix 'rm x'",
+        "bash -coO posix extglob 'rm x'",
+        "bash +o posix -Oc extglob 'rm x'",
+        "bash -norc -c 'rm x'",
+        "bash -posix -c 'rm x'",
+        "bash -c - 'rm x'",
+        "dash -c - 'rm x'",
+        "env -S '-i rm x'",
+        "env -S '-u A -- rm x'",
+        "env -S 'rm x' -S ls",
+        "env -S '-S \"rm x\"'",
+    ],
+)
+def test_options_in_unusual_places_hide_no_command(command: str) -> None:
+    assert any(text == "rm x" or text.startswith("rm x ") for text in texts(command))
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["bash -rcfile f -c 'rm x'", "bash -init-file f -i", "xargs -ie rm e", "xargs -e5 rm"],
+)
+def test_options_that_bring_a_value_of_their_own_leave_the_command_unknown(command: str) -> None:
+    assert any(simple.unknown for simple in analyse(command).commands)
+
+
+def test_both_marks_of_xargs_stand_for_its_input() -> None:
+    assert "rm \x00 \x00" in texts("xargs -I% -i rm % {}")
