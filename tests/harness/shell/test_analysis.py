@@ -357,3 +357,69 @@ def test_the_parser_is_not_loaded_before_a_command_is_analysed() -> None:
     code = "import sys, a3s_code.harness.gate; print('tree_sitter' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_quote_in_backticks_between_double_quotes_is_no_part_of_a_word() -> None:
+    """Bash takes the backslash off there, and leaves it where nothing quotes the backticks."""
+    assert "rm -rf x" in texts(r'''echo "`rm \"-rf\" x`"''')
+    assert 'rm "-rf" x' in texts(r"echo `rm \"-rf\" x`")
+
+
+@pytest.mark.parametrize("command", ["rm x {fd}>f", "rm x {fd[0]}>&1", "rm x {fd}<f", "rm {a}>>f"])
+def test_a_descriptor_kept_in_a_variable_is_not_taken_for_a_word(command: str) -> None:
+    assert analyse(command).unresolved
+
+
+@pytest.mark.parametrize("command", ["{ rm x; }>f", 'rm "{x}">f', "rm {x} >f"])
+def test_a_brace_before_a_redirection_may_be_what_it_looks_like(command: str) -> None:
+    assert not analyse(command).unresolved
+
+
+def test_a_plus_ends_what_find_runs_only_behind_its_braces() -> None:
+    assert "rm a + -rf b" in texts(r"find . -exec rm a + -rf b \;")
+    assert "rm -rf \x00" in texts("find . -exec rm -rf {} + -print")
+    assert "rm \x00 + b" in texts(r"find . -ok rm {} + b \;")
+
+
+@pytest.mark.parametrize("command", [r"a=(b)\; rm x", "a=(b)c rm x", r"a+=(b $(ls))\; rm x"])
+def test_what_touches_an_array_is_no_command(command: str) -> None:
+    """For bash it belongs to the assignment, and the word behind it is the command."""
+    assert analyse(command).unresolved
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "dash"])
+def test_a_shell_takes_its_script_after_a_plus_too(shell: str) -> None:
+    assert "rm x" in texts(f"{shell} +c 'rm x'")
+    assert "rm x" in texts(f"{shell} +ec 'rm x'")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "bash -oc posix 'rm x'",
+        "bash -coO posix extglob 'rm x'",
+        "bash +o posix -Oc extglob 'rm x'",
+        "bash -norc -c 'rm x'",
+        "bash -posix -c 'rm x'",
+        "bash -c - 'rm x'",
+        "dash -c - 'rm x'",
+        "env -S '-i rm x'",
+        "env -S '-u A -- rm x'",
+        "env -S 'rm x' -S ls",
+        "env -S '-S \"rm x\"'",
+    ],
+)
+def test_options_in_unusual_places_hide_no_command(command: str) -> None:
+    assert any(text == "rm x" or text.startswith("rm x ") for text in texts(command))
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["bash -rcfile f -c 'rm x'", "bash -init-file f -i", "xargs -ie rm e", "xargs -e5 rm"],
+)
+def test_options_that_bring_a_value_of_their_own_leave_the_command_unknown(command: str) -> None:
+    assert any(simple.unknown for simple in analyse(command).commands)
+
+
+def test_both_marks_of_xargs_stand_for_its_input() -> None:
+    assert "rm \x00 \x00" in texts("xargs -I% -i rm % {}")

@@ -17,6 +17,8 @@ _CLOSE = ("<&-", ">&-")
 _WRITE = frozenset({">", ">>", ">|", "&>", "&>>", ">&"})
 _READ = frozenset({"<", "<&"})
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
+_IN_VARIABLE = re.compile(rf"\{{{_NAME}(?:\[.*\])?\}}\Z", re.DOTALL)
+"""What stands before `>` in `{fd}>file`, which is no word of the command."""
 _DELIMITER = re.compile(rf"({_NAME})|'({_NAME})'|\"({_NAME})\"|\\({_NAME})")
 
 
@@ -39,6 +41,8 @@ class Redirections:
 
     def file(self, node: Node) -> list[Node]:
         """Note what a redirection touches; gives the words after its target."""
+        if _IN_VARIABLE.search(self._source.opened_before(node)):
+            self._source.doubt("a redirection that sets a variable")
         operator = ""
         targets: list[Node] = []
         for child in self._source.children(node):

@@ -33,7 +33,10 @@ _ONE_LINE = listed(
 _CONTINUES = WORD_NODES | listed(
     "command_name file_redirect herestring_redirect heredoc_redirect variable_assignment"
 )
-_WORD_ENDS = WORD_NODES | {"heredoc_start", "command_name", "file_redirect", "herestring_redirect"}
+_WORD_ENDS = WORD_NODES | listed(
+    "heredoc_start command_name file_redirect herestring_redirect variable_assignment"
+)
+_WORD_STARTS = WORD_NODES | {"command_name", "variable_assignment"}
 
 
 # The scanner of the grammar looks characters up in a table that has ASCII only, and reads
@@ -76,6 +79,13 @@ class Source:
         """The byte in front of a node; empty at the start of the text."""
         return self._bytes[max(node.start_byte - 1, 0) : node.start_byte]
 
+    def opened_before(self, node: Node) -> str:
+        """The text in front of a node from the last `{` on; empty where that ends elsewhere."""
+        end = node.start_byte
+        if self._bytes[end - 1 : end] != b"}":
+            return ""
+        return self.between(max(self._bytes.rfind(b"{", 0, end), 0), end)
+
     def line_after(self, start: int) -> tuple[bytes, int]:
         """Give the line that begins at `start`, and where the next one begins."""
         end = self._bytes.find(b"\n", start)
@@ -108,7 +118,7 @@ class Source:
                 self.gap(end, start)
                 if node.type in _ONE_LINE and kind in _CONTINUES:
                     self.line(end, start)
-            elif before in _WORD_ENDS and kind in WORD_NODES:
+            elif before in _WORD_ENDS and kind in _WORD_STARTS:
                 self.doubt("two words touch")
             if not child.is_named and self.text(child) != kind:
                 self.doubt(f"{self.text(child)!r} is taken for {kind!r}")

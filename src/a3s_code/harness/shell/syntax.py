@@ -209,8 +209,12 @@ class _Reader:
         if self._depth >= MAX_BACKTICK_DEPTH:
             self.source.doubt("its backticks are nested too deep")
             return
-        inside = re.sub(r"\\([$`\\])", r"\1", self.source.text(node)[1:-1])
-        self._script.take(_read(inside.encode(), self._depth + 1, self._budget))
+        inside = self.source.text(node)[1:-1]
+        readings = [re.sub(r"\\([$`\\])", r"\1", inside)]
+        if '\\"' in inside:  # within double quotes it stands for a quote
+            readings.append(re.sub(r"\\([$`\\\"])", r"\1", inside))
+        for reading in readings:
+            self._script.take(_read(reading.encode(), self._depth + 1, self._budget))
 
     def _comment(self, node: Node) -> None:
         before = self.source.byte_before(node)

@@ -62,6 +62,7 @@ class _Wrapper(msgspec.Struct, frozen=True):
 
     Attributes:
         flags, values: Letters of short options without and with a value.
+        attached: Flags that take the rest of their word for a value.
         long_flags, long_values: Names of long options without and with one.
         operands: Words between the options and the command.
         assigns: `NAME=value` words may stand before the command.
@@ -71,6 +72,7 @@ class _Wrapper(msgspec.Struct, frozen=True):
 
     flags: str = ""
     values: str = ""
+    attached: str = ""
     long_flags: str = ""
     long_values: str = ""
     operands: int = 0
@@ -115,6 +117,7 @@ _WRAPPERS = {
     ),
     "xargs": _Wrapper(
         flags="0rtpoxeil",
+        attached="eil",
         values="adEILnPs",
         long_flags="null no-run-if-empty verbose interactive open-tty exit show-limits",
         long_values="arg-file delimiter max-lines max-args max-procs max-chars",
@@ -122,6 +125,14 @@ _WRAPPERS = {
 }
 
 _SHELLS = listed("sh bash dash zsh ksh mksh ash rbash yash posh sash oksh lksh loksh pdksh")
+
+_LONG_OPTIONS = listed(
+    """
+    debug debugger dump-po-strings dump-strings login noediting noprofile norc posix
+    pretty-print protected restricted verbose wordexp
+    """
+)
+"""Of bash, which takes them with one dash too."""
 
 _LOOKS = listed("describe get images info inspect logs ps top version")
 _LOADER = re.compile(r"ld-linux[-.\w]*|ld-musl[-.\w]*|ld-\d[-.\w]*|ld64[-.\w]*")
@@ -166,6 +177,8 @@ def _wrapped(name: str, wrapper: _Wrapper, words: Words) -> Started:
             return _unsure(words, f"what {name} starts with the option {words[at]}")
         options |= found[0]
         at = found[1]
+        if name == "env" and options.keys() & {"S", "split-string"}:
+            break  # what it is split into stands here, with options of its own
     if name == "env" and words[at : at + 1] == ("-",):
         at += 1
     if options.keys() & set(wrapper.prints):
@@ -181,6 +194,8 @@ def _behind(name: str, wrapper: _Wrapper, options: dict[str, str], rest: Words) 
         if re.search(r"[$\\#]", split):
             return _unsure(("env", split, *rest), "what env -S starts")
         rest = (*_split(split), *rest)
+        if rest and rest[0].startswith("-"):
+            return Started(commands=[("env", *rest)])
     assigned: list[str] = []
     while wrapper.assigns and rest and _ASSIGNMENT.fullmatch(rest[0]):
         assigned.append(rest[0].partition("=")[0].rstrip("+"))
@@ -232,6 +247,8 @@ def _short_options(wrapper: _Wrapper, words: Words, at: int) -> _Read | None:
             return found and (options | found[0], found[1])
         if letter not in wrapper.flags + wrapper.prints:
             return None
+        if letter in wrapper.attached and word[index:]:
+            return None
         options[letter] = ""
     return options, at + 1
 
@@ -243,9 +260,11 @@ def _with_next(name: str, words: Words, at: int) -> _Read | None:
 def _xargs(options: dict[str, str], rest: Words) -> Started:
     if not rest:
         return Started(commands=[("echo", UNKNOWN)])
-    mark = options.get("I") or ("{}" if "i" in options else "")
-    if mark:
-        return Started(commands=[tuple(word.replace(mark, UNKNOWN) for word in rest)])
+    marks = [options.get("I", ""), "{}" if "i" in options else ""]
+    if any(marks):
+        for mark in filter(None, marks):
+            rest = tuple(word.replace(mark, UNKNOWN) for word in rest)
+        return Started(commands=[rest])
     return Started(commands=[(*rest, UNKNOWN)])
 
 
@@ -257,13 +276,15 @@ def _shell(words: Words) -> Started:
         at += 1
         if word == "--":
             break
-        if word.startswith("--"):
-            if word in ("--rcfile", "--init-file"):
-                return _unsure(words, "what the start file of a shell runs")
+        if word.lstrip("-") in ("rcfile", "init-file"):
+            return _unsure(words, "what the start file of a shell runs")
+        if word.startswith("--") or word[1:] in _LONG_OPTIONS:
             continue
-        has_script = has_script or ("c" in word and word[0] == "-")
+        has_script = has_script or "c" in word  # `+c` is the same option
         reads_input = reads_input or ("s" in word and word[0] == "-")
-        at += word[-1] in "oO"
+        at += word.count("o") + word.count("O")  # each takes a word, wherever it stands
+    if has_script and words[at : at + 1] == ("-",):
+        at += 1
     if any(map(may_be_option, words[1:at])):
         return _unsure(words, "what a shell runs with options only known when it runs")
     operand = words[at] if at < len(words) else ""
@@ -329,13 +350,19 @@ def _find(words: Words) -> Started:
             at += 1
             continue
         end = at + 1
-        while end < len(words) and words[end] not in (";", "+"):
+        while end < len(words) and not _ends(words, at, end):
             end += 1
         inner = tuple(word.replace("{}", UNKNOWN) for word in words[at + 1 : end])
         if inner:
             started.commands.append(inner)
         at = end + 1
     return started
+
+
+def _ends(words: Words, at: int, end: int) -> bool:
+    """Whether the command of `-exec` ends here: `+` is a word of it unless it follows `{}`."""
+    gathers = words[at] in ("-exec", "-execdir") and words[end - 1] == "{}"
+    return words[end] == ";" or (words[end] == "+" and gathers)
 
 
 def _container(words: Words) -> Started:
