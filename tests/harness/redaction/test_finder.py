@@ -149,6 +149,7 @@ def test_values_alone_hold_nothing_back_but_their_own_beginning() -> None:
 HARD = (
     "a", "_", "password", "a@", "QUJD", "\"'", "eyJ", "k=", "\n", "a:", " ", "1 ", "://a:", "sk-",
     "password=", "token: ", "-----BEGIN ", "eyJa.", "ghp_", "4111 ", "$2a$", "a.b@c.", "%41", "\\n",
+    "(", "( ", "-eyJ", "-eyJaaaaaaaaa",
 )  # fmt: skip
 
 

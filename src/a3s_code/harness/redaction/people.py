@@ -16,7 +16,8 @@ _FILE_ENDS = frozenset(
     ("png", "jpg", "jpeg", "gif", "webp", "svg", "ico", "js", "ts", "css", "py", "md", "txt")
 )
 
-_NUMBER = re.compile(r"[0-9+(][0-9() .-]{8,}[0-9]")
+_NUMBER = re.compile(r"[0-9+(][0-9() .-]{9,}+")
+"""Takes a run as a whole: one that had to end in a digit would be tried from each of its signs."""
 _FORMS = re.compile(
     r"(?P<SSN>(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4})"
     r"|(?P<CC>[2-6][0-9]{3}(?P<part>[ -]?)[0-9]{4}(?P=part)[0-9]{4}(?P=part)[0-9]{4}"

@@ -27,6 +27,7 @@ class Shape:
     Attributes:
         literals: One of them stands `back` characters after the beginning.
         pattern: Matched from the beginning; its group 1 is the secret, or else all of it.
+            Without its group it is none, and nothing begins in what it matched.
         needs_digit: Words with dashes are no keys.
     """
 
@@ -66,7 +67,13 @@ SHAPES = (
     _after("GOOGLE_KEY", "1//0", _WORD + "{30,}"),
     _after("GOOGLE_KEY", "AAAA", _WORD + "{7}:" + _WORD + "{100,}"),
     _after("STRIPE_KEY", "whsec_", "[A-Za-z0-9+/=]{20,}"),
-    _after("JWT", "eyJ", _WORD + r"{8,}\.eyJ" + _WORD + r"{4,}(?:\." + _WORD + r"*){1,3}"),
+    Shape(
+        "JWT",
+        ("eyJ",),
+        re.compile(
+            rf"(eyJ{_WORD}{{8,}}+\.eyJ{_WORD}{{4,}}+(?:\.{_WORD}*+){{1,3}})|eyJ{_WORD}*+",
+        ),
+    ),
     _after("API_KEY", "gsk_ xai- pplx- fw_ fw- r8_ csk- jina_", _ALNUM + "{24,}", needs_digit=True),
     _after("API_KEY", "hf_ api_org_", _ALNUM + "{30,}"),
     _after("API_KEY", "lsv2_pt_ lsv2_sk_", "[A-Za-z0-9_]{32,}"),
@@ -203,8 +210,9 @@ def _each(shape: Shape, size: int, text: str, start: int, places: _Places) -> It
             found = match(text, begin)
             if found is not None:
                 first, last = found.span(found.re.groups)
-                onward = max(onward, last)
-                if not shape.needs_digit or _has_digit(text, first + size, last):
+                onward = max(onward, found.end())
+                is_one = first >= 0
+                if is_one and (not shape.needs_digit or _has_digit(text, first + size, last)):
                     yield Span(first, last, shape.label)
         place = places(text, onward)
 
