@@ -5,16 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from a3s_code import (
     Allow,
     Ask,
     DefaultSecurityProvider,
-    MemorySessionStore,
     PermissionPolicy,
     Session,
-    SessionOptions,
 )
 from a3s_code.kernel.ports import Action
 from a3s_code.testing import calls, says

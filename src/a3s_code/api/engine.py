@@ -304,9 +304,10 @@ class Engine:
         approvals.check(call_id, remember or ())
         given = ConfirmationReceived(tool_id=call_id, approved=approved, reason=reason)
         record = partial(approvals.record, given, remember or (), self.outlet(approval.run))
-        await self._works.run(self.new_id("record"), record)
-        approvals.answer(given)
-        return True
+        counts = await self._works.run(self.new_id("record"), record)
+        if counts:
+            approvals.answer(given)
+        return counts
 
     @property
     def granted(self) -> Collection[str]:

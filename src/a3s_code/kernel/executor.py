@@ -21,8 +21,8 @@ import msgspec
 from a3s_code.kernel import ledger
 from a3s_code.kernel.actions import Ready, Refused, Step, denied, prepare
 from a3s_code.kernel.approval import Approvals, void
-from a3s_code.kernel.binding import ARGUMENTS_CHANGED
 from a3s_code.kernel.artifacts import Artifacts
+from a3s_code.kernel.binding import ARGUMENTS_CHANGED
 from a3s_code.kernel.border import check_cancelled, run_tool
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import ToolEnd, ToolOutputDelta, ToolStart
