@@ -13,16 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from a3s_code.capabilities.tools import CORE_TOOLS
+from a3s_code.errors import InvalidValue
 from a3s_code.harness.gate import PolicyGate
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.touched import touched
 from a3s_code.kernel.actions import Ready, prepare
 from a3s_code.kernel.events import ConfirmationReceived, ConfirmationRequired, PermissionDenied
-from a3s_code.kernel.messages import ToolCall, ToolResult
-from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Deny
+from a3s_code.kernel.messages import JsonObject, ToolCall, ToolResult
+from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Deny, Sink
 from a3s_code.kernel.records import EffectIntended, EffectSettled, FileChanging
-from a3s_code.kernel.tool import Effect, Observation, ToolContext, tool
-from kernel.bench import Bench, call
+from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, tool
+from kernel.bench import Bench, Unhooked, call
 from kernel.probes import GivenAny
 
 ASK_ALL = PermissionPolicy(ask=["*"])
@@ -411,3 +412,65 @@ async def test_a_yes_of_before_that_names_no_digests_is_asked_for_again(tmp_path
 
     assert "nobody is there to confirm it" in result.content
     assert (tmp_path / "docs/a.txt").read_text() == "alpha\n"
+
+
+class Heard(Unhooked):
+    """Remembers what it is told of calls that ran, and of those that did not."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+        self.refused: list[str] = []
+
+    async def after_tool(
+        self, action: Action, observation: Observation, seconds: float, sink: Sink
+    ) -> None:
+        self.ran.append(action.call.id)
+
+    async def after_refusal(self, call: ToolCall, observation: Observation, sink: Sink) -> None:
+        self.refused.append(call.id)
+
+
+@pytest.mark.parametrize(("meddle", "ran"), [(nothing, True), (edit, False)])
+@pytest.mark.parametrize("when", WHEN)
+async def test_hooks_are_not_told_that_a_call_ran_whose_approval_was_void(
+    when: str, meddle: Mutation, ran: bool, tmp_path: Path
+) -> None:
+    scene, heard = Scene(tmp_path), Heard()
+    scene.bench.executor.hooks = heard
+    await settled(scene, Meddler(scene, meddle), when)
+
+    assert (heard.ran, heard.refused) == ((["c1"], []) if ran else ([], ["c1"]))
+
+
+class Forgetful:
+    """Knows what a placeholder stands for until somebody has answered."""
+
+    def __init__(self, then: str | None) -> None:
+        self.then, self.known = then, True
+
+    def restored(self, tool: Tool, args: JsonObject) -> JsonObject:
+        if not self.known and self.then is None:
+            raise InvalidValue("nobody knows it any more")
+        secret = "new\n" if self.known else self.then
+        return {name: secret if name == "content" else value for name, value in args.items()}
+
+    def inspect(self, action: Action) -> None: ...
+
+    def advise(self, tool: str, text: str) -> None: ...
+
+
+@pytest.mark.parametrize("then", [None, "evil\n"])
+async def test_a_placeholder_that_means_something_else_by_now_voids_the_yes(
+    then: str | None, tmp_path: Path
+) -> None:
+    scene, guard = Scene(tmp_path), Forgetful(then)
+    scene.call = call("write", file_path="docs/a.txt", content="[REDACTED:KEY]")
+    scene.bench.executor.guard = guard
+
+    def forget(_: Scene) -> None:
+        guard.known = False
+
+    result = await settled(scene, Meddler(scene, forget), WHEN[0])
+
+    assert "its arguments were changed" in result.content
+    assert not content(scene) & {"new\n", "evil\n"}

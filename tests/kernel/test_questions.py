@@ -15,7 +15,9 @@ from a3s_code.harness.confirm import ConfirmationPolicy
 from a3s_code.harness.gate import PolicyGate
 from a3s_code.harness.grants import GrantingGate
 from a3s_code.harness.policy import PermissionPolicy
+from a3s_code.kernel.actions import Foreseen, foresee
 from a3s_code.kernel.approval import Approvals
+from a3s_code.kernel.binding import Approved
 from a3s_code.kernel.events import (
     ConfirmationReceived,
     ConfirmationRequired,
@@ -318,3 +320,148 @@ async def test_an_approver_whose_rule_is_none_says_no(tmp_path: Path) -> None:
 async def test_no_rule_is_made_where_none_can_be_kept(tmp_path: Path) -> None:
     with pytest.raises(InvalidValue, match="No rule can be remembered here"):
         Approvals().check("c1", ["write"])
+
+
+# Two answers, and answers of before
+
+
+async def test_of_two_answers_at_once_the_first_counts(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    running = await table.asked(WRITE)
+    given = [
+        ConfirmationReceived(tool_id="c1", approved=approved, reason=None)
+        for approved in (False, True)
+    ]
+    record = table.approvals.record
+    counted = await asyncio.gather(*(record(each, (), table.bench.sink) for each in given))
+    for each, counts in zip(given, counted, strict=True):
+        if counts:
+            table.approvals.answer(each)
+    (result,) = await running
+
+    assert counted == [True, False]
+    assert [each.approved for each in table.bench.all(ConfirmationReceived)] == [False]
+    assert result.is_error
+    assert not (tmp_path / "f").exists()
+
+
+async def test_an_approver_that_is_late_by_an_instant_does_not_overrule_an_answer(
+    tmp_path: Path,
+) -> None:
+    """Somebody's no is on its way into the log when the approver says yes."""
+
+    class Prompt:
+        async def approve(self, action: Action, ask: Ask) -> Allow | Deny:
+            await answered.wait()
+            return Allow("yes")
+
+    answered = asyncio.Event()
+    table = Table(tmp_path, Prompt())
+    running = await table.asked(WRITE)
+    async with table.approvals._granting:  # whoever comes first waits here
+        said = ConfirmationReceived(tool_id="c1", approved=False, reason="no")
+        answering = asyncio.create_task(table.approvals.record(said, (), table.bench.sink))
+        await asyncio.sleep(0)
+        answered.set()
+        for _ in range(20):
+            await asyncio.sleep(0)
+    assert await answering is True
+    (result,) = await running
+
+    assert [each.approved for each in table.bench.all(ConfirmationReceived)] == [False]
+    assert "no" in result.content
+    assert not (tmp_path / "f").exists()
+
+
+async def test_nothing_is_recorded_for_a_call_that_nobody_is_asked_about(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    said = ConfirmationReceived(tool_id="c1", approved=True)
+
+    assert await table.approvals.record(said, ["write(f)"], table.bench.sink) is False
+    assert table.bench.all(ConfirmationReceived) == []
+    assert table.gate.rules == ()
+
+
+async def test_an_approver_that_cancels_itself_says_no(tmp_path: Path) -> None:
+    class Gone:
+        async def approve(self, action: Action, ask: Ask) -> Allow | Deny:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            await asyncio.sleep(0)
+            raise AssertionError
+
+    table = Table(tmp_path, Gone())
+    (result,) = await table.bench.execute(WRITE)
+
+    assert "it cancelled itself" in result.content
+    assert not (tmp_path / "f").exists()
+
+
+@pytest.mark.parametrize("explicit", [False, True])
+async def test_a_yes_of_before_holds_only_for_a_question_that_was_as_strict(
+    explicit: bool, tmp_path: Path
+) -> None:
+    """The like of it was cut off meanwhile, so that only an answer to that may repeat it."""
+    table = Table(tmp_path, timeout_action="auto_approve", default_timeout_ms=1_000)
+    sink = table.bench.sink
+    ask = Ask("somebody has to say so", explicit=explicit)
+    action = await _approved_before(table, ask)
+    table.approvals.terms = None
+    answer = await table.approvals.ask(action, Ask("cut off", explicit=True), _Nobody(table), sink)
+
+    assert isinstance(answer, Deny) is not explicit
+    if action.target is not None:
+        action.target.close()
+
+
+@dataclass
+class _Nobody:
+    """The court of a table, where nobody can be asked."""
+
+    table: Table
+    approver: None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.table.bench.executor, name)
+
+
+async def _approved_before(table: Table, ask: Ask) -> Action:
+    """Have a call approved, and leave it there; give it as it is decoded once more."""
+    executor = table.bench.executor
+    foreseen = foresee(WRITE, executor, None)
+    assert isinstance(foreseen, Foreseen)
+    asking = asyncio.create_task(
+        table.approvals.ask(foreseen.action, ask, executor, table.bench.sink)
+    )
+    await arrive(lambda: table.bench.all(ConfirmationRequired))
+    await table.answer("c1", approved=True)
+    assert isinstance(await asking, Approved)
+    return foreseen.action
+
+
+async def test_rules_whose_answer_is_cut_off_hold_as_the_log_says(tmp_path: Path) -> None:
+    """Recorded is recorded: a later session has them, so this one does not fall apart from it."""
+    table = Table(tmp_path)
+    running = await table.asked(WRITE)
+    waits = asyncio.Event()
+
+    class Slow(RunSink):
+        async def barrier(self) -> None:
+            waits.set()
+            await asyncio.Event().wait()
+
+    table.approvals._open["c1"].sink = Slow(table.bench.log, RUN)
+    said = ConfirmationReceived(tool_id="c1", approved=True)
+    recording = asyncio.create_task(table.approvals.record(said, ["write(f)"], table.bench.sink))
+    await waits.wait()
+    recording.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await recording
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    (granted,) = table.bench.all(RuleGranted)
+    assert table.gate.policy_version == granted.after
+    assert table.gate.rules == ("write(f)",)

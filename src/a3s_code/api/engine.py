@@ -284,8 +284,8 @@ class Engine:
         """What people decide about the calls of this session."""
         return Verdicts(self.log, self.executor, self.outlet, self._work)
 
-    async def _work(self, begin: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        await self._works.run(self.new_id("record"), begin)
+    async def _work(self, begin: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
+        return await self._works.run(self.new_id("record"), begin)
 
     def retain(self) -> None:
         """

@@ -28,7 +28,7 @@ class Verdicts:
     log: Log
     executor: Executor
     outlet: Callable[[RunId], Outlet]
-    work: Callable[[Callable[[], Coroutine[Any, Any, None]]], Coroutine[Any, Any, None]]
+    work: Callable[[Callable[[], Coroutine[Any, Any, bool]]], Coroutine[Any, Any, bool]]
 
     async def confirm(
         self,
@@ -55,9 +55,11 @@ class Verdicts:
             return False
         approvals.check(call_id, remember or ())
         given = ConfirmationReceived(tool_id=call_id, approved=approved, reason=reason)
-        await self.work(partial(approvals.record, given, remember or (), self.outlet(approval.run)))
-        approvals.answer(given)
-        return True
+        record = partial(approvals.record, given, remember or (), self.outlet(approval.run))
+        counts = await self.work(record)
+        if counts:
+            approvals.answer(given)
+        return counts
 
     @property
     def granted(self) -> Collection[str]:
@@ -80,10 +82,10 @@ class Verdicts:
         said = EffectSettled(
             call_id=call_id, outcome=outcome, exit_code=0, evidence="said by the host"
         )
-        await self.work(partial(_record, said, self.outlet(effect.run)))
-        return True
+        return await self.work(partial(_record, said, self.outlet(effect.run)))
 
 
-async def _record(event: Event, sink: Outlet) -> None:
+async def _record(event: Event, sink: Outlet) -> bool:
     sink.emit(event)
     await sink.barrier()
+    return True

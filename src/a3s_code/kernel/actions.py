@@ -92,6 +92,11 @@ class Ready:
     def call(self) -> ToolCall:
         return self.action.call
 
+    @property
+    def was_refused(self) -> bool:
+        """Whether it did not run after all, since it was not what had been approved any more."""
+        return self.approved is not None and self.approved.is_void and not self.approved.is_used
+
     def release(self) -> None:
         _close(self.action)
 

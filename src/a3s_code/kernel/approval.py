@@ -131,7 +131,7 @@ class Approvals:
             StoreError: the question or its answer could not be made durable.
         """
         earlier = sink.approvals.get(action.call.id)
-        if earlier is not None and _counts(earlier):
+        if earlier is not None and _counts(earlier, ask):
             return await self._taken_up(earlier, action, court)
         nobody = self._nobody(court.approver)
         if nobody:
@@ -224,6 +224,7 @@ class Approvals:
             part=ask.part,
             rule=ask.rule,
             rules=standing.suggested(action) if standing is not None else (),
+            explicit=ask.explicit,
             binding=approved.binding,
         )
 
@@ -243,7 +244,7 @@ class Approvals:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if given.done():
                 return given.result()
-            return await asking if asking is not None and asking.done() else None
+            return _said(asking) if asking is not None and asking.done() else None
         finally:
             ending = {each for each in (asking, late) if each is not None and not each.done()}
             for each in ending:
@@ -272,8 +273,10 @@ class Approvals:
             decision, remember = Deny(f"the approver's rule was refused: {error.message}"), ()
         approved = isinstance(decision, Allow)
         given = ConfirmationReceived(tool_id=call_id, approved=approved, reason=decision.reason)
-        await self.record(given, remember, sink)
-        return decision
+        if await self.record(given, remember, sink):
+            return decision
+        recorded = sink.approvals.get(call_id)
+        return decision_of(recorded) if recorded is not None else Deny(_NO)
 
     # Answering
 
@@ -308,12 +311,16 @@ class Approvals:
 
     async def record(
         self, given: ConfirmationReceived, remember: Iterable[str], sink: Sink
-    ) -> None:
+    ) -> bool:
         """
         Make an answer durable, with the rules that it makes; only then they count.
 
         Args:
             sink: For a question of before, which nobody waits at.
+
+        Returns:
+            False when the question is answered already, or its call has ended; nothing was
+            recorded then.
 
         Raises:
             StoreError: it could not be made durable.
@@ -322,13 +329,20 @@ class Approvals:
         waiting = self._open.get(given.tool_id)
         sink = waiting.sink if waiting is not None else sink
         async with self._granting:
+            asked = sink.approvals.get(given.tool_id)
+            if asked is None or asked.answer is not None:
+                return False
             granted = self._granted(given.tool_id, remember)
             if granted is not None:
                 sink.emit(granted)
             sink.emit(given)
-            await sink.barrier()
-            if granted is not None:
-                self._grant(granted)
+            try:
+                await sink.barrier()
+            except asyncio.CancelledError:
+                self._grant(granted)  # recorded, and durable before the next effect
+                raise
+            self._grant(granted)
+            return True
 
     def _granted(self, call_id: str, remember: Iterable[str]) -> RuleGranted | None:
         if not remember:
@@ -337,10 +351,11 @@ class Approvals:
             raise InvalidValue("No rule can be remembered here.", hint="leave `remember` out")
         return self.standing.granting(call_id, remember)
 
-    def _grant(self, granted: RuleGranted) -> None:
+    def _grant(self, granted: RuleGranted | None) -> None:
         """Let rules hold. They forbid nothing, so what was approved before them stays approved."""
-        if self.standing is not None:
-            self.standing.grant(granted)
+        if granted is None or self.standing is None:
+            return
+        self.standing.grant(granted)
         for approved in self._unused:
             if approved.binding.policy_version == granted.before:
                 approved.binding = replace(approved.binding, policy_version=granted.after)
@@ -358,10 +373,24 @@ async def _approve(approver: Approver, action: Action, ask: Ask) -> Allow | Deny
     return Deny(f"the approver answered with a {type(decision).__name__}, no decision")
 
 
-def _counts(approval: Approval) -> bool:
-    """Whether there is an answer; a yes that names no digests is asked for once more."""
-    answer = approval.answer
-    return answer is not None and (not answer.approved or approval.asked.binding is not None)
+def _said(asking: asyncio.Task[Allow | Deny]) -> Allow | Deny:
+    """Give what an approver said; one that ended its own task has said nothing."""
+    if asking.cancelled():
+        return Deny("the approver failed: it cancelled itself")
+    return asking.result()
+
+
+def _counts(approval: Approval, ask: Ask) -> bool:
+    """
+    Whether there is an answer to what is asked now.
+
+    A yes that names no digests is asked for once more, and so is one that time or somebody gave
+    before only an answer could say yes, as when the same call has been cut off meanwhile.
+    """
+    answer, asked = approval.answer, approval.asked
+    if answer is None or not answer.approved:
+        return answer is not None
+    return asked.binding is not None and (asked.explicit or not ask.explicit)
 
 
 def _decision(answer: ConfirmationReceived) -> Allow | Deny:

@@ -25,10 +25,12 @@ from a3s_code.kernel.file_changes import UNSEEN, image_of
 from a3s_code.kernel.ledger import digest
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.plain import plain
-from a3s_code.kernel.ports import Action, Allow, Deny, Gate
+from a3s_code.kernel.ports import Action, Allow, Deny, Gate, Guard
 from a3s_code.kernel.space import Space
 from a3s_code.kernel.tool import Effect, Tool
 from a3s_code.kernel.workspace import Files, Resolved, shown_name
+
+ARGUMENTS_CHANGED = "its arguments were changed"
 
 _ABSENT = ""
 _UNTOLD = "?"
@@ -124,12 +126,14 @@ class Approved:
 
     Attributes:
         args: The arguments as they were shown, a copy that nobody else has.
+        is_void: A run was refused; `is_used` says whether there was one before.
     """
 
     args: JsonObject
     binding: Binding
     decision: Allow | None = None
     is_used: bool = False
+    is_void: bool = False
 
     @property
     def settled(self) -> Allow | Deny:
@@ -141,9 +145,21 @@ class Approved:
         was_used, self.is_used = self.is_used, True
         return "the approval was used already" if was_used else ""
 
-    def arguments(self, action: Action) -> msgspec.Struct:
-        """Decode the arguments as they were shown, for the run: nobody else holds these."""
-        return msgspec.convert(plain(self.args), action.tool.args, strict=False)
+    def arguments(self, action: Action, guard: Guard | None) -> msgspec.Struct | None:
+        """
+        Decode the arguments as they were shown, for the run: nobody else holds these.
+
+        Returns:
+            None when they would not be those that were approved, such as when nobody knows any
+            more what a placeholder stands for.
+        """
+        shown = plain(self.args)
+        try:
+            given = shown if guard is None else guard.restored(action.tool, shown)
+            args = msgspec.convert(given, action.tool.args, strict=False)
+        except (A3SError, msgspec.ValidationError):
+            return None
+        return args if _digest(args) == self.binding.args_sha256 else None
 
     async def changed(self, action: Action, world: World) -> str:
         """Say what is not as it was approved; nothing when all is."""
@@ -162,7 +178,7 @@ class Approved:
         shown = _digest(self.args)
         same = shown == _digest(action.call.input) and now.args_sha256 == self.binding.args_sha256
         if not same or _UNTOLD in (shown, now.args_sha256):
-            yield "its arguments were changed"
+            yield ARGUMENTS_CHANGED
 
 
 def _changed_tool(action: Action, asked: Binding, now: Binding, world: World) -> Iterator[str]:

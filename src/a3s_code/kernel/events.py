@@ -264,6 +264,7 @@ class ConfirmationRequired(Tagged, tag="confirmation_required", frozen=True):
         reason: Why it is asked.
         part, rule: The part of the call, and the rule, that made the gate ask.
         rules: Those that would allow the call from now on; what `remember` may be given.
+        explicit: Only an answer says yes; no lane and no time does.
         binding: None in logs of before it was kept.
     """
 
@@ -275,6 +276,7 @@ class ConfirmationRequired(Tagged, tag="confirmation_required", frozen=True):
     part: str = ""
     rule: str = ""
     rules: tuple[str, ...] = ()
+    explicit: bool = False
     binding: Binding | None = None
 
 

@@ -16,10 +16,13 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from a3s_code.kernel import ledger
 from a3s_code.kernel.actions import Ready, Refused, Step, denied, prepare
 from a3s_code.kernel.approval import Approvals, void
 from a3s_code.kernel.artifacts import Artifacts
+from a3s_code.kernel.binding import ARGUMENTS_CHANGED
 from a3s_code.kernel.border import check_cancelled, run_tool
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import ToolEnd, ToolOutputDelta, ToolStart
@@ -214,7 +217,10 @@ class Executor:
         self._ended += [traces.exit_record] if traces.exit_record else []
         seconds = self.clock.monotonic() - started
         observed = self._observe(call, observation, seconds, sink)
-        await after_tool(action, observed, seconds, self.hooks, sink)
+        if step.was_refused:
+            await after_refusal(call, observed, self.hooks, sink)
+        else:
+            await after_tool(action, observed, seconds, self.hooks, sink)
         return observed
 
     async def _intend(self, step: Ready, traces: ledger.Traces, sink: Sink) -> None:
@@ -253,18 +259,26 @@ class Executor:
             return await self._as_approved(step, exit_record, sink)
         changed = await self._changed(step)
         if changed:
-            return denied(step.call, void(changed), sink)
+            return self._void(step, changed, sink)
         return await self.dispatcher.dispatch(
             step.action, lambda: self._as_approved(step, exit_record, sink)
         )
 
     async def _as_approved(self, step: Ready, exit_record: str, sink: Sink) -> Observation:
-        changed = await self._changed(step)
+        changed, args = await self._changed(step), step.action.args
         if not changed and step.approved is not None:
-            changed = step.approved.use()
+            shown = step.approved.arguments(step.action, self.guard)
+            args = args if shown is None else shown
+            changed = ARGUMENTS_CHANGED if shown is None else step.approved.use()
         if changed:
-            return denied(step.call, void(changed), sink)
-        return await self._guarded(step, exit_record, sink)
+            return self._void(step, changed, sink)
+        return await self._guarded(step, args, exit_record, sink)
+
+    @staticmethod
+    def _void(step: Ready, changed: str, sink: Sink) -> Observation:
+        if step.approved is not None:
+            step.approved.is_void = True
+        return denied(step.call, void(changed), sink)
 
     async def _changed(self, step: Ready) -> str:
         return await step.approved.changed(step.action, self) if step.approved is not None else ""
@@ -272,7 +286,9 @@ class Executor:
     def touched(self, action: Action) -> Iterable[str]:
         return self.touches(action) if self.touches is not None else ()
 
-    async def _guarded(self, step: Ready, exit_record: str, sink: Sink) -> Observation:
+    async def _guarded(
+        self, step: Ready, args: msgspec.Struct, exit_record: str, sink: Sink
+    ) -> Observation:
         action, call = step.action, step.action.call
         is_offered = self.tools.get(action.tool.name) is action.tool
         limit_s = self.tool_timeout_s if is_offered else None
@@ -284,9 +300,8 @@ class Executor:
         try:
             context = self._context(call, live.emit, sink, action.target, action.authority)
             context = replace(context, exit_record=exit_record, timeout_s=limit_s)
-            args = action.args
             if step.approved is not None:
-                args, before = step.approved.arguments(action), step.approved.binding.before
+                before = step.approved.binding.before
                 files = RecordedFiles(self.space.files, call.id, call.name, sink, before)
                 context = replace(context, files=files)
             return await run_tool(action.tool, args, context, limit_s)
