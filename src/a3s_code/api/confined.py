@@ -30,6 +30,9 @@ from a3s_code.kernel.records import SessionOpened
 
 Confine: TypeAlias = Callable[[SandboxPolicy, str], Confinement]
 
+_STRONGEST, _PLAIN = SandboxPolicy(level="auto"), SandboxPolicy(level="hygiene")
+"""Of a session that asked for nothing: without a policy of its own, and with one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -61,7 +64,7 @@ def held(opening: Opening, before: SessionOpened | None, confine: Confine) -> He
     """
     safety, root = opening.settings.safety, opening.workspace
     asked = safety.sandbox
-    policy = asked or SandboxPolicy(level="auto" if safety.policy is None else "hygiene")
+    policy = asked or (_STRONGEST if safety.policy is None else _PLAIN)
     model = confine(policy, root) if policy.level != "hygiene" or asked else HYGIENE
     if before is not None and before.sandbox is not None and not _is_told_anew(opening, before):
         model = _not_less(model, before.sandbox, policy, root, confine)

@@ -32,7 +32,7 @@ def secure(
         known += secrets_of(os.environ)
     security = session_security(provider, known, is_fresh=is_fresh and not log.records)
     if security is not None:
-        log.screen = Screen(security.redactor)
+        log.screen = Screen(security.redactor, security.clears)
     return security
 
 

@@ -8,7 +8,7 @@ events need nothing: every text of theirs is redacted, but for what `KEPT` names
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeAlias, cast
 
@@ -64,6 +64,12 @@ only the texts of the prompt are redacted.
 MIN_NUMBER = 10**11
 """A smaller number is no card."""
 
+MAX_WRITTEN = 16 * 1024
+"""Bytes of an event that are looked at as a whole. Of a longer one the redactor has mostly seen
+and remembered the texts that make it long."""
+
+_write = msgspec.json.Encoder().encode
+
 _Spoken: TypeAlias = TextDelta | ReasoningDelta | ToolInputDelta
 _SPOKEN = frozenset({TextDelta, ReasoningDelta, ToolInputDelta})
 _Key: TypeAlias = tuple[type[_Spoken], str]
@@ -73,15 +79,19 @@ class Screen:
     """
     The loop's thread only, but for `text` and `json`.
 
+    Args:
+        clears: Says that the redactor would change nothing of an event, by what msgspec
+            writes for it as JSON; so most events need one look, and not one for each text.
+
     Attributes:
         thoughts: What a model reasoned, as it was signed, by what is recorded of it; only
             where that is something else. A provider takes it back unchanged or not at all.
     """
 
-    __slots__ = ("_redactor", "_streams", "thoughts")
+    __slots__ = ("_clears", "_redactor", "_streams", "thoughts")
 
-    def __init__(self, redactor: Redactor) -> None:
-        self._redactor = redactor
+    def __init__(self, redactor: Redactor, clears: Callable[[bytes], bool] | None = None) -> None:
+        self._redactor, self._clears = redactor, clears
         self._streams: dict[RunId, dict[_Key, Redacting]] = {}
         self.thoughts: dict[str, Thinking] = {}
 
@@ -103,7 +113,18 @@ class Screen:
         if type(event) in _SPOKEN:
             return self._spoken(cast("_Spoken", event), run)
         waiting = self._ended(run, ()) if run in self._streams else ()
+        if self._is_clear(event):
+            return (*waiting, event)
         return (*waiting, cast("Event", self._struct(event)))
+
+    def _is_clear(self, event: Event) -> bool:
+        if self._clears is None:
+            return False
+        try:
+            written = _write(event)
+        except Exception:  # noqa: BLE001 - values of foreign code; then every text is looked at
+            return False
+        return len(written) <= MAX_WRITTEN and self._clears(written)
 
     # What comes in pieces
 
@@ -111,11 +132,17 @@ class Screen:
         kind = type(delta)
         key: _Key = (kind, delta.id if isinstance(delta, ToolInputDelta) else "")
         streams = self._streams.setdefault(run, {})
-        others = {each for each in streams if each == key or each[0] is kind is ToolInputDelta}
-        waiting = self._ended(run, others)
-        stream = self._streams.setdefault(run, streams).setdefault(key, self._redactor.stream())
+        waiting: Sequence[Event] = ()
+        if streams and (len(streams) > 1 or key not in streams):
+            others = {each for each in streams if each == key or each[0] is kind is ToolInputDelta}
+            waiting = self._ended(run, others)
+            streams = self._streams.setdefault(run, streams)
+        stream = streams.get(key)
+        if stream is None:
+            stream = streams[key] = self._redactor.stream()
         piece = delta.delta if isinstance(delta, ToolInputDelta) else delta.text
-        return (*waiting, *_delta(key, stream.feed(piece)))
+        shown = stream.feed(piece)
+        return (*waiting, *((delta,) if shown is piece and piece else _delta(key, shown)))
 
     def _ended(self, run: RunId, but: Iterable[_Key]) -> list[Event]:
         """Close the streams of a run, except some, and give what still waited."""

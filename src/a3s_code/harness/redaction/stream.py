@@ -40,6 +40,8 @@ class Stream:
 
     def feed(self, piece: str) -> str:
         """Take the next piece, and give what may be shown now."""
+        if self._shown == len(self._text) and self._finder.settles(piece):
+            return piece
         self._text += piece
         waiting = len(self._text) - self._shown
         if waiting > MAX_WAITING and waiting < self._tried + self._tried // 4:
@@ -114,6 +116,8 @@ class Stream:
     def _given(self, until: int) -> str:
         """Give what is before `until`, and no half of a secret."""
         spans = self._finder.spans(self._text, self._shown)
+        if not spans:
+            return self._cut(self._text[self._shown : until], until)
         for span in reversed(spans):
             if span.start < until < span.end:
                 until = self._whole_word(span.start)
@@ -121,6 +125,10 @@ class Stream:
         shown = self._joined(kept, until)
         if any(is_tight(self._text, span) for span in kept):
             shown = self._finder.replaced(shown, self._put)
+        return self._cut(shown, until)
+
+    def _cut(self, shown: str, until: int) -> str:
+        """Forget what nothing that comes reaches back to; gives `shown`."""
         cut = max(0, until - REACH)
         self._text, self._shown = self._text[cut:], until - cut
         return shown

@@ -10,8 +10,10 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
+
+import msgspec
 
 from a3s_code.harness.redaction.spans import Span
 
@@ -28,15 +30,19 @@ class Values:
 
     Attributes:
         changes: How often one was added or all were forgotten.
+        forms: All ways in which the values are written.
     """
 
-    __slots__ = ("_known", "_plain", "_wide", "changes")
+    __slots__ = ("_begun", "_known", "_plain", "_wide", "_written", "changes", "forms")
 
     def __init__(self) -> None:
         self.changes = 0
         self._known: dict[str, str] = {}
         self._plain: dict[str, str] = {}
         self._wide: dict[str, str] = {}
+        self.forms: tuple[str, ...] = ()
+        self._written: tuple[bytes, ...] = ()
+        self._begun: re.Pattern[str] | None = None
 
     def __len__(self) -> int:
         return len(self._known)
@@ -57,20 +63,30 @@ class Values:
         for form in _base64(data):
             wide.setdefault(form, label)
         self._plain, self._wide = plain, wide  # other threads may be reading the old ones
+        self.forms = (*plain, *wide)
+        self._written = tuple(filter(None, map(_in_json, self.forms)))
+        self._begun = _beginning(self.forms)
 
     def clear(self) -> None:
         self.changes += 1
         self._known, self._plain, self._wide = {}, {}, {}
+        self.forms, self._written, self._begun = (), (), None
 
     @property
     def longest(self) -> int:
         """Characters of the longest form of a value."""
-        return max(map(len, (*self._plain, *self._wide)), default=0)
+        return max(map(len, self.forms), default=0)
 
-    @property
-    def forms(self) -> tuple[str, ...]:
-        """All ways in which the values are written."""
-        return (*self._plain, *self._wide)
+    def are_in(self, written: bytes) -> bool:
+        """Say whether one of them may be in a text, by what msgspec writes for it as JSON."""
+        for form in self._written:  # noqa: SIM110 - asked for every event; `any` takes twice as long
+            if form in written:
+                return True
+        return False
+
+    def may_begin_in(self, text: str) -> bool:
+        """Say whether one of them may be in a text, or its beginning at the end: a quick guess."""
+        return self._begun is not None and self._begun.search(text) is not None
 
     def spans(self, text: str, start: int = 0, *, whole_words: bool = True) -> Iterator[Span]:
         """
@@ -105,6 +121,21 @@ def _spelled(value: str) -> tuple[str, ...]:
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
     )
+
+
+def _beginning(forms: Iterable[str]) -> re.Pattern[str]:
+    """Give what finds the first two characters of a form, or one at the end of a text."""
+    pairs = sorted({re.escape(form[:2]) for form in forms})
+    firsts = sorted({re.escape(form[0]) for form in forms})
+    return re.compile("|".join((*pairs, *(rf"{first}\Z" for first in firsts))))
+
+
+def _in_json(form: str) -> bytes:
+    """Give a text as msgspec writes it, which it does character by character."""
+    try:
+        return msgspec.json.encode(form)[1:-1]
+    except UnicodeEncodeError:  # nor is any text with this form ever written
+        return b""
 
 
 def _base64(data: bytes) -> set[str]:

@@ -47,6 +47,10 @@ class FoundRedactor:
             self._remember(memory, text, done)
         return done
 
+    def clears(self, written: bytes) -> bool:
+        """Say that `redact` would leave every text of a JSON text as it is, and learn nothing."""
+        return b"[REDACTED:" not in written and self._finder.clears(written)
+
     def stream(self) -> Redacting:
         return Stream(self._finder, self._placeholders.put)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from a3s_code.harness.redaction.finder import Finder, label_of
@@ -21,12 +21,15 @@ class SessionSecurity:
         redactor: For all that is recorded.
         outside: For what tools bring.
         provider: What the session was given; None when only known values are redacted.
+        clears: Says that `redactor` would change nothing of an event, by what msgspec writes
+            for it as JSON; None where only `redactor` can say.
     """
 
     redactor: Redactor
     outside: Redactor
     guard: Guard
     provider: SecurityProvider | None
+    clears: Callable[[bytes], bool] | None = None
 
 
 def session_security(
@@ -47,6 +50,7 @@ def session_security(
     labels = frozenset(label_of(name) for name, _ in given) if provider is None else None
     placeholders = Placeholders(is_fresh=is_fresh, labels=labels)
     redactor: Redactor
+    clears: Callable[[bytes], bool] | None = None
     if isinstance(provider, DefaultSecurityProvider):
         own = provider.finder
         finder = Finder((own.values, values), by_shape=own.by_shape, custom=own.custom)
@@ -60,10 +64,12 @@ def session_security(
         )
     else:
         redactor = FoundRedactor(Finder((values,), by_shape=False), placeholders)
+        clears = redactor.clears if provider is None else None
         guard = SecretsGuard(placeholders, (values,))
     if provider is not None and not is_default(provider):
         redactor = ProvidedRedactor(provider, redactor)
-    return SessionSecurity(redactor, FromOutside(redactor, placeholders), guard, provider)
+    outside = FromOutside(redactor, placeholders)
+    return SessionSecurity(redactor, outside, guard, provider, clears)
 
 
 def is_default(provider: SecurityProvider) -> bool:
