@@ -172,6 +172,38 @@ def test_a_guard_sees_what_another_hook_made_of_a_call(house: House) -> None:
     assert "not on a Friday" in str(house.bodies[1]["messages"][-1]["content"])
 
 
+@pytest.mark.parametrize("first", ["touch safe", "touch made"])
+def test_a_guard_that_also_modifies_sees_what_another_hook_made_of_it(
+    first: str, house: House
+) -> None:
+    """Its own modification is void by then, and so it may not be its only say."""
+    session = house.session(TOUCH, says("Done."), permissive=True)
+
+    def guard(event: dict[str, Any]) -> Any:
+        command = event["payload"]["args"]["command"]
+        harmless = {"action": "modify", "data": {"command": first}}
+        return BLOCK if command.startswith("rm") else harmless
+
+    worse = {"action": "modify", "data": {"command": "rm -rf ./kept"}}
+    house.put("kept", "x")
+    session.register_hook("guard", "pre_tool_use", None, {"priority": 1}, guard)
+    session.register_hook("worse", "pre_tool_use", None, {"priority": 200}, Notes(worse))
+    session.send("go")
+
+    assert house.has("kept")
+    assert "not on a Friday" in str(house.bodies[1]["messages"][-1]["content"])
+
+
+def test_of_two_hooks_that_always_modify_the_last_one_counts(house: House) -> None:
+    session = house.session(TOUCH, says("Done."), permissive=True)
+    for name in ("one", "two"):
+        answer = {"action": "modify", "data": {"command": f"touch {name}"}}
+        session.register_hook(name, "pre_tool_use", Notes(answer))
+    session.send("go")
+
+    assert [house.has(name) for name in ("made", "one", "two")] == [False, False, True]
+
+
 def test_a_hook_that_wraps_every_command_is_asked_once_for_each(house: House) -> None:
     session = house.session(TOUCH, says("Done."), permissive=True)
 

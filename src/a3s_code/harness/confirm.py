@@ -92,7 +92,8 @@ class ConfirmationPolicy:
     this order: `enabled=False` denies; a yolo lane approves, and the log says so; then a
     question is put, to the `confirmation_manager` and to whoever calls `confirm_tool_use`.
     The first answer counts, and without one `timeout_action` does. A call whose like may
-    have taken effect before a crash is never approved by a lane or by time.
+    have taken effect before a crash, or that writes a protected place, is never approved by a
+    lane or by time.
 
     Attributes:
         enabled: Ask; False denies such calls without asking, also a `confirmation_manager`.

@@ -8,7 +8,8 @@ a text does not tell is a subject of its own, which only a rule for everything c
 What publishes (`shell.releases`) is asked for unless a rule names it or all is permitted.
 
 A protected place (`.git`, settings of agents, editors and shells; `shell.protected`) is never
-written on the word of a default or of a rule with a wildcard. Only a rule that names it, or
+written on the word of a default or of a rule with a wildcard, nor on that of a lane, a timeout
+or an inheritance that says yes. Only a rule that names it, also a granted one, an answer, or
 the policy that allows everything (`PermissionPolicy.permissive()`), grants that.
 
 The mode of the session (`modes`) is laid over the policy: it may spare questions, and never
@@ -385,5 +386,5 @@ def _programs_by_default(name: str, sandbox: str) -> Decision:
 def _write_by_default(name: str, target: Resolved) -> Decision:
     guards = (_guard(target.path), _guard(target.spelled), _guarded_by(target))
     if guarded := next(filter(None, guards), ""):
-        return Ask(f"{guarded}.", PROTECTED_PLACES)
+        return Ask(f"{guarded}.", PROTECTED_PLACES, explicit=True)
     return Allow(f"{name} inside the workspace is allowed by default")

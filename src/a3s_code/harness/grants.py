@@ -49,9 +49,13 @@ class GrantingGate:
         return self._version(self.rules)
 
     def decide(self, action: Action) -> Decision:
-        """Decide as the policy does; what it asks about is allowed where a granted rule says so."""
+        """
+        Decide as the policy does; what it asks about is allowed where a granted rule says so.
+
+        A rule is an answer, so it settles what only an answer may, where it names the place.
+        """
         decision = self.base.decide(action)
-        if self._wider is None or not isinstance(decision, Ask) or decision.explicit:
+        if self._wider is None or not isinstance(decision, Ask):
             return decision
         wider = self._wider.decide(action)
         return wider if isinstance(wider, Allow) else decision
@@ -90,7 +94,10 @@ class GrantingGate:
 
     def _widened(self, rules: tuple[str, ...]) -> PolicyGate:
         policy = self.base.policy or _NOTHING
-        return replace(self.base, policy=policy.allowing(rules))
+        wider = policy.allowing(rules)
+        if wider.allows_everything and not policy.allows_everything:
+            wider = replace(wider, default="ask")  # a rule `*` leaves nothing to the default
+        return replace(self.base, policy=wider)
 
     def _version(self, rules: tuple[str, ...]) -> str:
         base = self.base.policy_version

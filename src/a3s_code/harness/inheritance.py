@@ -100,10 +100,7 @@ class Both:
 
     def decide(self, action: Action) -> Decision:
         """Decide by both; of two that ask, the one that wants an answer counts."""
-        decisions = [self.parent.decide(action), self.own.decide(action)]
-        strict = strictest(decisions)
-        explicit = (each for each in decisions if isinstance(each, Ask) and each.explicit)
-        return next(explicit, strict) if isinstance(strict, Ask) else strict
+        return strictest([self.parent.decide(action), self.own.decide(action)])
 
 
 @dataclass(frozen=True, slots=True)

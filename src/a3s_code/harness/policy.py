@@ -173,17 +173,21 @@ class CompiledPolicy:
         Give `decision`, or Ask where it would allow what no rule names.
 
         That is a guarded subject without a rule for exactly it, and a release without a rule
-        that says its name. The policy that allows everything grants both.
+        that says its name. The policy that allows everything grants both. Only an answer says
+        yes to a guarded subject, whatever else asks about it.
         """
-        if not isinstance(decision, Allow) or not (subject.guarded or subject.release):
+        if isinstance(decision, Deny) or not (subject.guarded or subject.release):
             return decision
         if self.allows_everything:
             return decision
+        if isinstance(decision, Ask):
+            return replace(decision, explicit=True) if subject.guarded else decision
         if subject.guarded and not self.names_literally(tool, subject):
             return Ask(
                 f"{subject.named()} needs approval: {subject.guarded}.",
                 PROTECTED_PLACES,
                 subject.about(),
+                explicit=True,
             )
         if subject.release and not self._names_release(tool, subject):
             return Ask(
@@ -376,13 +380,19 @@ def _doubt(subject: Subject, rule: Rule) -> Ask:
 
 
 def strictest(decisions: Iterable[Decision]) -> Decision:
-    """Give the strictest of at least one decision, Deny before Ask before Allow; the first one."""
+    """
+    Give the strictest of at least one decision, Deny before Ask before Allow; the first one.
+
+    Of those that ask one that only an answer can settle is stricter.
+    """
     return max(decisions, key=_strictness)
 
 
 def _strictness(decision: Decision) -> int:
     match decision:
         case Deny():
+            return 3
+        case Ask(explicit=True):
             return 2
         case Ask():
             return 1

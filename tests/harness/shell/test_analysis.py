@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from a3s_code.harness.shell import syntax
 from a3s_code.harness.shell.analysis import analyse
+from a3s_code.harness.shell.source import Source
+from a3s_code.harness.shell.tree import MAX_READS, tree_of
 from a3s_code.harness.shell.words import GLOB, UNKNOWN, VALUE
 
 
@@ -423,3 +425,21 @@ def test_options_that_bring_a_value_of_their_own_leave_the_command_unknown(comma
 
 def test_both_marks_of_xargs_stand_for_its_input() -> None:
     assert "rm \x00 \x00" in texts("xargs -I% -i rm % {}")
+
+
+@pytest.mark.parametrize("text", ["a@" * 2_000 + ")" * 4_000, "a?" * 2_000 + ")" * 4_000])
+def test_a_text_that_is_looked_ahead_in_again_and_again_is_given_up(text: str) -> None:
+    """Each look reads once more, and a step of the parser may hold hundreds of them."""
+    source = Reread(text.encode())
+
+    assert tree_of(source) is None
+    assert source.reads < 3 * MAX_READS
+    assert analyse(text).unresolved
+
+
+class Reread(Source):
+    reads = 0
+
+    def shape_at(self, start: int, count: int) -> bytes:
+        self.reads += 1
+        return super().shape_at(start, count)

@@ -50,11 +50,13 @@ class Passed:
     """
     Attributes:
         args: What the call is to be made with instead; None for what it was.
-        by: Numbers of the hooks that wanted other arguments.
+        by: Number of the hook that wanted them.
+        modified: Numbers of all hooks that wanted other arguments.
     """
 
     args: JsonObject | None = None
-    by: frozenset[int] = frozenset()
+    by: int | None = None
+    modified: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +103,23 @@ class Firing:
         records: Records,
         *,
         call_id: str = "",
-        without: frozenset[int] = frozenset(),
+        without: int | None = None,
+        modified: frozenset[int] = frozenset(),
     ) -> Verdict:
         """
         Ask every hook of an event.
 
         Args:
             payload: Plain JSON; nothing that a handler does to its copy changes it.
-            without: Numbers of hooks that are not asked this time.
+            without: Number of a hook that is not asked this time.
+            modified: Numbers of hooks whose `modify` counts no more.
 
         Raises:
             CancelledError: the task was told to stop.
         """
         passed, depth_left = _PASSED, None
         for hook in self.engine.hooks(event):
-            if hook.number in without or not hook.matcher.matches(payload):
+            if hook.number == without or not hook.matcher.matches(payload):
                 continue
             if depth_left is not None and hook.depth >= depth_left:
                 continue
@@ -129,8 +133,8 @@ class Firing:
                     return Blocked(reason, hook.id)
                 case Skip():
                     depth_left = hook.depth
-                case Modify(args):
-                    passed = Passed(args, passed.by | {hook.number})
+                case Modify(args) if hook.number not in modified:
+                    passed = Passed(args, hook.number, passed.modified | {hook.number})
                 case _:
                     pass
         return passed

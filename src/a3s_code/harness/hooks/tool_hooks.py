@@ -33,6 +33,9 @@ from a3s_code.kernel.tool import Observation, kind_of
 
 MAX_RECENT_TOOLS = 10
 
+_AS_MADE: tuple[ToolCall | None, int | None, frozenset[int]] = (None, None, frozenset())
+"""Of a call that no hook has modified."""
+
 _ERROR_TYPES = {"permission_denied": "permission_denied", "timeout": "timeout"}
 
 
@@ -41,8 +44,9 @@ class ToolHooks:
     """
     `Hooks` of a session, asked through a `HookEngine`.
 
-    A call that a hook modified is decoded, gated and hooked again; a hook that modified it is
-    not asked a second time, so each has its say once, and a guard sees what will run.
+    A call that a hook modified is decoded, gated and hooked again. The hook that it is of is
+    not asked about it; any other one is, and may still stop it, but modifies a call once. So
+    each has its say, and a guard sees what will run.
 
     Attributes:
         root: The workspace as an absolute path.
@@ -51,26 +55,28 @@ class ToolHooks:
     firing: Firing
     root: str
     _recent: deque[str] = field(default_factory=lambda: deque[str](maxlen=MAX_RECENT_TOOLS))
-    _rewritten: dict[str, tuple[ToolCall, frozenset[int]]] = field(
-        default_factory=dict[str, "tuple[ToolCall, frozenset[int]]"]
+    _rewritten: dict[str, tuple[ToolCall, int | None, frozenset[int]]] = field(
+        default_factory=dict[str, "tuple[ToolCall, int | None, frozenset[int]]"]
     )
 
     async def before_tool(self, action: Action, sink: Sink) -> Deny | ToolCall | None:
         """Ask whether a call may run, and as what."""
         call = action.call
-        made, by = self._rewritten.pop(call.id, (None, frozenset[int]()))
-        without = by if made == call else frozenset[int]()
+        made, by, modified = self._rewritten.pop(call.id, _AS_MADE)
+        if made != call:
+            _, by, modified = _AS_MADE
         if not self.firing.is_awaited(PRE_TOOL_USE):
             return None
+        payload = self._payload(action)
         verdict = await self.firing.fire(
-            PRE_TOOL_USE, self._payload(action), sink, call_id=call.id, without=without
+            PRE_TOOL_USE, payload, sink, call_id=call.id, without=by, modified=modified
         )
         match verdict:
             case Blocked(reason):
                 return Deny(reason)
-            case Passed(args, others) if args is not None and args != call.input:
+            case Passed(args, author, others) if args is not None and args != call.input:
                 changed = ToolCall(call.id, call.name, args)
-                self._rewritten[call.id] = (changed, without | others)
+                self._rewritten[call.id] = (changed, author, modified | others)
                 return changed
             case _:
                 return None

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # A step is a report of the parser's progress; ordinary text of `syntax.MAX_BYTES` takes some 400.
 MAX_PARSE_STEPS = 1_000
 MAX_WRONG_STEPS = 20
+# Each look ahead beyond what was read, and back, reads once more; ordinary text takes some 10.
+MAX_READS = 2_000
 READ_BYTES = 8 * 1024
 
 
@@ -31,14 +33,19 @@ def tree_of(source: Source) -> Node | None:
     from tree_sitter import Parser
 
     steps, wrong = itertools.count(1), itertools.count(1)
+    reads = 0
+
+    def read(start: int, _: object) -> bytes:
+        nonlocal reads
+        reads += 1
+        return source.shape_at(start, READ_BYTES)
 
     def enough(_: int, has_error: bool) -> bool:
-        return next(steps) > MAX_PARSE_STEPS or (has_error and next(wrong) > MAX_WRONG_STEPS)
+        too_many = next(steps) > MAX_PARSE_STEPS or reads > MAX_READS
+        return too_many or (has_error and next(wrong) > MAX_WRONG_STEPS)
 
     try:
-        tree = Parser(_language()).parse(
-            lambda start, _: source.shape_at(start, READ_BYTES), progress_callback=enough
-        )
+        tree = Parser(_language()).parse(read, progress_callback=enough)
     except ValueError:
         return None
     return tree.root_node
