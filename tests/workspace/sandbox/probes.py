@@ -5,7 +5,7 @@ Each is a function that returns when it could do what it must not be able to, an
 when it was kept from it.
 """
 
-# ruff: noqa: PTH101, PTH102, PTH104, PTH116, PTH123, PTH208, PTH211, T201
+# ruff: noqa: PTH101, PTH102, PTH103, PTH104, PTH116, PTH123, PTH208, PTH211, T201
 from __future__ import annotations
 
 import ctypes
@@ -92,6 +92,33 @@ def rename_away(path: str, child: str) -> None:
 def swap_for_a_link(path: str, target: str) -> None:
     os.rename(path, f"{path}.away")
     os.symlink(target, path)
+
+
+def plant(directory: str, name: str, time_ns: str) -> None:
+    os.makedirs(directory, exist_ok=True)
+    os.chmod(directory, 0o755)
+    Path(directory, name).write_text("planted")
+    os.utime(directory, ns=(int(time_ns), int(time_ns)))
+
+
+def change_unseen(path: str) -> None:
+    """Change a file, and leave its size and all times that can be set as they were."""
+    found, text = os.stat(path), Path(path).read_text()
+    Path(path).write_text(text.upper())
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def deep(directory: str, levels: str) -> None:
+    os.makedirs(directory, exist_ok=True)
+    os.chmod(directory, 0o755)
+    os.chdir(directory)
+    for _ in range(int(levels)):
+        os.mkdir("below")
+        os.chdir("below")
+
+
+def terminal(path: str) -> None:
+    os.close(os.open(path, os.O_RDWR | os.O_NOCTTY))
 
 
 def make_with_owners_rights(path: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import pytest
 from a3s_code.kernel.confinement import Confinement, SandboxLimits, SandboxPolicy
 from a3s_code.kernel.workspace import Command, Exit
 from a3s_code.workspace.processes import LocalProcesses
-from a3s_code.workspace.sandbox import launcher, levels
+from a3s_code.workspace.sandbox import launcher, levels, protection
 from a3s_code.workspace.sandbox.programs import trusted
 
 PROBES = (Path(__file__).parent / "probes.py").read_text()
@@ -204,6 +205,76 @@ async def test_what_came_into_being_although_it_is_protected_is_removed_and_told
     if ended.status == 0:
         (said,) = ended.violations
         assert (said.name, said.is_certain) == (str(place.root / path), True)
+
+
+async def test_what_was_planted_under_the_time_of_a_stand_in_is_found_all_the_same(
+    place: Place,
+) -> None:
+    ended = await place.attempt("plant", ".idea", "workspace.xml", protection.STAMP_NS)
+
+    assert not (place.root / ".idea").exists()
+    if place.held.level == "landlock":
+        assert [said.name for said in ended.violations] == [str(place.root / ".idea")]
+
+
+async def test_a_hook_that_was_changed_in_its_place_is_told(place: Place) -> None:
+    hook = place.root / ".git" / "hooks" / "pre-commit"
+    hook.write_text("as it was")
+    os.chown(hook, *(place.held.uid or 0, place.held.gid or 0)) if os.geteuid() == 0 else None
+    ended = await place.attempt("change_unseen", ".git/hooks/pre-commit")
+
+    if place.held.level == "landlock":
+        assert [said.name for said in ended.violations] == [str(hook.parent)]
+    else:
+        assert hook.read_text() == "as it was"
+
+
+async def test_a_protected_tree_that_is_too_deep_to_walk_is_removed_and_fails_nothing(
+    place: Place,
+) -> None:
+    ended = await place.attempt("deep", ".idea", 1200)
+
+    assert ended.status == 0, ended.output
+    assert not (place.root / ".idea").exists()
+
+
+async def test_no_repository_comes_into_being_around_the_workspace(view: Place) -> None:
+    shutil.rmtree(view.root / ".git")
+    await view.run("sh", "-c", "mkdir objects refs; echo [core] > config; echo ref: x > HEAD")
+
+    assert not (view.root / "HEAD").exists()
+
+
+async def test_settings_that_are_there_are_not_changed_whoever_reads_them(view: Place) -> None:
+    settings = view.root / ".envrc"
+    settings.write_text("as it was")
+    await view.run("sh", "-c", "echo changed > .envrc; rm -f .envrc")
+
+    assert settings.read_text() == "as it was"
+
+
+async def test_shared_memory_is_bounded_and_nothing_else_of_the_devices_takes_files(
+    view: Place,
+) -> None:
+    policy = SandboxPolicy(level="bwrap", limits=SandboxLimits(tmp_bytes=1 << 20))
+    small = view._replace(held=levels.confine(policy, str(view.root)))
+    ended = await small.run("sh", "-c", "head -c 4194304 /dev/zero > /dev/shm/x; stat -c %s $_")
+    assert ended.status != 0 or int(ended.output.split()[-1]) <= 1 << 20
+    assert b"No space left" in ended.output
+    assert (await small.run("sh", "-c", "echo x > /dev/x")).status != 0
+
+
+async def test_no_terminal_of_the_user_is_opened(place: Place) -> None:
+    master, slave = os.openpty()
+    try:
+        if os.geteuid() == 0:
+            os.chown(os.ttyname(slave), place.held.uid or 0, place.held.gid or 0)
+        ended = await place.attempt("terminal", os.ttyname(slave))
+    finally:
+        os.close(master)
+        os.close(slave)
+
+    assert ended.status == KEPT, ended.output
 
 
 # Processes

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from a3s_code.kernel.confinement import Confinement, SandboxPolicy, Violation
 from a3s_code.kernel.workspace import Exit
-from a3s_code.workspace.sandbox import hidden, landlock, programs, protection, seccomp
+from a3s_code.workspace.sandbox import hidden, landlock, programs, protection, removal, seccomp
 from a3s_code.workspace.sandbox.launcher import Orders
 from a3s_code.workspace.sandbox.violations import violations
 
@@ -117,14 +119,19 @@ def test_rules_to_read_leave_out_what_is_hidden(tmp_path: Path) -> None:
 
 def test_a_stand_in_that_was_left_behind_goes_with_the_next_command(tmp_path: Path) -> None:
     root = str(tmp_path)
-    left = protection.protected_in((root,), "/nowhere")
-    protection.StandIns().put(left)
+    killed = """
+import os, sys
+from a3s_code.workspace.sandbox import protection
+protection.StandIns().put(protection.protected_in((sys.argv[1],), "/nowhere"))
+os._exit(9)
+"""
+    subprocess.run([sys.executable, "-c", killed, root], check=False)
     assert (tmp_path / ".mcp.json").exists()
 
     again = protection.protected_in((root,), "/nowhere")
     stand_ins = protection.StandIns()
     stand_ins.put(again)
-    stand_ins.remove(again)
+    stand_ins.remove()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -133,10 +140,55 @@ def test_a_stand_in_stays_for_as_long_as_a_command_needs_it(tmp_path: Path) -> N
     stand_ins = protection.StandIns()
     stand_ins.put(found)
     stand_ins.put(found)
-    stand_ins.remove(found)
+    stand_ins.remove()
     assert (tmp_path / ".git").is_dir()
-    stand_ins.remove(found)
+    stand_ins.remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stand_in_stays_for_as_long_as_a_command_of_somebody_else_needs_it(
+    tmp_path: Path,
+) -> None:
+    found = protection.protected_in((str(tmp_path),), "/nowhere")
+    ours, theirs = protection.StandIns(), protection.StandIns()
+    ours.put(found)
+    theirs.put(found)
+    theirs.remove()
+    assert (tmp_path / ".vscode").is_dir()
+    ours.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_somebody_made_in_place_of_a_stand_in_is_left_alone(tmp_path: Path) -> None:
+    found = protection.protected_in((str(tmp_path),), "/nowhere")
+    stand_ins = protection.StandIns()
+    stand_ins.put(found)
+    (tmp_path / ".git" / "config").write_text("[core]")
+    stand_ins.remove()
+
+    assert protection.restored(found) == []
+    assert (tmp_path / ".git" / "config").read_text() == "[core]"
+
+
+def test_a_tree_of_any_depth_and_any_rights_is_removed(tmp_path: Path) -> None:
+    top, outside = tmp_path / "top", tmp_path / "outside"
+    top.mkdir()
+    outside.write_text("as it was")
+    here = Path.cwd()
+    os.chdir(top)
+    try:
+        for number in range(1500):
+            Path(f"{number}").write_text("x")
+            Path("link").symlink_to(outside)
+            Path("below").mkdir(mode=0o700)
+            os.chdir("below")
+        Path("closed").mkdir(mode=0o000)
+    finally:
+        os.chdir(here)
+
+    assert removal.removed(str(top))
+    assert not top.exists()
+    assert outside.read_text() == "as it was"
 
 
 @pytest.mark.parametrize(

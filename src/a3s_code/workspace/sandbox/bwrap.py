@@ -19,6 +19,7 @@ TMP = "/tmp"  # noqa: S108 - a directory of its own inside
 _OWN = ("/tmp", "/var/tmp", "/run")  # noqa: S108
 _SYSTEM = "/sys/devices/system"
 
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108
 WRITABLE = (*_OWN, "/dev")
 """What of a program's own may be written. Nothing in `/proc`: the settings of the system."""
 
@@ -70,7 +71,7 @@ class View(msgspec.Struct, frozen=True):
     def _system(self) -> list[str]:
         return [
             *(part for path in self._readable() for part in ("--ro-bind-try", path, path)),
-            *devices_and_processes(),
+            *devices_and_processes(self.tmp_bytes),
             *own_places(self.tmp_bytes, tuple(path for path in _OWN if _is_directory(path))),
         ]
 
@@ -103,10 +104,15 @@ def _closed(path: str) -> tuple[str, ...]:
     return ("--perms", "0555", "--tmpfs", path)
 
 
-def devices_and_processes() -> list[str]:
+def devices_and_processes(size_bytes: int | None) -> list[str]:
     """Give what of `/dev`, `/proc` and `/sys` is seen."""
-    parts = ["--dev", "/dev", "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys"]
+    parts = [*devices(size_bytes), "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys"]
     return [*parts, *_closed("/sys"), "--ro-bind-try", _SYSTEM, _SYSTEM]
+
+
+def devices(size_bytes: int | None) -> list[str]:
+    """Give `/dev`, in which only shared memory takes files, as much as a directory of one's own."""
+    return ["--dev", "/dev", *own_places(size_bytes, (_SHARED_MEMORY,)), "--remount-ro", "/dev"]
 
 
 def own_places(size_bytes: int | None, paths: Sequence[str]) -> list[str]:

@@ -103,7 +103,8 @@ class ImageSandbox(Sandbox):
         parts = [
             *bwrap.namespaces(shares_network=shares_network),
             *_system(image, has_resolver=shares_network),
-            *_own_places(self.held.policy.limits.tmp_bytes),
+            *bwrap.devices(self.held.policy.limits.tmp_bytes),
+            *bwrap.own_places(self.held.policy.limits.tmp_bytes, (bwrap.TMP, "/run")),
             *("--bind", self._at, GUEST_WORKSPACE),
             *self._mounted("--bind", ((path, path) for path in protected.pinned)),
             *self._mounted("--ro-bind", ((path, path) for path in protected.present)),
@@ -135,24 +136,18 @@ def _system(image: Rootfs, *, has_resolver: bool) -> list[str]:
     resolver = Path(image.path + _RESOLVER)
     if has_resolver and resolver.is_file() and not resolver.is_symlink():
         parts += ["--ro-bind-try", _RESOLVER, _RESOLVER]
-    return [*parts, *_devices_and_processes()]
+    return [*parts, *_processes()]
 
 
-def _devices_and_processes() -> list[str]:
-    """Give `/dev`, `/proc` and `/sys` without what is the machine's; no other rule guards it."""
-    parts = ["--dev", "/dev", "--proc", "/proc"]
+def _processes() -> list[str]:
+    """Give `/proc` and `/sys` without what is the machine's; no other rule guards it."""
+    parts = ["--proc", "/proc"]
     for name in _CLOSED:
         parts += ["--ro-bind-try", f"/proc/{name}", f"/proc/{name}"]
     for name in _EMPTIED:
         if os.path.exists(f"/proc/{name}"):  # noqa: PTH110
             parts += ["--ro-bind", os.devnull, f"/proc/{name}"]
     return [*parts, "--perms", "0555", "--tmpfs", "/sys"]
-
-
-def _own_places(size_bytes: int | None) -> list[str]:
-    size = ("--size", str(size_bytes)) if size_bytes else ()
-    paths = (bwrap.TMP, "/run")
-    return [part for path in paths for part in (*size, "--perms", "1777", "--tmpfs", path)]
 
 
 def _in_shell_of(image: Rootfs, argv: tuple[str, ...]) -> tuple[str, ...]:

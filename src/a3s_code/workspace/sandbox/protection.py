@@ -2,28 +2,34 @@
 Places of the workspace that no confined program changes: what later runs programs outside.
 
 Those that exist are mounted read-only, `.git` itself so that it cannot be renamed away.
-Those that do not exist get a stand-in to be mounted over, which is taken away with the last
-command that needs it. One that a killed process left is known by its time, and goes with the
-next command. It is an empty file, since to remove a directory may cost a disk milliseconds;
-but an empty directory for `.git`, since git takes an empty file of that name for damage.
+Those that do not exist get a stand-in to be mounted over; it is taken away with the last command
+that needs it, of whatever process: a shared lock on the directory says that there is one, since
+without its stand-in a mount is gone. One that a killed process left is known by its time, and
+goes with the next command. It is an empty file, since to remove a directory may cost a disk
+milliseconds; but an empty directory for `.git`, since git takes an empty file of that name for
+damage.
 
 Where nothing can be mounted, and for names for which a stand-in would break git, what came
-into being is removed when the command has ended, and what was changed is told.
+into being is removed when the command has ended, and what was changed is told. What is mounted
+over is not looked at again: whoever changed it was not the command.
 
 Source: INVARIANTS 4, and "Lessons to build in".
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import threading
-from collections import Counter
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+
+from a3s_code.workspace.sandbox.removal import removed
 
 _DIRECTORIES = (".a3s", ".agents", ".claude", ".codex", ".cursor", ".idea", ".vscode")
 _FILES = (".gitmodules", ".mcp.json")
@@ -47,12 +53,28 @@ _SHELLS = [
     ".logout",
     ".gitconfig",
 ]
+_WHERE_THERE = (
+    *("agent.acl", "agent.hcl", ".agent", ".gemini", ".windsurf", ".continue", ".roo", ".cline"),
+    *(".opencode", "opencode.json", ".cursorrules", ".clinerules", ".aider.conf.yml", "mcp.json"),
+    *(".zed", ".fleet", ".devcontainer", ".exrc", ".vimrc", ".nvimrc", ".nvim.lua"),
+    *(".dir-locals.el", ".dir-locals-2.el", ".husky", ".githooks", ".pre-commit-config.yaml"),
+    *("lefthook.yml", ".lefthook.yml", ".envrc", "mise.toml", ".mise.toml"),
+)
+"""Read-only where they are; a stand-in for each would cost more than the command."""
 _IN_GIT = ("hooks", "config", "config.worktree")
+_BARE = ("config", "config.worktree", "hooks")
+"""Of a directory that is a repository itself, which it is by its `HEAD`."""
 _NO_STAND_IN = ("commondir",)
 """An empty one in `.git` would be an error to git."""
 
-_STAMP_NS = 0xA35 * 1_000_000_000 + 0xC0DE
+STAMP_NS = 0xA35 * 1_000_000_000 + 0xC0DE
 """The time of a stand-in: within the first hour of 1970."""
+
+_MAX_LOOKED_AT = 4096
+"""Entries of one protected directory."""
+
+_LOCK_TRIES, _LOCK_EVERY_S = 20, 0.01
+"""Whoever removes stand-ins has the lock for a moment."""
 
 
 class Protected(msgspec.Struct, frozen=True):
@@ -60,12 +82,14 @@ class Protected(msgspec.Struct, frozen=True):
     What is protected in one directory, as absolute paths.
 
     Attributes:
+        roots: Where stand-ins are; empty where there are none.
         pinned: Stay writable, and cannot be renamed away.
         present: Become read-only.
         absent_files, absent_directories: Get a stand-in.
         watched: Are looked at again when the command has ended.
     """
 
+    roots: tuple[str, ...] = ()
     pinned: tuple[str, ...] = ()
     present: tuple[str, ...] = ()
     absent_files: tuple[str, ...] = ()
@@ -77,8 +101,14 @@ class Protected(msgspec.Struct, frozen=True):
         return self.absent_files + self.absent_directories
 
 
-def protected_in(roots: Iterable[str], home: str) -> Protected:
-    """Look what there is to protect at the top of each directory."""
+def protected_in(roots: Iterable[str], home: str, *, mounts: bool = True) -> Protected:
+    """
+    Look what there is to protect at the top of each directory.
+
+    Args:
+        mounts: It can be mounted over; else all of it is looked at again.
+    """
+    roots = tuple(roots)
     pinned: list[str] = []
     files: list[str] = []
     directories: list[str] = []
@@ -92,26 +122,46 @@ def protected_in(roots: Iterable[str], home: str) -> Protected:
             unmasked += [f"{git}/{name}" for name in _NO_STAND_IN]
         else:
             directories.append(git)
+            files += _of_bare(root) if not _is_there(git) else []
         files += [f"{root}/{name}" for name in _DIRECTORIES]
         shells = _SHELLS if os.path.realpath(home) == root else ()
         files += [f"{root}/{name}" for name in (*_FILES, *shells)]
-        files += [path for name in _SHELLS if os.path.lexists(path := f"{root}/{name}")]
+        where_there = (f"{root}/{name}" for name in (*_SHELLS, *_WHERE_THERE))
+        files += [path for path in where_there if os.path.lexists(path)]
     chosen = dict.fromkeys([*files, *directories])
+    if not mounts:
+        return Protected(watched=_watched([*chosen, *unmasked]))
     present = tuple(path for path in [*chosen, *unmasked] if _is_there(path))
     return Protected(
+        roots=roots,
         pinned=tuple(pinned),
         present=present,
         absent_files=tuple(path for path in dict.fromkeys(files) if path not in present),
         absent_directories=tuple(path for path in directories if path not in present),
-        watched=tuple((path, _look(path)) for path in [*chosen, *unmasked]),
+        watched=_watched(unmasked),
     )
 
 
+def _of_bare(root: str) -> list[str]:
+    """Give what must not make a repository of a directory that is none, nor steer one that is."""
+    head = f"{root}/HEAD"
+    if not _is_there(head):
+        return [head]
+    inside = (f"{root}/{name}" for name in _BARE)
+    return [head, *(path for path in inside if os.path.lexists(path))]
+
+
+def _watched(paths: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    return tuple((path, _look(path)) for path in paths)
+
+
 class StandIns:
-    """Which stand-ins there are, and how many commands need each."""
+    """Which stand-ins there are, and how many commands need them. Of one set of directories."""
 
     def __init__(self) -> None:
-        self._needed: Counter[str] = Counter()
+        self._commands = 0
+        self._paths: set[str] = set()
+        self._locks: list[int] = []
         self._lock = threading.Lock()
 
     def put(self, protected: Protected) -> None:
@@ -122,24 +172,67 @@ class StandIns:
             OSError: the workspace cannot be written.
         """
         with self._lock:
-            for path in protected.absent_files:
-                with suppress(FileExistsError):
-                    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444))
-                    os.utime(path, ns=(_STAMP_NS, _STAMP_NS))
-            for path in protected.absent_directories:
-                with suppress(FileExistsError):
-                    Path(path).mkdir(mode=0o555)
-                    os.utime(path, ns=(_STAMP_NS, _STAMP_NS))
-            self._needed.update(protected.absent)
+            if not self._commands:
+                self._locks = [fd for root in protected.roots if (fd := _shared(root)) >= 0]
+            self._commands += 1
+            self._paths.update(protected.absent)
+            try:
+                _make(protected)
+            except BaseException:
+                self._leave()
+                raise
 
-    def remove(self, protected: Protected) -> None:
-        """Take away those that no other command needs."""
+    def remove(self) -> None:
+        """Take them away when no other command needs them."""
         with self._lock:
-            self._needed.subtract(protected.absent)
-            for path in protected.absent:
-                if self._needed[path] <= 0:
-                    del self._needed[path]
-                    _remove_stand_in(path)
+            self._leave()
+
+    def _leave(self) -> None:
+        self._commands -= 1
+        if self._commands:
+            return
+        if all(_is_alone(fd) for fd in self._locks):
+            for path in self._paths:
+                _remove_stand_in(path)
+        for fd in self._locks:
+            os.close(fd)
+        self._locks, self._paths = [], set()
+
+
+def _make(protected: Protected) -> None:
+    for path in protected.absent_files:
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444))
+            os.utime(path, ns=(STAMP_NS, STAMP_NS))
+    for path in protected.absent_directories:
+        with suppress(FileExistsError):
+            Path(path).mkdir(mode=0o555)
+            os.utime(path, ns=(STAMP_NS, STAMP_NS))
+
+
+def _shared(root: str) -> int:
+    """Say that stand-ins in a directory are needed; -1 where it cannot be locked."""
+    fd = -1
+    try:
+        fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        for _ in range(_LOCK_TRIES):
+            with suppress(BlockingIOError):
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                break
+            time.sleep(_LOCK_EVERY_S)
+    except OSError:  # a file system without locks
+        if fd >= 0:
+            os.close(fd)
+        return -1
+    return fd
+
+
+def _is_alone(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def restored(protected: Protected) -> list[str]:
@@ -154,7 +247,7 @@ def restored(protected: Protected) -> list[str]:
             continue
         changed.append(path)
         if not before and now:
-            _remove(path)
+            removed(path)
     return changed
 
 
@@ -163,23 +256,36 @@ def _is_there(path: str) -> bool:
 
 
 def _is_stand_in(path: str) -> bool:
+    """Whether it is empty, too: its time can be set by anybody."""
     try:
         found = os.lstat(path)
+        if found.st_mtime_ns != STAMP_NS:
+            return False
+        return not os.listdir(path) if stat.S_ISDIR(found.st_mode) else not found.st_size  # noqa: PTH208
     except OSError:
         return False
-    return found.st_mtime_ns == _STAMP_NS and (stat.S_ISDIR(found.st_mode) or not found.st_size)
 
 
 def _look(path: str) -> str:
-    """Give what tells whether something changed; empty when there is nothing."""
-    if not _is_there(path):
-        return ""
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return ""
-    names = sorted(os.listdir(path)) if stat.S_ISDIR(found.st_mode) else []  # noqa: PTH208
-    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_mode} {names}"
+    """
+    Give what tells whether something changed; empty when there is nothing.
+
+    The time of the last change of an entry is the system's own; no program sets it.
+    """
+    return "\n".join(_states(path)) if _is_there(path) else ""
+
+
+def _states(path: str) -> Iterator[str]:
+    waiting, seen = [path], 0
+    while waiting and seen < _MAX_LOOKED_AT:
+        at, seen = waiting.pop(), seen + 1
+        try:
+            found = os.lstat(at)
+            yield f"{at} {found.st_ino} {found.st_size} {found.st_ctime_ns} {found.st_mode}"
+            if stat.S_ISDIR(found.st_mode):
+                waiting += sorted((f"{at}/{name}" for name in os.listdir(at)), reverse=True)  # noqa: PTH208
+        except OSError as error:
+            yield f"{at} {error.errno}"
 
 
 def _remove_stand_in(path: str) -> None:
@@ -188,15 +294,5 @@ def _remove_stand_in(path: str) -> None:
     with suppress(OSError):
         if os.path.isdir(path):  # noqa: PTH112
             os.rmdir(path)  # noqa: PTH106
-        else:
-            os.unlink(path)  # noqa: PTH108
-
-
-def _remove(path: str) -> None:
-    import shutil
-
-    with suppress(OSError):
-        if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
-            shutil.rmtree(path, ignore_errors=True)
         else:
             os.unlink(path)  # noqa: PTH108

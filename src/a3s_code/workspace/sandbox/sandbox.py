@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 
@@ -23,6 +22,7 @@ from a3s_code.workspace.sandbox.hidden import hidden
 from a3s_code.workspace.sandbox.launcher import Orders, launcher, seccomp_orders
 from a3s_code.workspace.sandbox.programs import trusted
 from a3s_code.workspace.sandbox.protection import Protected, StandIns, protected_in, restored
+from a3s_code.workspace.sandbox.removal import removed
 from a3s_code.workspace.sandbox.rights import can_enter
 from a3s_code.workspace.sandbox.way_out import WayOut, inner_python
 
@@ -30,9 +30,10 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc"
 """What programs need of the system; read with an allow-list, too."""
 
 _DEVICES = tuple(
-    f"/dev/{name}"
-    for name in ["null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts", "shm"]
+    f"/dev/{name}" for name in ["null", "zero", "full", "random", "urandom", "tty", "ptmx", "shm"]
 )
+"""Not `pts`: whoever reads there reads what the user types. A new one comes from `ptmx` itself."""
+
 KEPT_FD = 10
 """The recorder's shell uses the descriptors below."""
 
@@ -79,11 +80,11 @@ class Prepared:
     def end(self) -> list[Violation]:
         """Clear up when the program has ended; blocks on the disk. Say what it was not to do."""
         if self._place:
-            shutil.rmtree(self._place, ignore_errors=True)
+            removed(self._place)
         if self._protected is None:
             return []
         protected, self._protected = self._protected, None
-        self._sandbox.stand_ins.remove(protected)
+        self._sandbox.stand_ins.remove()
         changed = restored(protected)
         return [Violation("path", path, is_certain=True) for path in changed]
 
@@ -201,7 +202,8 @@ class Sandbox:
         place = tempfile.mkdtemp(prefix="a3s-code-tmp-")
         if self.held.uid is not None:
             os.chown(place, self.held.uid, self.held.gid or 0)
-        protected = protected_in(self._write, self._home)
+        protected = protected_in(self._write, self._home, mounts=False)
+        self.stand_ins.put(protected)
         own = Prepared((), {**environment, **self._own(place)}, self, protected, place)
         try:
             has_network = self.held.policy.network.mode == "full"
