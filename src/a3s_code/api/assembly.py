@@ -27,6 +27,7 @@ from a3s_code.api.recorded import Recorded
 from a3s_code.api.settings import CONTINUATIONS, Opening, Settings
 from a3s_code.api.stores import Stores, first_of, own_files, place_of
 from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools, sandbox_tool
+from a3s_code.checks import checked_path
 from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.prompt import system_prompt
 from a3s_code.kernel.events import SessionId
@@ -83,10 +84,15 @@ def load_config(source: str | os.PathLike[str] | Config) -> Config:
 
     Raises:
         ConfigError: it cannot be read; says where and what to do.
+        InvalidType: it is neither text, path nor configuration.
     """
     from a3s_code.config.schema import Config, load
 
-    return source if isinstance(source, Config) else load(source)
+    if isinstance(source, Config):
+        return source
+    if not isinstance(source, str):
+        checked_path("config_source", source)
+    return load(source)
 
 
 def local_space(
@@ -160,7 +166,7 @@ class Assembly:
             SandboxUnavailable: the sandbox that was asked for does not work here.
         """
         model = self._models.choose(settings)
-        root = _root(workspace, settings.storage.backend)
+        root = _directory(workspace, settings.storage.backend)
         checked = self._checked(settings)
         if settings.safety.sandbox is not None:
             self._confine(settings.safety.sandbox, root)
@@ -206,7 +212,7 @@ class Assembly:
 
         own = session_id or new_id("")
         if workspace is not None:
-            root = _root(os.fspath(workspace), None)
+            root = _root(checked_path("workspace", workspace), None)
         else:
             place = place_of(self._stores.own(opening.settings))
             if place is None:
@@ -332,14 +338,12 @@ class Assembly:
             await self._tidy()
 
     async def _tidy(self) -> None:
-        """Remove the trees of sessions that have no directory for them."""
-        from asyncio import to_thread
-
+        """Remove the trees of sessions that have no directory for them, and unpacked images."""
         scratch, self._scratch = self._scratch, None
         if scratch is not None:
-            await to_thread(shutil.rmtree, scratch, ignore_errors=True)
+            await _aside(partial(shutil.rmtree, scratch, ignore_errors=True))
         if self._shells is not None:
-            await to_thread(self._shells.close)
+            await _aside(self._shells.close)
 
     def _programs_guard(self) -> Guard:
         from a3s_code.workspace.guard import Guard
@@ -531,6 +535,27 @@ def _exit_records(store: Store | None, session_id: str) -> ExitRecords | None:
 
     place = place_of(store)
     return ExitRecords(place / "exits", session_id) if place is not None else None
+
+
+async def _aside(remove: Callable[[], None]) -> None:
+    """Call it in a thread; here when none can begin any more, since the interpreter ends."""
+    from asyncio import to_thread
+
+    try:
+        await to_thread(remove)
+    except RuntimeError:
+        remove()  # who removes twice does no harm
+
+
+def _directory(workspace: str, backend: object) -> str:
+    """Give `_root` where there is a directory; a link to one will do."""
+    root = _root(workspace, backend)
+    if not os.path.isdir(root):  # noqa: PTH112 - as `_root`
+        what = "is no directory" if os.path.lexists(root) else "does not exist"
+        raise InvalidValue(
+            f"The workspace {root!r} {what}.", hint="create the directory, or name another one"
+        )
+    return root
 
 
 def _root(workspace: str, backend: object) -> str:

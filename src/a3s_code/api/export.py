@@ -27,10 +27,12 @@ from a3s_code.api.bundle import (
     Manifest,
     Trees,
 )
+from a3s_code.api.option_types import check_foreign
 from a3s_code.api.run_files import GetBlob, begin_of
 from a3s_code.api.run_record import RunTrees, Span, blobs_of, facts, span_of, trees_of
 from a3s_code.api.stores import bodies_of, decoded
 from a3s_code.api.trees import ShadowObjects, trees_beside
+from a3s_code.checks import check_text, checked_path
 from a3s_code.errors import BundleError, InvalidValue, StoreError, WorkspaceError
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.fold import fold
@@ -96,13 +98,16 @@ async def export_run(
         force: Write over a file that is there.
 
     Raises:
+        InvalidType: `store` is no store, `run` no text, or `path` no path.
         InvalidValue: the store has no such run, or the file is there.
         SessionNotFound: the store has no such session.
         StoreError: the session is damaged, or cannot be read.
         BundleError: the file cannot be written, or would be too large to be read again.
     """
+    check_text("run", run)
+    check_foreign("session_store", store)
+    target = Path(checked_path("path", path))
     found = await _find(store, run, session)
-    target = Path(path)
 
     async def blob(sha256: str) -> bytes | None:
         return await store.get_blob(found.session, sha256)
