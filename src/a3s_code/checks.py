@@ -81,11 +81,10 @@ def checked_path(name: str, value: object) -> str:
         InvalidType: it is neither a text nor an `os.PathLike` of one.
         InvalidValue: it is empty, or holds a NUL.
     """
-    text: object = value
-    if isinstance(value, os.PathLike):
-        text = cast("os.PathLike[str]", value).__fspath__()
+    text = os.fspath(cast("str", value)) if isinstance(value, str | os.PathLike) else None
     if not isinstance(text, str):
-        raise InvalidType(f"{name} is a {type(value).__name__}, not a path.", hint="give a text")
+        kind = type(cast("object", value)).__name__
+        raise InvalidType(f"{name} is a {kind}, not a path.", hint="give a text")
     if not text or "\0" in text:
         raise InvalidValue(f"{name} is {text!r}.", hint="give a path")
     return text

@@ -143,7 +143,7 @@ async def _find(store: Store, run: str, session: str | None) -> _Found:
     where = f"session {session!r}" if session is not None else "the store"
     raise InvalidValue(
         f"There is no run {run!r} in {where}.{passed}",
-        hint="see session.runs() for those there are",
+        hint="see session.runs(), or `a3s-code runs`, for those there are",
     )
 
 
@@ -254,7 +254,7 @@ def _new_file(path: Path, *, force: bool) -> Generator[BinaryIO]:
         fd = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise InvalidValue(
-            f"{path} is there already.", hint="name another file, or say that it is to be replaced"
+            f"{path} is there already.", hint="name another file, or give force (--force)"
         ) from None
     except OSError as error:
         raise BundleError(f"{path} cannot be written: {error.strerror}.") from None
