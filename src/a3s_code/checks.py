@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
+from typing import cast
+
 from a3s_code.errors import InvalidType, InvalidValue
 
 
@@ -51,10 +55,50 @@ def check_bool(name: str, value: object) -> None:
 def check_list(name: str, value: object) -> None:
     """
     Raises:
-        InvalidType: the value is one text, which would be taken for a list of its characters.
+        InvalidType: the value is one text, which would be taken for a list of its characters,
+            or nothing that could be a list. None is one that was not given.
     """
     if isinstance(value, str):
         raise InvalidType(f"`{name}` is a single text.", hint=f"write {name}=[...]")
+    if value is not None and not isinstance(value, Iterable):
+        raise InvalidType(
+            f"`{name}` is a {type(value).__name__}, not a list.", hint=f"write {name}=[...]"
+        )
+
+
+def check_flag(name: str, value: object) -> None:
+    """
+    Raises:
+        InvalidType: the value is not True or False; nothing else is taken for one of them.
+    """
+    if not isinstance(value, bool):
+        raise InvalidType(f"{name} is {value!r}, not True or False.")
+
+
+def check_text(name: str, value: object) -> None:
+    """
+    Raises:
+        InvalidType: the value is no text.
+    """
+    if not isinstance(value, str):
+        raise InvalidType(f"{name} is a {type(value).__name__}, not str.")
+
+
+def checked_path(name: str, value: object) -> str:
+    """
+    Give the text of a path.
+
+    Raises:
+        InvalidType: it is neither a text nor an `os.PathLike` of one.
+        InvalidValue: it is empty, or holds a NUL.
+    """
+    text = os.fspath(cast("str", value)) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(text, str):
+        kind = type(cast("object", value)).__name__
+        raise InvalidType(f"{name} is a {kind}, not a path.", hint="give a text")
+    if not text or "\0" in text:
+        raise InvalidValue(f"{name} is {text!r}.", hint="give a path")
+    return text
 
 
 def check_address(name: str, url: str, schemes: tuple[str, ...], example: str) -> None:

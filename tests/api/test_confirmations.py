@@ -291,6 +291,24 @@ def test_a_rule_that_cannot_be_made_leaves_the_question_open(
     assert session.granted_rules() == []
 
 
+@pytest.mark.parametrize(
+    ("given", "runs"), [("bash(touch made)", True), (["bash(touch made)"], True), (5, False)]
+)
+def test_an_approver_may_give_one_rule_or_several_and_nothing_else(
+    given: Any, runs: bool, house: House
+) -> None:
+    session = asked(
+        house,
+        TOUCH,
+        says("Done."),
+        confirmation_manager=lambda action, ask: Allow("yes", remember=given),  # pyright: ignore[reportUnknownLambdaType]
+    )
+    assert session.send("go").text == "Done."
+
+    assert house.has("made") is runs
+    assert [rule["rule"] for rule in session.granted_rules()] == ["bash(touch made)"] * runs
+
+
 # What goes on with a session
 
 

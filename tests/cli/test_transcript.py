@@ -84,3 +84,21 @@ def test_an_event_with_line_ends_is_still_one_line_of_json() -> None:
     show_json([AgentEvent("end", "one\ntwo\u2028three")], out)
 
     assert out.getvalue().count("\n") == 1
+
+
+def test_what_happened_is_told_in_words_and_not_as_json() -> None:
+    _, _, notes = shown(
+        AgentEvent("permission_denied", data='{"args":{"a":1},"reason":"no {rule} allows it"}'),
+        AgentEvent("sandbox_violation", data='{"kind":"host","name":"example.com"}'),
+        AgentEvent("model_retry", data='{"reason":"it broke","attempt":2,"delay_ms":1200}'),
+        AgentEvent("model_retry", data='{"attempt":2}'),
+        AgentEvent("capability_missing", data='{"name":"x"}'),
+    )
+
+    assert notes == [
+        "!! permission_denied: no {rule} allows it",
+        "!! sandbox_violation: host example.com",
+        "!! model_retry: it broke; attempt 2 follows in 1200 ms",
+        '!! model_retry: {"attempt":2}',
+        '!! capability_missing: {"name":"x"}',
+    ]

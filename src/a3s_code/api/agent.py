@@ -20,7 +20,8 @@ from a3s_code.api.live import Live
 from a3s_code.api.options import SessionOptions, merged
 from a3s_code.api.session import AsyncSession
 from a3s_code.api.settings import Opening, Settings, fold
-from a3s_code.errors import InvalidType, InvalidValue, SessionClosed, StoreError
+from a3s_code.checks import check_text, checked_path
+from a3s_code.errors import InvalidValue, SessionClosed, StoreError
 
 if TYPE_CHECKING:  # the configuration's own module is imported when one is read
     from asyncio import Lock
@@ -92,7 +93,8 @@ class AsyncAgent:
                 `resume_session` would keep.
 
         Raises:
-            InvalidType, InvalidValue: an option does not exist or has a wrong value.
+            InvalidType, InvalidValue: an option does not exist or has a wrong value, or there is
+                no such directory.
             UnknownModel, ConfigError: no model of the configuration can answer.
             CapabilityMissing: an option that keeps somebody safe has no effect here.
             SessionClosed: the agent was closed.
@@ -105,7 +107,9 @@ class AsyncAgent:
             "agent_dirs": agent_dirs,
         }
         given = merged(options, {**named, **keywords})
-        opening = self._assembly.open(os.fspath(workspace), given.session_id, fold(given))
+        opening = self._assembly.open(
+            checked_path("workspace", workspace), given.session_id, fold(given)
+        )
         return self._live.take(opening.session_id, partial(self._begun, opening))
 
     async def resume_session(
@@ -140,8 +144,7 @@ class AsyncAgent:
             SessionClosed: the agent was closed, also while this waited.
         """
         self._check_open()
-        if not isinstance(session_id, str):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
-            raise InvalidType(f"session_id is a {type(session_id).__name__}, not str.")
+        check_text("session_id", session_id)
         settings = fold(merged(options, keywords))
         async with self._turn(session_id):
             known = self._live.get(session_id)

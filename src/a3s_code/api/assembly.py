@@ -23,7 +23,8 @@ from a3s_code.api.recorded import Recorded
 from a3s_code.api.settings import CONTINUATIONS, Opening, Settings
 from a3s_code.api.stores import Stores, first_of, place_of
 from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools, sandbox_tool
-from a3s_code.api.workplaces import Workplaces, local_space, root_of
+from a3s_code.api.workplaces import Workplaces, directory_of, local_space, root_of
+from a3s_code.checks import checked_path
 from a3s_code.errors import InvalidValue
 from a3s_code.harness.prompt import system_prompt
 from a3s_code.kernel.events import SessionId
@@ -74,10 +75,15 @@ def load_config(source: str | os.PathLike[str] | Config) -> Config:
 
     Raises:
         ConfigError: it cannot be read; says where and what to do.
+        InvalidType: it is neither text, path nor configuration.
     """
     from a3s_code.config.schema import Config, load
 
-    return source if isinstance(source, Config) else load(source)
+    if isinstance(source, Config):
+        return source
+    if not isinstance(source, str):
+        checked_path("config_source", source)
+    return load(source)
 
 
 def new_id(prefix: str) -> str:
@@ -113,7 +119,7 @@ class Assembly:
             SandboxUnavailable: the sandbox that was asked for does not work here.
         """
         model = self._models.choose(settings)
-        root = root_of(workspace, settings.storage.backend)
+        root = directory_of(workspace, settings.storage.backend)
         checked = self._checked(settings)
         self._workplaces.check(settings.safety, root)
         hooks = engine_of(checked.safety, root, self._workplaces.host_programs)
@@ -156,7 +162,7 @@ class Assembly:
 
         own = session_id or new_id("")
         if workspace is not None:
-            root = root_of(os.fspath(workspace), None)
+            root = root_of(checked_path("workspace", workspace), None)
         else:
             place = place_of(self._stores.own(opening.settings))
             if place is None:

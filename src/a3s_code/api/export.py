@@ -27,10 +27,12 @@ from a3s_code.api.bundle import (
     Manifest,
     Trees,
 )
+from a3s_code.api.option_types import check_foreign
 from a3s_code.api.run_files import GetBlob, begin_of
 from a3s_code.api.run_record import RunTrees, Span, blobs_of, facts, span_of, trees_of
 from a3s_code.api.stores import bodies_of, decoded
 from a3s_code.api.trees import ShadowObjects, trees_beside
+from a3s_code.checks import check_text, checked_path
 from a3s_code.errors import BundleError, InvalidValue, StoreError, WorkspaceError
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.fold import fold
@@ -96,13 +98,16 @@ async def export_run(
         force: Write over a file that is there.
 
     Raises:
+        InvalidType: `store` is no store, `run` no text, or `path` no path.
         InvalidValue: the store has no such run, or the file is there.
         SessionNotFound: the store has no such session.
         StoreError: the session is damaged, or cannot be read.
         BundleError: the file cannot be written, or would be too large to be read again.
     """
+    check_text("run", run)
+    check_foreign("session_store", store)
+    target = Path(checked_path("path", path))
     found = await _find(store, run, session)
-    target = Path(path)
 
     async def blob(sha256: str) -> bytes | None:
         return await store.get_blob(found.session, sha256)
@@ -138,7 +143,7 @@ async def _find(store: Store, run: str, session: str | None) -> _Found:
     where = f"session {session!r}" if session is not None else "the store"
     raise InvalidValue(
         f"There is no run {run!r} in {where}.{passed}",
-        hint="see session.runs() for those there are",
+        hint="see session.runs(), or `a3s-code runs`, for those there are",
     )
 
 
@@ -249,7 +254,7 @@ def _new_file(path: Path, *, force: bool) -> Generator[BinaryIO]:
         fd = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise InvalidValue(
-            f"{path} is there already.", hint="name another file, or say that it is to be replaced"
+            f"{path} is there already.", hint="name another file, or give force (--force)"
         ) from None
     except OSError as error:
         raise BundleError(f"{path} cannot be written: {error.strerror}.") from None

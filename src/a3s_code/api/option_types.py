@@ -139,7 +139,7 @@ def check(given: Mapping[str, Any]) -> None:
         if name in _LISTS:
             _check_items(name, value)
         if name in _FOREIGN:
-            _check_foreign(name, value)
+            check_foreign(name, value)
         if name in _ALONE:
             _ALONE[name](value)
 
@@ -158,7 +158,16 @@ def _check_items(name: str, items: list[object] | tuple[object, ...]) -> None:
             worker.validate()
 
 
-def _check_foreign(name: str, value: object) -> None:
+def check_foreign(name: str, value: object) -> None:
+    """
+    Refuse an object of the caller's own that lacks something of its port.
+
+    Args:
+        name: The option that takes such objects.
+
+    Raises:
+        InvalidType: says what is missing.
+    """
     absent = [method for method in _FOREIGN[name] if not hasattr(value, method)]
     if absent:
         raise InvalidType(

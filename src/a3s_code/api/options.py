@@ -54,13 +54,21 @@ class _Named:
             setattr(self, name, value)
 
     def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401 - as above
-        if name not in self._names:
-            near = difflib.get_close_matches(name, self._names, n=1)
+        self.check_name(name)
+        super().__setattr__(name, value)
+
+    @classmethod
+    def check_name(cls, name: str) -> None:
+        """
+        Raises:
+            InvalidType: there is no option of this name; names the nearest one.
+        """
+        if name not in cls._names:
+            near = difflib.get_close_matches(name, cls._names, n=1)
             raise InvalidType(
                 f"A session has no option {name!r}.",
                 hint=f"did you mean {near[0]!r}?" if near else "see SessionOptions for the names",
             )
-        super().__setattr__(name, value)
 
     def given(self) -> dict[str, Any]:
         """Give what was set, by name; options that were left alone are not in it."""
@@ -232,6 +240,8 @@ def merged(options: SessionOptions | None, keywords: Mapping[str, Any]) -> Sessi
             hint="pass SessionOptions(...) or keywords",
         )
     both = SessionOptions()
+    for name in keywords:
+        both.check_name(name)
     given = options.given() if options is not None else {}
     for name, value in {**given, **{k: v for k, v in keywords.items() if v is not None}}.items():
         setattr(both, name, value)

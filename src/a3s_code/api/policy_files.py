@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from a3s_code.api.toolbox import Toolbox
+from a3s_code.checks import checked_path
 from a3s_code.config.blocks import Place
 from a3s_code.config.policy_text import (
     Example,
@@ -61,8 +62,9 @@ def load_policy(path: str | os.PathLike[str]) -> PermissionPolicy:
     Raises:
         ConfigError: the file cannot be read, a rule of it is wrong, or an example is not
             decided as its rule says; names file, line and column.
+        InvalidType, InvalidValue: `path` is none.
     """
-    return read_policy_file(path).policy
+    return read_policy_file(checked_path("path", path)).policy
 
 
 def read_policy_file(path: str | os.PathLike[str]) -> PolicyFile:

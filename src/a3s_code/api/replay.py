@@ -25,6 +25,7 @@ from a3s_code.api.replay_log import Difference, LogReplay
 from a3s_code.api.run_files import begin_of, first_unlike
 from a3s_code.api.run_record import RunTrees, blobs_of, span_of, trees_of
 from a3s_code.api.trees import ShadowObjects, write_tree
+from a3s_code.checks import checked_path
 from a3s_code.errors import A3SError, BundleError, InvalidValue, SnapshotLost
 from a3s_code.kernel.events import RunId
 
@@ -86,10 +87,11 @@ async def replay(
 
     Raises:
         BundleError: it is no bundle, is damaged, or of a later version.
+        InvalidType: `path` is none.
         InvalidValue: `extract` is asked for, and the bundle cannot tell the files.
         WorkspaceError: git is missing, or the directory cannot be written.
     """
-    with opened(Path(path)) as file:
+    with opened(Path(checked_path("path", path))) as file:
         manifest = await asyncio.to_thread(_manifest, file)
         log = await asyncio.to_thread(LogReplay.of, file, manifest)
         found = await asyncio.to_thread(_first, file, log, head)

@@ -29,6 +29,7 @@ from a3s_code.api.settings import Opening, warning
 from a3s_code.api.time_travel import TimeTravel
 from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
 from a3s_code.capabilities.commands import parse as parse_command
+from a3s_code.checks import check_text
 from a3s_code.errors import A3SError, InvalidType, SessionClosed
 from a3s_code.kernel.events import RunEvent
 from a3s_code.kernel.messages import Attachment, JsonObject
@@ -233,11 +234,14 @@ class AsyncSession(
         Raises:
             InvalidValue: there is no such checkpoint; or no directory was given, and the
                 session has no store on the disk; or a session of this id is open.
+            InvalidType: `session_id` is no text, or `workspace` no path.
             SnapshotLost, SnapshotRefused, WorkspaceError, StoreError: as `rewind`.
 
         Source:
             DESIGN 4.
         """
+        if session_id is not None:
+            check_text("session_id", session_id)
         engine = await self._awake()
         opening = self._assembly.forked(self._opening, session_id, workspace)
         await self._assembly.refuse_known(opening)

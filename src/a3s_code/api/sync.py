@@ -191,6 +191,7 @@ class Session:
         Raises:
             InvalidValue: there is no such checkpoint; or no directory was given, and the
                 session has no store on the disk; or a session of this id is open.
+            InvalidType: `session_id` is no text, or `workspace` no path.
             SnapshotLost, SnapshotRefused, WorkspaceError, StoreError: as `rewind`.
 
         Source:
@@ -640,6 +641,7 @@ class Session:
 
         Raises:
             PathRefused: the path leads out of the workspace.
+            InvalidType: it is none.
             SessionClosed: the session was closed.
 
         Source:
@@ -658,6 +660,7 @@ class Session:
         Raises:
             InvalidValue: there is no such version.
             PathRefused: the path leads out of the workspace.
+            InvalidType: it is none.
             StoreError: a version cannot be read.
         """
         return self._door.call(self._inner.diff_file_versions(path, a, b))
@@ -669,6 +672,7 @@ class Session:
         Raises:
             InvalidValue: there is no such version.
             PathRefused: the path leads out of the workspace.
+            InvalidType: it is none.
             StoreError: the version cannot be read, or the change not be recorded.
         """
         return self._door.call(self._inner.restore_file_version(path, version))
@@ -868,7 +872,8 @@ class Agent:
                 `resume_session` would keep.
 
         Raises:
-            InvalidType, InvalidValue: an option does not exist or has a wrong value.
+            InvalidType, InvalidValue: an option does not exist or has a wrong value, or there is
+                no such directory.
             UnknownModel, ConfigError: no model of the configuration can answer.
             CapabilityMissing: an option that keeps somebody safe has no effect here.
             SessionClosed: the agent was closed.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from a3s_code.api import records_view
 from a3s_code.api.result import ToolResult, tool_result
+from a3s_code.checks import checked_path
 from a3s_code.errors import InvalidValue
 from a3s_code.kernel.messages import JsonObject
 
@@ -120,6 +121,7 @@ class TimeTravel(ABC):
 
         Raises:
             PathRefused: the path leads out of the workspace.
+            InvalidType: it is none.
             SessionClosed: the session was closed.
 
         Source:
@@ -127,6 +129,7 @@ class TimeTravel(ABC):
         """
         from a3s_code.api.file_history import versions
 
+        path = checked_path("path", path)
         engine = await self._awake()
         return versions(engine.log, engine.real_path(path))
 
@@ -141,11 +144,13 @@ class TimeTravel(ABC):
         Raises:
             InvalidValue: there is no such version.
             PathRefused: the path leads out of the workspace.
+            InvalidType: it is none.
             StoreError: a version cannot be read.
         """
         from a3s_code.api.file_diff import diff
         from a3s_code.api.file_history import content
 
+        path = checked_path("path", path)
         engine = await self._awake()
         real = engine.real_path(path)
         before = f"version {a}", await content(engine.log, real, a)
@@ -162,10 +167,12 @@ class TimeTravel(ABC):
         Raises:
             InvalidValue: there is no such version.
             PathRefused: the path leads out of the workspace.
+            InvalidType: it is none.
             StoreError: the version cannot be read, or the change not be recorded.
         """
         from a3s_code.api.file_history import content, restoring
 
+        path = checked_path("path", path)
         engine = await self._awake()
         real = engine.real_path(path)
         own = restoring(await content(engine.log, real, version))

@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,15 +106,13 @@ class Workplaces:
 
     async def close(self) -> None:
         """End what was shared; the sessions must be closed before."""
-        from asyncio import to_thread
-
         if self._guard is not None:
             self._guard.close()
         scratch, self._scratch = self._scratch, None
         if scratch is not None:
-            await to_thread(shutil.rmtree, scratch, ignore_errors=True)
+            await _aside(partial(shutil.rmtree, scratch, ignore_errors=True))
         if self._shells is not None:
-            await to_thread(self._shells.close)
+            await _aside(self._shells.close)
 
     def _programs_guard(self) -> Guard:
         from a3s_code.workspace.guard import Guard
@@ -188,6 +188,32 @@ def root_of(workspace: str, backend: object) -> str:
             f"This build cannot work in a {kind}.", hint="use LocalWorkspaceBackend(root)"
         )
     return os.path.abspath(backend.root)  # noqa: PTH100 - as above
+
+
+def directory_of(workspace: str, backend: object) -> str:
+    """
+    Give `root_of` where there is a directory; a link to one will do.
+
+    Raises:
+        InvalidValue, CapabilityMissing: as `root_of`, or there is no directory.
+    """
+    root = root_of(workspace, backend)
+    if not os.path.isdir(root):  # noqa: PTH112 - as `root_of`
+        what = "is no directory" if os.path.lexists(root) else "does not exist"
+        raise InvalidValue(
+            f"The workspace {root!r} {what}.", hint="create the directory, or name another one"
+        )
+    return root
+
+
+async def _aside(remove: Callable[[], None]) -> None:
+    """Call it in a thread; here when none can begin any more, since the interpreter ends."""
+    from asyncio import to_thread
+
+    try:
+        await to_thread(remove)
+    except RuntimeError:
+        remove()  # who removes twice does no harm
 
 
 def _exit_records(store: Store | None, session_id: str) -> ExitRecords | None:

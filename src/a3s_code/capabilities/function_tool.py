@@ -90,9 +90,15 @@ def function_tool(
             root, and is what permission rules match.
 
     Raises:
-        InvalidType: the signature cannot be a schema; the hint says what to change.
+        InvalidType: `fn` is no function, or its signature cannot be a schema; the hint says what
+            to change.
         InvalidValue: the name cannot be used, or `path` names no `str` parameter.
     """
+    if not callable(fn):
+        raise InvalidType(
+            f"A {type(fn).__name__} is no tool.",
+            hint="give a function, or a Tool made with @tool or function_tool",
+        )
     name = check_name(name if name is not None else getattr(fn, "__name__", ""))
     parameters = _parameters(fn, name)
     injected = tuple(key for key, hint, _ in parameters if hint is ToolContext)

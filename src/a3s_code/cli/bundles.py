@@ -81,10 +81,7 @@ def _parser(name: str, description: str) -> argparse.ArgumentParser:
 
 
 async def _export(given: argparse.Namespace) -> int:
-    directory = given.store or _configured()
-    if not directory.is_dir():
-        raise InvalidValue(f"{directory} is no directory.", hint="name the store with --store")
-    store = file_store(directory)
+    store = file_store(store_directory(given.store))
     try:
         done = await export_run(
             store, given.run, given.output, session=given.session, force=given.force
@@ -93,6 +90,19 @@ async def _export(given: argparse.Namespace) -> int:
         await store.close()
     _say(done, given.output)
     return 0
+
+
+def store_directory(given: Path | None) -> Path:
+    """
+    Give the directory of the store that `--store` names, else of that of the configuration.
+
+    Raises:
+        InvalidValue, ConfigError: there is none.
+    """
+    directory = given or _configured()
+    if not directory.is_dir():
+        raise InvalidValue(f"{directory} is no directory.", hint="name the store with --store")
+    return directory
 
 
 def _configured() -> Path:

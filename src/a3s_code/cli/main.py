@@ -28,6 +28,7 @@ HELP = """examples:
   a3s-code trust .
   a3s-code verify sessions/
   a3s-code import old-sessions/ --store sessions/
+  a3s-code runs --store sessions/
   a3s-code export RUN --store sessions/ -o run.a3s
   a3s-code replay run.a3s
   a3s-code policy lint policy.acl
@@ -70,6 +71,8 @@ def _command(given: list[str]) -> int:
             from a3s_code.cli.policies import main as command
         case ["import"]:
             from a3s_code.cli.importing import main as command
+        case ["runs"]:
+            from a3s_code.cli.runs import main as command
         case ["trust"]:
             from a3s_code.cli.trust import main as command
         case ["verify"]:

@@ -100,12 +100,32 @@ class _Notes:
                 | "snapshots_off"
                 | "model_retry"
             ):
-                return [f"!! {event.event_type}: {_set_in(event.data or '')}"]
+                return [f"!! {event.event_type}: {_set_in(_told(event))}"]
             case "error":
                 return [f"!! {_set_in(event.error or '')}"]
             case _:
                 pass
         return []
+
+
+_IN_WORDS = {
+    "permission_denied": "{reason}",
+    "sandbox_violation": "{kind} {name}",
+    "model_retry": "{reason}; attempt {attempt} follows in {delay_ms} ms",
+}
+"""What these events hold, as a sentence; the arguments of a call stand on its own line."""
+
+
+def _told(event: AgentEvent) -> str:
+    """Give what an event says in words; as JSON where there are none for it."""
+    data = event.data or ""
+    words = _IN_WORDS.get(event.event_type or "")
+    if words is None:
+        return data
+    try:
+        return words.format_map(msgspec.json.decode(data, type=dict[str, object]))
+    except (msgspec.DecodeError, KeyError):
+        return data
 
 
 def _set_in(text: str) -> str:

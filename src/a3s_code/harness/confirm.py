@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from a3s_code.checks import check_list
+from a3s_code.checks import check_flag, check_list
 from a3s_code.errors import InvalidValue
 from a3s_code.kernel.ports import Action, Allow, Ask, Deny
 from a3s_code.kernel.tool import Effect
@@ -130,7 +130,9 @@ class ConfirmationPolicy:
         Raises:
             InvalidValue: the timeout is below 1 ms or above a year, or there is no such action
                 or lane.
+            InvalidType: `enabled` is no bool.
         """
+        check_flag("enabled of a ConfirmationPolicy", self.enabled)
         action = _ACTIONS.get(str(self.timeout_action).strip().lower().replace("-", "_"))
         if action is None:
             raise InvalidValue(
@@ -145,7 +147,7 @@ class ConfirmationPolicy:
                 hint=f"give a number of milliseconds from 1 to {MAX_TIMEOUT_MS}",
             )
         return Confirmations(
-            enabled=bool(self.enabled),
+            enabled=self.enabled,
             timeout_s=self.default_timeout_ms / 1000,
             on_timeout=action,
             yolo_lanes=frozenset(self.yolo_lanes),

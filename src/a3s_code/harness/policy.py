@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
+from a3s_code.checks import check_flag, check_list
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.patterns import Kind, Rule, parse_rule
 from a3s_code.harness.shell.releases import release_in
@@ -75,14 +76,15 @@ class PermissionPolicy:
 
         Raises:
             InvalidValue: a rule or the default decision is wrong; names it and the column.
-            InvalidType: a rule or the default decision is no text.
+            InvalidType: a rule or the default decision is no text, or `enabled` no bool.
         """
+        check_flag("enabled of a PermissionPolicy", self.enabled)
         return _compiled(
             _texts("allow", self.allow),
             _texts("deny", self.deny),
             _texts("ask", self.ask),
             _decision(self.default_decision),
-            bool(self.enabled),
+            self.enabled,
         )
 
     def __repr__(self) -> str:
@@ -95,6 +97,7 @@ class PermissionPolicy:
 def _listed(name: str, rules: Iterable[RuleSource] | None) -> list[RuleSource]:
     if isinstance(rules, str | Mapping):
         raise InvalidType(f"`{name}` is a single rule.", hint=f"write {name}=[...]")
+    check_list(name, rules)
     return list(rules or ())
 
 

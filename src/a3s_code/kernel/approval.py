@@ -13,9 +13,9 @@ Source:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, cast
 from weakref import WeakSet
 
 from msgspec.structs import replace
@@ -367,7 +367,11 @@ async def _approve(approver: Approver, action: Action, ask: Ask) -> Allow | Deny
     except Exception as error:  # noqa: BLE001 - an approver is foreign code; a broken one denies
         return Deny(f"the approver failed: {described(error)}")
     if isinstance(decision, Allow):
-        return Allow(str(decision.reason), remember=tuple(decision.remember))
+        rules: object = decision.remember
+        rules = (rules,) if isinstance(rules, str) else rules
+        if not isinstance(rules, list | tuple):
+            return Deny(f"the approver's rule was refused: remember is {rules!r}, no rule")
+        return Allow(str(decision.reason), remember=tuple(cast("Sequence[str]", rules)))
     if isinstance(decision, Deny):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
         return Deny(str(decision.reason))
     return Deny(f"the approver answered with a {type(decision).__name__}, no decision")

@@ -38,6 +38,16 @@ _HOST = re.compile(
 )
 _PORTS = range(1, 65536)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PARTS = {
+    "level": "use auto, none, hygiene, landlock or bwrap",
+    "fallback": "use refuse, landlock, hygiene or none",
+    "read": "give SandboxReads(...)",
+    "network": "give SandboxNetwork(...)",
+    "limits": "give SandboxLimits(...)",
+    "write": "give a list of directories",
+    "env": "give a list of names of variables",
+}
+"""What the fields of a `SandboxPolicy` take, for who gave something else."""
 
 
 class SandboxReads(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,11 +142,14 @@ class SandboxPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     def __post_init__(self) -> None:
         """Refuse values of a wrong kind, which a struct takes from a constructor."""
-        try:
-            for name, kind in _kinds(type(self)):
-                msgspec.convert(msgspec.to_builtins(getattr(self, name)), kind, strict=True)
-        except (msgspec.ValidationError, TypeError) as error:
-            raise InvalidType(f"The sandbox policy cannot be used: {error}.") from None
+        for name, kind in _kinds(type(self)):
+            try:
+                made = msgspec.convert(msgspec.to_builtins(getattr(self, name)), kind, strict=True)
+            except (msgspec.ValidationError, TypeError) as error:
+                raise InvalidType(
+                    f"{name} of SandboxPolicy cannot be used: {error}.", hint=_PARTS.get(name, "")
+                ) from None
+            msgspec.structs.force_setattr(self, name, made)  # lists are tuples in it
 
     def validate(self) -> None:
         """
@@ -179,7 +192,8 @@ class SandboxPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         if not isinstance(given, SandboxPolicy):
             raise InvalidType(
                 f"sandbox is a {type(given).__name__}, not the name of a level or a SandboxPolicy.",
-                hint="use sandbox='auto', or SandboxPolicy(level='auto')",
+                hint="use sandbox='auto', a SandboxPolicy, a SandboxConfig, or an object "
+                "with exec_command(command, guest_workspace)",
             )
         given.validate()
         return given

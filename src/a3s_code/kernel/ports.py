@@ -140,7 +140,8 @@ class Allow:
             such as `default_decision=ask` or `host authority`, which no rule can be.
             Empty when no gate decided.
         part: The command or the path that it was decided on; empty for the call as a whole.
-        remember: Of an approver: rules that allow such calls from now on in the session.
+        remember: Of an approver: rules that allow such calls from now on in the session, such
+            as `("bash(make test)",)`; a rule that is wrong makes the answer a no.
     """
 
     reason: str

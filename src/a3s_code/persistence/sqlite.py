@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from a3s_code.checks import checked_path
 from a3s_code.errors import InvalidValue, SessionInUse, SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import Record
@@ -78,7 +79,8 @@ class FileSessionStore:
         durability: `full` or `normal`, as it was asked for.
 
     Raises:
-        InvalidValue: `synchronous` is something else.
+        InvalidType: `dir` is no path.
+        InvalidValue: `dir` is empty, or `synchronous` is something else.
 
     Source:
         Python SDK 3.1, "Persistence"; DESIGN 4.
@@ -95,7 +97,7 @@ class FileSessionStore:
             raise InvalidValue(
                 f"synchronous is {synchronous!r}.", hint="give 'full' or 'normal', in lower case"
             )
-        self.dir, self._durability = os.fspath(dir), synchronous
+        self.dir, self._durability = checked_path("dir of a FileSessionStore", dir), synchronous
         self._path = Path(self.dir).absolute() / DATABASE  # also after a chdir
         self._first_use = threading.Lock()
         self._commits: GroupCommit[Writer, Write] | None = None

@@ -47,6 +47,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeAlias
 
+from a3s_code.checks import check_list
 from a3s_code.testing.crash_life import Kill, Life, Terms
 from a3s_code.testing.crash_orders import MakeStore, Scenario
 from a3s_code.testing.crash_report import CrashLife, CrashReport
@@ -78,6 +79,10 @@ class CrashRig:
             those of a life that was not killed.
         deadline_s: For each process; one that needs longer counts as hung.
         workers: Lives at the same time.
+
+    Raises:
+        UsageError: another process cannot find `scenario` or `store`.
+        InvalidType: `counters` or `differs` is no list.
     """
 
     def __init__(
@@ -91,6 +96,8 @@ class CrashRig:
         deadline_s: float = 60.0,
         workers: int = WORKERS,
     ) -> None:
+        for name, files in (("counters", counters), ("differs", differs)):
+            check_list(name, files)
         self._scenario = name_of(scenario)
         self._store = None if store is None else name_of(store)
         self._script = Script(default=says("Done.")) if script is None else script

@@ -68,7 +68,7 @@ class HookCommand:
 
     def __post_init__(self) -> None:
         check_list("argv", self.argv)
-        words: list[object] = list(self.argv)
+        words: list[object] = list(self.argv or ())
         if not words or not all(isinstance(word, str) and "\0" not in word for word in words):
             raise InvalidType(
                 "The argv of a hook's command is no list of texts.",
@@ -80,6 +80,8 @@ class HookCommand:
                 f"{name!r} is no program of the host.",
                 hint="give a name on PATH, or an absolute path outside of the workspace",
             )
+        if not isinstance(self.hook_id, str):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
+            raise InvalidType(f"hook_id of a hook is a {type(self.hook_id).__name__}, not a text.")
         event = checked_event(self.event)
         matcher_of(self.matcher, event)
         config_of(self.config, event)

@@ -61,6 +61,11 @@ class HookRegistry:
     __slots__ = ("_above", "_lock", "_own", "_sorted", "depth")
 
     def __init__(self, *, above: HookRegistry | None = None) -> None:
+        if above is not None and not isinstance(above, HookRegistry):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
+            raise InvalidType(
+                f"above is a {type(above).__name__}, not a HookEngine.",
+                hint="leave it out, or give the engine whose hooks are asked as well",
+            )
         self._above = above
         self.depth = above.depth + 1 if above is not None else 0
         self._lock = threading.Lock()

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, Protocol, runtime_checkable
 
+from a3s_code.checks import check_list
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.redaction.finder import Finder, compiled, label_of
 from a3s_code.harness.redaction.placeholders import plain
@@ -81,6 +82,9 @@ class DefaultSecurityProvider:
             raise InvalidValue(f"on_leak is {on_leak!r}.", hint="use 'deny' or 'ask'")
         if isinstance(custom_patterns, str):
             raise InvalidType("custom_patterns is a str.", hint="give a list of patterns")
+        if custom_patterns is None:  # pyright: ignore[reportUnnecessaryComparison] - the border
+            custom_patterns = ()
+        check_list("custom_patterns", custom_patterns)
         self.enable_taint_tracking = enable_taint_tracking
         self.enable_output_sanitization = enable_output_sanitization
         self.enable_injection_detection = enable_injection_detection

@@ -45,6 +45,12 @@ def confine(policy: SandboxPolicy, root: str) -> Confinement:
         if not found:
             return held
         problem = problem or found
+    if policy.network.mode == "proxy":
+        raise SandboxUnavailable(
+            f"A list of hosts cannot be held here: {problem}",
+            hint="only bwrap holds one, whatever fallback says; other levels have the networks "
+            "'none' and 'full'",
+        )
     raise SandboxUnavailable(
         f"The sandbox {policy.level!r} does not work here: {problem}",
         hint="choose another level, or SandboxPolicy(fallback=...) to go on with a weaker one",
