@@ -274,10 +274,6 @@ class CompiledPolicy:
             part=subject.about(),
         )
 
-    def grants_all(self, tool: str) -> bool:
-        """Whether what no rule names is allowed for `tool`, by a blanket rule or by default."""
-        return bool(self.blanket(tool))
-
     def blanket(self, tool: str) -> str:
         """Say what grants all of `tool`, as `Allow.rule` has it; empty when nothing does."""
         rules = (rule.source for rule in self._about(tool).allow if rule.covers_all)
@@ -376,15 +372,19 @@ def _doubt(subject: Subject, rule: Rule) -> Ask:
 
 
 def strictest(decisions: Iterable[Decision]) -> Decision:
-    """Give the strictest of at least one decision, Deny before Ask before Allow; the first one."""
+    """
+    Give the strictest of at least one decision, Deny before Ask before Allow; the first one.
+
+    An Ask that only an answer settles is stricter than one that a lane may settle.
+    """
     return max(decisions, key=_strictness)
 
 
 def _strictness(decision: Decision) -> int:
     match decision:
         case Deny():
-            return 2
-        case Ask():
-            return 1
+            return 3
+        case Ask(explicit=explicit):
+            return 2 if explicit else 1
         case Allow():
             return 0
