@@ -13,7 +13,7 @@ import itertools
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -70,6 +70,8 @@ def _as_json(part: object) -> Any:
         part = part.messages
     if isinstance(part, dict):
         part = list(part.items())
+    if isinstance(part, set):
+        part = sorted(cast("set[str]", part))
     return json.loads(json.dumps(msgspec.to_builtins(part)))
 
 

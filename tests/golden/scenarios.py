@@ -20,6 +20,7 @@ from a3s_code.kernel.clock import SystemClock
 from a3s_code.kernel.events import RunId, SessionId, ToolEnd
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.messages import Message, Text, ToolCall, ToolResult, user
+from a3s_code.kernel.ports import Action, Ask
 from a3s_code.kernel.records import (
     ArtifactEvicted,
     ArtifactStored,
@@ -69,6 +70,22 @@ async def tools(place: Path, store: Store) -> None:
     async with _session(place, store, *turns, permission_policy=policy) as session:
         await session.send("make a file")
         await session.send("look again")
+
+
+async def decisions(place: Path, store: Store) -> None:
+    """Calls that a rule allows, that somebody allows and refuses, and that a rule denies."""
+
+    def answer(action: Action, _: Ask) -> bool:
+        return "second" in action.subject
+
+    names = ("first", "second", "third", "fourth")
+    turns = (*(calls("write", file_path=name, content="x") for name in names), says("Two of them."))
+    rules = PermissionPolicy(
+        allow=["write(first)"], ask=["write(second)", "write(th*)"], deny=["write(fo*)"]
+    )
+    asks = {"permission_policy": rules, "confirmation_manager": answer}
+    async with _session(place, store, *turns, **asks) as session:
+        await session.send("make files")
 
 
 async def failed(place: Path, store: Store) -> None:
@@ -217,6 +234,7 @@ def _opened(place: Path) -> SessionOpened:
 
 SCENARIOS: dict[str, Scenario] = {
     "tools": tools,
+    "decisions": decisions,
     "failed": failed,
     "cancelled": cancelled,
     "crashed": crashed,

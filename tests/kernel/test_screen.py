@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from a3s_code.kernel.events import (
+    Binding,
     PermissionDenied,
     ReasoningDelta,
     RunId,
@@ -16,7 +17,15 @@ from a3s_code.kernel.events import (
 )
 from a3s_code.kernel.messages import Message, Text, Thinking, ToolCall, Usage
 from a3s_code.kernel.ports import Redacting
-from a3s_code.kernel.records import Event, FileChanging, FileImage, HistoryAppended, SessionOpened
+from a3s_code.kernel.records import (
+    ConfirmationWaived,
+    Event,
+    FileChanging,
+    FileImage,
+    HistoryAppended,
+    RuleGranted,
+    SessionOpened,
+)
 from a3s_code.kernel.screen import Screen
 from kernel.probes import InWhole
 
@@ -71,6 +80,11 @@ def test_what_a_resume_and_a_rewind_need_stays(screen: Screen) -> None:
         call_id="c1", tool="write", path="s3cret", before=FileImage(), after=FileImage()
     )
     assert one(screen, changing) is changing
+    granted = RuleGranted(call_id="c1", rules=("ls",), before="s3cret", after="s3cret")
+    assert one(screen, granted) is granted
+    binding = Binding(args_sha256="s3cret", tool_sha256="s3cret", policy_version="s3cret")
+    waived = ConfirmationWaived(call_id="c1", tool="t", asked="", reason="", binding=binding)
+    assert one(screen, waived) is waived
 
 
 def test_a_thought_that_changed_has_no_signature_and_its_model_gets_it_back(

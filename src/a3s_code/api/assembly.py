@@ -296,7 +296,7 @@ class Assembly:
         """
         from a3s_code.api.checkpoints import Checkpoints
         from a3s_code.api.engine import Engine
-        from a3s_code.api.session_security import protected, secure
+        from a3s_code.api.session_security import protected, secrets_given, secure
         from a3s_code.kernel.clock import SystemClock
         from a3s_code.kernel.log import Log
 
@@ -310,7 +310,7 @@ class Assembly:
         security = secure(
             log,
             opening.settings.safety.security,
-            self._models.secrets(),
+            (*self._models.secrets(), *secrets_given(opening.settings)),
             is_fresh=opening.parting is None,
         )
         tools, visible = self._toolbox.sets(self._own_tools(opening), space)

@@ -55,14 +55,15 @@ def taint(provider: SecurityProvider | None, prompt: str) -> None:
 
 
 def tear_down(provider: SecurityProvider | None) -> None:
-    """Tell a provider of the caller's own that its session has ended; ours may have others."""
+    """Tell a provider of the caller's own that its last session has ended."""
+    _tell(provider, "wipe")
     _tell(provider, "teardown")
 
 
 def _tell(provider: SecurityProvider | None, name: str, *given: str) -> None:
-    if provider is None or isinstance(provider, DefaultSecurityProvider):
-        return
+    """Tell what was said above, but not what is a `DefaultSecurityProvider`'s own."""
     method = getattr(provider, name, None)
-    if method is not None:
+    ours = getattr(DefaultSecurityProvider, name)
+    if method is not None and getattr(method, "__func__", None) is not ours:
         with suppress(Exception):  # border: foreign code; what it shows is withheld, if anything
             method(*given)

@@ -2,8 +2,9 @@
 `command_env`: variables that the host adds to the environment of commands.
 
 The `bash` tool gets them, whoever calls it; our own runs of git, ripgrep and the like do not.
-Values are taken for secrets: no error, record or `repr` shows one. So a session that is
-resumed does not know them any more, and they have to be given again.
+Values are taken for secrets: no error, record or `repr` shows one, and those of 8 characters and
+more are redacted wherever they come up (`harness.security.environment.values_of`). So a session
+that is resumed does not know them any more, and they have to be given again.
 
 Source:
     SPEC 1.3, options of a session; INVARIANTS 19 and 21.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from a3s_code.api.blank import blank, taint, tear_down
+from a3s_code.api.blank import blank, taint
 from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.hooking import idle, lost
 from a3s_code.api.outlet import Outlet, Seal, Watch
@@ -318,8 +318,6 @@ class Engine:
             self.executor.forget_exits()
         except TimeoutError as error:
             raise StoreError(f"The store did not answer within {self.keep_s:g} s.") from error
-        finally:
-            tear_down(self.provider)
         if stopped.left:
             raise self._left_behind()
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 
 from a3s_code.api.settings import Safety
-from a3s_code.errors import InvalidValue
+from a3s_code.errors import A3SError, InvalidType, InvalidValue
 from a3s_code.harness.hooks.command import CommandHandler
 from a3s_code.harness.hooks.engine import HookEngine
 from a3s_code.harness.hooks.registry import HookRegistry
+from a3s_code.harness.security.provider import SecurityProvider
 from a3s_code.kernel.records import HookNamed
 from a3s_code.kernel.workspace import Processes
 
@@ -19,14 +21,16 @@ EXECUTOR_ID = "hook_engine"
 def engine_of(safety: Safety, root: str, processes: Callable[[], Processes]) -> HookEngine:
     """
     Give the engine of a session. What the options name is above it: nothing that is
-    registered on the session later can take it away or skip it.
+    registered on the session later can take it away or skip it. So are the hooks of its
+    security provider, whose `register_hooks` is called here.
 
     Args:
         root: The workspace.
         processes: Gives what runs programs of the host, when the first one is run.
 
     Raises:
-        InvalidValue: a command lies in the workspace, or two have one id.
+        InvalidType, InvalidValue: a command lies in the workspace, or two have one id; or the
+            security provider could not register its hooks.
     """
     given = safety.hooks
     if isinstance(given, HookEngine):
@@ -45,7 +49,34 @@ def engine_of(safety: Safety, root: str, processes: Callable[[], Processes]) -> 
         ids.add(name)
         handler = CommandHandler(command, processes, root)
         commands.register(name, command.event, command.matcher, command.config, handler)
-    return commands.inherited() if ids else above.inherited()
+    return _guarded(commands if ids else above, safety.security).inherited()
+
+
+def _guarded(above: HookEngine, provider: SecurityProvider | None) -> HookEngine:
+    """
+    Have a security provider register its hooks, below those that the options name.
+
+    Raises:
+        InvalidType, InvalidValue: it cannot.
+    """
+    register = getattr(provider, "register_hooks", None)
+    if register is None:
+        return above
+    layer = above.inherited()
+    try:
+        given: object = register(layer)
+    except A3SError:
+        raise
+    except Exception as error:  # border: foreign code; without its hooks no session begins
+        raise InvalidValue(
+            f"security_provider.register_hooks raised {type(error).__name__}.",
+            hint="it is given an engine, and calls register(hook_id, event, handler=...) on it",
+        ) from error
+    if inspect.iscoroutine(given):
+        given.close()
+    if inspect.isawaitable(given):
+        raise InvalidType("security_provider.register_hooks gave something to wait for.")
+    return layer if layer.count > above.count else above
 
 
 def lost(before: Sequence[HookNamed], registry: HookRegistry) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,8 +24,13 @@ def provider_of(given: Mapping[str, Any]) -> SecurityProvider | None:
         return DefaultSecurityProvider() if given.get("default_security") else None
     for name in ("sanitize_output", "taint_input", "wipe", "register_hooks", "teardown"):
         method = getattr(provider, name, None)
-        if (method is not None or name == "sanitize_output") and not callable(method):
+        if method is None and name != "sanitize_output":
+            continue
+        if not callable(method):
             raise InvalidType(f"security_provider.{name} is a {type(method).__name__}.")
+        if inspect.iscoroutinefunction(method):
+            hint = "make it a plain function; it is called from any thread"
+            raise InvalidType(f"security_provider.{name} is async.", hint=hint)
     if isinstance(provider, type):
         hint = f"give {provider.__name__}()"
         raise InvalidType("security_provider is a class, not an object of it.", hint=hint)

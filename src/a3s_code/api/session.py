@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from a3s_code.api.assembly import Assembly, new_id
+from a3s_code.api.blank import tear_down
 from a3s_code.api.direct_tools import DirectTools
 from a3s_code.api.explaining import Explaining
 from a3s_code.api.hooking import idle
@@ -280,16 +281,26 @@ class AsyncSession(
                 error says what goes on by itself.
             StoreError: what was recorded last could not be made durable.
         """
-        self._closed = True
+        was_closed, self._closed = self._closed, True
         engine = self._engine
         if engine is None:
+            self._leave(is_first=not was_closed)
             return
         try:
             await engine.close()  # whoever closes it meanwhile waits for the same end
         except A3SError:
-            self._engine = None
+            self._leave(is_first=self._engine is not None)
             raise
+        self._leave(is_first=self._engine is not None)
+
+    def _leave(self, *, is_first: bool) -> None:
+        """Let go of the engine, and of the security provider where no other session has it."""
         self._engine = None
+        provider = self._opening.settings.safety.security
+        others = (each for each in self._live.all() if each is not self and not each.is_closed)
+        used = (each._opening.settings.safety.security for each in others)  # noqa: SLF001 - of this class
+        if is_first and not any(each is provider for each in used):
+            tear_down(provider)
 
     # Tools, called directly
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from a3s_code.harness.security.environment import secrets_of
+from a3s_code.api.settings import Settings
+from a3s_code.harness.security.environment import secrets_of, values_of
 from a3s_code.harness.security.provider import SecurityProvider
 from a3s_code.harness.security.session import SessionSecurity, session_security
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log
+from a3s_code.kernel.sandbox_config import SandboxConfig
 from a3s_code.kernel.screen import Screen
 
 
@@ -34,6 +36,13 @@ def secure(
     if security is not None:
         log.screen = Screen(security.redactor, security.clears)
     return security
+
+
+def secrets_given(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Give names and values of the variables that the options of a session set for commands."""
+    yield from values_of(settings.command_env)
+    if isinstance(settings.safety.elsewhere, SandboxConfig):
+        yield from values_of(settings.safety.elsewhere.env)
 
 
 def protected(executor: Executor, security: SessionSecurity | None) -> Executor:

@@ -17,14 +17,12 @@ Source:
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from a3s_code.errors import InvalidValue
-from a3s_code.harness.policy import strictest
-from a3s_code.kernel.plain import canonical
-from a3s_code.kernel.ports import Action, Allow, Approver, Ask, Decision, Deny, Gate
+from a3s_code.harness.sources import Strictest
+from a3s_code.kernel.ports import Action, Allow, Approver, Ask, Deny, Gate
 
 Mode: TypeAlias = Literal["auto_approve", "inherit_parent", "deny_on_ask"]
 
@@ -69,7 +67,7 @@ class Rights:
         Args:
             own: The gate of the child's own policy; None when it has none.
         """
-        gate = self.gate if own is None else Both(self.gate, own)
+        gate = self.gate if own is None else Strictest((self.gate, own))
         strict = max((mode, self.mode or mode), key=_STRICTNESS.index)
         return Rights(gate, self.approver, strict)
 
@@ -83,24 +81,6 @@ class Rights:
                 return _Approving(self.approver)
             case _:
                 return self.approver
-
-
-@dataclass(frozen=True, slots=True)
-class Both:
-    """The gate of a child: its parent's and its own, the strictest result of both."""
-
-    parent: Gate
-    own: Gate
-
-    @property
-    def policy_version(self) -> str:
-        """Give a digest of both versions."""
-        versions = [self.parent.policy_version, self.own.policy_version]
-        return hashlib.sha256(canonical(versions)).hexdigest()
-
-    def decide(self, action: Action) -> Decision:
-        """Decide by both; of two that ask, the one that wants an answer counts."""
-        return strictest([self.parent.decide(action), self.own.decide(action)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -281,10 +281,6 @@ class CompiledPolicy:
             part=subject.about(),
         )
 
-    def grants_all(self, tool: str) -> bool:
-        """Whether what no rule names is allowed for `tool`, by a blanket rule or by default."""
-        return bool(self.blanket(tool))
-
     def blanket(self, tool: str) -> str:
         """Say what grants all of `tool`, as `Allow.rule` has it; empty when nothing does."""
         rules = (rule.source for rule in self._about(tool).allow if rule.covers_all)
@@ -386,7 +382,7 @@ def strictest(decisions: Iterable[Decision]) -> Decision:
     """
     Give the strictest of at least one decision, Deny before Ask before Allow; the first one.
 
-    Of those that ask one that only an answer can settle is stricter.
+    An Ask that only an answer settles is stricter than one that a lane may settle.
     """
     return max(decisions, key=_strictness)
 
@@ -395,9 +391,7 @@ def _strictness(decision: Decision) -> int:
     match decision:
         case Deny():
             return 3
-        case Ask(explicit=True):
-            return 2
-        case Ask():
-            return 1
+        case Ask(explicit=explicit):
+            return 2 if explicit else 1
         case Allow():
             return 0

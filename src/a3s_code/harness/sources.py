@@ -41,7 +41,8 @@ class Strictest:
         """
         Decide one action. Pure, as the gates are; a gate that raises denies.
 
-        Of two decisions that are equally strict the one of the earlier gate is given.
+        Of two decisions that are equally strict the one of the earlier gate is given; of two
+        that ask, one that only an answer settles is stricter.
         """
         return strictest(self.parts(action))
 

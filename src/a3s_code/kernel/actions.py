@@ -41,6 +41,8 @@ from a3s_code.kernel.tool import Effect, Observation, Tool, failure
 
 MAX_REWRITES = 3
 """How often hooks may replace one call before it is denied."""
+REWRITES, GUARD, IN_DOUBT = "rewritten by hooks", "security provider", "effect in doubt"
+"""What decides in place of a rule; see `ports.Allow`."""
 MAX_SHOWN_CHARS = 500
 """Of arguments that could not be read."""
 
@@ -148,7 +150,7 @@ async def prepare(
         _close(action)
         before, asked = asked, ToolCall(call.id, str(verdict.name), verdict.input)
         sink.emit(rewritten(before, asked, deciders.redactor))
-    return _deny(call, "the hooks kept rewriting this call", sink)
+    return _deny(call, Deny("the hooks kept rewriting this call", REWRITES), sink)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +177,9 @@ def foresee(call: ToolCall, deciders: Deciders, sink: Sink | None) -> Foreseen |
     if isinstance(action, Observation):
         return action
     decision = _ask_gate(action, deciders.gate)
-    if not isinstance(decision, Allow | Ask | Deny):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
-        decision = Deny(_why(decision))
     doubted = _doubted(action, sink) if sink is not None else None
-    if isinstance(decision, Allow) and doubted is not None:
-        decision = Ask(_again(doubted))
+    if doubted is not None:
+        decision = _asked_too(decision, Ask(_again(doubted), IN_DOUBT))
     return Foreseen(action, decision)
 
 
@@ -267,30 +267,31 @@ def _effect(tool: Tool, args: msgspec.Struct) -> Effect:
 async def _decide(action: Action, veto: Deny | None, sink: Sink, deciders: Deciders) -> Step:
     doubted = _doubted(action, sink)
     decision = veto or _ask_gate(action, deciders.gate)
-    if isinstance(decision, Allow | Ask) and doubted is not None:
-        reason = decision.reason if isinstance(decision, Ask) else ""
-        decision = Ask(f"{_again(doubted)}. {reason}".rstrip(), explicit=True)
+    if doubted is not None:
+        decision = _asked_too(decision, Ask(_again(doubted), IN_DOUBT))
     found = _inspected(action, deciders.guard)
-    if isinstance(decision, Allow | Ask) and isinstance(found, Ask):
-        reason = decision.reason if isinstance(decision, Ask) else ""
-        decision = replace(found, reason=f"{found.reason} {reason}".rstrip(), explicit=True)
+    if isinstance(found, Ask):
+        decision = _asked_too(decision, found)
     approved = None
     if isinstance(decision, Ask):
         decision = await before_ask(action, decision, deciders.hooks, sink)
     if isinstance(decision, Ask):
-        answer = await deciders.approvals.ask(action, decision, deciders, sink)
+        ask = decision
+        answer = await deciders.approvals.ask(action, ask, deciders, sink)
         approved = answer if isinstance(answer, Approved) else None
         decision = answer.settled if isinstance(answer, Approved) else answer
+        decision = replace(decision, rule=decision.rule or ask.rule, part=decision.part or ask.part)
         await after_ask(action, decision, deciders.hooks, sink)
     if isinstance(decision, Allow) and isinstance(found, Deny):
         decision = found
     if not isinstance(decision, Allow):
         _close(action)
-        return _deny(action.call, _why(decision), sink)
+        return _deny(action.call, decision, sink)
     if doubted is not None:
-        sink.emit(_repeated(doubted, decision))
+        sink.emit(_repeated(doubted))
     version = "" if action.effect is Effect.READ else deciders.gate.policy_version
-    settled = replace(decision, reason=str(decision.reason), policy_version=version)
+    reason, rule, part = str(decision.reason), str(decision.rule), str(decision.part)
+    settled = Allow(reason, version, rule, part)
     return Ready(action, settled, approved)
 
 
@@ -299,16 +300,32 @@ def _inspected(action: Action, guard: Guard | None) -> Ask | Deny | None:
     if guard is None or action.authority is Authority.HOST:
         return None
     try:
-        return guard.inspect(action)
+        found = guard.inspect(action)
     except Exception as error:  # noqa: BLE001 - what it cannot look at does not run
-        return Deny(f"the security provider failed: {described(error)}")
+        return Deny(f"the security provider failed: {described(error)}", GUARD)
+    return found and replace(found, rule=found.rule or GUARD)
+
+
+def _asked_too(decision: Decision, why: Ask) -> Decision:
+    """Have somebody asked whatever the gate allows or asks; only an answer says yes then."""
+    match decision:
+        case Deny():
+            return decision
+        case Allow():
+            return replace(why, explicit=True)
+        case Ask():
+            reason = f"{why.reason.rstrip('. ')}. {decision.reason}".rstrip()
+            return replace(decision, reason=reason, explicit=True)
 
 
 def _ask_gate(action: Action, gate: Gate) -> Decision:
     try:
-        return gate.decide(action)
+        decision = gate.decide(action)
     except Exception as error:  # noqa: BLE001 - rules meet any text; what they cannot decide is denied
         return Deny(f"the gate failed: {described(error)}")
+    if isinstance(decision, Allow | Ask | Deny):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
+        return decision
+    return Deny(f"the gate answered with a {type(decision).__name__}, no decision")
 
 
 def _doubted(action: Action, sink: Sink) -> OpenEffect | None:
@@ -340,29 +357,32 @@ def _again(doubted: OpenEffect) -> str:
     )
 
 
-def _repeated(doubted: OpenEffect, decision: Allow) -> EffectSettled:
+def _repeated(doubted: OpenEffect) -> EffectSettled:
+    """Settle what is run once more; why it may be stands in the intent of that."""
     return EffectSettled(
         call_id=doubted.intended.call_id,
         outcome="repeated",
         exit_code=0,
-        evidence=f"run once more: {decision.reason}",
+        evidence="run once more",
     )
 
 
-def _why(decision: object) -> str:
-    if isinstance(decision, Deny):
-        return str(decision.reason)
-    return f"the gate or the approver answered with a {type(decision).__name__}, no decision"
+def _deny(call: ToolCall, why: Deny, sink: Sink) -> Refused:
+    return Refused(call, denied(call, why, sink))
 
 
-def _deny(call: ToolCall, reason: str, sink: Sink) -> Refused:
-    return Refused(call, denied(call, reason, sink))
-
-
-def denied(call: ToolCall, reason: str, sink: Sink) -> Observation:
+def denied(call: ToolCall, why: Deny, sink: Sink) -> Observation:
     """Record that a call may not run, and give what its caller is told."""
+    reason = str(why.reason)
     sink.emit(
-        PermissionDenied(tool_id=call.id, tool_name=call.name, args=call.input, reason=reason)
+        PermissionDenied(
+            tool_id=call.id,
+            tool_name=call.name,
+            args=call.input,
+            reason=reason,
+            rule=str(why.rule),
+            part=str(why.part),
+        )
     )
     return failure(f"Permission denied: {reason}", "permission_denied")
 

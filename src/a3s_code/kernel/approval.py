@@ -37,6 +37,9 @@ from a3s_code.kernel.state import Approval
 STOP_S = 5.0
 """How long an approver may take to stop; then it is left behind."""
 
+VOID = "void approval"
+"""What decides in place of a rule; see `ports.Allow`."""
+
 _NO = "the user said no; do not try the same again"
 
 
@@ -157,7 +160,7 @@ class Approvals:
         approved = Approved(earlier.asked.args, binding, decision)
         changed = await approved.changed(action, court)
         if changed:
-            return Deny(void(changed))
+            return void(changed)
         self._unused.add(approved)
         return approved
 
@@ -181,6 +184,8 @@ class Approvals:
                 asked=ask.reason,
                 reason=reason,
                 binding=binding,
+                rule=ask.rule,
+                part=ask.part,
             )
         )
         approved = Approved(plain(action.call.input), binding, Allow(reason))
@@ -369,7 +374,7 @@ async def _approve(approver: Approver, action: Action, ask: Ask) -> Allow | Deny
     if isinstance(decision, Allow):
         rules: object = decision.remember
         rules = (rules,) if isinstance(rules, str) else rules
-        if not isinstance(rules, list | tuple):
+        if not isinstance(rules, list | tuple):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
             return Deny(f"the approver's rule was refused: remember is {rules!r}, no rule")
         return Allow(str(decision.reason), remember=tuple(cast("Sequence[str]", rules)))
     if isinstance(decision, Deny):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
@@ -414,9 +419,10 @@ def unanswered(ask: Ask, why: str) -> str:
     return f"{asked}. It needs confirmation, and {why}."
 
 
-def void(changed: str) -> str:
-    """Say that an approval does not hold any more, and why."""
-    return (
+def void(changed: str) -> Deny:
+    """Deny a call whose approval does not hold any more, and say why."""
+    return Deny(
         f"what was approved is not what would run: {changed}. Nothing was run; make the call "
-        "again to have it approved as it is now."
+        "again to have it approved as it is now.",
+        VOID,
     )

@@ -193,10 +193,17 @@ class ToolEnd(Tagged, tag="tool_end", frozen=True):
 
 
 class PermissionDenied(Tagged, tag="permission_denied", frozen=True):
+    """
+    Attributes:
+        rule, part: What decided, and on which part of the call; see `ports.Allow`.
+    """
+
     tool_id: str
     tool_name: str
     args: JsonObject
     reason: str
+    rule: str = ""
+    part: str = ""
 
 
 class SandboxViolation(Tagged, tag="sandbox_violation", frozen=True):

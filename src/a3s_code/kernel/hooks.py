@@ -18,6 +18,9 @@ from a3s_code.kernel.ports import Action, Allow, Ask, Deny, Hooks, Redactor, Sin
 from a3s_code.kernel.records import CallRewritten, TraceRecorded
 from a3s_code.kernel.tool import Observation
 
+HOOK = "a hook"
+"""What decides in place of a rule; see `ports.Allow`."""
+
 
 async def before_tool(action: Action, hooks: Hooks | None, sink: Sink) -> Deny | ToolCall | None:
     """Ask what should become of a call; a hook that fails denies."""
@@ -26,7 +29,7 @@ async def before_tool(action: Action, hooks: Hooks | None, sink: Sink) -> Deny |
     try:
         verdict = await answer_of(hooks.before_tool(action, sink))
     except Exception as error:  # noqa: BLE001 - hooks are foreign code; broken ones deny
-        return Deny(f"a hook failed: {described(error)}")
+        return Deny(f"a hook failed: {described(error)}", HOOK)
     if verdict is None or isinstance(verdict, Deny | ToolCall):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
         return verdict
     return _no_decision(verdict)
@@ -39,7 +42,7 @@ async def before_ask(action: Action, ask: Ask, hooks: Hooks | None, sink: Sink) 
     try:
         verdict = await answer_of(hooks.before_ask(action, ask, sink))
     except Exception as error:  # noqa: BLE001 - hooks are foreign code; broken ones deny
-        return Deny(f"a hook failed: {described(error)}")
+        return Deny(f"a hook failed: {described(error)}", HOOK)
     if verdict is None:
         return ask
     return verdict if isinstance(verdict, Deny) else _no_decision(verdict)  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
@@ -107,4 +110,4 @@ async def _told(work: Awaitable[None], name: str, sink: Sink) -> None:
 
 
 def _no_decision(verdict: object) -> Deny:
-    return Deny(f"a hook answered with a {type(verdict).__name__}, which is no decision")
+    return Deny(f"a hook answered with a {type(verdict).__name__}, which is no decision", HOOK)

@@ -61,6 +61,8 @@ async def intend(action: Action, decision: Allow, sink: Sink, traces: Traces) ->
             before=traces.before,
             exit_record=traces.exit_record,
             subject_sha256=subject_digest(action),
+            rule=decision.rule,
+            part=decision.part,
         )
     )
     await sink.barrier()

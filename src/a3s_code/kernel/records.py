@@ -147,6 +147,7 @@ class ConfirmationWaived(LogOnly, tag="confirmation_waived", frozen=True):
     Attributes:
         asked: Why the gate asked.
         reason: What said yes, such as a yolo lane.
+        rule, part: What made the gate ask, and about which part of the call.
     """
 
     call_id: str
@@ -154,6 +155,8 @@ class ConfirmationWaived(LogOnly, tag="confirmation_waived", frozen=True):
     asked: str
     reason: str
     binding: Binding
+    rule: str = ""
+    part: str = ""
 
 
 class RuleGranted(LogOnly, tag="rule_granted", frozen=True):
@@ -179,6 +182,8 @@ class EffectIntended(LogOnly, tag="effect_intended", frozen=True):
         args_sha256: Of the canonical JSON of the decoded arguments.
         subject_sha256: Of the text that permission patterns match, such as a command line.
         decision: Why it may run: the rule, or who approved it.
+        rule, part: What decided, or had it asked about, and on which part of the call; see
+            `ports.Allow`.
         authority: `session` for the model's calls, `host` for direct ones.
         effect: The value of its `Effect`.
         policy_version: Of the gate that decided, as it says it itself.
@@ -200,6 +205,8 @@ class EffectIntended(LogOnly, tag="effect_intended", frozen=True):
     before: str = ""
     exit_record: str = ""
     subject_sha256: str = ""
+    rule: str = ""
+    part: str = ""
 
 
 class FileImage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

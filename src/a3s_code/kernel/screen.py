@@ -21,6 +21,7 @@ from a3s_code.kernel.records import Event
 
 KEPT = frozenset(
     {
+        "after",
         "args_sha256",
         "artifact_uris",
         "authority",
@@ -49,6 +50,7 @@ KEPT = frozenset(
         "subject_sha256",
         "task_id",
         "tool_id",
+        "tool_sha256",
         "tool_use_id",
         "tree",
         "uri",

@@ -72,8 +72,8 @@ class ToolHooks:
             PRE_TOOL_USE, payload, sink, call_id=call.id, without=by, modified=modified
         )
         match verdict:
-            case Blocked(reason):
-                return Deny(reason)
+            case Blocked():
+                return _denial(verdict)
             case Passed(args, author, others) if args is not None and args != call.input:
                 changed = ToolCall(call.id, call.name, args)
                 self._rewritten[call.id] = (changed, author, modified | others)
@@ -87,7 +87,7 @@ class ToolHooks:
             return None
         payload = self._payload(action) | {"reason": ask.reason}
         verdict = await self.firing.fire(PERMISSION_REQUEST, payload, sink, call_id=action.call.id)
-        return Deny(verdict.reason) if isinstance(verdict, Blocked) else None
+        return _denial(verdict) if isinstance(verdict, Blocked) else None
 
     async def after_ask(self, action: Action, answer: Allow | Deny, sink: Sink) -> None:
         """Tell how a question was answered."""
@@ -139,6 +139,10 @@ class ToolHooks:
             "recent_tools": list(self._recent),
             "paths": list(dict.fromkeys((target.path, target.spelled))) if target else [],
         }
+
+
+def _denial(blocked: Blocked) -> Deny:
+    return Deny(blocked.reason, f"hook {blocked.hook_id}")
 
 
 def _readable(args: object) -> object:

@@ -25,3 +25,16 @@ def secrets_of(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         is_named = _SECRET_NAME.search(name) and not _NO_SECRET_NAME.search(name)
         if is_named and len(value) >= MIN_CHARS and not _NO_SECRET.fullmatch(value):
             yield name, value
+
+
+def values_of(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """
+    Give name and value of each variable that a host has set for commands and may be a secret.
+
+    Those are all of `MIN_CHARS` and more; a word, a path or an address counts only when its
+    variable is called a secret, because as a secret it would be taken out of every text.
+    """
+    named = frozenset(name for name in given if _SECRET_NAME.search(name))
+    for name, value in given.items():
+        if len(value) >= MIN_CHARS and (name in named or not _NO_SECRET.fullmatch(value)):
+            yield name, value

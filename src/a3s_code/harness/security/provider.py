@@ -27,9 +27,11 @@ class SecurityProvider(Protocol):
     """
     What the option `security_provider` takes: any object with this method.
 
-    `taint_input(text)`, `wipe()`, `register_hooks(engine)` and `teardown()` are called where
-    it has them: with each prompt, and when the session is closed; hooks when there are any.
-    One that raises, or gives no text, withholds the text. It is called from any thread.
+    Where it has them, these are called too, none of them async: `register_hooks(engine)` when a
+    session is made, with a `HookEngine` whose hooks that session asks; `taint_input(text)` with
+    each prompt; `wipe()` and then `teardown()` when the last session of an agent that has the
+    provider is closed. One that raises, or gives no text, withholds the text. It is called from
+    any thread.
     """
 
     def sanitize_output(self, text: str) -> str:
