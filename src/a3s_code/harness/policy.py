@@ -274,10 +274,6 @@ class CompiledPolicy:
             part=subject.about(),
         )
 
-    def grants_all(self, tool: str) -> bool:
-        """Whether what no rule names is allowed for `tool`, by a blanket rule or by default."""
-        return bool(self.blanket(tool))
-
     def blanket(self, tool: str) -> str:
         """Say what grants all of `tool`, as `Allow.rule` has it; empty when nothing does."""
         rules = (rule.source for rule in self._about(tool).allow if rule.covers_all)
