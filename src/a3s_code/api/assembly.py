@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ from a3s_code.api.recorded import Recorded
 from a3s_code.api.settings import CONTINUATIONS, Opening, Settings
 from a3s_code.api.stores import Stores, first_of, own_files, place_of
 from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools, sandbox_tool
-from a3s_code.errors import CapabilityMissing, InvalidValue
+from a3s_code.errors import A3SError, CapabilityMissing, InvalidValue
 from a3s_code.harness.prompt import system_prompt
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import (
@@ -354,6 +355,30 @@ class Assembly:
         return LocalProcesses("/", guard=self._programs_guard())
 
     # Waking up
+
+    async def try_levels(self, opening: Opening, records: Sequence[Record] | None = None) -> None:
+        """
+        Run in a thread what tells which level works here, so that `wake` need not on the loop.
+
+        What does not work is left for `wake` to say.
+
+        Args:
+            records: As of `wake`.
+        """
+        from asyncio import to_thread
+
+        await to_thread(self._try_levels, opening, records)
+
+    def _try_levels(self, opening: Opening, records: Sequence[Record] | None) -> None:
+        before = None
+        with suppress(A3SError):
+            if records:
+                before, model = last_of(records)
+                opening = self._continued(opening, before, model)
+            elsewhere = opening.settings.safety.elsewhere
+            held(opening, before, self._confine)
+            if elsewhere is not None:
+                self._all_shells().check(elsewhere, opening.workspace)
 
     def wake(
         self, opening: Opening, records: Sequence[Record] | None = None, owner: str = ""

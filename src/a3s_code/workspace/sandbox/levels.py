@@ -32,6 +32,8 @@ def confine(policy: SandboxPolicy, root: str) -> Confinement:
     """
     Give the strongest level that the policy asks for and that works here.
 
+    Blocks the first time in a process for each level and form: some 20 ms, `_PROBE_S` at most.
+
     Raises:
         SandboxUnavailable: there is none; says what is missing and how to get it.
         InvalidValue: the policy names what is no host.
