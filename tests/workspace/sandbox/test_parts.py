@@ -13,9 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from a3s_code.errors import SandboxUnavailable
 from a3s_code.kernel.confinement import Confinement, SandboxPolicy, Violation
 from a3s_code.kernel.workspace import Exit
-from a3s_code.workspace.sandbox import crowd, hidden, landlock, programs, protection, seccomp
+from a3s_code.workspace.sandbox import (
+    crowd,
+    hidden,
+    landlock,
+    levels,
+    programs,
+    protection,
+    seccomp,
+)
 from a3s_code.workspace.sandbox.launcher import Orders
 from a3s_code.workspace.sandbox.violations import violations
 
@@ -82,6 +91,30 @@ def test_orders_are_one_word_after_the_other_whatever_a_value_holds(added: dict[
     read = [line.split(" ") for line in lines if line.startswith("env ")]
     assert {bytes.fromhex(n).decode(): bytes.fromhex(v).decode() for _, n, v in read} == safe
     assert lines[:2] == ["calls 1 2 3", "limit 7 5 5"]
+
+
+def test_a_level_that_could_not_be_tried_for_a_moment_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[str | OSError] = [OSError("no more processes"), ""]
+
+    def said(*_: object) -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(levels, "_said", said)
+    monkeypatch.setattr(levels, "_missing", lambda _: "")
+    levels._tried_out.cache_clear()
+    policy = SandboxPolicy(level="landlock")
+    try:
+        with pytest.raises(SandboxUnavailable, match="no more processes"):
+            levels.confine(policy, str(tmp_path))
+        for _ in range(2):
+            assert levels.confine(policy, str(tmp_path)).level == "landlock"
+    finally:
+        levels._tried_out.cache_clear()
 
 
 def test_a_program_that_others_can_change_is_not_trusted(
