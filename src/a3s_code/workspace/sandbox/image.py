@@ -103,7 +103,7 @@ class ImageSandbox(Sandbox):
         parts = [
             *bwrap.namespaces(shares_network=shares_network),
             *_system(image, has_resolver=shares_network),
-            *_own_places(self.held.policy.limits.tmp_bytes),
+            *bwrap.own_places(self.held.policy.limits.tmp_bytes, (bwrap.TMP, "/run")),
             *("--bind", self._at, GUEST_WORKSPACE),
             *self._mounted("--bind", ((path, path) for path in protected.pinned)),
             *self._mounted("--ro-bind", ((path, path) for path in protected.present)),
@@ -147,12 +147,6 @@ def _devices_and_processes() -> list[str]:
         if os.path.exists(f"/proc/{name}"):  # noqa: PTH110
             parts += ["--ro-bind", os.devnull, f"/proc/{name}"]
     return [*parts, "--perms", "0555", "--tmpfs", "/sys"]
-
-
-def _own_places(size_bytes: int | None) -> list[str]:
-    size = ("--size", str(size_bytes)) if size_bytes else ()
-    paths = (bwrap.TMP, "/run")
-    return [part for path in paths for part in (*size, "--perms", "1777", "--tmpfs", path)]
 
 
 def _in_shell_of(image: Rootfs, argv: tuple[str, ...]) -> tuple[str, ...]:
