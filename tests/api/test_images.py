@@ -16,12 +16,12 @@ import pytest
 from a3s_code import FileSessionStore, SandboxConfig, SandboxUnavailable
 from a3s_code.errors import InvalidValue
 from a3s_code.testing import calls, says
-from a3s_code.workspace.sandbox.programs import trusted
-from api.house import House
+from api.house import House, come, meanwhile
+from needed import needs_bwrap
 
 PROGRAMS = ("sh", "ls", "cat", "touch", "id", "env", "sleep", "mkdir")
 
-pytestmark = pytest.mark.skipif(not trusted("bwrap"), reason="needs bwrap")
+pytestmark = needs_bwrap
 needs_python = pytest.mark.skipif(not Path("/usr/bin/python3").exists(), reason="needs python3")
 
 
@@ -71,6 +71,12 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def config(image: Path, **more: Any) -> SandboxConfig:
     return SandboxConfig(image=str(image), **more)
+
+
+def alive(mark: str) -> list[str]:
+    """Give the processes that have `mark` in their environment."""
+    asked = ["grep", "-lsaF", "-e", mark, *map(str, Path("/proc").glob("[0-9]*/environ"))]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
 
 
 def ran(house: House, line: str, **options: Any) -> str:
@@ -153,12 +159,14 @@ def test_the_model_is_shown_the_tool_sandbox_and_direct_calls_run_there_too(
 def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(
     house: House, image: Path
 ) -> None:
-    session = house.session(default=says("ok"), sandbox=config(image))
-    result = session.tool("bash", {"command": "sleep 77 & sleep 77", "timeout": 300})
+    mark = os.urandom(8).hex()
+    session = house.session(default=says("ok"), sandbox=config(image, env={"WHOSE": mark}))
+    line = "echo begun > began; sleep 60 & sleep 60"
+    with meanwhile(lambda: session.tool("bash", {"command": line, "timeout": 1500})) as came:
+        come(lambda: house.has("began") and alive(mark))
 
-    assert result.exit_code == 124
-    running = subprocess.run(["pgrep", "-f", "sleep 77"], capture_output=True, check=False)
-    assert running.stdout == b""
+    assert came[0].exit_code == 124
+    assert alive(mark) == []
 
 
 def test_an_archive_is_unpacked_once_and_goes_with_the_agent(

@@ -15,11 +15,11 @@ from a3s_code import SandboxPolicy, SandboxUnavailable
 from a3s_code.errors import InvalidValue
 from a3s_code.kernel.confinement import SandboxNetwork
 from a3s_code.testing import calls, says
-from a3s_code.workspace.sandbox.programs import trusted
 from api.house import House
+from needed import needs_bwrap
 
 pytestmark = [
-    pytest.mark.skipif(not trusted("bwrap"), reason="needs bwrap"),
+    needs_bwrap,
     pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl"),
 ]
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from a3s_code import FileSessionStore, PermissionPolicy, SandboxPolicy, SandboxUnavailable, Session
+from a3s_code import (
+    AsyncAgent,
+    FileSessionStore,
+    PermissionPolicy,
+    SandboxPolicy,
+    SandboxUnavailable,
+    Session,
+)
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.kernel.confinement import SandboxLimits, SandboxNetwork, SandboxState
 from a3s_code.kernel.events import SessionId
@@ -21,8 +29,7 @@ from a3s_code.workspace import processes
 from a3s_code.workspace.sandbox import levels
 from a3s_code.workspace.sandbox.programs import trusted
 from api.house import House
-
-needs_bwrap = pytest.mark.skipif(not trusted("bwrap"), reason="needs bwrap")
+from needed import needs_bwrap
 
 WHERE = "readlink /proc/self/ns/net /proc/self/ns/pid > where"
 
@@ -129,6 +136,35 @@ def test_a_sandbox_that_was_asked_for_and_is_missing_means_no_session(
 
     with pytest.raises(SandboxUnavailable, match="Install the package bubblewrap"):
         agent.session(house.root, sandbox="bwrap")
+
+
+@needs_bwrap
+@pytest.mark.parametrize("first", ["sandbox_info", "explain", "resume"])
+async def test_no_program_is_tried_on_the_loop_that_a_session_wakes_on(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    store = FileSessionStore(tmp_path / "store")
+    async with AsyncAgent(house.serve(says("hi")).acl()) as agent:
+        session = agent.session(house.root, session_id="one", session_store=store)
+        if first == "resume":
+            await session.send("hi")
+        levels._tried_out.cache_clear()
+        tried: list[threading.Thread] = []
+        run = subprocess.run
+
+        def note(*arguments: Any, **keywords: Any) -> Any:
+            tried.append(threading.current_thread())
+            return run(*arguments, **keywords)
+
+        monkeypatch.setattr(levels.subprocess, "run", note)
+        if first == "sandbox_info":
+            await session.sandbox_info()
+        elif first == "explain":
+            await session.explain("bash", {"command": "ls"})
+        else:
+            await agent.resume_session("one", session_store=store)
+    assert tried
+    assert threading.current_thread() not in tried
 
 
 def test_a_named_fallback_is_what_the_session_goes_on_with(

@@ -7,9 +7,9 @@ import shlex
 import pytest
 
 from a3s_code.testing import breaks, calls, says
-from a3s_code.workspace.sandbox.programs import trusted
 from cli.command_line import CommandLine, wait_until
 from kernel.bench import alive
+from needed import needs_bwrap
 
 ECHO = calls("bash", command="echo made > made.txt")
 SLEEP = calls("bash", command="echo $$ > pid; exec sleep 600")
@@ -32,7 +32,7 @@ def test_a_command_is_denied_where_nobody_can_be_asked_and_the_model_is_told_how
     assert "--allow" in done.stderr
 
 
-@pytest.mark.skipif(not trusted("bwrap"), reason="needs bwrap")
+@needs_bwrap
 def test_a_command_that_a_sandbox_confines_runs_unasked(command_line: CommandLine) -> None:
     command_line.configure(ECHO, says("Done."))
     done = command_line.run("--sandbox", "bwrap", "go")

@@ -17,17 +17,21 @@ import pytest
 from a3s_code.errors import SandboxUnavailable
 from a3s_code.kernel.sandbox_config import SandboxConfig
 from a3s_code.kernel.workspace import Command
+from a3s_code.workspace import container_engine
 from a3s_code.workspace.container_engine import PASS_ENV, ContainerShell, Engine, working_engine
 from a3s_code.workspace.processes import LocalProcesses
+from a3s_code.workspace.shells import Shells
 
 from .conftest import until
 
 STANDS_FOR_ENGINE = """#!{python}
-import json, os, sys
+import json, os, sys, time
 with open({notes!r}, "a") as notes:
     notes.write(json.dumps([os.path.basename(sys.argv[0]), *sys.argv[1:]]) + "\\n")
 if "absent:1" in sys.argv:
     sys.exit("Error: absent:1: image not known")
+if "hangs:1" in sys.argv:
+    time.sleep(60)
 if sys.argv[1] == "run" and sys.argv[-1] != "true":
     at = sys.argv.index("alpine:latest")
     os.execvp(sys.argv[at + 1], sys.argv[at + 1:])
@@ -70,6 +74,29 @@ def test_an_image_that_no_engine_runs_is_refused_with_what_each_said(
     assert [program for program, *_ in told(engines)] == ["podman", "docker"]
 
 
+def test_a_container_that_does_not_answer_is_removed(
+    engines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container_engine, "PROBE_S", 0.5)
+    with pytest.raises(SandboxUnavailable, match="podman: no answer in time"):
+        working_engine(SandboxConfig(image="hangs:1"), str(tmp_path / "ws"))
+    names = [line[line.index("--name") + 1] for line in told(engines) if line[1] == "run"]
+    removed = [line[-1] for line in told(engines) if line[1:3] == ["rm", "--force"]]
+    assert removed == names
+
+
+def test_an_image_is_run_once_for_all_sessions_that_have_the_same(
+    engines: Path, tmp_path: Path
+) -> None:
+    shells, root = Shells(), str(tmp_path / "ws")
+    (tmp_path / "ws").mkdir()
+    shells.check(SandboxConfig(), root)
+    shells.open(SandboxConfig(), root, None)
+    assert len(told(engines)) == 1
+    shells.check(SandboxConfig(memory_mb=1), root)
+    assert len(told(engines)) == 2
+
+
 def test_without_an_engine_a_name_is_refused_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +119,7 @@ def test_a_list_of_hosts_is_not_for_containers(engines: Path, tmp_path: Path) ->
 
 def test_a_container_gets_the_workspace_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / ".git/hooks").mkdir(parents=True)
+    (tmp_path / ".mcp.json").touch()
     config = SandboxConfig(memory_mb=256, cpus=0.5, env={"A": "b"})
     command = Command(("bash", "-c", "--", "ls"), extra_env={"C": "d"}, cwd="src")
     argv = Engine("docker", "/usr/bin/docker").run_argv(config, str(tmp_path), "n", command)
@@ -99,6 +127,7 @@ def test_a_container_gets_the_workspace_and_nothing_else(tmp_path: Path) -> None
     volumes = [value for name, value in options if name == "--volume"]
     assert volumes == [
         f"{tmp_path}:/workspace:rw",
+        f"{tmp_path}/.mcp.json:/workspace/.mcp.json:ro",
         f"{tmp_path}/.git/hooks:/workspace/.git/hooks:ro",
     ]
     for option in (

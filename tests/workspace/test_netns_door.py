@@ -7,11 +7,15 @@ import os
 import shutil
 import socket
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
 
-from a3s_code.workspace.netns_door import ENVIRONMENT, PORT, opened
+from a3s_code.workspace.host_proxy import HostProxy
+from a3s_code.workspace.netns_door import ENVIRONMENT, PORT, NetnsDoor
+from needed import needs_bwrap
 
 from .conftest import open_descriptors
 from .outside_server import Outside, outside
@@ -22,8 +26,19 @@ NAMESPACE = (
     *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
 )
 
-pytestmark = pytest.mark.skipif(BWRAP is None, reason="needs bwrap")
+pytestmark = needs_bwrap
 needs_curl = pytest.mark.skipif(CURL is None, reason="needs curl")
+
+
+@asynccontextmanager
+async def opened(proxy: HostProxy) -> AsyncGenerator[NetnsDoor]:
+    """Give a door to `proxy`, which is closed with it."""
+    door = NetnsDoor(proxy)
+    try:
+        yield door
+    finally:
+        await door.close()
+        await proxy.close()
 
 
 @dataclass(frozen=True)
@@ -185,6 +200,18 @@ async def test_a_command_that_is_missing_says_so() -> None:
         ended = await inside(place, "no-such-program")
         assert ended.status == 126
         assert "no-such-program" in ended.output
+
+
+async def test_the_listener_is_not_for_other_programs_that_this_process_starts() -> None:
+    async with outside() as place, opened(place.proxy) as door:
+        with socket.socket(fileno=os.dup(door.inner_fd)) as inner, socket.socket() as listener:
+            door.started()
+            listener.listen()
+            socket.send_fds(inner, [b"+"], [listener.fileno()])
+            async with asyncio.timeout(5):
+                await door._task
+        (server,) = place.proxy._servers
+        assert not any(os.get_inheritable(each.fileno()) for each in server.sockets)
 
 
 async def test_nothing_is_left_open_when_the_program_never_came() -> None:

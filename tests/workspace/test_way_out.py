@@ -13,11 +13,11 @@ from a3s_code.kernel.workspace import Command
 from a3s_code.network.passage import Passage
 from a3s_code.workspace.processes import LocalProcesses
 from a3s_code.workspace.sandbox.levels import confine
-from a3s_code.workspace.sandbox.programs import trusted
+from needed import needs_bwrap
 
 from .conftest import open_descriptors, until
 
-pytestmark = pytest.mark.skipif(not trusted("bwrap"), reason="needs bwrap")
+pytestmark = needs_bwrap
 
 NETWORK = SandboxNetwork(mode="proxy", allow=("a.test",))
 

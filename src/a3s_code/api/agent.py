@@ -85,6 +85,10 @@ class AsyncAgent:
         """
         Begin a conversation in a directory.
 
+        With `sandbox` this runs one program to see that it works, which takes some 20 ms the
+        first time in a process and 10 s at most; for an image by name, a container, which
+        takes 20 s at most with each engine. Call it in a thread where a loop must not wait.
+
         Args:
             workspace: The directory; nothing outside it can be read or written.
             options: May be combined with keywords, which win.
@@ -153,6 +157,8 @@ class AsyncAgent:
             await self.close_session(session_id)
             owner = new_id("")
             opening, records = await self._stored(session_id, settings, owner)
+            await self._assembly.try_levels(opening, records)
+            self._check_open()
             made = partial(AsyncSession, self._assembly, self._live, opening, records, owner)
             session = self._live.take(session_id, made)
             await session.save()

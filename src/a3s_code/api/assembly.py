@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from a3s_code.api.stores import Stores, first_of, place_of
 from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools, sandbox_tool
 from a3s_code.api.workplaces import Workplaces, directory_of, local_space, root_of
 from a3s_code.checks import checked_path
-from a3s_code.errors import InvalidValue
+from a3s_code.errors import A3SError, InvalidValue
 from a3s_code.harness.prompt import system_prompt
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import (
@@ -283,6 +284,24 @@ class Assembly:
             await self._workplaces.close()
 
     # Waking up
+
+    async def try_levels(self, opening: Opening, records: Sequence[Record] | None = None) -> None:
+        """
+        Run in a thread what tells which level works here, so that `wake` need not on the loop.
+
+        What does not work is left for `wake` to say.
+
+        Args:
+            records: As of `wake`.
+        """
+        from asyncio import to_thread
+
+        before = None
+        with suppress(A3SError):
+            if records:
+                before, model = last_of(records)
+                opening = self._continued(opening, before, model)
+            await to_thread(self._workplaces.try_levels, opening, before)
 
     def wake(
         self, opening: Opening, records: Sequence[Record] | None = None, owner: str = ""

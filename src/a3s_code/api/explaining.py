@@ -95,6 +95,7 @@ class Explaining(ABC):
     async def _deciders(self) -> tuple[Deciders, Sink | None]:
         """Give what decides; a session that nobody stored is not woken for it."""
         if self._engine is None and not await self._assembly.is_stored(self._opening):
+            await self._assembly.try_levels(self._opening)
             return self._assembly.deciders(self._opening, self._added), None
         engine = await self._awake()
         return engine.executor, engine.outlet()

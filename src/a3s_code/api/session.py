@@ -392,6 +392,7 @@ class AsyncSession(
         if self._engine is None:
             owner = new_id("")
             records = await self._assembly.stored(self._opening, owner)
+            await self._assembly.try_levels(self._opening, records)
             self._check_open()
             if self._engine is None:  # another call may have been quicker
                 self._engine = self._assembly.wake(self._opening, records, owner)

@@ -864,6 +864,10 @@ class Agent:
         """
         Begin a conversation in a directory.
 
+        With `sandbox` this runs one program to see that it works, which takes some 20 ms the
+        first time in a process and 10 s at most; for an image by name, a container, which
+        takes 20 s at most with each engine. Call it in a thread where a loop must not wait.
+
         Args:
             workspace: The directory; nothing outside it can be read or written.
             options: May be combined with keywords, which win.

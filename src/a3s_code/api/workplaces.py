@@ -71,6 +71,17 @@ class Workplaces:
         """
         return held(opening, before, self._confine)
 
+    def try_levels(self, opening: Opening, before: SessionOpened | None) -> None:
+        """
+        Find out what works here, which starts programs and waits for them; it is known then.
+
+        Raises:
+            SandboxUnavailable: as `holding`.
+        """
+        self.holding(opening, before)
+        if opening.settings.safety.elsewhere is not None:
+            self._all_shells().check(opening.settings.safety.elsewhere, opening.workspace)
+
     def space(self, opening: Opening, store: Store | None, holding: Held) -> Space:
         """Give all that the tools of a session may use; nothing is opened yet."""
         guard, root = self._programs_guard(), opening.workspace

@@ -29,9 +29,8 @@ from a3s_code.harness.languages import (
 from a3s_code.harness.patterns import MCP_PREFIX, Kind, Rule
 from a3s_code.harness.policy import CompiledPolicy
 from a3s_code.harness.tool_names import SHELL_TOOL, WRITE_TOOL
-from a3s_code.harness.trial import LISTS, Trial, name_of, rules_of
+from a3s_code.harness.trial import LISTS, STRICTNESS, Trial, name_of, rules_of
 
-STRICTNESS = {"allow": 0, "ask": 1, "deny": 2}
 MAX_TRIED = 4
 """Texts that are tried for one way in which the rules differ."""
 

@@ -30,6 +30,8 @@ from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, failure
 _BY_DEFAULT = "default_decision="
 LISTS = ("deny", "allow", "ask")
 """The lists of a policy, in the order in which they decide."""
+STRICTNESS = {"allow": 0, "ask": 1, "deny": 2}
+"""Of decisions, by their names."""
 
 
 class _AnyArgs(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 import msgspec
 
 from a3s_code.errors import InvalidType, InvalidValue
+from a3s_code.network.host_rules import HostPattern
 
 Level: TypeAlias = Literal["none", "hygiene", "landlock", "bwrap", "container"]
 """From the weakest to the strongest."""
@@ -32,11 +33,6 @@ CONFINING: frozenset[str] = frozenset({"landlock", "bwrap", "container"})
 """Levels at which the system holds a program that a rule was wrong about."""
 
 MAX_PATHS = 256
-_HOST = re.compile(
-    r"(?:\*\.)?(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)"
-    r"(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?|\[[0-9A-Fa-f:.]+\]"
-)
-_PORTS = range(1, 65536)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PARTS = {
     "level": "use auto, none, hygiene, landlock or bwrap",
@@ -160,9 +156,9 @@ class SandboxPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         """
         _check_paths("read.paths", self.read.paths)
         _check_paths("write", self.write)
-        for name in ("allow", "deny"):
-            for pattern in getattr(self.network, name):
-                _check_host(f"network.{name}", pattern)
+        for patterns in (self.network.allow, self.network.deny):
+            for pattern in patterns:
+                HostPattern.read(pattern)
         if self.network.allow and self.network.mode != "proxy":
             raise InvalidValue(
                 f"sandbox.network.allow names hosts, and the mode is {self.network.mode!r}.",
@@ -310,15 +306,3 @@ def _check_paths(field: str, paths: tuple[str, ...]) -> None:
                 "sandbox.write: '/' would let programs write everywhere.",
                 hint="name directories, or use level 'hygiene'",
             )
-
-
-def _check_host(field: str, pattern: str) -> None:
-    host, colon, port = pattern, "", ""
-    if not pattern.endswith("]"):
-        host, colon, port = pattern.rpartition(":") if ":" in pattern else (pattern, "", "")
-    is_port = not colon or (port.isascii() and port.isdigit() and int(port) in _PORTS)
-    if not _HOST.fullmatch(host) or not is_port:
-        raise InvalidValue(
-            f"sandbox.{field}: {pattern!r} is no host.",
-            hint="use 'example.org', 'example.org:443', '*.example.org' or '[::1]:80'",
-        )

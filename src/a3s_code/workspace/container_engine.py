@@ -17,12 +17,12 @@ import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from a3s_code.errors import A3SError, SandboxUnavailable
 from a3s_code.kernel.bash_sandbox import GUEST_WORKSPACE
 from a3s_code.kernel.sandbox_config import SandboxConfig
 from a3s_code.kernel.workspace import Command, Exit, Processes
+from a3s_code.workspace.sandbox.protection import protected_in
 
 ENGINES = ("podman", "docker")
 """In the order in which they are tried."""
@@ -35,7 +35,6 @@ PROBE_S = 20.0
 REMOVE_S = 10.0
 MAX_PROCESSES = 1024
 _MAX_SAID_CHARS = 300
-_SEALED = (".git/hooks", ".git/config", ".vscode", ".idea", ".claude", ".codex", ".cursor", ".a3s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +72,10 @@ class Engine:
     def probe_argv(self, config: SandboxConfig, name: str) -> tuple[str, ...]:
         """Give the command that shows whether the engine runs this image, as commands will."""
         return (*self._confined(config, name), config.image, "true")
+
+    def remove_argv(self, name: str) -> tuple[str, ...]:
+        """Give the command that ends a container and takes it away."""
+        return (self.path, "rm", "--force", name)
 
     def _confined(self, config: SandboxConfig, name: str) -> tuple[str, ...]:
         owner = ("--userns", "keep-id") if self.kind == "podman" and os.geteuid() else _user()
@@ -117,24 +120,31 @@ def working_engine(config: SandboxConfig, root: str) -> Engine:
 def _tried(engine: Engine, config: SandboxConfig) -> str:
     """Run the image once; say what was wrong, or nothing when it ran."""
     name = _new_name()
-    environment = {name: os.environ[name] for name in _PROBE_ENV if name in os.environ}
     try:
-        # A session is made without an event loop, so `Processes` cannot run this.
-        ended = subprocess.run(
-            engine.probe_argv(config, name),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PROBE_S,
-            check=False,
-            env=environment,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return "no answer in time" if isinstance(error, subprocess.TimeoutExpired) else str(error)
+        ended = _run(engine.probe_argv(config, name), PROBE_S)
+    except subprocess.TimeoutExpired:
+        with suppress(OSError, subprocess.TimeoutExpired):
+            _run(engine.remove_argv(name), REMOVE_S)
+        return "no answer in time"
+    except OSError as error:
+        return str(error)
     if not ended.returncode:
         return ""
     lines = ended.stderr.decode(errors="replace").strip().splitlines()
     last = lines[-1] if lines else ""
     return last[:_MAX_SAID_CHARS] or f"exit status {ended.returncode}"
+
+
+def _run(argv: tuple[str, ...], timeout_s: float) -> subprocess.CompletedProcess[bytes]:
+    """Run an engine; a session is made without an event loop, so `Processes` cannot."""
+    return subprocess.run(
+        argv,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=timeout_s,
+        check=False,
+        env={name: os.environ[name] for name in _PROBE_ENV if name in os.environ},
+    )
 
 
 class ContainerShell:
@@ -179,9 +189,9 @@ class ContainerShell:
                 await asyncio.shield(self._remove(name))
 
     async def _remove(self, name: str) -> None:
-        argv = (self._engine.path, "rm", "--force", name)
+        removal = Command(self._engine.remove_argv(name), timeout_s=REMOVE_S)
         with suppress(A3SError):  # it is gone, or the engine is
-            await self._processes.run(Command(argv, timeout_s=REMOVE_S))
+            await self._processes.run(removal)
 
 
 def _found(name: str, root: str) -> str:
@@ -202,8 +212,8 @@ def _user() -> tuple[str, str]:
 
 def _sealed(root: str) -> list[str]:
     """Mount read-only what later runs programs outside, where it exists."""
-    paths = ((f"{root}/{name}", f"{GUEST_WORKSPACE}/{name}") for name in _SEALED)
-    return [f"{out}:{inside}:ro" for out, inside in paths if Path(out).exists()]
+    present = protected_in((root,), os.path.expanduser("~")).present  # noqa: PTH111
+    return [f"{path}:{GUEST_WORKSPACE}{path.removeprefix(root)}:ro" for path in present]
 
 
 def _in_its_shell(argv: tuple[str, ...]) -> tuple[str, ...]:

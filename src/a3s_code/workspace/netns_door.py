@@ -7,10 +7,11 @@ no name. So there is no socket file that another process could find, and the por
 that one namespace alone: only what runs in it can speak to the proxy, and no token is needed
 to tell who does. One socket is taken, once; then the pair is closed.
 
-    async with opened(proxy) as door:
-        start(["bwrap", …, *door.argv(command)], pass_fds=[door.inner_fd], env=door.environment)
-        door.started()
-        …                     # until the command has ended
+    door = NetnsDoor(proxy)
+    start(["bwrap", …, *door.argv(command)], pass_fds=[door.inner_fd], env=door.environment)
+    door.started()
+    …                         # until the command has ended
+    await door.close()
 
 Source: INVARIANTS 23.
 """
@@ -22,8 +23,7 @@ import os
 import socket
 import stat
 import sys
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -85,9 +85,10 @@ class NetnsDoor:
         """Wait no more for the program. What it handed out is the proxy's."""
         self.started()
         self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
-        self._outer.close()
+        try:
+            await asyncio.gather(self._task, return_exceptions=True)
+        finally:
+            self._outer.close()
 
     async def _take(self) -> None:
         loop = asyncio.get_running_loop()
@@ -103,23 +104,11 @@ class NetnsDoor:
             await self._proxy.serve(listener)
 
 
-@asynccontextmanager
-async def opened(proxy: HostProxy) -> AsyncGenerator[NetnsDoor]:
-    """Give a door to `proxy`, which is closed with it."""
-    door = NetnsDoor(proxy)
-    try:
-        yield door
-    finally:
-        try:
-            await door.close()
-        finally:
-            await proxy.close()
-
-
 def _received(outer: socket.socket) -> socket.socket | None:
     """Take the one listening socket; None when the program ended before, or sent another thing."""
     _, descriptors, _, _ = socket.recv_fds(outer, 1, 1)
     for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
         if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             continue

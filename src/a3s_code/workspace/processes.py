@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import IO
 
@@ -246,9 +246,12 @@ async def _whole(prepare: Callable[[], Prepared]) -> Prepared:
     try:
         return await asyncio.shield(preparing)
     except asyncio.CancelledError:
-        prepared = await preparing
-        prepared.close()
-        prepared.end()
+        while not preparing.done():
+            with suppress(asyncio.CancelledError):  # the thread goes on in any case
+                await asyncio.wait((preparing,))
+        if preparing.exception() is None:
+            preparing.result().close()
+            preparing.result().end()
         raise
 
 

@@ -22,7 +22,7 @@ from contextlib import suppress
 from a3s_code.kernel.workspace import Exit
 from a3s_code.workspace.output import HeadAndTail
 from a3s_code.workspace.process_tree import FEW, ProcessTree, last_id
-from a3s_code.workspace.sandbox.crowd import watch
+from a3s_code.workspace.sandbox.crowd import within
 from a3s_code.workspace.sandbox.sandbox import Prepared
 
 DRAIN_S = 0.2
@@ -104,8 +104,7 @@ class Program:
         Raises:
             TooMany: more processes than that were alive.
         """
-        async with watch(self._tree, processes):
-            await _until_ended(self._child)
+        await within(_until_ended(self._child), self._tree, processes)
         self._has_ended = True
         await self._drained(DRAIN_S)
 

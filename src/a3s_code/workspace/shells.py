@@ -24,7 +24,12 @@ from a3s_code.kernel.confinement import (
 )
 from a3s_code.kernel.sandbox_config import MIB, SandboxConfig
 from a3s_code.kernel.workspace import Processes
-from a3s_code.workspace.container_engine import PASS_ENV, ContainerShell, working_engine
+from a3s_code.workspace.container_engine import (
+    PASS_ENV,
+    ContainerShell,
+    Engine,
+    working_engine,
+)
 from a3s_code.workspace.foreign_shell import ForeignShell
 from a3s_code.workspace.guard import Guard
 from a3s_code.workspace.processes import LocalProcesses
@@ -36,15 +41,17 @@ from a3s_code.workspace.sandbox.levels import confine
 class Shells:
     """The shells of one agent's sessions. What was unpacked for them goes with `close`."""
 
-    __slots__ = ("_lock", "_unpacked")
+    __slots__ = ("_engines", "_lock", "_unpacked")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._engines: list[tuple[SandboxConfig, str, Engine]] = []
         self._unpacked: dict[str, Rootfs] = {}
 
     def check(self, elsewhere: Elsewhere, root: str) -> None:
         """
-        See that command lines can run there. Blocks while an engine runs an image.
+        See that command lines can run there. Blocks while an engine runs an image, which it
+        does once for each configuration: `2 * (PROBE_S + REMOVE_S)` seconds at most.
 
         Raises:
             InvalidValue: the image is not the files of a system.
@@ -53,7 +60,7 @@ class Shells:
         if not isinstance(elsewhere, SandboxConfig):
             return
         if not elsewhere.is_path:
-            working_engine(elsewhere, root)
+            self._engine(elsewhere, root)
             return
         _held(elsewhere, root)
         if not Path(elsewhere.path).is_dir():
@@ -63,7 +70,7 @@ class Shells:
 
     def open(self, elsewhere: Elsewhere, root: str, guard: Guard | None) -> Processes:
         """
-        Give what runs command lines there.
+        Give what runs command lines there; quick behind a `check` of the same.
 
         Raises:
             InvalidValue, SandboxUnavailable: as `check`.
@@ -71,7 +78,7 @@ class Shells:
         if not isinstance(elsewhere, SandboxConfig):
             return ForeignShell(elsewhere)
         if not elsewhere.is_path:
-            engine = working_engine(elsewhere, root)
+            engine = self._engine(elsewhere, root)
             outside = LocalProcesses(root, pass_env=PASS_ENV, guard=guard)
             return ContainerShell(engine, elsewhere, root, outside)
         held = _held(elsewhere, root)
@@ -84,6 +91,15 @@ class Shells:
             for rootfs in self._unpacked.values():
                 _remove(rootfs.path)
             self._unpacked.clear()
+
+    def _engine(self, config: SandboxConfig, root: str) -> Engine:
+        """Give the engine that runs an image; the image is run when it is asked for first."""
+        for known, place, engine in self._engines:
+            if (known, place) == (config, root):
+                return engine
+        engine = working_engine(config, root)
+        self._engines.append((config, root, engine))
+        return engine
 
     def _system(self, config: SandboxConfig) -> Rootfs:
         """Give the files of an image, unpacked the first time they are asked for; blocks."""

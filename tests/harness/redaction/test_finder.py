@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import itertools
 import re
+import sys
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from a3s_code.harness.redaction.finder import Finder
 from a3s_code.harness.redaction.placeholders import plain
+from a3s_code.harness.redaction.spans import Span
 from a3s_code.harness.redaction.stream import Stream
 from a3s_code.harness.redaction.values import Values
 from harness.redaction.secrets_made import GITHUB, KEY, NAMED, NEAR_MISSES, PEM, SHAPES
@@ -153,8 +156,46 @@ HARD = (
 )  # fmt: skip
 
 
+def calls(work: Callable[[], object]) -> int:
+    """Count the calls of Python and C functions that `work` makes."""
+    count = 0
+
+    def note(_frame: object, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
 @pytest.mark.parametrize("unit", HARD)
-def test_steps_grow_with_the_text_and_not_with_its_square(unit: str) -> None:
-    """Looking at 1 MB of what is hardest ends; `bench/redaction.py` says how soon."""
-    text = unit * (1_000_000 // len(unit))
-    assert len(redacted(text)) <= len(text) + 100 * text.count("eyJ") + 100
+def test_four_times_the_text_takes_four_times_the_calls(unit: str) -> None:
+    text, known = unit * (100_000 // len(unit)), finder("zq8!kk2p")
+    once = calls(lambda: known.replaced(text, plain))
+    assert calls(lambda: known.replaced(text * 4, plain)) <= 4 * once + 200
+
+
+class Counting(Finder):
+    """Counts the characters that are looked at."""
+
+    looked_at = 0
+
+    def spans(self, text: str, start: int = 0) -> list[Span]:
+        self.looked_at += len(text)
+        return super().spans(text, start)
+
+
+@pytest.mark.parametrize("unit", HARD)
+def test_every_character_of_a_stream_is_looked_at_a_bounded_number_of_times(unit: str) -> None:
+    looked_at: list[int] = []
+    for length in (30_000, 120_000):
+        known = Counting((Values(),))
+        pieces(known, (unit * length)[:length], list(range(0, length, 16)))
+        looked_at.append(known.looked_at)
+    # What waits is tried again when it has grown by a quarter, so it is not four times exactly.
+    assert looked_at[1] <= 7 * looked_at[0]

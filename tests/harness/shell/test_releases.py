@@ -96,6 +96,7 @@ def test_what_publishes_nothing_or_says_that_it_only_tries_is_none(command: str)
         "git push -- --dry-run",
         "git push --dry-run $x",
         "npm publish --dry-run=false",
+        "npm publish --dry-run false",
         "twine upload --dry-run x",
     ],
 )

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from a3s_code.errors import SandboxUnavailable
 from a3s_code.kernel.confinement import Confinement, SandboxPolicy, Violation
 from a3s_code.kernel.workspace import Exit
-from a3s_code.workspace.sandbox import hidden, landlock, programs, protection, removal, seccomp
+from a3s_code.workspace.sandbox import (
+    crowd,
+    hidden,
+    landlock,
+    levels,
+    programs,
+    protection,
+    removal,
+    seccomp,
+)
 from a3s_code.workspace.sandbox.launcher import Orders
 from a3s_code.workspace.sandbox.violations import violations
 
@@ -82,6 +94,30 @@ def test_orders_are_one_word_after_the_other_whatever_a_value_holds(added: dict[
     read = [line.split(" ") for line in lines if line.startswith("env ")]
     assert {bytes.fromhex(n).decode(): bytes.fromhex(v).decode() for _, n, v in read} == safe
     assert lines[:2] == ["calls 1 2 3", "limit 7 5 5"]
+
+
+def test_a_level_that_could_not_be_tried_for_a_moment_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[str | OSError] = [OSError("no more processes"), ""]
+
+    def said(*_: object) -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(levels, "_said", said)
+    monkeypatch.setattr(levels, "_missing", lambda _: "")
+    levels._tried_out.cache_clear()
+    policy = SandboxPolicy(level="landlock")
+    try:
+        with pytest.raises(SandboxUnavailable, match="no more processes"):
+            levels.confine(policy, str(tmp_path))
+        for _ in range(2):
+            assert levels.confine(policy, str(tmp_path)).level == "landlock"
+    finally:
+        levels._tried_out.cache_clear()
 
 
 def test_a_program_that_others_can_change_is_not_trusted(
@@ -206,11 +242,21 @@ def test_a_tree_of_any_depth_and_any_rights_is_removed(tmp_path: Path) -> None:
             "Could not connect to https://user:word@pypi.org/simple: Network is unreachable",
             Violation("host", "pypi.org"),
         ),
+        ("rm: cannot remove \u2018/a b\u2019: Permission denied", Violation("path", "/a b")),
+        ("open '/x' : Operation not permitted", Violation("path", "/x")),
         ("Temporary failure in name resolution", Violation("host", "")),
     ],
 )
 def test_what_was_refused_is_read_from_what_was_printed(output: str, expected: Violation) -> None:
     assert violations(Exit(1, output.encode()), HELD) == (expected,)
+
+
+def test_the_end_of_a_long_name_is_what_is_told() -> None:
+    for mark in (b"", b"'", b"\xe2\x80\x98"):
+        text = mark + b"a" * 60_000 + b"/x: Permission denied"
+        (found,) = violations(Exit(1, text), HELD)
+        assert len(found.name) <= 400
+        assert found.name.endswith("a/x")
 
 
 def test_a_command_that_succeeded_was_refused_nothing() -> None:
@@ -222,3 +268,53 @@ def test_any_output_can_be_read(output: str) -> None:
     for found in violations(Exit(1, output.encode("utf-8", "surrogatepass")), HELD):
         assert len(found.name) <= 400
         assert not found.is_certain
+
+
+# How many there may be
+
+
+class Counted:
+    """Stands for a tree of processes; only their number is asked for."""
+
+    leader = 0
+
+    def __init__(self, living: int) -> None:
+        self._living = living
+
+    def strays(self) -> dict[int, bytes]:
+        return dict.fromkeys(range(self._living), b"")
+
+
+async def test_a_wait_that_is_cancelled_while_it_ends_stays_cancelled() -> None:
+    """Also when the bound is passed in the same turn, which cancels nothing else."""
+
+    async def endless() -> None:
+        await asyncio.Event().wait()
+
+    tree: Any = Counted(2)
+    waiting = asyncio.ensure_future(crowd.within(endless(), tree, 1))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    with pytest.raises(crowd.TooMany):
+        await crowd.within(endless(), tree, 1)
+    current = asyncio.current_task()
+    assert current is not None
+    assert current.cancelling() == 0
+    assert asyncio.all_tasks() == {current}
+
+
+async def test_what_goes_wrong_while_they_are_counted_is_raised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def endless() -> None:
+        await asyncio.Event().wait()
+
+    def fails() -> int:
+        raise OSError("nobody knows")
+
+    monkeypatch.setattr(crowd, "last_id", fails)
+    tree: Any = Counted(1)
+    with pytest.raises(OSError, match="nobody knows"):
+        await crowd.within(endless(), tree, 1)

@@ -12,8 +12,6 @@ from a3s_code.harness.policy import CompiledPolicy
 from a3s_code.harness.tool_names import SHELL_TOOL
 from a3s_code.harness.trial import LISTS, Trial, name_of, rules_of
 
-STRICTNESS = {"allow": 0, "ask": 1, "deny": 2}
-
 
 @dataclass(frozen=True, slots=True)
 class Placed:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from a3s_code.harness.languages import TooManyStates
 from a3s_code.harness.patterns import Kind
 from a3s_code.harness.policy_lint.case import (
-    STRICTNESS,
     Case,
     Finding,
     Placed,
@@ -21,6 +20,7 @@ from a3s_code.harness.policy_lint.case import (
 from a3s_code.harness.policy_lint.respelling import respellings
 from a3s_code.harness.shell.words import listed
 from a3s_code.harness.tool_names import SHELL_TOOL
+from a3s_code.harness.trial import STRICTNESS
 
 # Programs that do nothing without an operand, so a rule need not stop them alone.
 _NEED_OPERANDS = listed(

@@ -116,6 +116,9 @@ _DRY_RUN = {
     "uv publish": ("--dry-run",),
 }
 """How a release says that it only shows what it would do."""
+_NOT = frozenset({"0", "false", "no", "null", "off"})
+"""Behind a switch npm takes such a word for its value."""
+
 _PYTHON = re.compile(r"(?:python|pypy)[0-9.]*")
 _BUILDS_AND_PUSHES = ("build", "buildx", "bake")
 _ASKS_ONLY = ("GET", "get", "HEAD", "head")
@@ -211,7 +214,7 @@ def _is_dry(release: str, args: Words) -> bool:
     before = args[:end]
     if not flags or any(map(has_hole, args)) or any("dry-run=" in word for word in args):
         return False
-    if any(word.startswith("--no-d") for word in args):
+    if any(word.startswith("--no-d") or word.lower() in _NOT for word in args):
         return False
     return any(
         # What follows an option may be its value.

@@ -35,7 +35,6 @@ class View(msgspec.Struct, frozen=True):
         absent_files, absent_directories: Stand-ins, see `protection`.
         shares_network: The machine's own network.
         tmp_bytes: Size of each directory of its own in memory.
-        binds: More places, such as the directory of a proxy's socket: outside, inside.
     """
 
     write: tuple[str, ...]
@@ -47,7 +46,6 @@ class View(msgspec.Struct, frozen=True):
     absent_directories: tuple[str, ...] = ()
     shares_network: bool = False
     tmp_bytes: int | None = None
-    binds: tuple[tuple[str, str], ...] = ()
 
     def arguments(self, chdir: str) -> bytes:
         """Give the arguments of bwrap, as `--args` takes them."""
@@ -63,7 +61,6 @@ class View(msgspec.Struct, frozen=True):
             *(part for path in self.sealed for part in ("--ro-bind", path, path)),
             *(part for path in self.absent_files for part in ("--ro-bind", os.devnull, path)),
             *(part for path in self.absent_directories for part in _closed(path)),
-            *(part for out, into in self.binds for part in ("--ro-bind", out, into)),
             *("--chdir", chdir),
         ]
         return "\0".join(parts).encode("utf-8", "surrogateescape") + b"\0"

@@ -9,8 +9,7 @@ processes as the bound were begun on this machine since; a program over it is en
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Coroutine
 
 from a3s_code.kernel.confinement import Violation
 from a3s_code.workspace.process_tree import ProcessTree, last_id
@@ -31,40 +30,29 @@ class TooMany(Exception):
         self.violation = Violation("limit", f"processes: {most}", is_certain=True)
 
 
-@asynccontextmanager
-async def watch(tree: ProcessTree, most: int | None) -> AsyncGenerator[None]:
+async def within(ended: Coroutine[None, None, None], tree: ProcessTree, most: int | None) -> None:
     """
-    Wait for what is inside, for as long as a program keeps within its bound.
+    Wait for `ended`, for as long as a program keeps within its bound.
 
     Raises:
-        TooMany: it did not; what is inside was cancelled.
+        TooMany: it did not, and `ended` was cancelled.
     """
     if most is None:
-        yield
+        await ended
         return
-    waiting = asyncio.current_task()
-    assert waiting is not None
+    waiting = asyncio.ensure_future(ended)
     watching = asyncio.ensure_future(_exceeded(tree, most))
-    exceeded = False
-
-    def stop(done: asyncio.Task[None]) -> None:
-        nonlocal exceeded
-        if not done.cancelled() and done.exception() is None:
-            exceeded = True
-            waiting.cancel()
-
-    watching.add_done_callback(stop)
     try:
-        yield
-    except asyncio.CancelledError:
-        if exceeded and waiting.uncancel() == 0:
-            raise TooMany(most) from None
-        raise
+        await asyncio.wait((waiting, watching), return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            waiting.result()
+            return
+        watching.result()
+        raise TooMany(most)
     finally:
-        watching.remove_done_callback(stop)
+        waiting.cancel()
         watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait([watching])
+        await asyncio.gather(waiting, watching, return_exceptions=True)
 
 
 async def _exceeded(tree: ProcessTree, most: int) -> None:

@@ -32,6 +32,8 @@ def confine(policy: SandboxPolicy, root: str) -> Confinement:
     """
     Give the strongest level that the policy asks for and that works here.
 
+    Blocks the first time in a process for each level and form: some 20 ms, `_PROBE_S` at most.
+
     Raises:
         SandboxUnavailable: there is none; says what is missing and how to get it.
         InvalidValue: the policy names what is no host.
@@ -101,9 +103,14 @@ def _problem(held: Confinement) -> str:
         return "limits of a process need Linux." if any(kept) else ""
     if held.level == "container":
         return "no container engine is served."
-    if not held.confines:
-        return ""
-    return _missing(held) or _tried_out(held.level, held.form, held.uid, held.gid)
+    return _fails(held) if held.confines else ""
+
+
+def _fails(held: Confinement) -> str:
+    try:
+        return _missing(held) or _tried_out(held.level, held.form, held.uid, held.gid)
+    except OSError as error:  # not kept: the system may have run short for a moment
+        return f"{held.level} cannot be tried: {error}."
 
 
 def _missing(held: Confinement) -> str:
@@ -124,14 +131,19 @@ def _missing(held: Confinement) -> str:
 
 @functools.cache
 def _tried_out(level: Level, form: Form | Literal[""], uid: int | None, gid: int | None) -> str:
-    """Run `true` at a level; empty when that works, else what was said."""
+    """
+    Run `true` at a level; empty when that works, else what was said.
+
+    Raises:
+        OSError: nothing could be started.
+    """
     held = Confinement(level, form, uid, gid, policy=SandboxPolicy(level=level))
     with tempfile.TemporaryDirectory(prefix="a3s-code-probe-") as place:
         if uid is not None:
             os.chown(place, uid, gid or 0)
         try:
             return _said(Sandbox(held, place), os.path.realpath(place))
-        except (OSError, subprocess.SubprocessError) as error:
+        except subprocess.SubprocessError as error:
             return f"{level} cannot be tried: {error}."
 
 

@@ -16,11 +16,13 @@ from a3s_code.kernel.workspace import Exit
 
 MAX_TOLD = 16
 _READ_BYTES = 64 * 1024
-_REFUSED = r"(?:Read-only file system|Permission denied|Operation not permitted)"
-_OPEN, _CLOSE = "['\"\u2018]", "['\"\u2019]"
-_QUOTED = rf"{_OPEN}(?P<quoted>/?[^'\"\u2019\n]{{1,400}}){_CLOSE}"
-_PATH_BEFORE = re.compile(rf"(?:{_QUOTED}|(?P<bare>/?[^\s:'\"]{{1,400}})):? ?:? ?{_REFUSED}")
-_PATH_AFTER = re.compile(rf"{_REFUSED}: {_QUOTED}")
+_MAX_NAME_CHARS = 400
+_OPEN, _CLOSE = "'\"\u2018", "'\"\u2019"
+_REFUSED = re.compile(r"Read-only file system|Permission denied|Operation not permitted")
+_PATH_AFTER = re.compile(
+    rf"(?:{_REFUSED.pattern}): [{_OPEN}]([^{_CLOSE}\n]{{1,{_MAX_NAME_CHARS}}})[{_CLOSE}]"
+)
+_BARE_END = re.compile(r"[\s:'\"]")
 _NO_NAME = (
     "Temporary failure in name resolution",
     "Could not resolve host",
@@ -58,12 +60,22 @@ def lacks_network(text: str) -> bool:
 
 def _paths(text: str) -> Iterator[Violation]:
     for line in text.splitlines():
-        if not re.search(_REFUSED, line):
+        refused = _REFUSED.search(line)
+        if refused is None:
             continue
-        found = _PATH_AFTER.search(line) or _PATH_BEFORE.search(line)
-        name = found and (found["quoted"] or found.groupdict().get("bare"))
+        after = _PATH_AFTER.search(line, refused.start())
+        name = after[1] if after else _named_before(line, refused.start())
         if name:
             yield Violation("path", name)
+
+
+def _named_before(line: str, end: int) -> str:
+    """Give the last name before `end`, quoted or not; a line of any length costs little."""
+    near = line[max(0, end - _MAX_NAME_CHARS) : end].rstrip(": ")
+    if near and near[-1] in _CLOSE:
+        opened = max(near.rfind(quote, 0, -1) for quote in _OPEN)
+        return near[opened + 1 : -1] if opened >= 0 else ""
+    return _BARE_END.split(near)[-1]
 
 
 def _hosts(text: str) -> Iterator[Violation]:
