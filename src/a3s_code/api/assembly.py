@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from a3s_code.api.engine import Behaviour, Engine
     from a3s_code.config.schema import Config
     from a3s_code.harness.hooks.run_hooks import SessionHooks
+    from a3s_code.harness.redaction.values import Values
     from a3s_code.kernel.clock import Clock
     from a3s_code.kernel.confinement import Confinement, SandboxPolicy
     from a3s_code.kernel.executor import Executor
@@ -133,8 +134,8 @@ class Assembly:
     """One agent's parts: what its sessions share, and how one is put together."""
 
     __slots__ = (
-        *("_guard", "_idle_keys", "_models", "_scratch", "_shells", "_stores", "_toolbox"),
-        "config",
+        *("_guard", "_idle_keys", "_models", "_scratch", "_secrets", "_shells", "_stores"),
+        *("_toolbox", "config"),
     )
 
     def __init__(self, config: Config) -> None:
@@ -145,6 +146,7 @@ class Assembly:
         self._toolbox = Toolbox()
         self._guard: Guard | None = None
         self._shells: Shells | None = None
+        self._secrets: Values | None = None
         self._scratch: Path | None = None
 
     # A session that is not awake
@@ -382,7 +384,7 @@ class Assembly:
         security = secure(
             log,
             opening.settings.safety.security,
-            self._models.secrets(),
+            self._known_secrets(),
             is_fresh=opening.parting is None,
         )
         tools, visible = self._toolbox.sets(self._own_tools(opening), space)
@@ -425,6 +427,13 @@ class Assembly:
 
         self._shells = self._shells or Shells()
         return self._shells
+
+    def _known_secrets(self) -> Values:
+        from a3s_code.harness.security.session import values_of
+
+        if self._secrets is None:
+            self._secrets = values_of(self._models.secrets())
+        return self._secrets
 
     @staticmethod
     def _confine(policy: SandboxPolicy, root: str) -> Confinement:

@@ -29,6 +29,8 @@ def engine_of(safety: Safety, root: str, processes: Callable[[], Processes]) -> 
         InvalidValue: a command lies in the workspace, or two have one id.
     """
     given = safety.hooks
+    if given is None and not safety.hook_commands:
+        return HookEngine()
     if isinstance(given, HookEngine):
         above = given
     else:

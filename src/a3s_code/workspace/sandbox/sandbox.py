@@ -12,6 +12,7 @@ where it writes.
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 import shutil
 import tempfile
@@ -99,10 +100,14 @@ class Sandbox:
     def __init__(self, held: Confinement, root: str, home: str = "") -> None:
         self.held = held
         self.stand_ins = StandIns()
-        self._home = home or os.path.expanduser("~")  # noqa: PTH111
-        self._write = _directories((os.path.realpath(root), *expanded(held.policy.write)))
+        self._root, self._home = root, home or os.path.expanduser("~")  # noqa: PTH111
         self._hidden: tuple[str, ...] | None = None
         self._filter = b""
+
+    @functools.cached_property
+    def _write(self) -> tuple[str, ...]:
+        """Directories that can be written, found when the first program is confined."""
+        return _directories((os.path.realpath(self._root), *expanded(self.held.policy.write)))
 
     @property
     def is_plain(self) -> bool:
