@@ -36,6 +36,7 @@ MAX_JOINS = 8
 RESERVED_WORDS = listed(
     "{ } ! then do done fi esac elif else in if while until for select case function [[ ]]"
 )
+_NO_COMMANDS = RESERVED_WORDS - {"[["}
 _STRUCTURE = listed(
     """
     program list pipeline subshell compound_statement if_statement elif_clause else_clause
@@ -124,18 +125,6 @@ class _Reader:
         self._words = WordNodes(source)
         self._redirections = Redirections(source, self._words)
         self._stack: list[Node] = []
-        self._visits: dict[str, Callable[[Node], None]] = {
-            "command": self._command,
-            "comment": self._comment,
-            "declaration_command": self._declaration,
-            "file_redirect": self._lone_redirection,
-            "redirected_statement": self._redirected,
-            "test_command": self._test,
-            "unset_command": self._declaration,
-            "variable_assignment": self._assignments,
-            "variable_assignments": self._assignments,
-            **dict.fromkeys(_STRUCTURE, self._structure),
-        }
 
     def read(self) -> Script:
         root = tree_of(self.source)
@@ -164,23 +153,25 @@ class _Reader:
         return script
 
     def _visit(self, node: Node) -> None:
-        visit = self._visits.get(node.type)
+        visit = _VISITS.get(node.type)
         if visit is not None:
-            visit(node)
+            visit(self, node)
         else:
             # Words and tokens come here out of what could not be read.
             if node.is_named and node.type not in WORD_NODES:
                 self.source.doubt(f"{node.type.replace('_', ' ')} is not understood")
             self._stack.extend(reversed(node.children))
         for later in (self._words.nested, self._redirections.statements):
-            self._stack.extend(reversed(later))
-            later.clear()
+            if later:
+                self._stack.extend(reversed(later))
+                later.clear()
 
     def _structure(self, node: Node) -> None:
-        if node.children and node.children[0].type == "((":
+        opening = node.children[0].type if node.children else ""
+        if opening == "((":
             self._arithmetic(node)
             return
-        if node.children and node.children[0].type == "`":
+        if opening == "`":
             self._backticks(node)
             return
         inner: list[Node] = []
@@ -238,7 +229,7 @@ class _Reader:
         self._add(final)
 
     def _add(self, words: tuple[str, ...]) -> None:
-        if not words or words[0] in RESERVED_WORDS - {"[["}:
+        if not words or words[0] in _NO_COMMANDS:
             self.source.doubt("a word stands where no command may be")
         if words:
             self._script.commands.append(words)
@@ -344,3 +335,17 @@ def _words_and_tokens(node: Node) -> Iterator[Node]:
             yield part
         else:
             waiting.extend(reversed(part.children))
+
+
+_VISITS: dict[str, Callable[[_Reader, Node], None]] = {
+    "command": _Reader._command,
+    "comment": _Reader._comment,
+    "declaration_command": _Reader._declaration,
+    "file_redirect": _Reader._lone_redirection,
+    "redirected_statement": _Reader._redirected,
+    "test_command": _Reader._test,
+    "unset_command": _Reader._declaration,
+    "variable_assignment": _Reader._assignments,
+    "variable_assignments": _Reader._assignments,
+    **dict.fromkeys(_STRUCTURE, _Reader._structure),
+}
