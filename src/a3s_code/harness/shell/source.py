@@ -63,7 +63,7 @@ class Source:
         self.problem = self.problem or problem
 
     def text(self, node: Node) -> str:
-        return self.between(node.start_byte, node.end_byte)
+        return self._bytes[node.start_byte : node.end_byte].decode(errors="replace")
 
     def between(self, start: int, end: int) -> str:
         return self._bytes[start:end].decode(errors="replace")

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
@@ -153,7 +153,7 @@ class _Reader:
         return script
 
     def _visit(self, node: Node) -> None:
-        visit = _VISITS.get(node.type)
+        visit = self._VISITS.get(node.type)
         if visit is not None:
             visit(self, node)
         else:
@@ -326,6 +326,19 @@ class _Reader:
         if self._redirections.file(node):
             self.source.doubt("words follow a redirection")
 
+    _VISITS: ClassVar[Mapping[str, Callable[[_Reader, Node], None]]] = {
+        "command": _command,
+        "comment": _comment,
+        "declaration_command": _declaration,
+        "file_redirect": _lone_redirection,
+        "redirected_statement": _redirected,
+        "test_command": _test,
+        "unset_command": _declaration,
+        "variable_assignment": _assignments,
+        "variable_assignments": _assignments,
+        **dict.fromkeys(_STRUCTURE, _structure),
+    }
+
 
 def _words_and_tokens(node: Node) -> Iterator[Node]:
     waiting = [node]
@@ -335,17 +348,3 @@ def _words_and_tokens(node: Node) -> Iterator[Node]:
             yield part
         else:
             waiting.extend(reversed(part.children))
-
-
-_VISITS: dict[str, Callable[[_Reader, Node], None]] = {
-    "command": _Reader._command,
-    "comment": _Reader._comment,
-    "declaration_command": _Reader._declaration,
-    "file_redirect": _Reader._lone_redirection,
-    "redirected_statement": _Reader._redirected,
-    "test_command": _Reader._test,
-    "unset_command": _Reader._declaration,
-    "variable_assignment": _Reader._assignments,
-    "variable_assignments": _Reader._assignments,
-    **dict.fromkeys(_STRUCTURE, _Reader._structure),
-}
