@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from a3s_code.api.engine import Behaviour, Engine
     from a3s_code.config.schema import Config
     from a3s_code.harness.hooks.run_hooks import SessionHooks
+    from a3s_code.harness.redaction.values import Values
     from a3s_code.kernel.clock import Clock
     from a3s_code.kernel.executor import Executor
     from a3s_code.kernel.space import Space
@@ -97,7 +98,10 @@ def new_id(prefix: str) -> str:
 class Assembly:
     """One agent's parts: what its sessions share, and how one is put together."""
 
-    __slots__ = ("_idle_keys", "_models", "_stores", "_toolbox", "_workplaces", "config")
+    __slots__ = (
+        *("_idle_keys", "_models", "_secrets", "_stores", "_toolbox", "_workplaces"),
+        "config",
+    )
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -106,6 +110,7 @@ class Assembly:
         self._stores = Stores(config)
         self._toolbox = Toolbox()
         self._workplaces = Workplaces()
+        self._secrets: Values | None = None
 
     # A session that is not awake
 
@@ -329,7 +334,8 @@ class Assembly:
         security = secure(
             log,
             opening.settings.safety.security,
-            (*self._models.secrets(), *secrets_given(opening.settings)),
+            self._known_secrets(),
+            secrets_given(opening.settings),
             is_fresh=opening.parting is None,
         )
         tools, visible = self._toolbox.sets(self._own_tools(opening), space)
@@ -358,6 +364,13 @@ class Assembly:
         begin(engine, opening)
         log.release()
         return engine
+
+    def _known_secrets(self) -> Values:
+        from a3s_code.harness.security.session import values_of
+
+        if self._secrets is None:
+            self._secrets = values_of(self._models.secrets())
+        return self._secrets
 
     def _executor(
         self,

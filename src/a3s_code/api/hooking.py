@@ -33,6 +33,8 @@ def engine_of(safety: Safety, root: str, processes: Callable[[], Processes]) -> 
             security provider could not register its hooks.
     """
     given = safety.hooks
+    if given is None and not safety.hook_commands:
+        return HookEngine()
     if isinstance(given, HookEngine):
         above = given
     else:

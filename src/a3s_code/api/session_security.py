@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from a3s_code.api.settings import Settings
+from a3s_code.harness.redaction.values import Values
 from a3s_code.harness.security.environment import secrets_of, values_of
 from a3s_code.harness.security.provider import SecurityProvider
 from a3s_code.harness.security.session import SessionSecurity, session_security
@@ -18,7 +19,8 @@ from a3s_code.kernel.screen import Screen
 def secure(
     log: Log,
     provider: SecurityProvider | None,
-    given: Iterable[tuple[str, str]],
+    shared: Values,
+    given: Iterable[tuple[str, str]] = (),
     *,
     is_fresh: bool = True,
 ) -> SessionSecurity | None:
@@ -26,13 +28,14 @@ def secure(
     Build what keeps the secrets of a session, and put it before its log.
 
     Args:
-        given: Names and values of the secrets of the configuration.
+        shared: The secrets of the configuration.
+        given: Names and values of the session's own.
         is_fresh: It does not begin with the conversation of another session.
     """
-    known = [*given]
+    more = [*given]
     if provider is not None:
-        known += secrets_of(os.environ)
-    security = session_security(provider, known, is_fresh=is_fresh and not log.records)
+        more += secrets_of(os.environ)
+    security = session_security(provider, shared, more, is_fresh=is_fresh and not log.records)
     if security is not None:
         log.screen = Screen(security.redactor, security.clears)
     return security

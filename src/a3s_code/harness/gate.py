@@ -327,7 +327,7 @@ def _named(rule: str) -> str:
 
 
 def _guard(path: str) -> str:
-    name = protected(path)
+    name = protected(path) if path else ""
     return f"{printable(name)} is protected" if name else ""
 
 

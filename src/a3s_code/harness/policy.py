@@ -223,7 +223,7 @@ class CompiledPolicy:
         kind = subject.kind
         has_holes = not all(map(str.isprintable, broad))
         doubted: Rule | None = None
-        for rule in lists.deny:
+        for rule in lists.deny if has_holes else _headed(lists.deny, broad, kind):
             if _matches(rule, broad, kind):
                 return _denial(subject, rule)
             if has_holes and doubted is None and _may_match(rule, broad, kind):
@@ -246,7 +246,7 @@ class CompiledPolicy:
     def denied(self, tool: str, subject: Subject) -> Deny | None:
         """Give the denial of a rule, if one denies the subject for sure."""
         broad = (subject.text, *subject.same, *subject.also)
-        for rule in self._about(tool).deny:
+        for rule in _headed(self._about(tool).deny, broad, subject.kind):
             if _matches(rule, broad, subject.kind):
                 return _denial(subject, rule)
         return None
@@ -256,7 +256,7 @@ class CompiledPolicy:
     ) -> Allow | Ask | None:
         """Find the allow rule for a subject; Ask when it grants less than what it does."""
         narrow = ""
-        for rule in lists.allow:
+        for rule in _headed(lists.allow, spellings, subject.kind):
             if _matches(rule, spellings, subject.kind):
                 if not subject.beyond or rule.covers_all or rule.literal:
                     return Allow(
@@ -347,6 +347,14 @@ class _Lists(NamedTuple):
     allow: tuple[Rule, ...]
     deny: tuple[Rule, ...]
     ask: tuple[Rule, ...]
+
+
+def _headed(rules: tuple[Rule, ...], texts: tuple[str, ...], kind: Kind) -> Sequence[Rule]:
+    """Leave out rules that cannot match for how the text begins: nearly all, of every command."""
+    if kind is Kind.PATH or len(texts) != 1:
+        return rules
+    (text,) = texts
+    return [rule for rule in rules if text.startswith(rule.head)]
 
 
 def _matches(rule: Rule, texts: tuple[str, ...], kind: Kind) -> bool:

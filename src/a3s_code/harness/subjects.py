@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from a3s_code.harness.patterns import Kind
 from a3s_code.harness.shell.words import ANY_HOLE, GLOB
@@ -13,8 +13,7 @@ MAX_SHOWN_CHARS = 160
 MAX_PART_CHARS = 16 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True):  # one is made for every command that is decided
     """
     One text that rules are held against.
 

@@ -13,7 +13,7 @@ from a3s_code.harness.redaction.stream import Stream
 from a3s_code.harness.redaction.values import Values
 from a3s_code.harness.security.provider import DefaultSecurityProvider
 from a3s_code.harness.security.redactor import FoundRedactor
-from a3s_code.harness.security.session import session_security
+from a3s_code.harness.security.session import session_security, values_of
 from a3s_code.kernel.events import PermissionDenied, RunId, TextDelta, ToolEnd
 from a3s_code.kernel.records import Event, SessionEnded
 from a3s_code.kernel.screen import MAX_WRITTEN, Screen
@@ -68,7 +68,7 @@ def test_a_placeholder_that_is_none_of_ours_is_always_looked_at() -> None:
 
 
 def screen() -> Screen:
-    security = session_security(None, [("api_key", 'zq8!"k\n2p')], is_fresh=True)
+    security = session_security(None, values_of([("api_key", 'zq8!"k\n2p')]), is_fresh=True)
     assert security is not None
     assert security.clears is not None
     return Screen(security.redactor, security.clears)
@@ -100,7 +100,9 @@ def test_an_event_and_a_delta_without_values_are_the_same_ones() -> None:
 
 
 def test_a_session_that_looks_for_shapes_has_every_text_looked_at() -> None:
-    found = session_security(DefaultSecurityProvider(), [("k", "zq8!kk2p")], is_fresh=True)
+    found = session_security(
+        DefaultSecurityProvider(), values_of([("k", "zq8!kk2p")]), is_fresh=True
+    )
     assert found is not None
     assert found.clears is None
     assert not DefaultSecurityProvider().finder.clears(b"anything")

@@ -77,6 +77,10 @@ class Values:
         """Characters of the longest form of a value."""
         return max(map(len, self.forms), default=0)
 
+    @property
+    def labels(self) -> frozenset[str]:
+        return frozenset(self._known.values())
+
     def are_in(self, written: bytes) -> bool:
         """Say whether one of them may be in a text, by what msgspec writes for it as JSON."""
         for form in self._written:  # noqa: SIM110 - asked for every event; `any` takes twice as long

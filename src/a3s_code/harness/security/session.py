@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from a3s_code.harness.redaction.finder import Finder, label_of
@@ -33,43 +33,56 @@ class SessionSecurity:
 
 
 def session_security(
-    provider: SecurityProvider | None, known: Iterable[tuple[str, str]], *, is_fresh: bool
+    provider: SecurityProvider | None,
+    shared: Values,
+    more: Sequence[tuple[str, str]] = (),
+    *,
+    is_fresh: bool,
 ) -> SessionSecurity | None:
     """
     Put together what keeps the secrets of a session; None when there is nothing to keep.
 
     Args:
-        known: Names and values of secrets that the harness was given.
+        shared: Secrets of the harness itself, the same for all sessions of an agent.
+        more: Names and values of others, which only this session has.
         is_fresh: The conversation of the session begins now.
     """
-    values, given = Values(), tuple(known)
-    for name, value in given:
-        values.add(value, label_of(name))
-    if provider is None and not values:
+    if provider is None and not shared and not more:
         return None
-    labels = frozenset(label_of(name) for name, _ in given) if provider is None else None
+    labels = shared.labels if provider is None and not more else None
     placeholders = Placeholders(is_fresh=is_fresh, labels=labels)
     redactor: Redactor
     clears: Callable[[bytes], bool] | None = None
     if isinstance(provider, DefaultSecurityProvider):
         own = provider.finder
-        finder = Finder((own.values, values), by_shape=own.by_shape, custom=own.custom)
+        values = (own.values, shared, values_of(more, but=shared))
+        finder = Finder(values, by_shape=own.by_shape, custom=own.custom)
         redactor = FoundRedactor(finder, placeholders)
         guard = SecretsGuard(
             placeholders,
-            (own.values, values),
+            values,
             tracks=provider.enable_taint_tracking,
             asks=provider.on_leak == "ask",
             advises=provider.enable_injection_detection,
         )
     else:
-        redactor = FoundRedactor(Finder((values,), by_shape=False), placeholders)
+        values = (shared, values_of(more, but=shared)) if more else (shared,)
+        redactor = FoundRedactor(Finder(values, by_shape=False), placeholders)
         clears = redactor.clears if provider is None else None
-        guard = SecretsGuard(placeholders, (values,))
+        guard = SecretsGuard(placeholders, values)
     if provider is not None and not is_default(provider):
         redactor = ProvidedRedactor(provider, redactor)
     outside = FromOutside(redactor, placeholders)
     return SessionSecurity(redactor, outside, guard, provider, clears)
+
+
+def values_of(given: Iterable[tuple[str, str]], *, but: Values | None = None) -> Values:
+    """Give what to look for by its value, by names and values; `but` is looked for already."""
+    values = Values()
+    for name, value in given:
+        if but is None or value not in but:
+            values.add(value, label_of(name))
+    return values
 
 
 def is_default(provider: SecurityProvider) -> bool:

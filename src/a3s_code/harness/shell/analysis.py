@@ -143,8 +143,9 @@ class _Found:
         self._poison = self._poison or variables.poisoned(names)
         self._runs = self._runs or variables.run_by(names)
         for at, words in enumerate(script.commands):
-            own = variables.prefixed(script.prefixes.get(at, ()))
-            self._command(words, own.over(prefix), depth)
+            names = script.prefixes.get(at)
+            own = variables.prefixed(names).over(prefix) if names else prefix
+            self._command(words, own, depth)
 
     def _command(self, words: Words, prefix: Prefix, depth: int) -> None:
         if depth > MAX_WRAPPERS:

@@ -33,11 +33,14 @@ def always(unknown: str) -> Judge:
 
 def by_options(*longs: str, shorts: str = "", unknown: str = "", beyond: str = "") -> Judge:
     """Judge a program that is dangerous with some options only, wherever they stand."""
+    letters = frozenset(shorts)
 
     def judge(args: Words) -> Hazard:
         for word in option_words(args):
-            short = set(letters_of(word)) & set(shorts)
-            if short or is_long(word, *longs) or may_be_option(word):
+            is_one = word[:1] == "-" and (
+                not letters.isdisjoint(letters_of(word)) or is_long(word, *longs)
+            )
+            if is_one or may_be_option(word):
                 return Hazard(unknown, beyond or unknown)
         return Hazard()
 

@@ -174,7 +174,8 @@ def _outputs(words: Words) -> Sequence[str]:
     return [
         word
         for before, word in itertools.pairwise((name, *args))
-        if _OUTPUT.fullmatch(before) or _OUTPUT_ATTACHED.match(word)
+        if (before[:1] == "-" and _OUTPUT.fullmatch(before))
+        or (word[:1] == "-" and _OUTPUT_ATTACHED.match(word))
     ]
 
 

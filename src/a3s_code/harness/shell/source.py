@@ -66,7 +66,7 @@ class Source:
         self.problem = self.problem or problem
 
     def text(self, node: Node) -> str:
-        return self.between(node.start_byte, node.end_byte)
+        return self._bytes[node.start_byte : node.end_byte].decode(errors="replace")
 
     def between(self, start: int, end: int) -> str:
         return self._bytes[start:end].decode(errors="replace")
@@ -98,7 +98,7 @@ class Source:
     def gap(self, start: int, end: int) -> None:
         """Between two nodes there may only be blanks and continued lines."""
         between = self._bytes[start:end]
-        if not between.strip(b" \t\n"):
+        if between == b" " or not between.strip(b" \t\n"):
             return
         at = between.find(b"\\\n")
         while at >= 0:
@@ -109,21 +109,22 @@ class Source:
 
     def children(self, node: Node) -> list[Node]:
         """Give the children of a node that has no text of its own besides theirs."""
-        children = node.children
+        children, is_one_line = node.children, node.type in _ONE_LINE
         end = node.start_byte
         before = ""
         for child in children:
             start, kind = child.start_byte, child.type
             if start != end:
                 self.gap(end, start)
-                if node.type in _ONE_LINE and kind in _CONTINUES:
+                if is_one_line and kind in _CONTINUES:
                     self.line(end, start)
             elif before in _WORD_ENDS and kind in _WORD_STARTS:
                 self.doubt("two words touch")
             if not child.is_named and self.text(child) != kind:
                 self.doubt(f"{self.text(child)!r} is taken for {kind!r}")
             end, before = child.end_byte, kind
-        self.gap(end, node.end_byte)
+        if end != node.end_byte:
+            self.gap(end, node.end_byte)
         return children
 
     def line(self, start: int, end: int) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
@@ -36,6 +36,7 @@ MAX_JOINS = 8
 RESERVED_WORDS = listed(
     "{ } ! then do done fi esac elif else in if while until for select case function [[ ]]"
 )
+_NO_COMMANDS = RESERVED_WORDS - {"[["}
 _STRUCTURE = listed(
     """
     program list pipeline subshell compound_statement if_statement elif_clause else_clause
@@ -124,18 +125,6 @@ class _Reader:
         self._words = WordNodes(source)
         self._redirections = Redirections(source, self._words)
         self._stack: list[Node] = []
-        self._visits: dict[str, Callable[[Node], None]] = {
-            "command": self._command,
-            "comment": self._comment,
-            "declaration_command": self._declaration,
-            "file_redirect": self._lone_redirection,
-            "redirected_statement": self._redirected,
-            "test_command": self._test,
-            "unset_command": self._declaration,
-            "variable_assignment": self._assignments,
-            "variable_assignments": self._assignments,
-            **dict.fromkeys(_STRUCTURE, self._structure),
-        }
 
     def read(self) -> Script:
         root = tree_of(self.source)
@@ -164,23 +153,25 @@ class _Reader:
         return script
 
     def _visit(self, node: Node) -> None:
-        visit = self._visits.get(node.type)
+        visit = self._VISITS.get(node.type)
         if visit is not None:
-            visit(node)
+            visit(self, node)
         else:
             # Words and tokens come here out of what could not be read.
             if node.is_named and node.type not in WORD_NODES:
                 self.source.doubt(f"{node.type.replace('_', ' ')} is not understood")
             self._stack.extend(reversed(node.children))
         for later in (self._words.nested, self._redirections.statements):
-            self._stack.extend(reversed(later))
-            later.clear()
+            if later:
+                self._stack.extend(reversed(later))
+                later.clear()
 
     def _structure(self, node: Node) -> None:
-        if node.children and node.children[0].type == "((":
+        opening = node.children[0].type if node.children else ""
+        if opening == "((":
             self._arithmetic(node)
             return
-        if node.children and node.children[0].type == "`":
+        if opening == "`":
             self._backticks(node)
             return
         inner: list[Node] = []
@@ -242,7 +233,7 @@ class _Reader:
         self._add(final)
 
     def _add(self, words: tuple[str, ...]) -> None:
-        if not words or words[0] in RESERVED_WORDS - {"[["}:
+        if not words or words[0] in _NO_COMMANDS:
             self.source.doubt("a word stands where no command may be")
         if words:
             self._script.commands.append(words)
@@ -338,6 +329,19 @@ class _Reader:
     def _lone_redirection(self, node: Node) -> None:
         if self._redirections.file(node):
             self.source.doubt("words follow a redirection")
+
+    _VISITS: ClassVar[Mapping[str, Callable[..., None]]] = {
+        "command": _command,
+        "comment": _comment,
+        "declaration_command": _declaration,
+        "file_redirect": _lone_redirection,
+        "redirected_statement": _redirected,
+        "test_command": _test,
+        "unset_command": _declaration,
+        "variable_assignment": _assignments,
+        "variable_assignments": _assignments,
+        **dict.fromkeys(_STRUCTURE, _structure),
+    }
 
 
 def _words_and_tokens(node: Node) -> Iterator[Node]:

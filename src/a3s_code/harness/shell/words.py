@@ -34,6 +34,7 @@ _SHIELD = str.maketrans(_SPECIAL, _SHIELDED)
 _UNSHIELD = str.maketrans(_SHIELDED, _SPECIAL)
 RESERVED_CHARACTERS = re.compile(f"[{''.join(HOLES)}{_SHIELDED[0]}-{_SHIELDED[-1]}]")
 
+_MEANS_SOMETHING_QUOTED = re.compile(r"[\\`\"$]")
 _ENDS_A_WORD = frozenset(" \t\n\r\"'$`;&|<>()")
 _ANSI = re.compile(
     r"\\(?:([abeEfnrtv\\'\"?])|([0-7]{1,3})|x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{1,4})"
@@ -131,6 +132,8 @@ def double_quoted(source: str, *, heredoc: bool = False) -> str:
     Raises:
         Unreadable: it has one after all.
     """
+    if _MEANS_SOMETHING_QUOTED.search(source) is None:
+        return quoted(source)
     out: list[str] = []
     at = 0
     while at < len(source):

@@ -100,8 +100,7 @@ class Sandbox:
     def __init__(self, held: Confinement, root: str, home: str = "") -> None:
         self.held = held
         self.stand_ins = StandIns()
-        self._home = home or os.path.expanduser("~")  # noqa: PTH111
-        self._root = root
+        self._root, self._home = root, home or os.path.expanduser("~")  # noqa: PTH111
         self._hidden: tuple[str, ...] | None = None
         self._filter = b""
 
