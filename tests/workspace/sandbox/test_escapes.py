@@ -363,6 +363,21 @@ async def test_nothing_that_a_call_adds_to_the_environment_reaches_a_helper(plac
     assert not (place.root / "reached").exists()
 
 
+@pytest.mark.parametrize("given", ["C.UTF-8", ""])
+@pytest.mark.parametrize("launched_by", ["perl", "python"])
+async def test_a_program_has_the_locale_of_the_host_and_not_that_of_the_launcher(
+    place: Place, launched_by: str, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LC_ALL", raising=False)
+    if given:
+        monkeypatch.setenv("LC_ALL", given)
+    if launched_by == "python":
+        _launch_by_python(place, monkeypatch)
+    ended = await place.run("sh", "-c", 'echo "${LC_ALL-none}"')
+
+    assert ended.output.decode() == f"{given or 'none'}\n"
+
+
 async def test_a_command_leaves_its_status_where_it_cannot_write(
     place: Place, tmp_path: Path
 ) -> None:
@@ -454,13 +469,17 @@ async def test_the_same_attempts_succeed_where_nothing_holds_them(
 async def test_the_launcher_in_python_holds_the_same(
     place: Place, name: str, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    _launch_by_python(place, monkeypatch)
+    ended = await place.attempt(name, *arguments)
+
+    assert ended.status == KEPT or ended.violations, ended.output
+
+
+def _launch_by_python(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launcher, "trusted", lambda _: "")
     if place.held.form == "dropped":  # this Python may be where nobody else gets
         monkeypatch.setattr(launcher.sys, "executable", "/usr/bin/python3")
         monkeypatch.setattr(launcher, "__file__", _copied(place.root))
-    ended = await place.attempt(name, *arguments)
-
-    assert ended.status == KEPT or ended.violations, ended.output
 
 
 def _copied(directory: Path) -> str:

@@ -17,6 +17,8 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 
+import msgspec
+
 from a3s_code.kernel.confinement import Confinement, SandboxLimits, Violation, expanded
 from a3s_code.workspace.sandbox import bwrap, landlock, seccomp
 from a3s_code.workspace.sandbox.hidden import hidden
@@ -234,8 +236,9 @@ class Sandbox:
     def _launched(
         self, prepared: Prepared, orders: Orders, extra: Mapping[str, str]
     ) -> tuple[str, ...]:
-        text = Orders(orders.calls, orders.limits, orders.landlock, orders.filter, extra).text()
-        prepared.environment["PERL_BADLANG"] = "0"
+        kept = {name: value for name, value in prepared.environment.items() if name == "LC_ALL"}
+        prepared.environment["LC_ALL"] = "C"
+        text = msgspec.structs.replace(orders, environment={**kept, **extra}).text()
         return (*launcher(), handed(prepared, text))
 
     def _dropped(self) -> tuple[str, ...]:
