@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import hashlib
 import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,11 +18,14 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
+from a3s_code.errors import WorkspaceError
 from a3s_code.kernel.confinement import Confinement, SandboxLimits, SandboxPolicy
 from a3s_code.kernel.workspace import Command, Exit
 from a3s_code.workspace.processes import LocalProcesses
 from a3s_code.workspace.sandbox import launcher, levels
 from a3s_code.workspace.sandbox.programs import trusted
+from a3s_code.workspace.sandbox.protection import Protected, StandIns
+from a3s_code.workspace.sandbox.sandbox import Sandbox
 
 PROBES = (Path(__file__).parent / "probes.py").read_text()
 KEPT = 77
@@ -572,6 +577,63 @@ async def test_a_workspace_that_is_made_later_can_be_written(place: Place) -> No
     ended = await processes.run(Command(("touch", "made")))
 
     assert (ended.status, (root / "made").exists()) == (0, True), ended.output
+
+
+async def test_a_program_whose_view_never_came_does_not_run(view: Place) -> None:
+    prepared = Sandbox(view.held, str(view.root)).prepare(
+        ("touch", str(view.root / "ran")), {"PATH": os.defpath}, {}, str(view.root)
+    )
+    started = await asyncio.create_subprocess_exec(
+        *prepared.argv, env=prepared.environment, pass_fds=prepared.fds, cwd=view.root
+    )
+    prepared.close()
+    prepared.end()
+
+    assert await asyncio.wait_for(started.wait(), 20) != 0
+    assert sorted(path.name for path in view.root.iterdir()) == [".git", ".vscode"]
+
+
+def _descriptors() -> list[str]:
+    return sorted(path.name for path in Path("/proc/self/fd").iterdir())
+
+
+async def test_a_workspace_that_cannot_be_protected_runs_nothing(
+    view: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    processes = view.processes
+    await processes.run(Command(("true",)))
+    before = _descriptors()
+    monkeypatch.setattr(StandIns, "put", refuse)
+    with pytest.raises(WorkspaceError, match="touch cannot be started"):
+        await processes.run(Command(("touch", "ran")))
+
+    assert _descriptors() == before
+    assert not (view.root / "ran").exists()
+
+
+async def test_a_command_that_is_cancelled_while_it_is_prepared_leaves_nothing(
+    view: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached, go_on, put = threading.Event(), threading.Event(), StandIns.put
+
+    def slowly(self: StandIns, protected: Protected) -> None:
+        reached.set()
+        assert go_on.wait(20)
+        put(self, protected)
+
+    monkeypatch.setattr(StandIns, "put", slowly)
+    running = asyncio.ensure_future(view.processes.run(Command(("touch", "ran"))))
+    assert await asyncio.to_thread(reached.wait, 20)
+    running.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert sorted(path.name for path in view.root.iterdir()) == [".git", ".vscode"]
 
 
 async def test_stand_ins_are_gone_when_commands_ran_together(view: Place) -> None:

@@ -15,6 +15,7 @@ from a3s_code.kernel.confinement import Confinement, SandboxPolicy, Violation
 from a3s_code.kernel.workspace import Exit
 from a3s_code.workspace.sandbox import hidden, landlock, programs, protection, seccomp
 from a3s_code.workspace.sandbox.launcher import Orders
+from a3s_code.workspace.sandbox.promise import Promise
 from a3s_code.workspace.sandbox.violations import violations
 
 HELD = Confinement("bwrap", "user", policy=SandboxPolicy(level="bwrap"))
@@ -137,6 +138,28 @@ def test_a_stand_in_stays_for_as_long_as_a_command_needs_it(tmp_path: Path) -> N
     assert (tmp_path / ".git").is_dir()
     stand_ins.remove(found)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [0, 1, 64 * 1024, 64 * 1024 + 1, 300 * 1024])
+def test_what_is_promised_is_read_as_a_whole(size: int) -> None:
+    given = os.urandom(size)
+    promise = Promise(lambda: given)
+    with os.fdopen(promise.handed(10), "rb") as reader:
+        promise.keep()
+        assert reader.read() == given
+
+
+def test_of_a_promise_that_is_larger_than_a_pipe_nothing_is_read() -> None:
+    def refuse() -> bytes:
+        raise OSError(errno.EROFS, "read-only")
+
+    for work in (lambda: bytes(1 << 24), refuse):
+        promise = Promise(work)
+        with os.fdopen(promise.handed(10), "rb") as reader:
+            with pytest.raises(OSError, match=r"."):
+                promise.keep()
+            promise.break_off()
+            assert reader.read() == b""
 
 
 @pytest.mark.parametrize(
