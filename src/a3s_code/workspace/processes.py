@@ -94,6 +94,7 @@ class LocalProcesses:
         try:
             if self._guard is not None:
                 self._guard.watch(program.group)
+            await _finished(program.prepared, command)
             async with asyncio.timeout(_shorter(command.timeout_s, self._limits.wall_s)):
                 await program.ended(self._sandbox.watched_processes)
         except TimeoutError:
@@ -189,7 +190,7 @@ class LocalProcesses:
         path = extra.get("PATH", environment["PATH"])
         if shutil.which(command.argv[0], path=path) is None:  # the launcher could only exit
             raise _missing(command)
-        return await _whole(prepare)
+        return prepare() if self._sandbox.starts_first else await _whole(prepare)
 
 
 def _piped(
@@ -253,6 +254,20 @@ async def _whole(prepare: Callable[[], Prepared]) -> Prepared:
             preparing.result().close()
             preparing.result().end()
         raise
+
+
+async def _finished(prepared: Prepared, command: Command) -> None:
+    """Do in a thread what a program that was started waits for; to its end, also if cancelled."""
+    if not prepared.is_awaited:
+        return
+    finishing = asyncio.ensure_future(asyncio.to_thread(prepared.finish))
+    try:
+        await asyncio.shield(finishing)
+    except asyncio.CancelledError:
+        await asyncio.wait([finishing])
+        raise
+    except OSError as error:
+        raise WorkspaceError(f"{_named(command)} cannot be started: {error}.") from None
 
 
 async def _cleared(prepared: Prepared) -> list[Violation]:

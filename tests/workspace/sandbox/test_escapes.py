@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,10 +20,13 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
+from a3s_code.errors import WorkspaceError
 from a3s_code.kernel.confinement import Confinement, SandboxLimits, SandboxPolicy
 from a3s_code.kernel.workspace import Command, Exit
 from a3s_code.workspace.processes import LocalProcesses
 from a3s_code.workspace.sandbox import landlock, launcher, levels, protection
+from a3s_code.workspace.sandbox.protection import Protected, StandIns
+from a3s_code.workspace.sandbox.sandbox import Sandbox
 from needed import has_bwrap
 
 PROBES = (Path(__file__).parent / "probes.py").read_text()
@@ -458,6 +463,21 @@ async def test_nothing_that_a_call_adds_to_the_environment_reaches_a_helper(plac
     assert not (place.root / "reached").exists()
 
 
+@pytest.mark.parametrize("given", ["C.UTF-8", ""])
+@pytest.mark.parametrize("launched_by", ["perl", "python"])
+async def test_a_program_has_the_locale_of_the_host_and_not_that_of_the_launcher(
+    place: Place, launched_by: str, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LC_ALL", raising=False)
+    if given:
+        monkeypatch.setenv("LC_ALL", given)
+    if launched_by == "python":
+        _launch_by_python(place, monkeypatch)
+    ended = await place.run("sh", "-c", 'echo "${LC_ALL-none}"')
+
+    assert ended.output.decode() == f"{given or 'none'}\n"
+
+
 async def test_a_command_leaves_its_status_where_it_cannot_write(
     place: Place, tmp_path: Path
 ) -> None:
@@ -549,13 +569,17 @@ async def test_the_same_attempts_succeed_where_nothing_holds_them(
 async def test_the_launcher_in_python_holds_the_same(
     place: Place, name: str, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    _launch_by_python(place, monkeypatch)
+    ended = await place.attempt(name, *arguments)
+
+    assert ended.status == KEPT or ended.violations, ended.output
+
+
+def _launch_by_python(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launcher, "trusted", lambda _: "")
     if place.held.form == "dropped":  # this Python may be where nobody else gets
         monkeypatch.setattr(launcher.sys, "executable", "/usr/bin/python3")
         monkeypatch.setattr(launcher, "__file__", _copied(place.root))
-    ended = await place.attempt(name, *arguments)
-
-    assert ended.status == KEPT or ended.violations, ended.output
 
 
 def _copied(directory: Path) -> str:
@@ -648,6 +672,63 @@ async def test_a_workspace_that_is_made_later_can_be_written(place: Place) -> No
     ended = await processes.run(Command(("touch", "made")))
 
     assert (ended.status, (root / "made").exists()) == (0, True), ended.output
+
+
+async def test_a_program_whose_view_never_came_does_not_run(view: Place) -> None:
+    prepared = Sandbox(view.held, str(view.root)).prepare(
+        ("touch", str(view.root / "ran")), {"PATH": os.defpath}, {}, str(view.root)
+    )
+    started = await asyncio.create_subprocess_exec(
+        *prepared.argv, env=prepared.environment, pass_fds=prepared.fds, cwd=view.root
+    )
+    prepared.close()
+    prepared.end()
+
+    assert await asyncio.wait_for(started.wait(), 20) != 0
+    assert sorted(path.name for path in view.root.iterdir()) == [".git", ".vscode"]
+
+
+def _descriptors() -> list[str]:
+    return sorted(path.name for path in Path("/proc/self/fd").iterdir())
+
+
+async def test_a_workspace_that_cannot_be_protected_runs_nothing(
+    view: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    processes = view.processes
+    await processes.run(Command(("true",)))
+    before = _descriptors()
+    monkeypatch.setattr(StandIns, "put", refuse)
+    with pytest.raises(WorkspaceError, match="touch cannot be started"):
+        await processes.run(Command(("touch", "ran")))
+
+    assert _descriptors() == before
+    assert not (view.root / "ran").exists()
+
+
+async def test_a_command_that_is_cancelled_while_it_is_prepared_leaves_nothing(
+    view: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached, go_on, put = threading.Event(), threading.Event(), StandIns.put
+
+    def slowly(self: StandIns, protected: Protected) -> None:
+        reached.set()
+        assert go_on.wait(20)
+        put(self, protected)
+
+    monkeypatch.setattr(StandIns, "put", slowly)
+    running = asyncio.ensure_future(view.processes.run(Command(("touch", "ran"))))
+    assert await asyncio.to_thread(reached.wait, 20)
+    running.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert sorted(path.name for path in view.root.iterdir()) == [".git", ".vscode"]
 
 
 async def test_stand_ins_are_gone_when_commands_ran_together(view: Place) -> None:

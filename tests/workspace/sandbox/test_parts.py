@@ -29,6 +29,7 @@ from a3s_code.workspace.sandbox import (
     seccomp,
 )
 from a3s_code.workspace.sandbox.launcher import Orders
+from a3s_code.workspace.sandbox.promise import Promise
 from a3s_code.workspace.sandbox.violations import violations
 
 HELD = Confinement("bwrap", "user", policy=SandboxPolicy(level="bwrap"))
@@ -190,7 +191,7 @@ def test_a_stand_in_stays_for_as_long_as_a_command_of_somebody_else_needs_it(
     ours.put(found)
     theirs.put(found)
     theirs.remove()
-    assert (tmp_path / ".vscode").is_dir()
+    assert (tmp_path / ".vscode").exists()
     ours.remove()
     assert list(tmp_path.iterdir()) == []
 
@@ -225,6 +226,28 @@ def test_a_tree_of_any_depth_and_any_rights_is_removed(tmp_path: Path) -> None:
     assert removal.removed(str(top))
     assert not top.exists()
     assert outside.read_text() == "as it was"
+
+
+@pytest.mark.parametrize("size", [0, 1, 64 * 1024, 64 * 1024 + 1, 300 * 1024])
+def test_what_is_promised_is_read_as_a_whole(size: int) -> None:
+    given = os.urandom(size)
+    promise = Promise(lambda: given)
+    with os.fdopen(promise.handed(10), "rb") as reader:
+        promise.keep()
+        assert reader.read() == given
+
+
+def test_of_a_promise_that_is_larger_than_a_pipe_nothing_is_read() -> None:
+    def refuse() -> bytes:
+        raise OSError(errno.EROFS, "read-only")
+
+    for work in (lambda: bytes(1 << 24), refuse):
+        promise = Promise(work)
+        with os.fdopen(promise.handed(10), "rb") as reader:
+            with pytest.raises(OSError, match=r"."):
+                promise.keep()
+            promise.break_off()
+            assert reader.read() == b""
 
 
 @pytest.mark.parametrize(

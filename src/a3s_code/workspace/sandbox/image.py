@@ -49,6 +49,10 @@ class ImageSandbox(Sandbox):
         super().__init__(held, root)
         self._at, self._system_of, self._env = os.path.realpath(root), system, dict(env)
 
+    @property
+    def starts_first(self) -> bool:
+        return False  # the image may have to be unpacked before
+
     def _counts(self) -> bool:
         return False  # the limit would stand before the namespace, and count all of the user
 

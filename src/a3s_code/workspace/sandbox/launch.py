@@ -23,8 +23,9 @@ def main(arguments: Sequence[str]) -> NoReturn:
     with os.fdopen(int(fd), "rb") as orders:
         lines = [line.split() for line in orders.read().decode().splitlines()]
     added = obey(lines)
+    inherited = {name: value for name, value in os.environb.items() if name != b"LC_ALL"}
     try:
-        os.execvpe(argv[0], argv, {**os.environb, **added})  # noqa: S606 - that is its work
+        os.execvpe(argv[0], argv, {**inherited, **added})  # noqa: S606 - that is its work
     except OSError as error:
         sys.stderr.write(f"{argv[0]}: {error.strerror}\n")
         sys.exit(MISSING if isinstance(error, FileNotFoundError) else UNUSABLE)

@@ -14,7 +14,8 @@ Both read the same orders, lines of words, from a descriptor:
 
 and are followed in that order: limits, Landlock, filter, environment. What the caller adds to
 the environment is set last, so `LD_PRELOAD` and its like never reach a program that is not
-yet confined. Any order that fails ends it with `FAILED`, and the program is not started.
+yet confined. The launcher itself runs with `LC_ALL=C`, since a locale costs Perl 0.4 ms, and takes
+that away again. Any order that fails ends it with `FAILED`, and the program is not started.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ if (defined $lines) {
     my $program = pack('Sx6P', length($lines) / 8, $lines);
     syscall($calls{seccomp}, 1, 0, $program) == 0 or fail('filter');
 }
-delete $ENV{PERL_BADLANG};
+delete $ENV{LC_ALL};
 %ENV = (%ENV, %add);
 exec { $ARGV[0] } @ARGV;
 print STDERR "$ARGV[0]: $!\n";

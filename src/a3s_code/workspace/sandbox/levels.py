@@ -150,6 +150,7 @@ def _tried_out(level: Level, form: Form | Literal[""], uid: int | None, gid: int
 def _said(sandbox: Sandbox, place: str) -> str:
     prepared = sandbox.prepare(("true",), {"PATH": os.defpath}, {}, place)
     try:
+        prepared.finish()
         ended = subprocess.run(
             prepared.argv,
             env=prepared.environment,

@@ -14,13 +14,17 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import msgspec
 
 from a3s_code.kernel.confinement import Confinement, SandboxLimits, Violation, expanded
 from a3s_code.workspace.sandbox import bwrap, landlock, seccomp
 from a3s_code.workspace.sandbox.hidden import hidden
 from a3s_code.workspace.sandbox.launcher import Orders, launcher, seccomp_orders
 from a3s_code.workspace.sandbox.programs import trusted
+from a3s_code.workspace.sandbox.promise import Promise
 from a3s_code.workspace.sandbox.protection import Protected, StandIns, protected_in, restored
 from a3s_code.workspace.sandbox.removal import removed
 from a3s_code.workspace.sandbox.rights import can_enter
@@ -53,7 +57,7 @@ class Prepared:
         fds: Descriptors to hand over.
     """
 
-    __slots__ = ("_place", "_protected", "_sandbox", "argv", "environment", "fds")
+    __slots__ = ("_place", "_promise", "_protected", "_sandbox", "argv", "environment", "fds")
 
     def __init__(
         self,
@@ -66,6 +70,34 @@ class Prepared:
         self.argv, self.environment = argv, dict(environment)
         self.fds: list[int] = []
         self._sandbox, self._protected, self._place = sandbox, protected, place
+        self._promise: Promise | None = None
+
+    def promised(self, work: Callable[[], bytes]) -> str:
+        """Give a descriptor, by its number, that has nothing to read before `finish` was there."""
+        self._promise = Promise(work)
+        self.fds.append(self._promise.handed(KEPT_FD))
+        return str(self.fds[-1])
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether what was started waits for `finish`."""
+        return self._promise is not None
+
+    def protect(self, protected: Protected) -> None:
+        """Put stand-ins, which `end` takes away again."""
+        self._sandbox.stand_ins.put(protected)
+        self._protected = protected
+
+    def finish(self) -> None:
+        """
+        Do what the disk has to do with it, while what was started gets ready; blocks.
+
+        Raises:
+            OSError: the disk cannot be written. Nothing of the program ran, or will.
+        """
+        if self._promise is not None:
+            self._promise.keep()
+            self._promise = None
 
     def close(self) -> None:
         """Give the descriptors back, when it was started or could not be."""
@@ -75,10 +107,13 @@ class Prepared:
     @property
     def has_work(self) -> bool:
         """Whether `end` has anything to do."""
-        return bool(self._place) or self._protected is not None
+        return bool(self._place) or self._protected is not None or self.is_awaited
 
     def end(self) -> list[Violation]:
         """Clear up when the program has ended; blocks on the disk. Say what it was not to do."""
+        if self._promise is not None:
+            self._promise.break_off()
+            self._promise = None
         if self._place:
             removed(self._place)
         if self._protected is None:
@@ -110,6 +145,11 @@ class Sandbox:
         return not self.held.confines and not _limits(self.held)
 
     @property
+    def starts_first(self) -> bool:
+        """Whether `prepare` leaves all that changes the disk to `Prepared.finish`."""
+        return self.held.level == "bwrap"
+
+    @property
     def _write(self) -> tuple[str, ...]:
         """Give what can be written; the workspace may be made after this object."""
         return _directories((os.path.realpath(self._root), *expanded(self.held.policy.write)))
@@ -129,7 +169,7 @@ class Sandbox:
         way: WayOut | None = None,
     ) -> Prepared:
         """
-        Say how a program is started; may block on the disk for a moment.
+        Say how a program is started; may block on the disk, unless it `starts_first`.
 
         Args:
             environment: What the launcher and bwrap themselves may see.
@@ -161,15 +201,13 @@ class Sandbox:
         cwd: str,
         way: WayOut | None,
     ) -> Prepared:
-        protected = protected_in(self._write, self._home)
-        self.stand_ins.put(protected)
         seen = {**environment, **self._own(bwrap.TMP), **(way.environment if way else {})}
-        prepared = Prepared((), seen, self, protected)
+        prepared = Prepared((), seen, self)
         try:
-            view = self._view(protected).arguments(cwd)
+            view = prepared.promised(partial(self._shown, prepared, cwd))
             inside = landlock.ruleset((*self._write, *bwrap.WRITABLE), None, tcp=True)
             orders = self._orders(inside if landlock.abi() else None)
-            before = (*self._dropped(), trusted("bwrap"), "--args", handed(prepared, view), "--")
+            before = (*self._dropped(), trusted("bwrap"), "--args", view, "--")
             inner = (*self._launched(prepared, orders, extra), *argv)
             if way is not None:
                 prepared.fds.append(way.handed(KEPT_FD))
@@ -180,6 +218,11 @@ class Sandbox:
             prepared.end()
             raise
         return prepared
+
+    def _shown(self, prepared: Prepared, cwd: str) -> bytes:
+        protected = protected_in(self._write, self._home)
+        prepared.protect(protected)
+        return self._view(protected).arguments(cwd)
 
     def _view(self, protected: Protected) -> bwrap.View:
         policy = self.held.policy
@@ -235,8 +278,9 @@ class Sandbox:
     def _launched(
         self, prepared: Prepared, orders: Orders, extra: Mapping[str, str]
     ) -> tuple[str, ...]:
-        text = Orders(orders.calls, orders.limits, orders.landlock, orders.filter, extra).text()
-        prepared.environment["PERL_BADLANG"] = "0"
+        kept = {name: value for name, value in prepared.environment.items() if name == "LC_ALL"}
+        prepared.environment["LC_ALL"] = "C"
+        text = msgspec.structs.replace(orders, environment={**kept, **extra}).text()
         return (*launcher(), handed(prepared, text))
 
     def _dropped(self) -> tuple[str, ...]:
