@@ -59,6 +59,7 @@ MAX_ADVISED_CHARS = 2_000
 MAX_MATCHED_CHARS = 16 * 1024
 """Of a text that cannot be analysed; more is no command that rules are written for."""
 MAX_ALTERNATIVES = 128  # as many as a glob may have
+_UPWARDS = re.compile(r"\A(?:\.\./)+")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
 
@@ -280,8 +281,9 @@ class PolicyGate:
         path = posixpath.normpath(path) if known else path
         absolute = path.startswith("/")
         leaves = not known or path.startswith(("/", "~", "..")) or moved
+        below = _UPWARDS.sub("", path)
         subject = Subject(
-            path if not moved or absolute else f"{UNKNOWN}/{path}",
+            path if not moved or absolute else f"{UNKNOWN}/{below}",
             Kind.PATH,
             same=self._path(path).same if known and not leaves else (),
             beyond=f"it {_MAY_LIE_OUTSIDE}" if leaves else "",
@@ -296,7 +298,8 @@ class PolicyGate:
             if blanket:
                 reason = f"{subject.named()} is allowed with {SHELL_TOOL}"
                 ruled = Allow(reason, rule=blanket, part=subject.about())
-        return policy.guard(WRITE_TOOL, subject, ruled)
+        decision = policy.guard(WRITE_TOOL, subject, ruled)
+        return strictest((decision, *_there(policy, below, subject))) if moved else decision
 
 
 def _all_of(decisions: Sequence[Decision]) -> Decision:
@@ -320,6 +323,14 @@ def _accepted(policy: CompiledPolicy, tool: str, subject: Subject) -> Decision |
         return decision
     mode = f"permission_mode={Mode.ACCEPT_EDITS.value}"
     return Allow(f"{subject.named()} is allowed by {mode}.", rule=mode, part=subject.about())
+
+
+def _there(policy: CompiledPolicy, below: str, subject: Subject) -> Iterator[Decision]:
+    """Ask for what a rule denies, or asks for, when a command has gone to where it is meant."""
+    ruled = policy.ruled(WRITE_TOOL, Subject(below, Kind.PATH))
+    if isinstance(ruled, Ask | Deny):
+        reason = f"{subject.named()} may be what the rule {ruled.rule} is about."
+        yield Ask(reason, ruled.rule, subject.about())
 
 
 def _named(rule: str) -> str:

@@ -443,3 +443,23 @@ class Reread(Source):
     def shape_at(self, start: int, count: int) -> bytes:
         self.reads += 1
         return super().shape_at(start, count)
+
+
+@pytest.mark.parametrize("target", ["'$(rm x)'", '"\\$(rm x)"', '"$x"', "\\\\f", "'`rm x`'", "~/f"])
+def test_a_target_that_bash_expands_twice_is_not_known(target: str) -> None:
+    """Bash runs what stands between the single quotes of `ls >&'$(rm x)'`."""
+    assert analyse(f"ls >&{target}").unresolved
+    assert analyse(f"ls <&{target}").unresolved
+
+
+@pytest.mark.parametrize("command", ["ls 2>&1", "ls >&f", "ls >& dir/f-1.txt", "ls 3<&0", "ls >&-"])
+def test_a_target_that_expanding_leaves_alone_is_known(command: str) -> None:
+    assert not analyse(command).unresolved
+
+
+def test_a_script_is_only_read_as_bash_reads_it_for_shells_that_do() -> None:
+    """Dash ends the string at the second quote, and runs what follows; zsh runs `noglob rm`."""
+    ending = "$'" + "\\" + "'; rm x #'"
+    for command in (f'sh -c "echo {ending}"', f'dash -c "echo {ending}"', "zsh -c 'noglob rm x'"):
+        assert any(simple.unknown for simple in analyse(command).commands), command
+    assert not any(simple.unknown for simple in analyse("sh -c \"echo 'a'\"").commands)

@@ -13,7 +13,7 @@ from a3s_code.harness.shell import git
 from a3s_code.harness.shell.hazard import Hazard, Judge, always, by_options, by_start
 from a3s_code.harness.shell.interpreters import INTERPRETERS
 from a3s_code.harness.shell.little_languages import LITTLE_LANGUAGES
-from a3s_code.harness.shell.options import is_long, letters_of
+from a3s_code.harness.shell.options import is_long, letters_of, options
 from a3s_code.harness.shell.words import Words, has_hole, listed, may_be_option
 from a3s_code.harness.shell.wrappers import program
 
@@ -98,6 +98,14 @@ def _time(args: Words) -> Hazard:
         if "o" in letters_of(word) or is_long(word, "--output"):
             return Hazard(beyond="time writes a file")
     return Hazard()
+
+
+def _date(args: Words) -> Hazard:
+    """Judge `date`, which sets the clock by an option or by an operand that is no format."""
+    found = by_options("--set", shorts="s", beyond="date sets the clock")(args)
+    operands = (each.value for each in options(args, "dfrs") if not each.name)
+    sets = any(word[:1].isdigit() for word in operands)
+    return Hazard(found.unknown, found.beyond or ("date sets the clock" if sets else ""))
 
 
 def _cpio(args: Words) -> Hazard:
@@ -215,7 +223,7 @@ _PROGRAMS: dict[str, Judge] = {
     "complete": by_options(shorts="CFW", unknown="what completion runs"),
     "cpio": _cpio,
     "crontab": always("what the schedule runs"),
-    "date": by_options("--set", shorts="s", beyond="date sets the clock"),
+    "date": _date,
     "declare": _declare,
     "deno": by_start(("eval", "repl"), "what the code among its words does"),
     "dotnet": by_start(("fsi", "script", "exec"), "what the code it reads does"),

@@ -24,7 +24,7 @@ from a3s_code.harness.shell.outside import SHORT_OPTION
 from a3s_code.harness.shell.words import ANY_HOLE, Words, listed
 
 _SEPARATORS = re.compile(r"[/\\]")
-_ATTACHED = re.compile(r"[=:,@)]")
+_ATTACHED = re.compile(r"[=:,@){]")
 
 _PROTECTED = listed(
     """
@@ -60,7 +60,7 @@ _OF_REPOSITORY = listed(
 _WRITE_ALL = listed(
     """
     chgrp chmod chown cp csplit ed ex install ln mkdir mkfifo mktemp mv patch rm rmdir shred
-    split sponge tee touch truncate unlink
+    split sponge tee touch truncate uniq unlink xxd zip
     """
 )
 _GIT_WRITES = frozenset(
@@ -69,7 +69,9 @@ _GIT_WRITES = frozenset(
 )
 _WRITE_LAST = frozenset({"rsync", "scp"})
 _WRITE_BY_OPTION = {
-    "curl": re.compile(r"-[A-Za-z#]*[ocD]|--(?:output|output-dir|cookie-jar|dump-header)"),
+    # Nearly every kind of its own notes can go into a file.
+    "curl": re.compile(r"-[A-Za-z#]*[ocDw]|--(?!url|header|data|form|user|request|location)"),
+    "find": re.compile(r"-f(?:ls|print)"),
     "perl": re.compile(r"-[A-Za-z]*i"),
     "ruby": re.compile(r"-[A-Za-z]*i"),
     "sed": re.compile(r"-[A-Za-z]*i|--i"),
@@ -78,6 +80,8 @@ _WRITE_BY_OPTION = {
     "unzip": re.compile(r"-[A-Za-z]*d"),
     "wget": re.compile(r"-[A-Za-z]*[OPoa]|--(?:output|directory-prefix|append)"),
 }
+_ARCHIVE = re.compile(r"-?[A-Za-z]*[cruA][A-Za-z]*f|-[A-Za-z]*f|--file")
+"""Before the name of an archive that `tar` writes."""
 _OUTPUT = re.compile(r"-o|--?out(?:put|file|dir|-file|-dir|put-file|put-dir)?")
 _OUTPUT_ATTACHED = re.compile(r"(?:-o|--?out[a-z-]*=).", re.DOTALL)
 _OTHER_OPTION_O = frozenset({"egrep", "fgrep", "find", "grep", "ls", "ps", "rg", "set", "test"})
@@ -167,6 +171,9 @@ def _outputs(words: Words) -> Sequence[str]:
         return args[-1:]
     if name == "dd":
         return [word for word in args if word.startswith("of=")]
+    if name == "tar" and not any(map(_WRITE_BY_OPTION["tar"].match, args)):
+        after = (word for before, word in itertools.pairwise(args) if _ARCHIVE.fullmatch(before))
+        return [*after, *(word for word in args if word.startswith(("-f", "--f")))]
     if by_option is not None:
         return args if any(map(by_option.match, args)) else ()
     if name in _OTHER_OPTION_O:

@@ -17,6 +17,8 @@ _CLOSE = ("<&-", ">&-")
 _WRITE = frozenset({">", ">>", ">|", "&>", "&>>", ">&"})
 _READ = frozenset({"<", "<&"})
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
+_SAME_TWICE = re.compile(r"[\w./:@%+,=-]+", re.ASCII)
+"""A target that stays what it is when it is expanded once more, and its quotes removed."""
 _IN_VARIABLE = re.compile(rf"\{{{_NAME}(?:\[.*\])?\}}\Z", re.DOTALL)
 """What stands before `>` in `{fd}>file`, which is no word of the command."""
 _DELIMITER = re.compile(rf"({_NAME})|'({_NAME})'|\"({_NAME})\"|\\({_NAME})")
@@ -72,6 +74,8 @@ class Redirections:
     def _touch(self, operator: str, target: str) -> None:
         if operator in (">&", "<&") and re.fullmatch(r"[0-9]+-?|-", target):
             return
+        if operator in (">&", "<&") and not _SAME_TWICE.fullmatch(target):
+            self._source.doubt("bash expands what follows this redirection twice")
         if operator in _WRITE and target in _NULL_FILES:
             return
         self.harmless = False

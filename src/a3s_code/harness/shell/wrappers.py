@@ -126,6 +126,9 @@ _WRAPPERS = {
 
 _SHELLS = listed("sh bash dash zsh ksh mksh ash rbash yash posh sash oksh lksh loksh pdksh")
 
+_LIKE_BASH = listed("sh bash dash ash rbash posh")
+"""Of those that read what is a command as bash does, but for `$'…'`, which not all know."""
+
 _LONG_OPTIONS = listed(
     """
     debug debugger dump-po-strings dump-strings login noediting noprofile norc posix
@@ -289,10 +292,21 @@ def _shell(words: Words) -> Started:
         return _unsure(words, "what a shell runs with options only known when it runs")
     operand = words[at] if at < len(words) else ""
     if has_script and operand:
-        return _script(operand, words)
+        started = _script(operand, words)
+        dialect = _dialect(program(words[0]), operand)
+        return msgspec.structs.replace(started, unknown=started.unknown or dialect)
     if not operand or reads_input or operand == "-" or _is_stream(operand):
         return _unsure(words, "what a shell reads as its script")
     return Started()
+
+
+def _dialect(shell: str, text: str) -> str:
+    """Say that another shell than bash may make other commands of a text."""
+    if shell not in _LIKE_BASH:
+        return f"what {shell} makes of its script"
+    if shell not in ("bash", "rbash") and "$" in text and "'" in text and "\\" in text:
+        return f"what {shell} makes of a $'…' string"
+    return ""
 
 
 def _is_stream(path: str) -> bool:
