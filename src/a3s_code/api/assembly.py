@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from a3s_code.api.closing import close_all
 from a3s_code.api.command_env import NO_COMMAND_ENV, CommandEnv
-from a3s_code.api.confined import Held, held
+from a3s_code.api.confined import Confine, Held, held
 from a3s_code.api.hooking import engine_of
 from a3s_code.api.models import Models
 from a3s_code.api.opened import begin, last_of
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from a3s_code.config.schema import Config
     from a3s_code.harness.hooks.run_hooks import SessionHooks
     from a3s_code.kernel.clock import Clock
-    from a3s_code.kernel.confinement import Confinement, SandboxPolicy
+    from a3s_code.kernel.confinement import Confinement
     from a3s_code.kernel.executor import Executor
     from a3s_code.kernel.ports import ExitRecords
     from a3s_code.kernel.snapshots import Snapshots
@@ -163,9 +163,9 @@ class Assembly:
         root = _root(workspace, settings.storage.backend)
         checked = self._checked(settings)
         if settings.safety.sandbox is not None:
-            self._confine(settings.safety.sandbox, root)
+            self._confine(settings)(settings.safety.sandbox, root)
         if settings.safety.elsewhere is not None:
-            self._all_shells().check(settings.safety.elsewhere, root)
+            self._all_shells().check(settings.safety.elsewhere, root, self._own_places(settings))
         hooks = engine_of(checked.safety, root, self._host_programs)
         return Opening(
             session_id or new_id(""), root, model, checked, is_new=not session_id, hooks=hooks
@@ -254,7 +254,7 @@ class Assembly:
         """Give what decides about the calls of a session that is not awake; it runs none."""
         from a3s_code.kernel.clock import SystemClock
 
-        holding = held(opening, None, self._confine)
+        holding = held(opening, None, self._confine(opening.settings))
         space = local_space(opening.workspace, holding=holding)
         given = (*checked_tools(opening.settings.tools), *added)
         tools = self._toolbox.sets(given, space)[0]
@@ -287,7 +287,8 @@ class Assembly:
         if safety.sandbox is None:
             return given
         elsewhere = safety.elsewhere is not None
-        if not elsewhere and not self._confine(safety.sandbox, opening.workspace).confines:
+        confine = self._confine(opening.settings)
+        if not elsewhere and not confine(safety.sandbox, opening.workspace).confines:
             return given
         return (sandbox_tool(elsewhere=elsewhere), *given)
 
@@ -377,7 +378,7 @@ class Assembly:
         if log.state.opened is not None:
             opening = self._continued(opening, log.state.opened, log.state.model)
         exits = _exit_records(store, opening.session_id)
-        holding = held(opening, log.state.opened, self._confine)
+        holding = held(opening, log.state.opened, self._confine(opening.settings))
         space = self._space(opening, exits, holding)
         security = secure(
             log,
@@ -418,7 +419,8 @@ class Assembly:
         elsewhere = opening.settings.safety.elsewhere
         if elsewhere is None:
             return space
-        return replace(space, shell=self._all_shells().open(elsewhere, root, guard))
+        own = self._own_places(opening.settings)
+        return replace(space, shell=self._all_shells().open(elsewhere, root, guard, own))
 
     def _all_shells(self) -> Shells:
         from a3s_code.workspace.shells import Shells
@@ -426,11 +428,15 @@ class Assembly:
         self._shells = self._shells or Shells()
         return self._shells
 
-    @staticmethod
-    def _confine(policy: SandboxPolicy, root: str) -> Confinement:
+    def _confine(self, settings: Settings) -> Confine:
         from a3s_code.workspace.sandbox.levels import confine
 
-        return confine(policy, root)
+        return partial(confine, own=self._own_places(settings))
+
+    def _own_places(self, settings: Settings) -> tuple[str, ...]:
+        """Give the directory of a session's store, which no program of it may change."""
+        place = place_of(self._stores.own(settings))
+        return () if place is None else (str(place),)
 
     def _snapshots(self, store: Store | None, root: str) -> Snapshots:
         """

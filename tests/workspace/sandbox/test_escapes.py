@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -17,7 +18,12 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from a3s_code.kernel.confinement import Confinement, SandboxLimits, SandboxPolicy
+from a3s_code.kernel.confinement import (
+    Confinement,
+    SandboxLimits,
+    SandboxPolicy,
+    SandboxReads,
+)
 from a3s_code.kernel.workspace import Command, Exit
 from a3s_code.workspace.processes import LocalProcesses
 from a3s_code.workspace.sandbox import launcher, levels, protection
@@ -444,6 +450,57 @@ async def test_a_command_leaves_its_status_where_it_cannot_write(
 
     assert ended.status == 7
     assert record.read_text() == "7"
+
+
+@pytest.mark.parametrize("where", [".git/objects", ".git/secret", ".vscode"])
+async def test_a_policy_can_hide_what_is_protected_or_in_it(view: Place, where: str) -> None:
+    directory = view.root / where
+    directory.mkdir(exist_ok=True)
+    (directory / "key").write_text(MARK)
+    reads = SandboxReads("deny_list", (str(directory),))
+    held = levels.confine(SandboxPolicy(level="bwrap", read=reads), str(view.root))
+    ended = await view._replace(held=held).run("cat", f"{where}/key")
+
+    assert MARK.encode() not in ended.output
+
+
+async def test_keys_of_the_user_whose_rights_programs_have_are_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = _place(tmp_path, "bwrap", "other")
+    home = tmp_path / "home"
+    (home / ".ssh").mkdir(parents=True)
+    (home / ".ssh" / "key").write_text(MARK)
+    for each in (home, *home.rglob("*")):
+        os.chown(each, 64321, 64321)
+    known = pwd.struct_passwd(("them", "x", 64321, 64321, "", str(home), "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: known)
+    ended = await view.run("cat", f"{home}/.ssh/key")
+
+    assert ended.status != 0
+    assert MARK.encode() not in ended.output
+
+
+async def test_a_place_of_the_harness_in_the_workspace_is_neither_seen_nor_replaced(
+    view: Place,
+) -> None:
+    store = view.root / "data" / "sessions"
+    store.mkdir(parents=True)
+    (store / "sessions.db").write_text(MARK)
+    if view.held.uid is not None:
+        for each in (store.parent, store, store / "sessions.db"):
+            os.chown(each, view.held.uid, view.held.uid)
+    held = levels.confine(SandboxPolicy(level="bwrap"), str(view.root), (str(store),))
+    with unchanged(view.root):
+        ended = await view._replace(held=held).run(
+            "sh",
+            "-c",
+            "cat data/sessions/*; rm -rf data; mv data x; echo x > data/sessions/x; true",
+        )
+
+    assert ended.status == 0
+    assert MARK.encode() not in ended.output
+    assert (store / "sessions.db").read_text() == MARK
 
 
 @pytest.mark.parametrize("inside", [True, False])
