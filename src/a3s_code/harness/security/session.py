@@ -53,14 +53,16 @@ def session_security(
         redactor = FoundRedactor(finder, placeholders)
         guard = SecretsGuard(
             placeholders,
+            finder,
             (own.values, values),
             tracks=provider.enable_taint_tracking,
             asks=provider.on_leak == "ask",
             advises=provider.enable_injection_detection,
         )
     else:
-        redactor = FoundRedactor(Finder((values,), by_shape=False), placeholders)
-        guard = SecretsGuard(placeholders, (values,))
+        finder = Finder((values,), by_shape=False)
+        redactor = FoundRedactor(finder, placeholders)
+        guard = SecretsGuard(placeholders, finder, (values,))
     if provider is not None and not is_default(provider):
         redactor = ProvidedRedactor(provider, redactor)
     return SessionSecurity(redactor, FromOutside(redactor, placeholders), guard, provider)
