@@ -251,6 +251,39 @@ async def test_no_repository_comes_into_being_around_the_workspace(view: Place) 
     assert not (view.root / "HEAD").exists()
 
 
+@pytest.mark.parametrize(
+    "target", ["src", "/etc/passwd", "nowhere", "../outside", "../outside/file"]
+)
+@pytest.mark.parametrize("name", [".git", ".mcp.json", ".bashrc", ".envrc"])
+async def test_a_protected_link_stays_and_keeps_no_command_from_running(
+    place: Place, name: str, target: str
+) -> None:
+    shutil.rmtree(place.root / ".git")
+    (place.root / "src").mkdir()
+    (place.root / "src" / "file").write_text("as it was")
+    (place.root / name).symlink_to(target)
+    with unchanged(place.outside):
+        ended = await place.run("sh", "-c", f"echo ran; rm {name}; mkdir {name}; echo x > src/file")
+
+    assert ended.output.startswith(b"ran\n")
+    assert os.readlink(place.root / name) == target  # noqa: PTH115
+    if target == "src" and place.held.level == "bwrap":
+        assert (place.root / "src" / "file").read_text() == "as it was"
+
+
+async def test_what_is_hidden_is_not_shown_through_a_protected_link(view: Place) -> None:
+    (view.outside / "file").write_text(MARK)
+    (view.root / ".vscode").rmdir()
+    (view.root / ".vscode").symlink_to("../outside")
+    reads = SandboxReads("deny_list", (str(view.outside),))
+    held = levels.confine(SandboxPolicy(level="bwrap", read=reads), str(view.root))
+    script = "echo ran; cat .vscode/file ../outside/file"
+    ended = await view._replace(held=held).run("sh", "-c", script)
+
+    assert ended.output.startswith(b"ran\n")
+    assert MARK.encode() not in ended.output
+
+
 async def test_settings_that_are_there_are_not_changed_whoever_reads_them(view: Place) -> None:
     settings = view.root / ".envrc"
     settings.write_text("as it was")
