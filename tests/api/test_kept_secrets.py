@@ -278,6 +278,27 @@ class Asked:
         return Allow("yes")
 
 
+@pytest.mark.parametrize("secret", [GITHUB, "correct-horse-battery-9"])
+def test_no_secret_becomes_the_name_of_a_file(secret: str, house: House, tmp_path: Path) -> None:
+    store = FileSessionStore(tmp_path / "sessions")
+    provider = DefaultSecurityProvider()
+    provider.register_secret("phrase", "correct-horse-battery-9")
+    session = guarded(
+        house,
+        calls("write", file_path=f"docs/{secret}.txt", content="x"),
+        default=says("ok"),
+        security_provider=provider,
+        session_store=store,
+        session_id="s",
+    )
+    session.send("go")
+    session.close()
+
+    assert not list(house.root.glob("docs/*"))
+    assert "choose another name" in tool_results(house)
+    assert secret not in _records(store)
+
+
 def test_a_leak_can_be_asked_about_instead(house: House) -> None:
     asked = Asked()
     provider = DefaultSecurityProvider(on_leak="ask")

@@ -179,6 +179,23 @@ def test_a_named_fallback_is_what_the_session_goes_on_with(
     assert (first.asked, first.level) in {("bwrap", "hygiene"), ("bwrap", "landlock")}
 
 
+@needs_bwrap
+def test_a_command_neither_reads_nor_changes_the_store_of_its_session(house: House) -> None:
+    store = FileSessionStore(house.root / "data" / "sessions")
+    script = "cat data/sessions/* > seen; rm -rf data; mv data moved; echo x > data/sessions/x"
+    session = house.session(
+        calls("bash", command=script), default=says("ok"), session_store=store, session_id="s"
+    )
+    session.send("go")
+    session.close()
+
+    assert house.get("seen") == ""
+    assert not house.has("moved")
+    assert sorted(path.name for path in house.root.glob("data/*")) == ["sessions"]
+    assert not house.has("data/sessions/x")
+    assert house.agent.resume_session("s", session_store=store).send("go on").text
+
+
 def test_commands_ask_where_nothing_confines_them_and_the_reason_names_the_level(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,7 +109,7 @@ class Assembly:
         self._models = Models(config)
         self._stores = Stores(config)
         self._toolbox = Toolbox()
-        self._workplaces = Workplaces()
+        self._workplaces = Workplaces(self._stores)
         self._secrets: Values | None = None
 
     # A session that is not awake
@@ -127,7 +127,7 @@ class Assembly:
         model = self._models.choose(settings)
         root = directory_of(workspace, settings.storage.backend)
         checked = self._checked(settings)
-        self._workplaces.check(settings.safety, root)
+        self._workplaces.check(settings, root)
         hooks = engine_of(checked.safety, root, self._workplaces.host_programs)
         return Opening(
             session_id or new_id(""), root, model, checked, is_new=not session_id, hooks=hooks
@@ -246,7 +246,7 @@ class Assembly:
     def _own_tools(self, opening: Opening) -> tuple[Tool, ...]:
         """Give the tools that only this session has."""
         given, safety = checked_tools(opening.settings.tools), opening.settings.safety
-        if not self._workplaces.has_sandbox(safety, opening.workspace):
+        if not self._workplaces.has_sandbox(opening.settings, opening.workspace):
             return given
         return (sandbox_tool(elsewhere=safety.elsewhere is not None), *given)
 

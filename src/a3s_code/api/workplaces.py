@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from a3s_code.api.command_env import NO_COMMAND_ENV, CommandEnv
-from a3s_code.api.confined import Held, held
-from a3s_code.api.settings import Opening, Safety
-from a3s_code.api.stores import own_files, place_of
+from a3s_code.api.confined import Confine, Held, held
+from a3s_code.api.settings import Opening, Settings
+from a3s_code.api.stores import Stores, own_files, place_of
 from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.kernel.records import SessionOpened
 from a3s_code.kernel.store import Store
 
 if TYPE_CHECKING:
-    from a3s_code.kernel.confinement import Confinement, SandboxPolicy
+    from a3s_code.kernel.confinement import Confinement
     from a3s_code.kernel.ports import ExitRecords
     from a3s_code.kernel.snapshots import Snapshots
     from a3s_code.kernel.space import Space
@@ -35,32 +35,42 @@ if TYPE_CHECKING:
 
 
 class Workplaces:
-    """The directories that an agent's sessions work in, and what they share to do so."""
+    """
+    The directories that an agent's sessions work in, and what they share to do so.
 
-    __slots__ = ("_guard", "_scratch", "_shells")
+    Args:
+        stores: Where the sessions are kept, which no program of theirs may change.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_guard", "_scratch", "_shells", "_stores")
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
         self._guard: Guard | None = None
         self._shells: Shells | None = None
         self._scratch: Path | None = None
 
-    def check(self, safety: Safety, root: str) -> None:
+    def check(self, settings: Settings, root: str) -> None:
         """
         See that commands can run as a session asks for.
 
         Raises:
             SandboxUnavailable: the sandbox that was asked for does not work here.
         """
+        safety = settings.safety
         if safety.sandbox is not None:
-            self._confine(safety.sandbox, root)
+            self._confine(settings)(safety.sandbox, root)
         if safety.elsewhere is not None:
-            self._all_shells().check(safety.elsewhere, root)
+            self._all_shells().check(safety.elsewhere, root, self._own_places(settings))
 
-    def has_sandbox(self, safety: Safety, root: str) -> bool:
+    def has_sandbox(self, settings: Settings, root: str) -> bool:
         """Whether the session asked for a sandbox, and got one that confines."""
+        safety = settings.safety
         if safety.sandbox is None:
             return False
-        return safety.elsewhere is not None or self._confine(safety.sandbox, root).confines
+        return (
+            safety.elsewhere is not None or self._confine(settings)(safety.sandbox, root).confines
+        )
 
     def holding(self, opening: Opening, before: SessionOpened | None = None) -> Held:
         """
@@ -69,7 +79,7 @@ class Workplaces:
         Raises:
             SandboxUnavailable: what it asked for, or had before, does not work here.
         """
-        return held(opening, before, self._confine)
+        return held(opening, before, self._confine(opening.settings))
 
     def try_levels(self, opening: Opening, before: SessionOpened | None) -> None:
         """
@@ -79,8 +89,10 @@ class Workplaces:
             SandboxUnavailable: as `holding`.
         """
         self.holding(opening, before)
-        if opening.settings.safety.elsewhere is not None:
-            self._all_shells().check(opening.settings.safety.elsewhere, opening.workspace)
+        settings = opening.settings
+        if settings.safety.elsewhere is not None:
+            own = self._own_places(settings)
+            self._all_shells().check(settings.safety.elsewhere, opening.workspace, own)
 
     def space(self, opening: Opening, store: Store | None, holding: Held) -> Space:
         """Give all that the tools of a session may use; nothing is opened yet."""
@@ -90,7 +102,8 @@ class Workplaces:
         elsewhere = opening.settings.safety.elsewhere
         if elsewhere is None:
             return space
-        return replace(space, shell=self._all_shells().open(elsewhere, root, guard))
+        own = self._own_places(opening.settings)
+        return replace(space, shell=self._all_shells().open(elsewhere, root, guard, own))
 
     def host_programs(self) -> Processes:
         """Give what runs programs of the host: nowhere near the files of a workspace."""
@@ -137,11 +150,15 @@ class Workplaces:
         self._shells = self._shells or Shells()
         return self._shells
 
-    @staticmethod
-    def _confine(policy: SandboxPolicy, root: str) -> Confinement:
+    def _confine(self, settings: Settings) -> Confine:
         from a3s_code.workspace.sandbox.levels import confine
 
-        return confine(policy, root)
+        return partial(confine, own=self._own_places(settings))
+
+    def _own_places(self, settings: Settings) -> tuple[str, ...]:
+        """Give the directory of a session's store, which no program of it may change."""
+        place = place_of(self._stores.own(settings))
+        return () if place is None else (str(place),)
 
 
 def local_space(

@@ -213,6 +213,8 @@ class Confinement(msgspec.Struct, frozen=True, omit_defaults=True):
         uid, gid: For `dropped`: whose rights those are.
         without: What is not held at this level, a phrase each.
         policy: What was asked for.
+        own: Real paths of directories in the workspace that are the harness's own, such as a
+            store: no program sees or changes what is in them.
     """
 
     level: Level = "hygiene"
@@ -221,6 +223,7 @@ class Confinement(msgspec.Struct, frozen=True, omit_defaults=True):
     gid: int | None = None
     without: tuple[str, ...] = ()
     policy: SandboxPolicy = SandboxPolicy(level="hygiene", limits=SandboxLimits(processes=None))
+    own: tuple[str, ...] = ()
 
     @property
     def confines(self) -> bool:

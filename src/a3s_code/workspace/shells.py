@@ -34,6 +34,7 @@ from a3s_code.workspace.foreign_shell import ForeignShell
 from a3s_code.workspace.guard import Guard
 from a3s_code.workspace.processes import LocalProcesses
 from a3s_code.workspace.rootfs import Rootfs, check_archive, unpack
+from a3s_code.workspace.sandbox.grounds import of_system, own_places
 from a3s_code.workspace.sandbox.image import ImageSandbox
 from a3s_code.workspace.sandbox.levels import confine
 
@@ -48,10 +49,13 @@ class Shells:
         self._engines: list[tuple[SandboxConfig, str, Engine]] = []
         self._unpacked: dict[str, Rootfs] = {}
 
-    def check(self, elsewhere: Elsewhere, root: str) -> None:
+    def check(self, elsewhere: Elsewhere, root: str, own: tuple[str, ...] = ()) -> None:
         """
         See that command lines can run there. Blocks while an engine runs an image, which it
         does once for each configuration: `2 * (PROBE_S + REMOVE_S)` seconds at most.
+
+        Args:
+            own: Directories of the harness itself, which programs are kept from.
 
         Raises:
             InvalidValue: the image is not the files of a system.
@@ -60,15 +64,18 @@ class Shells:
         if not isinstance(elsewhere, SandboxConfig):
             return
         if not elsewhere.is_path:
+            _check_for_engine(root, own)
             self._engine(elsewhere, root)
             return
-        _held(elsewhere, root)
+        _held(elsewhere, root, own)
         if not Path(elsewhere.path).is_dir():
             check_archive(elsewhere.path)
             return
         _check_python(Rootfs.at(elsewhere.path), elsewhere)
 
-    def open(self, elsewhere: Elsewhere, root: str, guard: Guard | None) -> Processes:
+    def open(
+        self, elsewhere: Elsewhere, root: str, guard: Guard | None, own: tuple[str, ...] = ()
+    ) -> Processes:
         """
         Give what runs command lines there; quick behind a `check` of the same.
 
@@ -78,10 +85,11 @@ class Shells:
         if not isinstance(elsewhere, SandboxConfig):
             return ForeignShell(elsewhere)
         if not elsewhere.is_path:
+            _check_for_engine(root, own)
             engine = self._engine(elsewhere, root)
             outside = LocalProcesses(root, pass_env=PASS_ENV, guard=guard)
             return ContainerShell(engine, elsewhere, root, outside)
-        held = _held(elsewhere, root)
+        held = _held(elsewhere, root, own)
         sandbox = ImageSandbox(held, root, partial(self._system, elsewhere), elsewhere.env)
         return LocalProcesses(root, guard=guard, held=held, sandbox=sandbox)
 
@@ -129,10 +137,19 @@ def _remove(system: str) -> None:
     shutil.rmtree(os.path.dirname(system), ignore_errors=True)  # noqa: PTH120
 
 
-def _held(config: SandboxConfig, root: str) -> Confinement:
+def _check_for_engine(root: str, own: tuple[str, ...]) -> None:
+    """See that a container does not get more of this machine than a workspace."""
+    root = os.path.realpath(root)
+    places = own_places(root, (), own)
+    problem = f"the store of the session is in the workspace, at {places[0]}." if places else ""
+    if problem := of_system(root) or problem:
+        raise SandboxUnavailable(f"A container would hold nothing: {problem}")
+
+
+def _held(config: SandboxConfig, root: str, own: tuple[str, ...]) -> Confinement:
     network = SandboxNetwork(mode=config.network_mode, allow=config.hosts)
     limits = SandboxLimits(memory_bytes=config.memory_mb * MIB)
-    return confine(SandboxPolicy(level="bwrap", network=network, limits=limits), root)
+    return confine(SandboxPolicy(level="bwrap", network=network, limits=limits), root, own)
 
 
 def _check_python(rootfs: Rootfs, config: SandboxConfig) -> None:

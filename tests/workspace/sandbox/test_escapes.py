@@ -7,6 +7,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -21,7 +22,12 @@ import msgspec
 import pytest
 
 from a3s_code.errors import WorkspaceError
-from a3s_code.kernel.confinement import Confinement, SandboxLimits, SandboxPolicy
+from a3s_code.kernel.confinement import (
+    Confinement,
+    SandboxLimits,
+    SandboxPolicy,
+    SandboxReads,
+)
 from a3s_code.kernel.workspace import Command, Exit
 from a3s_code.workspace.processes import LocalProcesses
 from a3s_code.workspace.sandbox import landlock, launcher, levels, protection
@@ -262,6 +268,39 @@ async def test_no_repository_comes_into_being_around_the_workspace(view: Place) 
     assert not (view.root / "HEAD").exists()
 
 
+@pytest.mark.parametrize(
+    "target", ["src", "/etc/passwd", "nowhere", "../outside", "../outside/file"]
+)
+@pytest.mark.parametrize("name", [".git", ".mcp.json", ".bashrc", ".envrc"])
+async def test_a_protected_link_stays_and_keeps_no_command_from_running(
+    place: Place, name: str, target: str
+) -> None:
+    shutil.rmtree(place.root / ".git")
+    (place.root / "src").mkdir()
+    (place.root / "src" / "file").write_text("as it was")
+    (place.root / name).symlink_to(target)
+    with unchanged(place.outside):
+        ended = await place.run("sh", "-c", f"echo ran; rm {name}; mkdir {name}; echo x > src/file")
+
+    assert ended.output.startswith(b"ran\n")
+    assert os.readlink(place.root / name) == target  # noqa: PTH115
+    if target == "src" and place.held.level == "bwrap":
+        assert (place.root / "src" / "file").read_text() == "as it was"
+
+
+async def test_what_is_hidden_is_not_shown_through_a_protected_link(view: Place) -> None:
+    (view.outside / "file").write_text(MARK)
+    (view.root / ".vscode").rmdir()
+    (view.root / ".vscode").symlink_to("../outside")
+    reads = SandboxReads("deny_list", (str(view.outside),))
+    held = levels.confine(SandboxPolicy(level="bwrap", read=reads), str(view.root))
+    script = "echo ran; cat .vscode/file ../outside/file"
+    ended = await view._replace(held=held).run("sh", "-c", script)
+
+    assert ended.output.startswith(b"ran\n")
+    assert MARK.encode() not in ended.output
+
+
 async def test_settings_that_are_there_are_not_changed_whoever_reads_them(view: Place) -> None:
     settings = view.root / ".envrc"
     settings.write_text("as it was")
@@ -488,6 +527,57 @@ async def test_a_command_leaves_its_status_where_it_cannot_write(
 
     assert ended.status == 7
     assert record.read_text() == "7"
+
+
+@pytest.mark.parametrize("where", [".git/objects", ".git/secret", ".vscode"])
+async def test_a_policy_can_hide_what_is_protected_or_in_it(view: Place, where: str) -> None:
+    directory = view.root / where
+    directory.mkdir(exist_ok=True)
+    (directory / "key").write_text(MARK)
+    reads = SandboxReads("deny_list", (str(directory),))
+    held = levels.confine(SandboxPolicy(level="bwrap", read=reads), str(view.root))
+    ended = await view._replace(held=held).run("cat", f"{where}/key")
+
+    assert MARK.encode() not in ended.output
+
+
+async def test_keys_of_the_user_whose_rights_programs_have_are_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = _place(tmp_path, "bwrap", "other")
+    home = tmp_path / "home"
+    (home / ".ssh").mkdir(parents=True)
+    (home / ".ssh" / "key").write_text(MARK)
+    for each in (home, *home.rglob("*")):
+        os.chown(each, 64321, 64321)
+    known = pwd.struct_passwd(("them", "x", 64321, 64321, "", str(home), "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: known)
+    ended = await view.run("cat", f"{home}/.ssh/key")
+
+    assert ended.status != 0
+    assert MARK.encode() not in ended.output
+
+
+async def test_a_place_of_the_harness_in_the_workspace_is_neither_seen_nor_replaced(
+    view: Place,
+) -> None:
+    store = view.root / "data" / "sessions"
+    store.mkdir(parents=True)
+    (store / "sessions.db").write_text(MARK)
+    if view.held.uid is not None:
+        for each in (store.parent, store, store / "sessions.db"):
+            os.chown(each, view.held.uid, view.held.uid)
+    held = levels.confine(SandboxPolicy(level="bwrap"), str(view.root), (str(store),))
+    with unchanged(view.root):
+        ended = await view._replace(held=held).run(
+            "sh",
+            "-c",
+            "cat data/sessions/*; rm -rf data; mv data x; echo x > data/sessions/x; true",
+        )
+
+    assert ended.status == 0
+    assert MARK.encode() not in ended.output
+    assert (store / "sessions.db").read_text() == MARK
 
 
 @pytest.mark.parametrize("inside", [True, False])

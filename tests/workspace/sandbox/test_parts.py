@@ -29,6 +29,7 @@ from a3s_code.workspace.sandbox import (
     seccomp,
 )
 from a3s_code.workspace.sandbox.launcher import Orders
+from a3s_code.workspace.sandbox.programs import trusted
 from a3s_code.workspace.sandbox.promise import Promise
 from a3s_code.workspace.sandbox.violations import violations
 
@@ -152,6 +153,36 @@ def test_rules_to_read_leave_out_what_is_hidden(tmp_path: Path) -> None:
 
     assert str(tmp_path / "open") in paths
     assert not {str(tmp_path / "closed")} & paths
+
+
+@pytest.mark.parametrize("root", ["/", "/etc", "/usr", "/home", "/var", "/proc/self"])
+def test_nothing_is_said_to_be_held_where_programs_may_write_the_system(root: str) -> None:
+    assert levels.confine(SandboxPolicy(level="auto"), root).level == "hygiene"
+    with pytest.raises(SandboxUnavailable, match="workspace"):
+        levels.confine(SandboxPolicy(level="bwrap"), root)
+
+
+def test_a_home_directory_is_confined_only_where_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home" / "project").mkdir(parents=True)
+
+    assert not levels.confine(SandboxPolicy(), str(tmp_path / "home")).confines
+    assert not levels.confine(SandboxPolicy(), str(tmp_path)).confines
+    if trusted("bwrap"):
+        within = str(tmp_path / "home" / "project")
+        assert levels.confine(SandboxPolicy(), within).confines
+        assert levels.confine(SandboxPolicy(level="bwrap"), str(tmp_path / "home")).confines
+
+
+@pytest.mark.parametrize(("level", "store"), [("landlock", "data"), ("bwrap", ".")])
+def test_a_level_that_cannot_close_a_store_in_the_workspace_is_not_given(
+    tmp_path: Path, level: Any, store: str
+) -> None:
+    (tmp_path / "data").mkdir()
+    with pytest.raises(SandboxUnavailable, match="store"):
+        levels.confine(SandboxPolicy(level=level), str(tmp_path), (str(tmp_path / store),))
 
 
 def test_a_stand_in_that_was_left_behind_goes_with_the_next_command(tmp_path: Path) -> None:

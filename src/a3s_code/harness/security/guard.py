@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from a3s_code.errors import InvalidValue
+from a3s_code.harness.redaction.finder import Finder
 from a3s_code.harness.redaction.placeholders import Placeholders, Unknown
 from a3s_code.harness.redaction.values import Values
 from a3s_code.harness.security.injection import suspicion
@@ -35,23 +36,25 @@ class SecretsGuard:
     See `kernel.ports.Guard`.
 
     Args:
+        finder: What must not become the name of a file, which a log has to hold as it is.
         values: What must not leave; nothing is checked where `tracks` is False.
         asks: A call that would carry a secret away is asked about, and not denied.
         advises: Outputs that look like orders to the model get a label.
     """
 
-    __slots__ = ("_advises", "_asks", "_placeholders", "_tracks", "_values")
+    __slots__ = ("_advises", "_asks", "_finder", "_placeholders", "_tracks", "_values")
 
     def __init__(
         self,
         placeholders: Placeholders,
+        finder: Finder,
         values: Sequence[Values],
         *,
         tracks: bool = True,
         asks: bool = False,
         advises: bool = False,
     ) -> None:
-        self._placeholders, self._values = placeholders, tuple(values)
+        self._placeholders, self._finder, self._values = placeholders, finder, tuple(values)
         self._tracks, self._asks, self._advises = tracks, asks, advises
 
     def restored(self, tool: Tool, args: JsonObject) -> JsonObject:
@@ -81,6 +84,11 @@ class SecretsGuard:
                 f"{placeholder} is a placeholder; {action.tool.name} would get it as it stands, "
                 "and the secret itself is put back only into files, by write, edit and patch"
             )
+        if action.tool.restores and any(map(self._is_secret, texts)):
+            return Deny(
+                f"a secret is in the name that {action.tool.name} was given, and names of files "
+                "are recorded as they are; choose another name"
+            )
         if self._tracks and action.effect in _LEAVES and self._leaks(action):
             reason = f"a secret of this session is in the arguments of {action.tool.name}"
             if self._asks:
@@ -96,6 +104,9 @@ class SecretsGuard:
             return None
         facts = {"score": found.score, "signs": list(found.signs), "origin": _origin(tool)}
         return Advice(f"{NOTE} ({_origin(tool)}; {', '.join(found.signs)})", facts)
+
+    def _is_secret(self, text: str) -> bool:
+        return any(span.is_secret for span in self._finder.spans(text))
 
     def _leaks(self, action: Action) -> bool:
         text = canonical(action.args).decode("utf-8", "replace")

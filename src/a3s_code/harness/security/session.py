@@ -60,6 +60,7 @@ def session_security(
         redactor = FoundRedactor(finder, placeholders)
         guard = SecretsGuard(
             placeholders,
+            finder,
             values,
             tracks=provider.enable_taint_tracking,
             asks=provider.on_leak == "ask",
@@ -67,9 +68,10 @@ def session_security(
         )
     else:
         values = (shared, values_of(more, but=shared)) if more else (shared,)
-        redactor = FoundRedactor(Finder(values, by_shape=False), placeholders)
+        finder = Finder(values, by_shape=False)
+        redactor = FoundRedactor(finder, placeholders)
         clears = redactor.clears if provider is None else None
-        guard = SecretsGuard(placeholders, values)
+        guard = SecretsGuard(placeholders, finder, values)
     if provider is not None and not is_default(provider):
         redactor = ProvidedRedactor(provider, redactor)
     outside = FromOutside(redactor, placeholders)

@@ -171,11 +171,9 @@ def _outputs(words: Words) -> Sequence[str]:
         return args[-1:]
     if name == "dd":
         return [word for word in args if word.startswith("of=")]
-    if name == "tar" and not any(map(_WRITE_BY_OPTION["tar"].match, args)):
-        after = (word for before, word in itertools.pairwise(args) if _ARCHIVE.fullmatch(before))
-        return [*after, *(word for word in args if word.startswith(("-f", "--f")))]
     if by_option is not None:
-        return args if any(map(by_option.match, args)) else ()
+        others = _archives(args) if name == "tar" else ()
+        return args if any(map(by_option.match, args)) else others
     if name in _OTHER_OPTION_O:
         return ()
     return [
@@ -184,6 +182,12 @@ def _outputs(words: Words) -> Sequence[str]:
         if (before[:1] == "-" and _OUTPUT.fullmatch(before))
         or (word[:1] == "-" and _OUTPUT_ATTACHED.match(word))
     ]
+
+
+def _archives(args: Sequence[str]) -> Sequence[str]:
+    """Give the files that tar packs into."""
+    after = (word for before, word in itertools.pairwise(args) if _ARCHIVE.fullmatch(before))
+    return [*after, *(word for word in args if word.startswith(("-f", "--f")))]
 
 
 def entered(words: Words) -> str:

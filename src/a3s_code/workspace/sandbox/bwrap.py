@@ -56,11 +56,11 @@ class View(msgspec.Struct, frozen=True):
             *self._system(),
             *(part for path in around for part in _empty(path)),
             *(part for path in self.write for part in ("--bind", path, path)),
-            *(part for path in within if self._shows(path) for part in _empty(path)),
             *(part for path in self.pinned for part in ("--bind", path, path)),
             *(part for path in self.sealed for part in ("--ro-bind", path, path)),
             *(part for path in self.absent_files for part in ("--ro-bind", os.devnull, path)),
             *(part for path in self.absent_directories for part in _closed(path)),
+            *(part for path in within if self._shows(path) for part in _empty(path)),
             *("--chdir", chdir),
         ]
         return "\0".join(parts).encode("utf-8", "surrogateescape") + b"\0"

@@ -110,14 +110,18 @@ class ImageSandbox(Sandbox):
             *bwrap.devices(self.held.policy.limits.tmp_bytes),
             *bwrap.own_places(self.held.policy.limits.tmp_bytes, (bwrap.TMP, "/run")),
             *("--bind", self._at, GUEST_WORKSPACE),
-            *self._mounted("--bind", ((path, path) for path in protected.pinned)),
+            *self._mounted("--bind", ((path, path) for path in self._pinned(protected))),
             *self._mounted("--ro-bind", ((path, path) for path in protected.present)),
             *self._mounted("--ro-bind", ((os.devnull, each) for each in protected.absent_files)),
             *self._emptied(protected.absent_directories),
+            *self._emptied(filter(os.path.isdir, self.held.own)),
             *("--remount-ro", "/", "--chdir", chdir, "--clearenv"),
             *(part for row in environment.items() for part in ("--setenv", *row)),
         ]
         return "\0".join(parts).encode("utf-8", "surrogateescape") + b"\0"
+
+    def _pinned(self, protected: Protected) -> Iterable[str]:
+        return (*protected.pinned, *self._above_own())
 
     def _emptied(self, paths: Iterable[str]) -> list[str]:
         inside = map(self._inside, paths)

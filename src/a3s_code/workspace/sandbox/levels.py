@@ -17,8 +17,16 @@ import tempfile
 from typing import Literal
 
 from a3s_code.errors import SandboxUnavailable
-from a3s_code.kernel.confinement import LEVELS, Confinement, Level, SandboxPolicy, weaker
+from a3s_code.kernel.confinement import (
+    LEVELS,
+    Confinement,
+    Level,
+    SandboxPolicy,
+    expanded,
+    weaker,
+)
 from a3s_code.workspace.sandbox import landlock, seccomp
+from a3s_code.workspace.sandbox.grounds import of_system, of_user, own_places
 from a3s_code.workspace.sandbox.programs import trusted
 from a3s_code.workspace.sandbox.rights import Form, Rights, rights_in
 from a3s_code.workspace.sandbox.sandbox import Sandbox
@@ -28,11 +36,14 @@ _PROBE_S = 10.0
 _SAID_CHARS = 300
 
 
-def confine(policy: SandboxPolicy, root: str) -> Confinement:
+def confine(policy: SandboxPolicy, root: str, own: tuple[str, ...] = ()) -> Confinement:
     """
     Give the strongest level that the policy asks for and that works here.
 
     Blocks the first time in a process for each level and form: some 20 ms, `_PROBE_S` at most.
+
+    Args:
+        own: Directories of the harness itself; those in the workspace are closed to programs.
 
     Raises:
         SandboxUnavailable: there is none; says what is missing and how to get it.
@@ -40,10 +51,11 @@ def confine(policy: SandboxPolicy, root: str) -> Confinement:
     """
     rules_of(policy.network)
     rights = rights_in(root)
+    own = own_places(os.path.realpath(root), expanded(policy.write), own)
     problem = ""
     for level in _tried(policy):
-        held = _held(level, rights, policy)
-        found = _problem(held)
+        held = _held(level, rights, policy, own)
+        found = _problem(held) or _problem_of(root, held)
         if not found:
             return held
         problem = problem or found
@@ -71,10 +83,27 @@ def _tried(policy: SandboxPolicy) -> tuple[Level, ...]:
     return (asked, *(level for level in down))
 
 
-def _held(level: Level, rights: Rights, policy: SandboxPolicy) -> Confinement:
+def _held(level: Level, rights: Rights, policy: SandboxPolicy, own: tuple[str, ...]) -> Confinement:
     if level not in ("landlock", "bwrap"):
         return Confinement(level=level, policy=policy, without=_without(level))
-    return Confinement(level, rights.form, rights.uid, rights.gid, _without(level), policy)
+    return Confinement(level, rights.form, rights.uid, rights.gid, _without(level), policy, own)
+
+
+def _problem_of(root: str, held: Confinement) -> str:
+    """Say why a level would hold nothing in a workspace; empty when it would."""
+    if not held.confines:
+        return ""
+    root = os.path.realpath(root)
+    if problem := of_system(root):
+        return problem
+    if held.policy.level == "auto" and (problem := of_user(root, os.path.expanduser("~"))):  # noqa: PTH111
+        return problem
+    if held.own and (held.level != "bwrap" or root in held.own):
+        return (
+            f"the store of the session is in the workspace, at {held.own[0]}, where "
+            f"{held.level} cannot close it. Keep it in another directory."
+        )
+    return ""
 
 
 def _without(level: Level) -> tuple[str, ...]:
@@ -84,7 +113,11 @@ def _without(level: Level) -> tuple[str, ...]:
             return ()
         case "landlock":
             signals = () if landlock.holds_signals() else ("signals to other processes",)
-            return ("protected paths are looked at afterwards", "processes are visible", *signals)
+            return (
+                *("protected paths are looked at afterwards", "processes are visible"),
+                *("modes and times of files elsewhere", "shared memory of other programs"),
+                *signals,
+            )
         case "container":
             return ()
         case _:

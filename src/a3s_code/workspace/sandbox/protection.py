@@ -9,6 +9,9 @@ goes with the next command. It is an empty file, since to remove a directory may
 milliseconds; but an empty directory for `.git`, since git takes an empty file of that name for
 damage.
 
+Nothing can be mounted over a link, nor is one followed out of the workspace: what it leads to is
+mounted read-only where that is inside, and the link is put back if it was replaced.
+
 Where nothing can be mounted, and for names for which a stand-in would break git, what came
 into being is removed when the command has ended, and what was changed is told. What is mounted
 over is not looked at again: whoever changed it was not the command.
@@ -87,6 +90,7 @@ class Protected(msgspec.Struct, frozen=True):
         present: Become read-only.
         absent_files, absent_directories: Get a stand-in.
         watched: Are looked at again when the command has ended.
+        links: Are put back then, if they were replaced; each with where it leads.
     """
 
     roots: tuple[str, ...] = ()
@@ -95,6 +99,7 @@ class Protected(msgspec.Struct, frozen=True):
     absent_files: tuple[str, ...] = ()
     absent_directories: tuple[str, ...] = ()
     watched: tuple[tuple[str, str], ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
 
     @property
     def absent(self) -> tuple[str, ...]:
@@ -129,17 +134,38 @@ def protected_in(roots: Iterable[str], home: str, *, mounts: bool = True) -> Pro
         where_there = (f"{root}/{name}" for name in (*_SHELLS, *_WHERE_THERE))
         files += [path for path in where_there if os.path.lexists(path)]
     chosen = dict.fromkeys([*files, *directories])
+    links = _links([*chosen, *unmasked])
     if not mounts:
-        return Protected(watched=_watched([*chosen, *unmasked]))
-    present = tuple(path for path in [*chosen, *unmasked] if _is_there(path))
+        rest = [path for path in [*chosen, *unmasked] if path not in links]
+        return Protected(watched=_watched(rest), links=tuple(links.items()))
+    there = [path for path in [*chosen, *unmasked] if path not in links and _is_there(path)]
+    present = tuple(dict.fromkeys([*there, *_led_to(links, roots)]))
+    known = {*present, *links}
     return Protected(
         roots=roots,
         pinned=tuple(pinned),
         present=present,
-        absent_files=tuple(path for path in dict.fromkeys(files) if path not in present),
-        absent_directories=tuple(path for path in directories if path not in present),
-        watched=_watched(unmasked),
+        absent_files=tuple(path for path in dict.fromkeys(files) if path not in known),
+        absent_directories=tuple(path for path in directories if path not in known),
+        watched=_watched(path for path in unmasked if path not in links),
+        links=tuple(links.items()),
     )
+
+
+def _links(paths: Iterable[str]) -> dict[str, str]:
+    """Give those that are links, and where each leads."""
+    found: dict[str, str] = {}
+    for path in paths:
+        with suppress(OSError):
+            found[path] = os.readlink(path)  # noqa: PTH115 - the text, as it is written
+    return found
+
+
+def _led_to(links: Iterable[str], roots: Iterable[str]) -> Iterator[str]:
+    """Give what links lead to inside of the directories."""
+    for path in map(os.path.realpath, links):
+        if any(path.startswith(f"{root}/") for root in roots) and os.path.exists(path):  # noqa: PTH110
+            yield path
 
 
 def _of_bare(root: str) -> list[str]:
@@ -248,6 +274,12 @@ def restored(protected: Protected) -> list[str]:
         changed.append(path)
         if not before and now:
             removed(path)
+    for path, target in protected.links:
+        if _links([path]).get(path) != target:
+            changed.append(path)
+            removed(path)
+            with suppress(OSError):
+                Path(path).symlink_to(target)
     return changed
 
 

@@ -48,6 +48,18 @@ def rights_in(root: str) -> Rights:
     return Rights("dropped", uid, gid) if can_enter(root, uid, gid) else Rights("kept_root")
 
 
+def home_of(uid: int | None) -> tuple[str, ...]:
+    """Give the home of a user as the system knows it; empty when it knows none."""
+    if uid is None:
+        return ()
+    import pwd  # no such thing on Windows
+
+    try:
+        return (pwd.getpwuid(uid).pw_dir,)
+    except KeyError:
+        return ()
+
+
 def can_enter(root: str, uid: int, gid: int) -> bool:
     """Say whether a user gets into a directory, through all that are above it."""
     real = Path(os.path.realpath(root))

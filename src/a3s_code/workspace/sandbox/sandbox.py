@@ -21,13 +21,14 @@ import msgspec
 
 from a3s_code.kernel.confinement import Confinement, SandboxLimits, Violation, expanded
 from a3s_code.workspace.sandbox import bwrap, landlock, seccomp
+from a3s_code.workspace.sandbox.grounds import between
 from a3s_code.workspace.sandbox.hidden import hidden
 from a3s_code.workspace.sandbox.launcher import Orders, launcher, seccomp_orders
 from a3s_code.workspace.sandbox.programs import trusted
 from a3s_code.workspace.sandbox.promise import Promise
 from a3s_code.workspace.sandbox.protection import Protected, StandIns, protected_in, restored
 from a3s_code.workspace.sandbox.removal import removed
-from a3s_code.workspace.sandbox.rights import can_enter
+from a3s_code.workspace.sandbox.rights import can_enter, home_of
 from a3s_code.workspace.sandbox.way_out import WayOut, inner_python
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/nix/store")
@@ -129,13 +130,15 @@ class Sandbox:
     Args:
         held: The level in force.
         root: The workspace.
-        home: Of the user whose rights programs have.
+        home: Of the user that this process has; keys there are hidden, and those in the home
+            of the user whose rights programs have.
     """
 
     def __init__(self, held: Confinement, root: str, home: str = "") -> None:
         self.held = held
         self.stand_ins = StandIns()
         self._root, self._home = root, home or os.path.expanduser("~")  # noqa: PTH111
+        self._homes = tuple(dict.fromkeys((self._home, *home_of(held.uid))))
         self._hidden: tuple[str, ...] | None = None
         self._filter = b""
 
@@ -229,14 +232,17 @@ class Sandbox:
         return bwrap.View(
             write=self._write,
             read=self._readable(),
-            hidden=self._concealed(),
-            pinned=protected.pinned,
+            hidden=(*self._concealed(), *filter(os.path.isdir, self.held.own)),
+            pinned=(*protected.pinned, *self._above_own()),
             sealed=protected.present,
             absent_files=protected.absent_files,
             absent_directories=protected.absent_directories,
             shares_network=policy.network.mode == "full",
             tmp_bytes=policy.limits.tmp_bytes,
         )
+
+    def _above_own(self) -> tuple[str, ...]:
+        return tuple(path for own in self.held.own for path in between(own, self._write))
 
     def _ruled(
         self, argv: tuple[str, ...], environment: Mapping[str, str], extra: Mapping[str, str]
@@ -310,7 +316,10 @@ class Sandbox:
         if self._hidden is None:
             reads = self.held.policy.read
             denied = expanded(reads.paths) if reads.mode == "deny_list" else ()
-            found = hidden(self._home, denied, as_root=self.held.form == "kept_root")
+            as_root = self.held.form == "kept_root"
+            found = {
+                path: None for home in self._homes for path in hidden(home, denied, as_root=as_root)
+            }
             self._hidden = tuple(path for path in found if self._can_reach(path))
         return self._hidden
 
