@@ -17,8 +17,11 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 
+import msgspec
+
 from a3s_code.kernel.confinement import Confinement, SandboxLimits, Violation, expanded
 from a3s_code.workspace.sandbox import bwrap, landlock, seccomp
+from a3s_code.workspace.sandbox.excludes import excludes
 from a3s_code.workspace.sandbox.hidden import hidden
 from a3s_code.workspace.sandbox.launcher import Orders, launcher, seccomp_orders
 from a3s_code.workspace.sandbox.programs import trusted
@@ -161,7 +164,8 @@ class Sandbox:
         seen = {**environment, **self._own(bwrap.TMP), **(way.environment if way else {})}
         prepared = Prepared((), seen, self, protected)
         try:
-            view = self._view(protected).arguments(cwd)
+            texts = shown_excludes(prepared, protected)
+            view = msgspec.structs.replace(self._view(protected), texts=texts).arguments(cwd)
             inside = landlock.ruleset((*self._write, *bwrap.WRITABLE), None, tcp=True)
             orders = self._orders(inside if landlock.abi() else None)
             before = (*self._dropped(), trusted("bwrap"), "--args", handed(prepared, view), "--")
@@ -305,6 +309,11 @@ def _limits(held: Confinement) -> tuple[tuple[int, int, int], ...]:
 def _has_limits(limits: SandboxLimits) -> bool:
     kept = (limits.cpu_s, limits.file_bytes, limits.open_files, limits.memory_bytes)
     return any(value is not None for value in kept)
+
+
+def shown_excludes(prepared: Prepared, protected: Protected) -> tuple[tuple[str, str], ...]:
+    """Hand over what git sees as its excludes: numbers of descriptors, and whose place it is."""
+    return tuple((handed(prepared, text), path) for path, text in excludes(protected))
 
 
 def handed(prepared: Prepared, data: bytes) -> str:
