@@ -66,15 +66,6 @@ def check_list(name: str, value: object) -> None:
         )
 
 
-def check_flag(name: str, value: object) -> None:
-    """
-    Raises:
-        InvalidType: the value is not True or False; nothing else is taken for one of them.
-    """
-    if not isinstance(value, bool):
-        raise InvalidType(f"{name} is {value!r}, not True or False.")
-
-
 def check_text(name: str, value: object) -> None:
     """
     Raises:

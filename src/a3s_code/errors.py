@@ -77,22 +77,32 @@ class ConfigError(A3SError):
 
 
 class UsageError(A3SError):
+    """We were used in a way that cannot work; the caller's program has to change."""
+
     code = "usage"
 
 
 class InvalidValue(UsageError, ValueError):
+    """A value is of the right kind and not accepted; it is a `ValueError` as well."""
+
     code = "usage.value"
 
 
 class InvalidType(UsageError, TypeError):
+    """A value is of a wrong kind; it is a `TypeError` as well."""
+
     code = "usage.type"
 
 
 class UnknownModel(UsageError):
+    """The configuration has no model of this name."""
+
     code = "usage.unknown_model"
 
 
 class SessionClosed(UsageError):
+    """The session or its agent was closed."""
+
     code = "usage.closed"
 
 
@@ -101,10 +111,14 @@ class PackageUnreadable(A3SError):
 
 
 class CapabilityMissing(A3SError):
+    """What was asked for keeps somebody safe, and is not there; so nothing was begun."""
+
     code = "capability.missing"
 
 
 class SandboxUnavailable(CapabilityMissing):
+    """The sandbox that was asked for does not work here; says what is missing."""
+
     code = "capability.sandbox"
 
 
@@ -139,14 +153,20 @@ class ModelError(A3SError):
 
 
 class ModelRefused(ModelError):
+    """The model's server refused the request, or answered what cannot be used."""
+
     code = "model.refused"
 
 
 class ModelUnavailable(ModelError):
+    """No answer came, also after the last attempt."""
+
     code = "model.unavailable"
 
 
 class ContextOverflow(ModelError):
+    """The conversation is longer than what the model takes."""
+
     code = "model.context_overflow"
 
 
@@ -169,6 +189,8 @@ class RunError(A3SError):
 
 
 class LimitReached(RunError):
+    """The run came to one of its limits, such as `max_tool_rounds`."""
+
     code = "run.limit"
 
 
@@ -188,6 +210,8 @@ class HookBlocked(RunError):
 
 
 class RunCancelled(RunError):
+    """Somebody stopped the run."""
+
     code = "run.cancelled"
 
 
@@ -207,26 +231,38 @@ class ToolFailed(A3SError):
 
 
 class WorkspaceError(A3SError):
+    """The workspace, or a program that works in it, cannot do what was asked."""
+
     code = "workspace"
 
 
 class PathRefused(WorkspaceError):
+    """A path leads out of the workspace, or is none."""
+
     code = "workspace.path_refused"
 
 
 class FileConflict(WorkspaceError):
+    """The file is not what it was when it was read."""
+
     code = "workspace.version_conflict"
 
 
 class ProgramMissing(WorkspaceError):
+    """A program is not installed."""
+
     code = "workspace.program_missing"
 
 
 class SnapshotRefused(WorkspaceError):
+    """The files of the workspace cannot be taken."""
+
     code = "workspace.snapshot_refused"
 
 
 class SnapshotLost(WorkspaceError):
+    """Nobody can tell any more what the files were."""
+
     code = "workspace.snapshot_lost"
 
 
@@ -247,20 +283,30 @@ class AddressRefused(A3SError):
 
 
 class StoreError(A3SError):
+    """The store cannot be read or written, or what it keeps is damaged."""
+
     code = "store"
 
 
 class SessionNotFound(StoreError):
+    """The store has no session of this id."""
+
     code = "store.session_not_found"
 
 
 class SessionInUse(StoreError):
+    """Somebody else runs something in the session now."""
+
     code = "store.session_in_use"
 
 
 class SessionTakenOver(StoreError):
+    """Somebody else has gone on with the session since."""
+
     code = "store.session_taken_over"
 
 
 class BundleError(A3SError):
+    """The file of an exported run cannot be written, is none, or is damaged."""
+
     code = "bundle"

@@ -300,3 +300,26 @@ def test_a_command_that_has_no_network_says_so_in_its_observation(house: House) 
 
     assert "sandbox_violation" in events
     assert "has no network" in str(house.bodies[1]["messages"][-1])
+
+
+ADD_ALL = (
+    "git add -A && git -c user.name=N -c user.email=n@x.org commit -qm all"
+    " && git status --porcelain > .git/left"
+)
+
+
+@needs_bwrap
+def test_git_takes_no_stand_in_for_a_new_file(house: House) -> None:
+    subprocess.run(["git", "init", "-q", house.root], check=True)
+    (house.root / "new.txt").write_text("x\n")
+    excluded = (house.root / ".git/info/exclude").read_bytes()
+    session = house.session(default=says("ok"), sandbox="bwrap")
+    result = session.tool("bash", {"command": ADD_ALL})
+
+    assert result.exit_code == 0, result.output
+    listed = subprocess.run(
+        ["git", "-C", house.root, "ls-files"], check=True, capture_output=True, text=True
+    )
+    assert listed.stdout == "new.txt\n"
+    assert house.get(".git/left") == ""
+    assert (house.root / ".git/info/exclude").read_bytes() == excluded

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from a3s_code.checks import check_flag, check_list
+from a3s_code.checks import check_bool, check_list
 from a3s_code.errors import InvalidValue
 from a3s_code.kernel.ports import Action, Allow, Ask, Deny
 from a3s_code.kernel.tool import Effect
@@ -132,7 +132,7 @@ class ConfirmationPolicy:
                 or lane.
             InvalidType: `enabled` is no bool.
         """
-        check_flag("enabled of a ConfirmationPolicy", self.enabled)
+        check_bool("enabled of a ConfirmationPolicy", self.enabled)
         action = _ACTIONS.get(str(self.timeout_action).strip().lower().replace("-", "_"))
         if action is None:
             raise InvalidValue(

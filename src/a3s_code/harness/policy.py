@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
-from a3s_code.checks import check_flag, check_list
+from a3s_code.checks import check_bool, check_list
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.patterns import Kind, Rule, parse_rule
 from a3s_code.harness.shell.releases import release_in
@@ -78,7 +78,7 @@ class PermissionPolicy:
             InvalidValue: a rule or the default decision is wrong; names it and the column.
             InvalidType: a rule or the default decision is no text, or `enabled` no bool.
         """
-        check_flag("enabled of a PermissionPolicy", self.enabled)
+        check_bool("enabled of a PermissionPolicy", self.enabled)
         return _compiled(
             _texts("allow", self.allow),
             _texts("deny", self.deny),

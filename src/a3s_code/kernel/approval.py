@@ -372,9 +372,9 @@ async def _approve(approver: Approver, action: Action, ask: Ask) -> Allow | Deny
     except Exception as error:  # noqa: BLE001 - an approver is foreign code; a broken one denies
         return Deny(f"the approver failed: {described(error)}")
     if isinstance(decision, Allow):
-        rules: object = decision.remember
-        rules = (rules,) if isinstance(rules, str) else rules
-        if not isinstance(rules, list | tuple):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
+        given = cast("object", decision.remember)
+        rules = (given,) if isinstance(given, str) else given
+        if not isinstance(rules, list | tuple):
             return Deny(f"the approver's rule was refused: remember is {rules!r}, no rule")
         return Allow(str(decision.reason), remember=tuple(cast("Sequence[str]", rules)))
     if isinstance(decision, Deny):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code

@@ -16,7 +16,12 @@ GUEST_WORKSPACE = "/workspace"
 
 
 class SandboxOutput(TypedDict):
-    """What a command line came to. Texts are bounded by who takes them."""
+    """
+    What a command line came to.
+
+    `stdout` and `stderr` are text, bounded by who takes them; `exit_code` is the status of the
+    command line, 0 for success. All three are needed; anything else fails the call.
+    """
 
     stdout: str
     stderr: str

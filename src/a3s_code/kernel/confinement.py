@@ -126,6 +126,10 @@ class SandboxPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         limits: Bounds of each command.
         fallback: The weakest level to go on with when `level` does not work here; `refuse`:
             there is no session then.
+
+    Raises:
+        InvalidType: a field is of a wrong kind; names it. What no sandbox could hold is an
+            InvalidValue when the session is made.
     """
 
     level: Asked = "auto"

@@ -46,6 +46,12 @@ class SandboxConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         network: False for none, True for all that this machine reaches, or a list of hosts
             (`example.com`, `*.example.com`, `example.com:8443`) that are reached by a proxy.
         env: Variables that programs get; nothing else of this machine's environment.
+
+    Raises:
+        InvalidType, InvalidValue: names the field, and what it takes.
+
+    Source:
+        SPEC 16.2.
     """
 
     image: str = "alpine:latest"

@@ -70,7 +70,7 @@ def check_archive(path: str) -> None:
             first = archive.next()
     except (OSError, tarfile.TarError) as error:
         raise InvalidValue(
-            f"{path!r} is neither a directory nor a tar archive: {error}.",
+            f"{path!r} is neither a directory nor a tar archive: {str(error).splitlines()[0]}.",
             hint="give a directory, or what `docker export` or `podman export` writes",
         ) from None
     if first is None:

@@ -19,6 +19,12 @@ class HookEngine(HookRegistry):
     """
     Hooks by their ids, and a `HookExecutor`, so that another one can wrap it.
 
+    Args:
+        above: An engine whose hooks are asked as well, and cannot be taken away here.
+
+    Raises:
+        InvalidType: `above` is no engine.
+
     Source:
         A3S Code README, "with_hook_engine" and "HookEngine"; SPEC 7.
     """

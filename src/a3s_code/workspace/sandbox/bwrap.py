@@ -35,6 +35,7 @@ class View(msgspec.Struct, frozen=True):
         absent_files, absent_directories: Stand-ins, see `protection`.
         shares_network: The machine's own network.
         tmp_bytes: Size of each directory of its own in memory.
+        texts: What is seen in the place of files: number of a descriptor, path.
     """
 
     write: tuple[str, ...]
@@ -46,6 +47,7 @@ class View(msgspec.Struct, frozen=True):
     absent_directories: tuple[str, ...] = ()
     shares_network: bool = False
     tmp_bytes: int | None = None
+    texts: tuple[tuple[str, str], ...] = ()
 
     def arguments(self, chdir: str) -> bytes:
         """Give the arguments of bwrap, as `--args` takes them."""
@@ -61,6 +63,7 @@ class View(msgspec.Struct, frozen=True):
             *(part for path in self.absent_files for part in ("--ro-bind", os.devnull, path)),
             *(part for path in self.absent_directories for part in _closed(path)),
             *(part for path in within if self._shows(path) for part in _empty(path)),
+            *(part for fd, path in self.texts for part in text_at(fd, path)),
             *("--chdir", chdir),
         ]
         return "\0".join(parts).encode("utf-8", "surrogateescape") + b"\0"
@@ -99,6 +102,11 @@ def _empty(path: str) -> tuple[str, ...]:
 
 def _closed(path: str) -> tuple[str, ...]:
     return ("--perms", "0555", "--tmpfs", path)
+
+
+def text_at(fd: str, path: str) -> tuple[str, ...]:
+    """Put what a descriptor gives in the place of a file, read-only."""
+    return ("--perms", "0444", "--ro-bind-data", fd, path)
 
 
 def devices_and_processes(size_bytes: int | None) -> list[str]:

@@ -22,7 +22,7 @@ from a3s_code.workspace.sandbox import bwrap
 from a3s_code.workspace.sandbox.launcher import Orders
 from a3s_code.workspace.sandbox.programs import trusted
 from a3s_code.workspace.sandbox.protection import Protected, protected_in
-from a3s_code.workspace.sandbox.sandbox import KEPT_FD, Prepared, Sandbox, handed
+from a3s_code.workspace.sandbox.sandbox import KEPT_FD, Prepared, Sandbox, handed, shown_excludes
 from a3s_code.workspace.sandbox.way_out import WayOut
 
 _OWN = frozenset({"dev", "proc", "sys", "tmp", "run", GUEST_WORKSPACE.strip("/")})
@@ -70,7 +70,8 @@ class ImageSandbox(Sandbox):
         prepared = Prepared((), environment, self, protected)
         try:
             inside = {MARK: environment[MARK], **self._variables(way), **extra}
-            view = self._arguments(image, protected, self._inside(cwd), inside)
+            texts = shown_excludes(prepared, self._write, protected)
+            view = self._arguments(image, protected, self._inside(cwd), inside, texts)
             command = _in_shell_of(image, argv)
             if way is not None:
                 prepared.fds.append(way.handed(KEPT_FD))
@@ -101,7 +102,12 @@ class ImageSandbox(Sandbox):
         return GUEST_WORKSPACE + path.removeprefix(self._at)
 
     def _arguments(
-        self, image: Rootfs, protected: Protected, chdir: str, environment: Mapping[str, str]
+        self,
+        image: Rootfs,
+        protected: Protected,
+        chdir: str,
+        environment: Mapping[str, str],
+        texts: tuple[tuple[str, str], ...],
     ) -> bytes:
         shares_network = self.held.policy.network.mode == "full"
         parts = [
@@ -115,6 +121,7 @@ class ImageSandbox(Sandbox):
             *self._mounted("--ro-bind", ((os.devnull, each) for each in protected.absent_files)),
             *self._emptied(protected.absent_directories),
             *self._emptied(filter(os.path.isdir, self.held.own)),
+            *(part for fd, path in texts for part in bwrap.text_at(fd, self._inside(path))),
             *("--remount-ro", "/", "--chdir", chdir, "--clearenv"),
             *(part for row in environment.items() for part in ("--setenv", *row)),
         ]

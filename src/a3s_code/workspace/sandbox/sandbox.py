@@ -11,16 +11,17 @@ where it writes.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import msgspec
 
 from a3s_code.kernel.confinement import Confinement, SandboxLimits, Violation, expanded
 from a3s_code.workspace.sandbox import bwrap, landlock, seccomp
+from a3s_code.workspace.sandbox.blank import Blank
+from a3s_code.workspace.sandbox.excludes import excludes, repositories
 from a3s_code.workspace.sandbox.grounds import between
 from a3s_code.workspace.sandbox.hidden import hidden
 from a3s_code.workspace.sandbox.launcher import Orders, launcher, seccomp_orders
@@ -58,7 +59,10 @@ class Prepared:
         fds: Descriptors to hand over.
     """
 
-    __slots__ = ("_place", "_promise", "_protected", "_sandbox", "argv", "environment", "fds")
+    __slots__ = (
+        *("_blanks", "_place", "_promise", "_protected", "_sandbox"),
+        *("argv", "environment", "fds"),
+    )
 
     def __init__(
         self,
@@ -72,6 +76,7 @@ class Prepared:
         self.fds: list[int] = []
         self._sandbox, self._protected, self._place = sandbox, protected, place
         self._promise: Promise | None = None
+        self._blanks: list[Blank] = []
 
     def promised(self, work: Callable[[], bytes]) -> str:
         """Give a descriptor, by its number, that has nothing to read before `finish` was there."""
@@ -83,6 +88,13 @@ class Prepared:
     def is_awaited(self) -> bool:
         """Whether what was started waits for `finish`."""
         return self._promise is not None
+
+    def blank(self) -> Blank:
+        """Give a descriptor to hand over, from which `filled` says later what is read."""
+        blank = Blank(KEPT_FD)
+        self.fds.append(blank.fd)
+        self._blanks.append(blank)
+        return blank
 
     def protect(self, protected: Protected) -> None:
         """Put stand-ins, which `end` takes away again."""
@@ -115,6 +127,8 @@ class Prepared:
         if self._promise is not None:
             self._promise.break_off()
             self._promise = None
+        for blank in self._blanks:
+            blank.close()
         if self._place:
             removed(self._place)
         if self._protected is None:
@@ -207,7 +221,8 @@ class Sandbox:
         seen = {**environment, **self._own(bwrap.TMP), **(way.environment if way else {})}
         prepared = Prepared((), seen, self)
         try:
-            view = prepared.promised(partial(self._shown, prepared, cwd))
+            blanks = {path: prepared.blank() for path in repositories(self._write)}
+            view = prepared.promised(partial(self._shown, prepared, blanks, cwd))
             inside = landlock.ruleset((*self._write, *bwrap.WRITABLE), None, tcp=True)
             orders = self._orders(inside if landlock.abi() else None)
             before = (*self._dropped(), trusted("bwrap"), "--args", view, "--")
@@ -222,10 +237,13 @@ class Sandbox:
             raise
         return prepared
 
-    def _shown(self, prepared: Prepared, cwd: str) -> bytes:
+    def _shown(self, prepared: Prepared, blanks: Mapping[str, Blank], cwd: str) -> bytes:
         protected = protected_in(self._write, self._home)
         prepared.protect(protected)
-        return self._view(protected).arguments(cwd)
+        texts = tuple(
+            (blank.filled(excludes(path, protected)), path) for path, blank in blanks.items()
+        )
+        return msgspec.structs.replace(self._view(protected), texts=texts).arguments(cwd)
 
     def _view(self, protected: Protected) -> bwrap.View:
         policy = self.held.policy
@@ -366,19 +384,18 @@ def _has_limits(limits: SandboxLimits) -> bool:
     return any(value is not None for value in kept)
 
 
+def shown_excludes(
+    prepared: Prepared, roots: Iterable[str], protected: Protected
+) -> tuple[tuple[str, str], ...]:
+    """Hand over what git sees as its excludes: numbers of descriptors, and whose place it is."""
+    return tuple(
+        (handed(prepared, excludes(path, protected)), path) for path in repositories(roots)
+    )
+
+
 def handed(prepared: Prepared, data: bytes) -> str:
     """Put data where the program reads it, and give the number of the descriptor."""
-    made = os.memfd_create("a3s-code")
-    try:
-        fd = fcntl.fcntl(made, fcntl.F_DUPFD_CLOEXEC, KEPT_FD)
-    finally:
-        os.close(made)
-    prepared.fds.append(fd)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-    os.lseek(fd, 0, os.SEEK_SET)
-    return str(fd)
+    return prepared.blank().filled(data)
 
 
 def _directories(paths: tuple[str, ...]) -> tuple[str, ...]:
