@@ -24,7 +24,11 @@ def test_names_of_stand_ins_stand_behind_what_the_user_excludes(tmp_path: Path) 
     file = repository(tmp_path, b"*.log")
     (tmp_path / ".mcp.json").write_text("{}")
 
-    assert shown(tmp_path) == [(str(file), b"*.log\n/.gitmodules\n")]
+    [(path, text)] = shown(tmp_path)
+    assert path == str(file)
+    assert text.startswith(b"*.log\n")
+    assert {b"/.gitmodules", b"/.vscode"} < set(text.splitlines())
+    assert b".mcp.json" not in text
 
 
 def test_where_there_is_no_file_of_the_repository_nothing_is_shown(tmp_path: Path) -> None:

@@ -68,7 +68,8 @@ _IN_GIT = ("hooks", "config", "config.worktree")
 _BARE = ("config", "config.worktree", "hooks")
 """Of a directory that is a repository itself, which it is by its `HEAD`."""
 _NO_STAND_IN = ("commondir",)
-"""An empty one in `.git` would be an error to git."""
+"""An empty one in `.git` would be an error to git. Nor has a `HEAD` at the top, which makes a
+repository of a directory that is none: it is seldom made, and a mount is not for nothing."""
 
 STAMP_NS = 0xA35 * 1_000_000_000 + 0xC0DE
 """The time of a stand-in: within the first hour of 1970."""
@@ -128,6 +129,7 @@ def protected_in(roots: Iterable[str], home: str, *, mounts: bool = True) -> Pro
         else:
             directories.append(git)
             files += _of_bare(root) if not _is_there(git) else []
+            unmasked += [f"{root}/HEAD"] if not _is_there(git) else []
         files += [f"{root}/{name}" for name in _DIRECTORIES]
         shells = _SHELLS if os.path.realpath(home) == root else ()
         files += [f"{root}/{name}" for name in (*_FILES, *shells)]
@@ -169,12 +171,11 @@ def _led_to(links: Iterable[str], roots: Iterable[str]) -> Iterator[str]:
 
 
 def _of_bare(root: str) -> list[str]:
-    """Give what must not make a repository of a directory that is none, nor steer one that is."""
-    head = f"{root}/HEAD"
-    if not _is_there(head):
-        return [head]
+    """Give what steers a directory that is a repository itself."""
+    if not _is_there(f"{root}/HEAD"):
+        return []
     inside = (f"{root}/{name}" for name in _BARE)
-    return [head, *(path for path in inside if os.path.lexists(path))]
+    return [path for path in inside if os.path.lexists(path)]
 
 
 def _watched(paths: Iterable[str]) -> tuple[tuple[str, str], ...]:
