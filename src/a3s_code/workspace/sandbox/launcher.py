@@ -69,7 +69,7 @@ if (defined $lines) {
     syscall($calls{seccomp}, 1, 0, $program) == 0 or fail('filter');
 }
 delete $ENV{LC_ALL};
-%ENV = (%ENV, %add);
+@ENV{keys %add} = values %add;
 exec { $ARGV[0] } @ARGV;
 print STDERR "$ARGV[0]: $!\n";
 exit($! == 2 ? 127 : 126);
