@@ -10,7 +10,7 @@ from a3s_code.harness.redaction.placeholders import Placeholders
 from a3s_code.harness.redaction.values import Values
 from a3s_code.harness.security.guard import SecretsGuard
 from a3s_code.harness.security.provider import DefaultSecurityProvider, SecurityProvider
-from a3s_code.harness.security.redactor import FoundRedactor, FromOutside, ProvidedRedactor
+from a3s_code.harness.security.redactor import FoundRedactor, ProvidedRedactor
 from a3s_code.kernel.ports import Guard, Redactor
 
 
@@ -18,13 +18,11 @@ from a3s_code.kernel.ports import Guard, Redactor
 class SessionSecurity:
     """
     Attributes:
-        redactor: For all that is recorded.
-        outside: For what tools bring.
+        redactor: For all that is recorded, and what tools bring.
         provider: What the session was given; None when only known values are redacted.
     """
 
     redactor: Redactor
-    outside: Redactor
     guard: Guard
     provider: SecurityProvider | None
 
@@ -63,7 +61,7 @@ def session_security(
         guard = SecretsGuard(placeholders, (values,))
     if provider is not None and not is_default(provider):
         redactor = ProvidedRedactor(provider, redactor)
-    return SessionSecurity(redactor, FromOutside(redactor, placeholders), guard, provider)
+    return SessionSecurity(redactor, guard, provider)
 
 
 def is_default(provider: SecurityProvider) -> bool:
