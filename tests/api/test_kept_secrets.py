@@ -236,6 +236,26 @@ def test_a_placeholder_that_nobody_knows_is_never_written(house: House) -> None:
     assert "not known any more" in tool_results(house)
 
 
+UNKNOWN = calls("write", file_path="a", content="[REDACTED:API_KEY]")
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        UNKNOWN,
+        calls("bash", command="echo '[REDACTED:API_KEY]'"),
+        calls("read", file_path="[REDACTED:API_KEY]"),
+        calls("no_tool", file_path="[REDACTED:API_KEY]"),
+    ],
+    ids=["write", "command", "read", "no tool"],
+)
+def test_a_refusal_that_names_a_placeholder_makes_no_text_of_it(first: Any, house: House) -> None:
+    house.put("a", "x")
+    session = guarded(house, first, UNKNOWN, says("Done."))
+    session.send("go")
+    assert house.get("a") == "x"
+
+
 def test_a_text_of_a_file_that_only_looks_like_a_placeholder_is_a_text(house: House) -> None:
     house.put("doc", "Secrets become [REDACTED:API_KEY] here.")
     session = guarded(

@@ -19,8 +19,9 @@ from a3s_code.harness.policy import PermissionPolicy, strictest
 from a3s_code.harness.relay import Relay
 from a3s_code.kernel.approval import Approvals
 from a3s_code.kernel.events import ConfirmationReceived, ConfirmationRequired
-from a3s_code.kernel.messages import ToolCall
+from a3s_code.kernel.messages import Message, ToolCall, ToolResult
 from a3s_code.kernel.ports import Action, Allow, Approver, Ask, Authority, Decision, Deny, Gate
+from a3s_code.kernel.records import HistoryAppended
 from a3s_code.kernel.tool import Effect
 from api.house import arrive
 from capabilities.conftest import decode
@@ -209,15 +210,17 @@ def test_a_mode_that_does_not_exist_is_refused(name: object) -> None:
 class Family:
     """Two benches: the child's questions are relayed to the parent."""
 
-    def __init__(self, root: Path, mode: Mode = "inherit_parent", **terms: object) -> None:
+    def __init__(
+        self, root: Path, *, task: str = "t1", parent: Bench | None = None, **terms: object
+    ) -> None:
         policy = PermissionPolicy(ask=["*"])
-        self.parent, self.child = Bench(root, policy=policy), Bench(root, policy=policy)
-        confirmations = ConfirmationPolicy(enabled=True, **terms).validate()  # type: ignore[arg-type]
-        self.parent.executor.approvals = Approvals(confirmations)
-        relay = Relay(
-            self.parent.executor.approvals, self.parent.executor, lambda: self.parent.sink
-        )
-        own = Rights(self.parent.executor.gate, relay).for_child(None, mode)
+        self.child, self.parent = Bench(root, policy=policy), parent or Bench(root, policy=policy)
+        if parent is None:
+            confirmations = ConfirmationPolicy(enabled=True, **terms).validate()  # type: ignore[arg-type]
+            self.parent.executor.approvals = Approvals(confirmations)
+        executor = self.parent.executor
+        relay = Relay(task, executor.approvals, executor, lambda: self.parent.sink)
+        own = Rights(executor.gate, relay).for_child(None, "inherit_parent")
         self.child.executor.gate, self.child.executor.approver = own.gate, own.settles
 
 
@@ -225,19 +228,21 @@ async def _asked(family: Family) -> None:
     await arrive(lambda: family.parent.all(ConfirmationRequired))
 
 
+async def _answer(family: Family, question: str, *, approved: bool) -> None:
+    said = ConfirmationReceived(tool_id=question, approved=approved, reason="by the parent")
+    approvals = family.parent.executor.approvals
+    assert await approvals.record(said, (), family.parent.sink)
+    approvals.answer(said)
+
+
 @pytest.mark.parametrize("approved", [True, False])
 async def test_a_question_of_a_child_is_answered_at_its_parent(
     approved: bool, tmp_path: Path
 ) -> None:
     family = Family(tmp_path)
-    running = asyncio.create_task(
-        family.child.execute(call("write", "t1.c1", file_path="f", content="x"))
-    )
+    running = asyncio.create_task(family.child.execute(call("write", file_path="f", content="x")))
     await _asked(family)
-    said = ConfirmationReceived(tool_id="t1.c1", approved=approved, reason="by the parent")
-    approvals = family.parent.executor.approvals
-    await approvals.record(said, (), family.parent.sink)
-    approvals.answer(said)
+    await _answer(family, "t1.c1", approved=approved)
     (result,) = await running
 
     assert (tmp_path / "f").exists() is approved
@@ -262,3 +267,55 @@ async def test_the_question_of_a_child_that_is_stopped_is_withdrawn(tmp_path: Pa
 
     assert [each for each in family.parent.sink.approvals.values() if each.answer is None] == []
     assert not (tmp_path / "f").exists()
+
+
+async def test_an_answer_to_one_child_says_nothing_for_the_like_call_of_another(
+    tmp_path: Path,
+) -> None:
+    """Models name their calls alike; each question is one of its own."""
+    family = Family(tmp_path)
+    write = call("write", file_path="f", content="x")
+    running = asyncio.create_task(family.child.execute(write))
+    await _asked(family)
+    await _answer(family, "t1.c1", approved=True)
+    await running
+    (tmp_path / "f").unlink()
+
+    other = Family(tmp_path, task="t2", parent=family.parent)
+    running = asyncio.create_task(other.child.execute(write))
+    await arrive(lambda: len(family.parent.all(ConfirmationRequired)) == 2)
+    await _answer(family, "t2.c1", approved=False)
+    (result,) = await running
+
+    assert result.is_error
+    assert not (tmp_path / "f").exists()
+
+
+async def test_two_children_may_ask_about_calls_of_one_id_at_a_time(tmp_path: Path) -> None:
+    first = Family(tmp_path)
+    second = Family(tmp_path, task="t2", parent=first.parent)
+    running = [
+        asyncio.create_task(family.child.execute(call("write", file_path=name, content="x")))
+        for family, name in ((first, "f"), (second, "g"))
+    ]
+    await arrive(lambda: len(first.parent.all(ConfirmationRequired)) == 2)
+    await _answer(first, "t2.c1", approved=True)
+    await _answer(first, "t1.c1", approved=False)
+    refused, done = await asyncio.gather(*running)
+
+    assert (refused[0].is_error, done[0].is_error) == (True, False)
+    assert not (tmp_path / "f").exists()
+    assert (tmp_path / "g").exists()
+
+
+async def test_the_answers_of_a_child_go_with_the_call_that_it_belongs_to(tmp_path: Path) -> None:
+    family = Family(tmp_path)
+    running = asyncio.create_task(family.child.execute(call("write", file_path="f", content="x")))
+    await _asked(family)
+    await _answer(family, "t1.c1", approved=True)
+    await running
+    assert list(family.parent.sink.approvals) == ["t1.c1"]
+    ended = Message("tool", (ToolResult("t1", "done"),))
+    family.parent.sink.emit(HistoryAppended(message=ended))
+
+    assert dict(family.parent.sink.approvals) == {}

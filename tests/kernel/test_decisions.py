@@ -14,7 +14,7 @@ from a3s_code.harness.hooks.tool_hooks import ToolHooks
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.kernel.approval import Approvals
 from a3s_code.kernel.events import ConfirmationRequired, PermissionDenied, Tagged
-from a3s_code.kernel.messages import JsonObject
+from a3s_code.kernel.messages import JsonObject, ToolCall
 from a3s_code.kernel.ports import Action, Allow, Ask, Decision, Deny
 from a3s_code.kernel.records import ConfirmationWaived, EffectIntended, EffectSettled
 from a3s_code.kernel.state import OpenEffect
@@ -113,6 +113,8 @@ class Guarding:
         if isinstance(self.found, Exception):
             raise self.found
         return self.found
+
+    def brought(self, call: ToolCall, text: str) -> None: ...
 
     def advise(self, tool: str, text: str) -> None: ...
 

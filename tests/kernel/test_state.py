@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from a3s_code.api.recovery import recover
 from a3s_code.kernel.events import (
     AgentEnd,
     AgentStart,
+    ConfirmationRequired,
     RunId,
     SessionId,
     TextDelta,
@@ -15,7 +18,7 @@ from a3s_code.kernel.events import (
 )
 from a3s_code.kernel.fold import fold, run_events
 from a3s_code.kernel.log import BATCH_CHARS, Log
-from a3s_code.kernel.messages import Message, Text, Usage, user
+from a3s_code.kernel.messages import Message, Text, ToolCall, ToolResult, Usage, user
 from a3s_code.kernel.records import (
     Event,
     HistoryAppended,
@@ -155,3 +158,37 @@ def test_the_end_of_a_run_is_among_its_events() -> None:
     log = log_of(RunStarted(prompt="p"), end)
 
     assert [row.event for row in run_events(log.records, RUN)] == [end]
+
+
+def _asked(call_id: str) -> Event:
+    return ConfirmationRequired(tool_id=call_id, tool_name="bash", args={}, timeout_ms=0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "ended", "left"),
+    [
+        ("c1", "c1", False),
+        ("c1.2", "c1", False),
+        ("c1.2.3", "c1", False),
+        ("functions.bash:0", "functions.bash:0", False),
+        ("functions.bash:0.1", "functions.bash:0", False),
+        ("c10", "c1", True),
+        ("c1", "c1.2", True),
+    ],
+)
+def test_questions_go_with_the_call_that_they_belong_to(asked: str, ended: str, left: bool) -> None:
+    message = Message("tool", (ToolResult(ended, "done"),))
+    state = log_of(_asked(asked), HistoryAppended(message=message)).state
+    assert (asked in state.approvals) is left
+
+
+@pytest.mark.parametrize("asked", ["functions.bash:0", "functions.bash:0.1"])
+def test_a_question_about_a_call_that_has_a_dot_in_its_id_survives_a_compaction(
+    asked: str,
+) -> None:
+    call = ToolCall("functions.bash:0", "bash", {})
+    compacted = HistoryReplaced(messages=(Message("assistant", (call,)),), reason="compact")
+    assert asked in log_of(_asked(asked), compacted).state.approvals
+    recovered = log_of(HistoryAppended(message=Message("assistant", (call,))), _asked(asked))
+    recover(recovered)
+    assert asked in recovered.state.approvals

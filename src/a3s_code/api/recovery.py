@@ -20,7 +20,7 @@ from a3s_code.kernel.messages import ToolCall
 from a3s_code.kernel.ports import Sink
 from a3s_code.kernel.records import Record, RunStatusChanged
 from a3s_code.kernel.settlement import CUT_OFF, Sight, settlement
-from a3s_code.kernel.state import TERMINAL, Approval
+from a3s_code.kernel.state import TERMINAL, Approval, is_within
 
 if TYPE_CHECKING:
     from a3s_code.kernel.executor import Executor
@@ -37,7 +37,7 @@ def recover(log: Log) -> None:
     last = log.state.conversation.last
     waiting = {call.id for call in last.calls} if last is not None else set[str]()
     for call_id, approval in list(log.state.approvals.items()):
-        if call_id.partition(".")[0] not in waiting:
+        if not is_within(call_id, waiting):
             log.append(_unasked(call_id, approval), approval.run)
 
 

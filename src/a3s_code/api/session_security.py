@@ -51,5 +51,5 @@ def secrets_given(settings: Settings) -> Iterator[tuple[str, str]]:
 def protected(executor: Executor, security: SessionSecurity | None) -> Executor:
     """Have the calls of an executor keep the secrets of its session."""
     if security is not None:
-        executor.redactor, executor.guard = security.outside, security.guard
+        executor.redactor, executor.guard = security.redactor, security.guard
     return executor

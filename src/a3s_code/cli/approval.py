@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from a3s_code.harness.confirmer import in_thread
 from a3s_code.harness.gate import PolicyGate
+from a3s_code.harness.host_function import in_thread
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.question import Question
 from a3s_code.kernel.approval import unanswered

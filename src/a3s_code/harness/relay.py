@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from a3s_code.kernel.approval import Approvals, Court
 from a3s_code.kernel.events import ConfirmationReceived
@@ -24,16 +26,23 @@ class Relay:
     They are in the parent's log and among its `pending_confirmations`; yolo lanes and the
     time for an answer are the parent's. What the answer holds for is bound in the child.
 
+    Its questions have ids of their own there, `<task>.<id of the call>`: models name their calls
+    alike, and an answer to one child must say nothing for another.
+
     Attributes:
+        task: The call of the parent that the child belongs to, and more where one call has
+            several children; nothing else has it.
         court, sink: Of the parent; the sink is asked for when there is a question.
     """
 
+    task: str
     approvals: Approvals
     court: Court
     sink: Callable[[], Sink]
 
     async def approve(self, action: Action, ask: Ask) -> Allow | Deny:
-        sink = self.sink()
+        sink, call = self.sink(), action.call
+        action = replace(action, call=msgspec.structs.replace(call, id=f"{self.task}.{call.id}"))
         try:
             answer = await self.approvals.ask(action, ask, self.court, sink)
         except asyncio.CancelledError:

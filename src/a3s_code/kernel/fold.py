@@ -59,6 +59,7 @@ from a3s_code.kernel.state import (
     OpenEffect,
     RunSnapshot,
     SessionState,
+    is_within,
 )
 
 MAX_VERSIONS = 500
@@ -116,16 +117,19 @@ def _append(state: SessionState, _: Record, event: HistoryAppended) -> None:
         return
     state.conversation.append(event.message)
     if state.approvals:
-        for block in event.message.blocks:
-            if isinstance(block, ToolResult):
-                state.approvals.pop(block.tool_use_id, None)
+        ended = {it.tool_use_id for it in event.message.blocks if isinstance(it, ToolResult)}
+        _drop_questions(state, [each for each in state.approvals if is_within(each, ended)])
 
 
 def _replace(state: SessionState, _: Record, event: HistoryReplaced) -> None:
     state.conversation.replace(list(event.messages))
     ids = {call.id for message in event.messages for call in message.calls}
     state.call_ids |= ids
-    for call_id in [each for each in state.approvals if each.partition(".")[0] not in ids]:
+    _drop_questions(state, [each for each in state.approvals if not is_within(each, ids)])
+
+
+def _drop_questions(state: SessionState, call_ids: Iterable[str]) -> None:
+    for call_id in call_ids:
         del state.approvals[call_id]
 
 

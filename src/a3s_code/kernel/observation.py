@@ -46,6 +46,8 @@ def observe(
     Args:
         seconds: How long it ran; 0 for a call that was refused.
     """
+    if keeping.guard is not None and not observation.failed:
+        keeping.guard.brought(call, observation.text)
     observation = _advised(call, observation, keeping.guard)
     text = redact(observation.text, keeping.redactor)
     size = _size(text)

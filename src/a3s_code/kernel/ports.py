@@ -319,6 +319,13 @@ class Guard(Protocol):
         """Say why a call must not run as it is; None when it may."""
         ...
 
+    def brought(self, call: ToolCall, text: str) -> None:
+        """
+        Hear what a call brought that went well, before it is redacted: what looks like a
+        placeholder there means itself, unless the call only repeats what it was given.
+        """
+        ...
+
     def advise(self, tool: str, text: str) -> Advice | None:
         """Say that what a tool brought reads like orders to the model; None when it does not."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -107,6 +108,16 @@ class Checkpoint(msgspec.Struct, frozen=True):
 def checkpoint_id(sequence: int) -> str:
     """Give the id of the checkpoint before a record."""
     return f"cp-{sequence}"
+
+
+def is_within(call_id: str, calls: Container[str]) -> bool:
+    """Say whether a call is one of `calls`, or was made inside one: `outer.1`, `outer.1.2`."""
+    outer = call_id
+    while outer not in calls:
+        outer, dot, _ = outer.rpartition(".")
+        if not dot:
+            return False
+    return True
 
 
 class Approval(msgspec.Struct):

@@ -353,3 +353,16 @@ class Registrations(RuleBasedStateMachine):
 
 TestRegistrations = Registrations.TestCase
 TestRegistrations.settings = settings(max_examples=25, stateful_step_count=12, deadline=None)
+
+
+async def test_a_handler_that_cancels_its_own_task_has_failed() -> None:
+    async def gone(event: JsonObject) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    verdict = await fire(hooked(gone))
+
+    assert isinstance(verdict, Blocked)
+    assert "it cancelled itself" in verdict.reason

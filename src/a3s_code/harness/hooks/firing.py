@@ -30,7 +30,7 @@ from a3s_code.harness.hooks.answer import (
 )
 from a3s_code.harness.hooks.event_names import GATING, checked_event
 from a3s_code.harness.hooks.registry import Hook, HookRegistry
-from a3s_code.kernel.border import answer_of, described
+from a3s_code.kernel.border import EndedItself, answer_of, described
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.plain import plain
 from a3s_code.kernel.records import HookRan
@@ -246,6 +246,8 @@ async def within(seconds: float, work: Coroutine[Any, Any, object]) -> object:
         if not task.done():
             task.cancel()
             await asyncio.wait({task}, timeout=STOP_S)
+    if task.cancelled():
+        raise EndedItself("it cancelled itself")
     value, error = task.result()
     if error is not None:
         raise error

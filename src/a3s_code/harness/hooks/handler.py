@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
 from a3s_code.errors import InvalidType
+from a3s_code.harness.host_function import in_thread, is_async
 from a3s_code.kernel.messages import JsonObject
 
 HookHandler: TypeAlias = Callable[[JsonObject], Any]
@@ -42,15 +43,7 @@ def call_of(handler: object) -> Call:
             f"The handler of a hook is a {type(handler).__name__}, not a function.",
             hint="give a function of one parameter, the event",
         )
-    return _Waiting(handler) if _waits(handler) else _Threaded(handler)
-
-
-def _waits(handler: Callable[..., object]) -> bool:
-    while isinstance(handler, functools.partial):
-        handler = handler.func
-    if inspect.isroutine(handler):
-        return inspect.iscoroutinefunction(handler)
-    return inspect.iscoroutinefunction(type(handler).__call__)
+    return _Waiting(handler) if is_async(handler) else _Threaded(handler)
 
 
 class _Waiting:
@@ -74,7 +67,5 @@ class _Threaded:
         self._left = [thread for thread in self._left if thread.is_alive()]
         if len(self._left) >= MAX_LEFT_BEHIND:
             raise RuntimeError(f"{len(self._left)} earlier calls of it have not come back")
-        from a3s_code.harness.hooks.thread import in_thread  # a session is made without asyncio
-
         answer = await in_thread(functools.partial(self._handler, event), self._left.append)
         return await answer if inspect.isawaitable(answer) else answer

@@ -64,12 +64,12 @@ class Placeholders:
             self._secrets[made] = secret
             return made
 
-    def take(self, text: str, *, literal: bool = False) -> None:
+    def take(self, text: str, *, literal: bool = False, but: frozenset[str] = frozenset()) -> None:
         """
         Note placeholders in a text that are none of ours, so that none of ours will be equal.
 
         Args:
-            literal: They stand in a file or an output, and mean themselves.
+            literal: They stand in a file or an output, and mean themselves, except `but`.
         """
         if "[REDACTED:" not in text:
             return
@@ -77,7 +77,7 @@ class Placeholders:
             strange = {each for each in PLACEHOLDER.findall(text) if each not in self._secrets}
             self._taken |= strange
             if literal:
-                self._literal |= strange
+                self._literal |= strange - but
 
     def in_text(self, text: str) -> list[str]:
         """Name the placeholders in a text that stand for something, known or not."""

@@ -15,7 +15,7 @@ from a3s_code.harness.redaction.finder import Finder
 from a3s_code.harness.redaction.placeholders import Placeholders, Unknown
 from a3s_code.harness.redaction.values import Values
 from a3s_code.harness.security.injection import suspicion
-from a3s_code.kernel.messages import JsonObject
+from a3s_code.kernel.messages import JsonObject, ToolCall
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Action, Advice, Ask, Deny
 from a3s_code.kernel.tool import Effect, Tool
@@ -95,6 +95,11 @@ class SecretsGuard:
                 return Ask(reason)
             return Deny(f"{reason}; name the variable or the file that holds it instead")
         return None
+
+    def brought(self, call: ToolCall, text: str) -> None:
+        if "[REDACTED:" in text:
+            given = _each(map(self._placeholders.in_text, _strings(call.input)))
+            self._placeholders.take(text, literal=True, but=frozenset(given))
 
     def advise(self, tool: str, text: str) -> Advice | None:
         if not self._advises or tool in _OURS:

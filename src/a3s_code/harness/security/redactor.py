@@ -112,19 +112,3 @@ class _Whole:
 def withheld(why: str) -> str:
     """Give what stands where a text could not be redacted."""
     return f"[WITHHELD: the security provider failed: {re.sub(r'[^A-Za-z0-9_ ]', '', why)[:80]}]"
-
-
-class FromOutside:
-    """Redacts what tools bring; what only looks like a placeholder there means itself."""
-
-    __slots__ = ("_inner", "_placeholders")
-
-    def __init__(self, inner: Redactor, placeholders: Placeholders) -> None:
-        self._inner, self._placeholders = inner, placeholders
-
-    def redact(self, text: str) -> str:
-        self._placeholders.take(text, literal=True)
-        return self._inner.redact(text)
-
-    def stream(self) -> Redacting:
-        return self._inner.stream()

@@ -10,7 +10,7 @@ from a3s_code.harness.redaction.placeholders import Placeholders
 from a3s_code.harness.redaction.values import Values
 from a3s_code.harness.security.guard import SecretsGuard
 from a3s_code.harness.security.provider import DefaultSecurityProvider, SecurityProvider
-from a3s_code.harness.security.redactor import FoundRedactor, FromOutside, ProvidedRedactor
+from a3s_code.harness.security.redactor import FoundRedactor, ProvidedRedactor
 from a3s_code.kernel.ports import Guard, Redactor
 
 
@@ -18,15 +18,13 @@ from a3s_code.kernel.ports import Guard, Redactor
 class SessionSecurity:
     """
     Attributes:
-        redactor: For all that is recorded.
-        outside: For what tools bring.
+        redactor: For all that is recorded, and what tools bring.
         provider: What the session was given; None when only known values are redacted.
         clears: Says that `redactor` would change nothing of an event, by what msgspec writes
             for it as JSON; None where only `redactor` can say.
     """
 
     redactor: Redactor
-    outside: Redactor
     guard: Guard
     provider: SecurityProvider | None
     clears: Callable[[bytes], bool] | None = None
@@ -74,8 +72,7 @@ def session_security(
         guard = SecretsGuard(placeholders, finder, values)
     if provider is not None and not is_default(provider):
         redactor = ProvidedRedactor(provider, redactor)
-    outside = FromOutside(redactor, placeholders)
-    return SessionSecurity(redactor, outside, guard, provider, clears)
+    return SessionSecurity(redactor, guard, provider, clears)
 
 
 def values_of(given: Iterable[tuple[str, str]], *, but: Values | None = None) -> Values:
