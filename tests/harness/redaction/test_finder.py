@@ -157,3 +157,32 @@ def test_steps_grow_with_the_text_and_not_with_its_square(unit: str) -> None:
     """Looking at 1 MB of what is hardest ends; `bench/redaction.py` says how soon."""
     text = unit * (1_000_000 // len(unit))
     assert len(redacted(text)) <= len(text) + 100 * text.count("eyJ") + 100
+
+
+CARD = "4111 1111 1111 1111"
+
+
+@pytest.mark.parametrize("beside", ["{}", "({})", "a {}. b", "{}, ", "4111 {}", "{}-", "no {} 1"])
+def test_a_card_number_that_stands_alone_is_one(beside: str) -> None:
+    assert "1111 1111" not in redacted(beside.format(CARD))
+
+
+@pytest.mark.parametrize(
+    "beside", ["x{}", "{}x", "_{}", "{}_", "1{}", "{}2", "9.{}", "{}.5", "{}-5"]
+)
+def test_a_card_number_that_is_a_part_of_something_else_is_none(beside: str) -> None:
+    text = beside.format(CARD.replace(" ", ""))
+    assert redacted(text) == text
+
+
+@given(st.from_regex(r"[2-6][0-9]{15}|3[47][0-9]{13}", fullmatch=True))
+def test_a_card_number_has_the_check_digit_of_luhn(number: str) -> None:
+    doubled = [int(digit) * (1 + at % 2) for at, digit in enumerate(reversed(number))]
+    is_card = sum(map(int, "".join(map(str, doubled)))) % 10 == 0
+    assert (redacted(number) != number) == is_card
+
+
+def test_what_is_named_at_the_end_of_a_long_value_is_found() -> None:
+    for filling in range(480, 760, 7):
+        text = f"password=a1{'b' * filling}password: x9-Kd!mm end"
+        assert "x9-Kd!mm" not in redacted(text)
