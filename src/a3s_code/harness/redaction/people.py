@@ -53,8 +53,8 @@ def _numbers(text: str, start: int) -> Iterator[Span]:
             begin, at = found.span()
             if found.lastgroup != "CC" or _luhn(found.group()):
                 yield Span(begin, at, found.lastgroup or "", is_secret=False)
-            else:  # another may begin with its next group; none begins inside of digits
-                at = begin + 1
+            else:  # another may begin behind its first four digits; none begins inside of them
+                at = begin + 4
 
 
 def _luhn(number: str) -> bool:

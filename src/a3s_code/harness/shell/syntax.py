@@ -326,7 +326,7 @@ class _Reader:
         if self._redirections.file(node):
             self.source.doubt("words follow a redirection")
 
-    _VISITS: ClassVar[Mapping[str, Callable[[_Reader, Node], None]]] = {
+    _VISITS: ClassVar[Mapping[str, Callable[..., None]]] = {
         "command": _command,
         "comment": _comment,
         "declaration_command": _declaration,
