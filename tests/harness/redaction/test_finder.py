@@ -199,3 +199,32 @@ def test_every_character_of_a_stream_is_looked_at_a_bounded_number_of_times(unit
         looked_at.append(known.looked_at)
     # What waits is tried again when it has grown by a quarter, so it is not four times exactly.
     assert looked_at[1] <= 7 * looked_at[0]
+
+
+CARD = "4111 1111 1111 1111"
+
+
+@pytest.mark.parametrize("beside", ["{}", "({})", "a {}. b", "{}, ", "4111 {}", "{}-", "no {} 1"])
+def test_a_card_number_that_stands_alone_is_one(beside: str) -> None:
+    assert "1111 1111" not in redacted(beside.format(CARD))
+
+
+@pytest.mark.parametrize(
+    "beside", ["x{}", "{}x", "_{}", "{}_", "1{}", "{}2", "9.{}", "{}.5", "{}-5"]
+)
+def test_a_card_number_that_is_a_part_of_something_else_is_none(beside: str) -> None:
+    text = beside.format(CARD.replace(" ", ""))
+    assert redacted(text) == text
+
+
+@given(st.from_regex(r"[2-6][0-9]{15}|3[47][0-9]{13}", fullmatch=True))
+def test_a_card_number_has_the_check_digit_of_luhn(number: str) -> None:
+    doubled = [int(digit) * (1 + at % 2) for at, digit in enumerate(reversed(number))]
+    is_card = sum(map(int, "".join(map(str, doubled)))) % 10 == 0
+    assert (redacted(number) != number) == is_card
+
+
+def test_what_is_named_at_the_end_of_a_long_value_is_found() -> None:
+    for filling in range(480, 760, 7):
+        text = f"password=a1{'b' * filling}password: x9-Kd!mm end"
+        assert "x9-Kd!mm" not in redacted(text)

@@ -17,6 +17,9 @@ from a3s_code.harness.redaction.spans import Span
 REACH = 160
 """No expression here looks further back from a value than this."""
 
+MAX_VALUE = 512
+"""No expression here reads more of a value."""
+
 _QUOTE = r"(?:\\{0,3}[\"'`])?"
 _GAP = r"[ \t]{0,8}"
 _QUOTED = r"(?<=[\"'`])(?:[^\"'`\\\s]|\\(?![\"'`])){4,256}(?=\\{0,3}[\"'`])"
@@ -61,7 +64,7 @@ def _is_strong(value: str, *_: object) -> bool:
 
 def _is_mixed(value: str) -> bool:
     has_letter, has_sign = _LETTER.search(value), _SIGN.search(value)
-    return bool((_DIGIT.search(value) and (has_letter or has_sign)) or (has_sign and has_letter))
+    return bool((has_sign and has_letter) or ((has_letter or has_sign) and _DIGIT.search(value)))
 
 
 def _is_opaque(value: str, *_: object) -> bool:
@@ -169,7 +172,8 @@ def _each(
         if is_one and _names_one(literal, text, at):
             covered = covered if last <= covered else _whole(text, last)
             yield Span(first, max(last, covered), clue.label)
-        found = pattern.search(lowered, at + len(literal))
+        # What is named within a value that goes on for long is a part of it.
+        found = pattern.search(lowered, max(at + len(literal), covered - REACH - MAX_VALUE))
 
 
 def _whole(text: str, end: int) -> int:

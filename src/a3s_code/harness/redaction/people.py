@@ -19,13 +19,17 @@ _FILE_ENDS = frozenset(
 _NUMBER = re.compile(r"[0-9+(][0-9() .-]{9,}+")
 """Takes a run as a whole: one that had to end in a digit would be tried from each of its signs."""
 _FORMS = re.compile(
-    r"(?P<SSN>(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4})"
+    r"(?<![\w./])(?:(?P<SSN>(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4})"
     r"|(?P<CC>[2-6][0-9]{3}(?P<part>[ -]?)[0-9]{4}(?P=part)[0-9]{4}(?P=part)[0-9]{4}"
     r"|3[47][0-9]{2}(?P<amex>[ -]?)[0-9]{6}(?P=amex)[0-9]{5})"
     r"|(?P<PHONE>\+1[ .-]?\(?[0-9]{3}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}"
     r"|(?:1[ -])?\([0-9]{3}\) ?[0-9]{3}[ -][0-9]{4}"
-    r"|(?:1[ -])?[0-9]{3}(?P<gap>[ -])[0-9]{3}(?P=gap)[0-9]{4})"
+    r"|(?:1[ -])?[0-9]{3}(?P<gap>[ -])[0-9]{3}(?P=gap)[0-9]{4}))"
+    r"(?!\w|[.-][0-9])"
 )
+"""Numbers that stand alone: no part of a longer one, of an address or of a word."""
+_BEHIND = 2
+"""Characters behind a number that tell whether it stands alone."""
 
 
 def people(text: str, start: int = 0) -> Iterator[Span]:
@@ -45,49 +49,19 @@ def _addresses(text: str, start: int) -> Iterator[Span]:
 
 def _numbers(text: str, start: int) -> Iterator[Span]:
     for run in _NUMBER.finditer(text, start):
-        first, last = run.span()
-        at = first
-        while at < last:
-            found = _FORMS.search(text, at, last)
-            if found is None:
-                break
-            begin, end = found.span()
-            label = _kind(found)
-            if _stands_alone(text, begin, end) and (label != "CC" or _luhn(found.group())):
-                yield Span(begin, end, label, is_secret=False)
-                at = end
-            else:
-                at = _next_group(text, begin, last)
-
-
-def _next_group(text: str, begin: int, last: int) -> int:
-    """Give where a number may begin after one that did not at `begin`: not inside its digits."""
-    if not text[begin].isdigit():
-        return begin + 1
-    after = _GROUP.match(text, begin, last)
-    return after.end() if after is not None else begin + 1
-
-
-_GROUP = re.compile("[0-9]+[ -]?")
-
-
-def _kind(found: re.Match[str]) -> str:
-    return next(name for name in ("SSN", "CC", "PHONE") if found.group(name))
-
-
-def _stands_alone(text: str, begin: int, end: int) -> bool:
-    """Say that a number is no part of a longer one, of an address or of a word."""
-    before, after = text[max(0, begin - 1) : begin], text[end : end + 2]
-    if before and (before.isalnum() or before in "_./"):
-        return False
-    return not (
-        after[:1].isalnum() or after[:1] == "_" or (after[:1] in ".-" and after[1:].isdigit())
-    )
+        at, last = run.span()
+        while found := _FORMS.search(text, at, last + _BEHIND):
+            begin, at = found.span()
+            if found.lastgroup != "CC" or _luhn(found.group()):
+                yield Span(begin, at, found.lastgroup or "", is_secret=False)
+            else:  # another may begin behind its first four digits; none begins inside of them
+                at = begin + 4
 
 
 def _luhn(number: str) -> bool:
-    digits = number.replace(" ", "").replace("-", "")[::-1]
-    return (sum(map(int, digits[::2])) + sum(map(_DOUBLED.__getitem__, digits[1::2]))) % 10 == 0
+    digits = number.encode().translate(None, b" -")
+    plain, doubled = digits[::-2], digits[-2::-2]
+    return (sum(plain) - len(plain) * ord("0") + sum(doubled.translate(_DOUBLED))) % 10 == 0
 
 
-_DOUBLED = {str(digit): sum(divmod(2 * digit, 10)) for digit in range(10)}
+_DOUBLED = bytes.maketrans(b"0123456789", bytes(sum(divmod(2 * n, 10)) for n in range(10)))
