@@ -144,8 +144,9 @@ class _Found:
         names = [*script.assigned, *(each for by in script.commands for each in set_by(by))]
         self._poison = self._poison or variables.poisoned(names)
         self._runs = self._runs or variables.run_by(names)
-        every = itertools.chain(names, *script.prefixes.values())
-        self.unresolved = self.unresolved or variables.evaluated(every)
+        if names or script.prefixes:
+            every = itertools.chain(names, *script.prefixes.values())
+            self.unresolved = self.unresolved or variables.evaluated(every)
         self._arrays = self._arrays or script.arrays
         self._declares = self._declares or any(map(declares_unknown, script.commands))
         if self._arrays and self._declares:

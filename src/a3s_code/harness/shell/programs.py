@@ -59,10 +59,12 @@ def _declare(args: Words) -> Hazard:
     return _subscripts()(tuple(word.partition("=")[0] for word in args))
 
 
+_DECLARING = listed("declare export local readonly typeset")
+
+
 def declares_unknown(words: Words) -> bool:
     """Whether a command declares a variable with a value that is not known."""
-    names = ("declare", "export", "local", "readonly", "typeset")
-    return words[0] in names and any(has_hole(word.partition("=")[2]) for word in words[1:])
+    return words[0] in _DECLARING and any(has_hole(word.partition("=")[2]) for word in words[1:])
 
 
 def _let(args: Words) -> Hazard:
