@@ -642,3 +642,28 @@ def test_a_part_shows_control_characters_escaped_and_all_of_its_text() -> None:
     command = "echo \u202e" + "x" * 500
     part = bash(PermissionPolicy(), command).part
     assert part == "echo \\u202e" + "x" * 500
+
+
+@pytest.mark.parametrize(
+    ("command", "decided"),
+    [
+        ("cd d; ls > ../secret1", Ask),
+        ("cd .; ls > secret1", Ask),
+        ("pushd d; ls > ../../d/secret2", Ask),
+        ("cd d; ls > other", Allow),
+        ("ls > secret1", Deny),
+    ],
+)
+def test_a_change_of_directory_leads_to_no_file_that_is_denied(
+    command: str, decided: type[Decision]
+) -> None:
+    policy = PermissionPolicy(["*"], ["write(secret*)", "write(d/secret2)"])
+
+    assert isinstance(bash(policy, command), decided)
+
+
+def test_a_clock_is_not_set_on_the_word_of_a_wildcard() -> None:
+    policy = PermissionPolicy(["bash(date *)"])
+
+    assert isinstance(bash(policy, "date 01010101"), Ask)
+    assert isinstance(bash(policy, "date -d '2 days ago' +%F"), Allow)

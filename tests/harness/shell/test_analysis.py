@@ -463,3 +463,42 @@ def test_a_script_is_only_read_as_bash_reads_it_for_shells_that_do() -> None:
     for command in (f'sh -c "echo {ending}"', f'dash -c "echo {ending}"', "zsh -c 'noglob rm x'"):
         assert any(simple.unknown for simple in analyse(command).commands), command
     assert not any(simple.unknown for simple in analyse("sh -c \"echo 'a'\"").commands)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "declare -a 'a=($(rm x))'",
+        "declare -a a='($(rm x))'",
+        "a=(1); declare a='($(rm x))'",
+        "a=(1); v='($(rm x))'; declare a=\"$v\"",
+        "a=(1); v='($(rm x))'; eval 'declare a=\"$v\"'",
+        "v='($(rm x))'; declare -a a=\"$v\"",
+        "readonly -a 'a=($(rm x))'",
+        "declare -A h='([$(rm x)]=1)'",
+        "f() { local -a 'a=($(rm x))'; }; f",
+        "declare -i n; n='a[$(rm x)]'",
+        "declare -n r; r='a[$(rm x)]'; : $r",
+        "RANDOM='a[$(rm x)]'",
+        "HISTCMD='a[$(rm x)]' ls",
+        "read OPTIND <<< 'a[$(rm x)]'",
+        "printf -v SRANDOM %s 'a[$(rm x)]'",
+        "for RANDOM in 'a[$(rm x)]'; do ls; done",
+        "set -- 'a[$(rm x)]'; : $(($1))",
+        "set -- 'a[$(rm x)]'; : $[$1]",
+    ],
+)
+def test_a_value_that_bash_evaluates_is_not_known(command: str) -> None:
+    """Each of these runs `rm x`."""
+    analysis = analyse(command)
+    assert analysis.unresolved or any(simple.unknown for simple in analysis.commands)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["declare x=1", "export A=$(ls)", 'local y="$1"', "a=(1 2); declare b=3", "echo $((1 + 2))"],
+)
+def test_an_ordinary_declaration_is_known(command: str) -> None:
+    analysis = analyse(command)
+    assert not analysis.unresolved
+    assert not any(simple.unknown for simple in analysis.commands)

@@ -17,13 +17,14 @@ kept for the most recent commands.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 
 import msgspec
 
 from a3s_code.harness.shell import git, syntax, variables
 from a3s_code.harness.shell.effect_free import effect_free_words
-from a3s_code.harness.shell.programs import hazard_of
+from a3s_code.harness.shell.programs import declares_unknown, hazard_of
 from a3s_code.harness.shell.releases import release_among, release_of
 from a3s_code.harness.shell.script import Script
 from a3s_code.harness.shell.variables import NO_PREFIX, Prefix, set_by
@@ -132,6 +133,7 @@ class _Found:
         self.unresolved = ""
         self.plain = plain
         self._poison = self._runs = ""
+        self._arrays = self._declares = False
         self._run_by = ""
         self._budget = budget
 
@@ -142,6 +144,13 @@ class _Found:
         names = [*script.assigned, *(each for by in script.commands for each in set_by(by))]
         self._poison = self._poison or variables.poisoned(names)
         self._runs = self._runs or variables.run_by(names)
+        if names or script.prefixes:
+            every = itertools.chain(names, *script.prefixes.values())
+            self.unresolved = self.unresolved or variables.evaluated(every)
+        self._arrays = self._arrays or script.arrays
+        self._declares = self._declares or any(map(declares_unknown, script.commands))
+        if self._arrays and self._declares:
+            self.unresolved = self.unresolved or "an array may be read out of a value"
         for at, words in enumerate(script.commands):
             names = script.prefixes.get(at)
             own = variables.prefixed(names).over(prefix) if names else prefix

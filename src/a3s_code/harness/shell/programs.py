@@ -49,16 +49,22 @@ def _double_bracket(args: Words) -> Hazard:
 
 
 def _declare(args: Words) -> Hazard:
-    for word in args:
-        if word[:1] in ("-", "+") and any(letter in word for letter in "inx"):
-            bad = set(word) & set("in") and any(_evaluates(other) for other in args)
-            return Hazard(unknown="what an assigned value evaluates to" if bad else "")
+    """Judge `declare` and its like, which read an array out of a value, as `eval` would."""
+    flags = {letter for word in args if word[:1] in ("-", "+") for letter in word}
+    values = [word.partition("=")[2] for word in args]
+    if any(value.startswith("(") for value in values):
+        return Hazard(unknown="what the array in a value evaluates to")
+    if flags & set("in") or (flags & set("aA") and any(map(has_hole, values))):
+        return Hazard(unknown="what an assigned value evaluates to")
     return _subscripts()(tuple(word.partition("=")[0] for word in args))
 
 
-def _evaluates(word: str) -> bool:
-    value = word.partition("=")[2]
-    return "[" in word or (bool(value) and not re.fullmatch(r"[+-]?[0-9]+", value))
+_DECLARING = listed("declare export local readonly typeset")
+
+
+def declares_unknown(words: Words) -> bool:
+    """Whether a command declares a variable with a value that is not known."""
+    return words[0] in _DECLARING and any(has_hole(word.partition("=")[2]) for word in words[1:])
 
 
 def _let(args: Words) -> Hazard:

@@ -80,10 +80,15 @@ _WRITE_BY_OPTION = {
     "unzip": re.compile(r"-[A-Za-z]*d"),
     "wget": re.compile(r"-[A-Za-z]*[OPoa]|--(?:output|directory-prefix|append)"),
 }
-_ARCHIVE = re.compile(r"-?[A-Za-z]*[cruA][A-Za-z]*f|-[A-Za-z]*f|--file")
-"""Before the name of an archive that `tar` writes."""
-_OUTPUT = re.compile(r"-o|--?out(?:put|file|dir|-file|-dir|put-file|put-dir)?")
-_OUTPUT_ATTACHED = re.compile(r"(?:-o|--?out[a-z-]*=).", re.DOTALL)
+# Before the name of what is written, and attached to it.
+_OUTPUT = (
+    re.compile(r"-o|--?out(?:put|file|dir|-file|-dir|put-file|put-dir)?"),
+    re.compile(r"(?:-o|--?out[a-z-]*=).", re.DOTALL),
+)
+_ARCHIVE = (
+    re.compile(r"-?[A-Za-z]*[cruA][A-Za-z]*f|-[A-Za-z]*f|--file"),
+    re.compile(r"-f.|--f", re.DOTALL),
+)
 _OTHER_OPTION_O = frozenset({"egrep", "fgrep", "find", "grep", "ls", "ps", "rg", "set", "test"})
 
 
@@ -171,23 +176,13 @@ def _outputs(words: Words) -> Sequence[str]:
         return args[-1:]
     if name == "dd":
         return [word for word in args if word.startswith("of=")]
-    if by_option is not None:
-        others = _archives(args) if name == "tar" else ()
-        return args if any(map(by_option.match, args)) else others
-    if name in _OTHER_OPTION_O:
+    if by_option is not None and any(map(by_option.match, args)):
+        return args
+    if name != "tar" and (by_option is not None or name in _OTHER_OPTION_O):
         return ()
-    return [
-        word
-        for before, word in itertools.pairwise((name, *args))
-        if (before[:1] == "-" and _OUTPUT.fullmatch(before))
-        or (word[:1] == "-" and _OUTPUT_ATTACHED.match(word))
-    ]
-
-
-def _archives(args: Sequence[str]) -> Sequence[str]:
-    """Give the files that tar packs into."""
-    after = (word for before, word in itertools.pairwise(args) if _ARCHIVE.fullmatch(before))
-    return [*after, *(word for word in args if word.startswith(("-f", "--f")))]
+    option, attached = _ARCHIVE if name == "tar" else _OUTPUT
+    pairs = itertools.pairwise((name, *args))
+    return [word for before, word in pairs if option.fullmatch(before) or attached.match(word)]
 
 
 def entered(words: Words) -> str:

@@ -15,6 +15,7 @@ class Script(msgspec.Struct):
         assigned: Names of the variables that a command of their own assigns or exports.
         writes: Files that redirections write, as text; a hole where it is not known.
         reads: Files that redirections read.
+        arrays: It assigns an array, so that later assignments may be read as one.
         problem: Why the text is not statically known; empty when it is.
         plain: Nothing but commands in lists and pipelines: no assignment, no function, no
             background job, no redirection but to the null device or a copy of a stream.
@@ -25,6 +26,7 @@ class Script(msgspec.Struct):
     assigned: list[str] = msgspec.field(default_factory=list[str])
     writes: list[str] = msgspec.field(default_factory=list[str])
     reads: list[str] = msgspec.field(default_factory=list[str])
+    arrays: bool = False
     problem: str = ""
     plain: bool = True
 
@@ -36,5 +38,6 @@ class Script(msgspec.Struct):
         self.assigned += more.assigned
         self.writes += more.writes
         self.reads += more.reads
+        self.arrays = self.arrays or more.arrays
         self.problem = self.problem or more.problem
         self.plain = self.plain and more.plain

@@ -251,6 +251,7 @@ class _Reader:
             self.source.doubt("an assignment is torn")
         for value in rest[1:]:
             if value.type == "array":
+                self._script.arrays = True
                 self._stack.append(value)
             else:
                 self._words.final(value)

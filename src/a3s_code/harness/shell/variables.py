@@ -32,6 +32,8 @@ _RUNS = re.compile(
     r"|JDK_JAVA_OPTIONS|PYTHON(?:STARTUP|BREAKPOINT|INSPECT)|TAR_OPTIONS|RIPGREP_CONFIG_PATH"
     r"|RSYNC_\w+|CVS_RSH|SVN_(?:SSH|EDITOR)|FZF_\w+|EXINIT|VIMINIT|MANOPT|\w*RUSTC_WRAPPER"
 )
+# What is assigned to these is arithmetic, whose subscripts may run commands.
+_EVALUATED = listed("EPOCHSECONDS HISTCMD LINENO OPTIND RANDOM SECONDS SRANDOM")
 _HARMLESS = listed(
     """
     LANG LANGUAGE TZ NO_COLOR FORCE_COLOR CLICOLOR TERM CI COLUMNS LINES DEBUG VERBOSE
@@ -49,6 +51,12 @@ def run_by(names: Iterable[str]) -> str:
     """Say which variable set for a command may make it run what its words do not show."""
     bad = next((name for name in names if _RUNS.fullmatch(name)), "")
     return f"what {bad} makes it run" if bad else ""
+
+
+def evaluated(names: Iterable[str]) -> str:
+    """Say which of the variables that a script assigns evaluates its value."""
+    bad = next((name for name in names if name in _EVALUATED), "")
+    return f"what is assigned to {bad} is evaluated" if bad else ""
 
 
 def set_by(words: Words) -> Words:

@@ -42,6 +42,8 @@ _ASSIGNS = re.compile(rf"\$\{{({_NAME}):?=")
 _SPLITS_QUOTED = re.compile(r"\$@|\$\{@|\[@\]")
 NUMBERS_ONLY = re.compile(r"[\s0-9+*/%()<>=!&|^~?:,-]*")
 
+_NUMBERS = re.compile(rf"\$\(\({NUMBERS_ONLY.pattern}\)\)|\$\[{NUMBERS_ONLY.pattern}\]")
+
 _BARE = ("word", "number")
 _PLAIN = re.compile(r"[\w./:@%+,=^-]+", re.ASCII)
 
@@ -145,7 +147,7 @@ class WordNodes:
                 raise Unreadable("an expansion that may run or evaluate something")
         elif kind != "arithmetic_expansion":
             raise Unreadable(f"{kind.replace('_', ' ')} is not understood in a word")
-        elif not NUMBERS_ONLY.fullmatch(text.strip("$([])")):
+        elif not _NUMBERS.fullmatch(text):
             raise Unreadable("arithmetic on variables evaluates what they hold")
         return UNKNOWN
 
