@@ -28,15 +28,14 @@ class Values:
 
     Attributes:
         changes: How often one was added or all were forgotten.
+        longest: Characters of the longest form of a value.
     """
 
-    __slots__ = ("_known", "_plain", "_wide", "changes")
+    __slots__ = ("_known", "_plain", "_wide", "changes", "longest")
 
     def __init__(self) -> None:
-        self.changes = 0
-        self._known: dict[str, str] = {}
-        self._plain: dict[str, str] = {}
-        self._wide: dict[str, str] = {}
+        self.changes = -1
+        self.clear()
 
     def __len__(self) -> int:
         return len(self._known)
@@ -51,26 +50,24 @@ class Values:
         self.changes += 1
         self._known[value] = label
         data = value.encode("utf-8", "surrogatepass")
-        plain, wide = dict(self._plain), dict(self._wide)
-        for form in (value, *_spelled(value), data.hex(), data.hex().upper()):
-            plain.setdefault(form, label)
-        for form in _base64(data):
-            wide.setdefault(form, label)
-        self._plain, self._wide = plain, wide  # other threads may be reading the old ones
+        plain = dict.fromkeys((value, *_spelled(value), data.hex(), data.hex().upper()))
+        wide = _base64(data)
+        self.longest = max(self.longest, *map(len, (*plain, *wide)))
+        self._plain += [(form, label) for form in plain]
+        self._wide += [(form, label) for form in wide]
 
     def clear(self) -> None:
         self.changes += 1
-        self._known, self._plain, self._wide = {}, {}, {}
-
-    @property
-    def longest(self) -> int:
-        """Characters of the longest form of a value."""
-        return max(map(len, (*self._plain, *self._wide)), default=0)
+        self.longest = 0
+        self._known: dict[str, str] = {}
+        # Lists only grow: other threads may be reading them.
+        self._plain: list[tuple[str, str]] = []
+        self._wide: list[tuple[str, str]] = []
 
     @property
     def forms(self) -> tuple[str, ...]:
         """All ways in which the values are written."""
-        return (*self._plain, *self._wide)
+        return tuple(form for form, _ in (*self._plain, *self._wide))
 
     def spans(self, text: str, start: int = 0, *, whole_words: bool = True) -> Iterator[Span]:
         """
@@ -79,12 +76,12 @@ class Values:
         Args:
             whole_words: In Base64, what is encoded with a value goes with it.
         """
-        for form, label in self._plain.items():
+        for form, label in self._plain:
             at = text.find(form, start)
             while at >= 0:
                 yield Span(at, at + len(form), label)
                 at = text.find(form, at + len(form))
-        for form, label in self._wide.items():
+        for form, label in self._wide:
             at = text.find(form, start)
             while at >= 0:
                 head = text[max(start, at - 256) : at]
