@@ -180,6 +180,15 @@ def test_four_times_the_text_takes_four_times_the_calls(unit: str) -> None:
     assert calls(lambda: known.replaced(text * 4, plain)) <= 4 * once + 200
 
 
+def test_a_value_may_be_added_while_a_text_is_looked_at() -> None:
+    known = Values()
+    known.add("value-0", "SECRET")
+    found = known.spans("value-0 value-1")
+    assert next(found).start == 0
+    known.add("value-1", "SECRET")
+    assert {span.start for span in found} <= {8}
+
+
 class Counting(Finder):
     """Counts the characters that are looked at."""
 

@@ -11,6 +11,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 from urllib.parse import quote, quote_plus
 
 import msgspec
@@ -24,25 +25,34 @@ _RUN = re.compile(r"[A-Za-z0-9+/=_-]{0,256}")
 _RUN_BACK = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_-"
 
 
+class _Forms(NamedTuple):
+    """
+    Attributes:
+        changes: Of the values that they are of.
+        in_json: As msgspec writes them.
+        begun: Finds the beginning of one.
+    """
+
+    changes: int
+    texts: tuple[str, ...]
+    in_json: tuple[bytes, ...]
+    begun: re.Pattern[str] | None
+
+
 class Values:
     """
     The values that must not be shown, each with the label that takes its place.
 
     Attributes:
         changes: How often one was added or all were forgotten.
-        forms: All ways in which the values are written.
+        longest: Characters of the longest form of a value.
     """
 
-    __slots__ = ("_begun", "_known", "_plain", "_wide", "_written", "changes", "forms")
+    __slots__ = ("_forms", "_known", "_plain", "_wide", "changes", "longest")
 
     def __init__(self) -> None:
-        self.changes = 0
-        self._known: dict[str, str] = {}
-        self._plain: dict[str, str] = {}
-        self._wide: dict[str, str] = {}
-        self.forms: tuple[str, ...] = ()
-        self._written: tuple[bytes, ...] = ()
-        self._begun: re.Pattern[str] | None = None
+        self.changes = -1
+        self.clear()
 
     def __len__(self) -> int:
         return len(self._known)
@@ -54,43 +64,56 @@ class Values:
         """Look for `value` from now on. One of less than `MIN_CHARS` is not looked for."""
         if len(value) < MIN_CHARS or value in self._known:
             return
-        self.changes += 1
         self._known[value] = label
         data = value.encode("utf-8", "surrogatepass")
-        plain, wide = dict(self._plain), dict(self._wide)
-        for form in (value, *_spelled(value), data.hex(), data.hex().upper()):
-            plain.setdefault(form, label)
-        for form in _base64(data):
-            wide.setdefault(form, label)
-        self._plain, self._wide = plain, wide  # other threads may be reading the old ones
-        self.forms = (*plain, *wide)
-        self._written = tuple(filter(None, map(_in_json, self.forms)))
-        self._begun = _beginning(self.forms)
+        plain = dict.fromkeys((value, *_spelled(value), data.hex(), data.hex().upper()))
+        wide = _base64(data)
+        self.longest = max(self.longest, *map(len, (*plain, *wide)))
+        self._plain += [(form, label) for form in plain]
+        self._wide += [(form, label) for form in wide]
+        self.changes += 1  # last: whoever sees it sees the lists
 
     def clear(self) -> None:
+        self.longest = 0
+        self._known: dict[str, str] = {}
+        # Lists only grow: other threads may be reading them.
+        self._plain: list[tuple[str, str]] = []
+        self._wide: list[tuple[str, str]] = []
+        self._forms: _Forms | None = None
         self.changes += 1
-        self._known, self._plain, self._wide = {}, {}, {}
-        self.forms, self._written, self._begun = (), (), None
-
-    @property
-    def longest(self) -> int:
-        """Characters of the longest form of a value."""
-        return max(map(len, self.forms), default=0)
 
     @property
     def labels(self) -> frozenset[str]:
         return frozenset(self._known.values())
 
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """All ways in which the values are written."""
+        return self._now.texts
+
     def are_in(self, written: bytes) -> bool:
         """Say whether one of them may be in a text, by what msgspec writes for it as JSON."""
-        for form in self._written:  # noqa: SIM110 - asked for every event; `any` takes twice as long
+        for form in self._now.in_json:  # noqa: SIM110 - asked for every event; `any` takes twice as long
             if form in written:
                 return True
         return False
 
     def may_begin_in(self, text: str) -> bool:
         """Say whether one of them may be in a text, or its beginning at the end: a quick guess."""
-        return self._begun is not None and self._begun.search(text) is not None
+        begun = self._now.begun
+        return begun is not None and begun.search(text) is not None
+
+    @property
+    def _now(self) -> _Forms:
+        """The forms of all that was added, put together when they are asked for."""
+        forms = self._forms
+        if forms is None or forms.changes != self.changes:
+            changes = self.changes  # what is added meanwhile makes them stale
+            texts = tuple(form for form, _ in (*self._plain, *self._wide))
+            in_json = tuple(form for form in map(_in_json, texts) if form)
+            forms = _Forms(changes, texts, in_json, _beginning(texts) if texts else None)
+            self._forms = forms
+        return forms
 
     def spans(self, text: str, start: int = 0, *, whole_words: bool = True) -> Iterator[Span]:
         """
@@ -99,12 +122,12 @@ class Values:
         Args:
             whole_words: In Base64, what is encoded with a value goes with it.
         """
-        for form, label in self._plain.items():
+        for form, label in self._plain:
             at = text.find(form, start)
             while at >= 0:
                 yield Span(at, at + len(form), label)
                 at = text.find(form, at + len(form))
-        for form, label in self._wide.items():
+        for form, label in self._wide:
             at = text.find(form, start)
             while at >= 0:
                 head = text[max(start, at - 256) : at]
