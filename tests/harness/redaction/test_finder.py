@@ -237,3 +237,9 @@ def test_what_is_named_at_the_end_of_a_long_value_is_found() -> None:
     for filling in range(480, 760, 7):
         text = f"password=a1{'b' * filling}password: x9-Kd!mm end"
         assert "x9-Kd!mm" not in redacted(text)
+
+
+@pytest.mark.parametrize("named", ["<password>{}</password>", " -p {}", " --token {}"])
+def test_what_stands_behind_an_address_is_no_user_of_it(named: str) -> None:
+    text = "see sip://+1-555-123-4567" + named.format("gR7UGDCpCntpeEsp20!")
+    assert "gR7UGDCp" not in redacted(text)

@@ -192,7 +192,7 @@ def _names_one(literal: str, text: str, at: int) -> bool:
     What is the name of a user in an address is none: the value goes on after its end.
     """
     before = text[max(0, at - 64) : at]
-    if _USER.search(before) and literal != "://":
+    if literal[0].isalpha() and _USER.search(before):
         return False
     if literal == "key":
         return _KEY_NAME.search(before + "key") is not None
