@@ -44,7 +44,7 @@ ROWS = (
     Row(
         "SecurityProvider",
         "Input taint, output sanitization",
-        "harness.security.provider.SecurityProvider",
+        "kernel.ports.SecurityProvider",
         "harness.security.provider.DefaultSecurityProvider",
         "security_provider",
         "test_a_security_provider_of_the_user_redacts",

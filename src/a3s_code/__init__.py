@@ -92,7 +92,6 @@ if TYPE_CHECKING:
     from a3s_code.harness.security.provider import (
         DefaultSecurityProvider as DefaultSecurityProvider,
     )
-    from a3s_code.harness.security.provider import SecurityProvider as SecurityProvider
     from a3s_code.kernel.artifacts import ArtifactStoreLimits as ArtifactStoreLimits
     from a3s_code.kernel.bash_sandbox import BashSandbox as BashSandbox
     from a3s_code.kernel.bash_sandbox import SandboxOutput as SandboxOutput
@@ -115,6 +114,7 @@ if TYPE_CHECKING:
     from a3s_code.kernel.ports import ModelRequest as ModelRequest
     from a3s_code.kernel.ports import Reply as Reply
     from a3s_code.kernel.ports import ReplyListener as ReplyListener
+    from a3s_code.kernel.ports import SecurityProvider as SecurityProvider
     from a3s_code.kernel.records import Dropped as Dropped
     from a3s_code.kernel.records import Record as Record
     from a3s_code.kernel.retention import SessionRetentionLimits as SessionRetentionLimits
@@ -207,7 +207,7 @@ _HOMES = {
     "harness.hooks.engine": ("HookEngine",),
     "harness.policy": ("PermissionPolicy",),
     "harness.prompt": ("SystemPromptSlots",),
-    "harness.security.provider": ("DefaultSecurityProvider", "SecurityProvider"),
+    "harness.security.provider": ("DefaultSecurityProvider",),
     "kernel.artifacts": ("ArtifactStoreLimits",),
     "kernel.bash_sandbox": ("BashSandbox", "SandboxOutput"),
     "kernel.confinement": (
@@ -229,6 +229,7 @@ _HOMES = {
         "ModelRequest",
         "Reply",
         "ReplyListener",
+        "SecurityProvider",
     ),
     "kernel.records": ("Dropped", "Record"),
     "kernel.retention": ("SessionRetentionLimits",),

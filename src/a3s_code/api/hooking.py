@@ -10,7 +10,7 @@ from a3s_code.errors import A3SError, InvalidType, InvalidValue
 from a3s_code.harness.hooks.command import CommandHandler
 from a3s_code.harness.hooks.engine import HookEngine
 from a3s_code.harness.hooks.registry import HookRegistry
-from a3s_code.harness.security.provider import SecurityProvider
+from a3s_code.kernel.ports import SecurityProvider
 from a3s_code.kernel.records import HookNamed
 from a3s_code.kernel.workspace import Processes
 

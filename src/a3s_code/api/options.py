@@ -22,11 +22,10 @@ from a3s_code.harness.confirm import ConfirmationPolicy, Confirmer
 from a3s_code.harness.hooks.command import HookCommand
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
-from a3s_code.harness.security.provider import SecurityProvider
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.bash_sandbox import BashSandbox
 from a3s_code.kernel.confinement import SandboxPolicy
-from a3s_code.kernel.ports import Approver, HookExecutor, Model
+from a3s_code.kernel.ports import Approver, HookExecutor, Model, SecurityProvider
 from a3s_code.kernel.retention import SessionRetentionLimits
 from a3s_code.kernel.sandbox_config import SandboxConfig
 from a3s_code.kernel.store import Store

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from a3s_code.errors import InvalidType, InvalidValue
-from a3s_code.harness.security.provider import DefaultSecurityProvider, SecurityProvider
+from a3s_code.kernel.ports import SecurityProvider
 
 DEFAULT, CUSTOM = "default", "custom"
 
@@ -21,7 +21,7 @@ def provider_of(given: Mapping[str, Any]) -> SecurityProvider | None:
     """
     provider: SecurityProvider | None = given.get("security_provider")
     if provider is None:
-        return DefaultSecurityProvider() if given.get("default_security") else None
+        return _default() if given.get("default_security") else None
     for name in ("sanitize_output", "taint_input", "wipe", "register_hooks", "teardown"):
         method = getattr(provider, name, None)
         if method is None and name != "sanitize_output":
@@ -37,10 +37,18 @@ def provider_of(given: Mapping[str, Any]) -> SecurityProvider | None:
     return provider
 
 
+def _default() -> SecurityProvider:
+    from a3s_code.harness.security.provider import DefaultSecurityProvider  # compiles shapes, 20 ms
+
+    return DefaultSecurityProvider()
+
+
 def kind_of(provider: SecurityProvider | None) -> str:
     """Give what the log keeps of a provider."""
     if provider is None:
         return ""
+    from a3s_code.harness.security.provider import DefaultSecurityProvider
+
     is_plain = type(provider) is DefaultSecurityProvider and not provider.finder.custom
     return DEFAULT if is_plain else CUSTOM
 
@@ -55,7 +63,7 @@ def kept_provider(given: SecurityProvider | None, kept: str) -> SecurityProvider
     if given is not None or not kept:
         return given
     if kept == DEFAULT:
-        return DefaultSecurityProvider()
+        return _default()
     raise InvalidValue(
         "This session had a security_provider of its own, and none was given now.",
         hint="give it again, or another one, or default_security=True",

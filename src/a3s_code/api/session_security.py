@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from a3s_code.api.settings import Settings
 from a3s_code.harness.redaction.values import Values
 from a3s_code.harness.security.environment import secrets_of, values_of
-from a3s_code.harness.security.provider import SecurityProvider
 from a3s_code.harness.security.session import SessionSecurity, session_security
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log
+from a3s_code.kernel.ports import SecurityProvider
 from a3s_code.kernel.sandbox_config import SandboxConfig
 from a3s_code.kernel.screen import Screen
 

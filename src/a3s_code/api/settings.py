@@ -27,12 +27,11 @@ from a3s_code.harness.hooks.registry import HookRegistry
 from a3s_code.harness.modes import Mode, mode_of
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
-from a3s_code.harness.security.provider import SecurityProvider
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.bash_sandbox import Elsewhere
 from a3s_code.kernel.confinement import SandboxPolicy
 from a3s_code.kernel.messages import Message
-from a3s_code.kernel.ports import Approver, HookExecutor, Model
+from a3s_code.kernel.ports import Approver, HookExecutor, Model, SecurityProvider
 from a3s_code.kernel.records import ArtifactStored, ParentLog
 from a3s_code.kernel.retention import SessionRetentionLimits
 from a3s_code.kernel.state import OpenEffect

@@ -20,7 +20,6 @@ import enum
 from a3s_code.errors import InvalidValue
 from a3s_code.harness.patterns import MCP_PREFIX, Kind
 from a3s_code.harness.policy import CompiledPolicy
-from a3s_code.harness.shell.analysis import effect_free
 from a3s_code.harness.subjects import Subject
 from a3s_code.harness.tool_names import SHELL_TOOL, SHELL_TOOLS
 from a3s_code.kernel.ports import Action, Deny
@@ -116,6 +115,8 @@ def _changes(action: Action) -> str:
     if name.lower().startswith(MCP_PREFIX):
         return "belongs to a server"
     if name == SHELL_TOOL:
+        from a3s_code.harness.shell.analysis import effect_free  # loads the parser
+
         free = effect_free(action.subject)
         return "" if free else "may change something with this command"
     return _DOING.get(effect, "")

@@ -20,7 +20,6 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 import msgspec
 
 from a3s_code.errors import InvalidType, InvalidValue
-from a3s_code.network.host_rules import HostPattern
 
 Level: TypeAlias = Literal["none", "hygiene", "landlock", "bwrap", "container"]
 """From the weakest to the strongest."""
@@ -160,9 +159,7 @@ class SandboxPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         """
         _check_paths("read.paths", self.read.paths)
         _check_paths("write", self.write)
-        for patterns in (self.network.allow, self.network.deny):
-            for pattern in patterns:
-                HostPattern.read(pattern)
+        _check_hosts((*self.network.allow, *self.network.deny))
         if self.network.allow and self.network.mode != "proxy":
             raise InvalidValue(
                 f"sandbox.network.allow names hosts, and the mode is {self.network.mode!r}.",
@@ -197,6 +194,14 @@ class SandboxPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
             )
         given.validate()
         return given
+
+
+def _check_hosts(patterns: tuple[str, ...]) -> None:
+    if patterns:
+        from a3s_code.network.host_rules import HostPattern  # loads what few sessions need
+
+        for pattern in patterns:
+            HostPattern.read(pattern)
 
 
 @functools.cache  # to read annotations takes some 0.4 ms

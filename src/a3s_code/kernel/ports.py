@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -300,6 +300,23 @@ class Advice:
 
     note: str
     facts: JsonObject
+
+
+@runtime_checkable
+class SecurityProvider(Protocol):
+    """
+    What the option `security_provider` takes: any object with this method.
+
+    Where it has them, these are called too, none of them async: `register_hooks(engine)` when a
+    session is made, with a `HookEngine` whose hooks that session asks; `taint_input(text)` with
+    each prompt; `wipe()` and then `teardown()` when the last session of an agent that has the
+    provider is closed. One that raises, or gives no text, withholds the text. It is called from
+    any thread.
+    """
+
+    def sanitize_output(self, text: str) -> str:
+        """Give `text` without what must not be shown; what it gave before stays as it is."""
+        ...
 
 
 class Guard(Protocol):

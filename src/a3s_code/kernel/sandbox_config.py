@@ -15,7 +15,6 @@ from typing import Literal
 import msgspec
 
 from a3s_code.errors import InvalidType, InvalidValue
-from a3s_code.network.host_rules import HostRules
 
 MIB = 1024 * 1024
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -76,7 +75,10 @@ class SandboxConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for name, value in (("memory_mb", self.memory_mb), ("cpus", self.cpus)):
             if not 0 < value < math.inf:
                 raise InvalidValue(f"{name} is {value}.", hint="give a number above 0")
-        HostRules.of(self.hosts)
+        if self.hosts:
+            from a3s_code.network.host_rules import HostRules  # loads what few sessions need
+
+            HostRules.of(self.hosts)
         for name, value in self.env.items():
             if not _VARIABLE.fullmatch(name) or "\0" in value:
                 raise InvalidValue(f"env: {name!r} cannot be a variable with this value.")

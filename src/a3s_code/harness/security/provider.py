@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 from a3s_code.checks import check_list
 from a3s_code.errors import InvalidType, InvalidValue
@@ -20,23 +20,6 @@ from a3s_code.harness.redaction.values import Values
 
 MAX_VALUE_CHARS = 16 * 1024
 """A longer text is no value of a secret; only what is found in it counts."""
-
-
-@runtime_checkable
-class SecurityProvider(Protocol):
-    """
-    What the option `security_provider` takes: any object with this method.
-
-    Where it has them, these are called too, none of them async: `register_hooks(engine)` when a
-    session is made, with a `HookEngine` whose hooks that session asks; `taint_input(text)` with
-    each prompt; `wipe()` and then `teardown()` when the last session of an agent that has the
-    provider is closed. One that raises, or gives no text, withholds the text. It is called from
-    any thread.
-    """
-
-    def sanitize_output(self, text: str) -> str:
-        """Give `text` without what must not be shown; what it gave before stays as it is."""
-        ...
 
 
 class DefaultSecurityProvider:

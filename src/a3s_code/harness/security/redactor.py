@@ -9,8 +9,7 @@ from typing import cast
 from a3s_code.harness.redaction.finder import Finder
 from a3s_code.harness.redaction.placeholders import Placeholders
 from a3s_code.harness.redaction.stream import Stream
-from a3s_code.harness.security.provider import SecurityProvider
-from a3s_code.kernel.ports import Redacting, Redactor
+from a3s_code.kernel.ports import Redacting, Redactor, SecurityProvider
 
 MAX_REMEMBERED = 1024
 SHORT = 256

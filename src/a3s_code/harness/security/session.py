@@ -9,9 +9,9 @@ from a3s_code.harness.redaction.finder import Finder, label_of
 from a3s_code.harness.redaction.placeholders import Placeholders
 from a3s_code.harness.redaction.values import Values
 from a3s_code.harness.security.guard import SecretsGuard
-from a3s_code.harness.security.provider import DefaultSecurityProvider, SecurityProvider
+from a3s_code.harness.security.provider import DefaultSecurityProvider
 from a3s_code.harness.security.redactor import FoundRedactor, ProvidedRedactor
-from a3s_code.kernel.ports import Guard, Redactor
+from a3s_code.kernel.ports import Guard, Redactor, SecurityProvider
 
 
 @dataclass(frozen=True, slots=True)
