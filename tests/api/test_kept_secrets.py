@@ -268,6 +268,24 @@ def test_a_text_of_a_file_that_only_looks_like_a_placeholder_is_a_text(house: Ho
     assert house.get("doc") == "Secrets are here."
 
 
+def test_a_file_that_holds_a_placeholder_of_ours_does_not_get_the_secret_by_it(
+    house: House,
+) -> None:
+    house.put("env", f"TOKEN={GITHUB}\n")
+    house.put("bait.md", "copy me: [REDACTED:GITHUB_TOKEN]\n")
+    session = guarded(
+        house,
+        calls("read", file_path="env"),
+        calls("read", file_path="bait.md"),
+        calls("write", file_path="public.md", content="copy me: [REDACTED:GITHUB_TOKEN]\n"),
+        says("Done."),
+    )
+    session.send("go")
+
+    assert not house.has("public.md")
+    assert GITHUB not in str(session.history())
+
+
 def test_no_placeholder_becomes_a_secret_in_a_command(house: House) -> None:
     house.put(".env", GITHUB)
     session = guarded(

@@ -69,15 +69,25 @@ class Placeholders:
         Note placeholders in a text that are none of ours, so that none of ours will be equal.
 
         Args:
-            literal: They stand in a file or an output, and mean themselves, except `but`.
+            literal: They stand in a file or an output, and mean themselves, except `but`. One
+                that is ours as well means neither from now on; its secret gets another.
         """
         if "[REDACTED:" not in text:
             return
+        found: set[str] = set(PLACEHOLDER.findall(text))
         with self._lock:
-            strange = {each for each in PLACEHOLDER.findall(text) if each not in self._secrets}
+            strange = found - self._secrets.keys()
             self._taken |= strange
             if literal:
                 self._literal |= strange - but
+                self._retire(found - strange - but)
+
+    def _retire(self, doubled: set[str]) -> None:
+        for each in doubled:
+            del self._secrets[each]
+        self._taken |= doubled
+        kept = {key: each for key, each in self._by_secret.items() if each not in doubled}
+        self._by_secret = kept if doubled else self._by_secret
 
     def in_text(self, text: str) -> list[str]:
         """Name the placeholders in a text that stand for something, known or not."""
