@@ -21,7 +21,7 @@ from a3s_code import (
     Session,
 )
 from a3s_code.errors import InvalidType, InvalidValue
-from a3s_code.kernel.confinement import SandboxLimits, SandboxNetwork, SandboxState
+from a3s_code.kernel.confinement import Confinement, SandboxLimits, SandboxNetwork, SandboxState
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import Record, SessionOpened
 from a3s_code.testing import calls, says
@@ -323,3 +323,18 @@ def test_git_takes_no_stand_in_for_a_new_file(house: House) -> None:
     assert listed.stdout == "new.txt\n"
     assert house.get(".git/left") == ""
     assert (house.root / ".git/info/exclude").read_bytes() == excluded
+
+
+@pytest.mark.parametrize(
+    ("form", "decision"), [("user", "ask"), ("kept_root", "ask"), ("dropped", "allow")]
+)
+def test_who_owns_files_outside_is_asked_about_at_landlock(
+    form: Any, decision: str, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def confine(policy: SandboxPolicy, root: str, own: tuple[str, ...] = ()) -> Confinement:
+        return Confinement("landlock", form, policy=policy)
+
+    monkeypatch.setattr(levels, "confine", confine)
+    session = house.session(default=says("ok"))
+
+    assert session.explain("bash", {"command": "chmod 777 /etc/hostname"})["decision"] == decision

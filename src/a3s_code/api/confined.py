@@ -48,8 +48,16 @@ class Held:
 
     @property
     def shell_level(self) -> str:
-        """How the command lines of the model are held; a place of their own is a container."""
-        return "container" if self.state.elsewhere else self.model.level
+        """
+        How the command lines of the model are held; a place of their own is a container.
+
+        At landlock the owner of a file outside can change its mode and its times, so only an
+        unprivileged user is held by it well enough to run unasked.
+        """
+        if self.state.elsewhere:
+            return "container"
+        is_owner = self.model.level == "landlock" and self.model.form != "dropped"
+        return "landlock, as the owner of files outside" if is_owner else self.model.level
 
 
 def held(opening: Opening, before: SessionOpened | None, confine: Confine) -> Held:
