@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
+from a3s_code.harness.patterns import Kind
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.policy_diff import STRICTNESS, Change, Difference, difference
 from a3s_code.harness.trial import Trial, name_of
 from harness.test_policy_lint import CALLS, POLICIES, TRIAL
 
-BY_TEXT = Trial({name: tool for name, tool in TRIAL.tools.items() if name != "git"})
-"""Takes any text for a tool that has no path, as calls that show a change have it."""
+BY_TEXT = Trial({n: tool for n, tool in TRIAL.tools.items() if TRIAL.kind(n) is not Kind.TEXT})
+"""Takes any text that rules are held against, as calls that show a change have it."""
 
 
 def compare(old: PermissionPolicy, new: PermissionPolicy) -> Difference:

@@ -33,7 +33,7 @@ def engine_of(safety: Safety, root: str, processes: Callable[[], Processes]) -> 
             security provider could not register its hooks.
     """
     given = safety.hooks
-    if given is None and not safety.hook_commands:
+    if given is None and not safety.hook_commands and safety.security is None:
         return HookEngine()
     if isinstance(given, HookEngine):
         above = given
