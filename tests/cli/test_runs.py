@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_the_id_that_is_listed_is_the_one_to_export(
 def test_a_damaged_session_is_named_and_the_others_are_listed(
     store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with sqlite3.connect(store / "sessions.db") as database:
+    with closing(sqlite3.connect(store / "sessions.db")) as database, database:
         damaged = database.execute(
             "UPDATE records SET body = x'00' WHERE session = 1 AND sequence = 2"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -25,9 +24,6 @@ from a3s_code.kernel.records import (
 from a3s_code.kernel.run_events import RunEvents
 from a3s_code.kernel.tool import Effect
 
-RunStatus: TypeAlias = Literal[
-    "created", "planning", "executing", "verifying", "completed", "failed", "cancelled"
-]
 TERMINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
 
 
