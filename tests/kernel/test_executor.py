@@ -894,6 +894,20 @@ async def test_a_hook_that_fails_afterwards_changes_nothing_and_is_recorded(tmp_
     assert "after_tool write: ValueError" in [getattr(event, "name", "") for event in traced]
 
 
+async def test_a_hook_that_fails_before_it_waits_is_recorded_like_any_other(tmp_path: Path) -> None:
+    class Abrupt(HookOf):
+        def after_tool(self, *_: Any) -> Any:
+            raise ValueError("at once")
+
+    bench = Bench(tmp_path)
+    bench.executor.hooks = Abrupt(lambda _: None)
+    (result,) = await bench.execute(call("write", file_path="a", content="x"))
+
+    assert not result.is_error
+    traced = [record.event for record in bench.log.records]
+    assert "after_tool write: ValueError" in [getattr(event, "name", "") for event in traced]
+
+
 async def test_a_call_that_a_hook_rewrote_is_what_runs(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
 

@@ -7,7 +7,7 @@ it failed: what comes before something denies then, what comes after it changes 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 from a3s_code.kernel.border import answer_of, described
@@ -52,7 +52,8 @@ async def after_ask(action: Action, answer: Allow | Deny, hooks: Hooks | None, s
     """Tell how a question was answered, when one was put to somebody."""
     asked = sink.approvals.get(action.call.id)
     if hooks is not None and asked is not None and asked.answer is not None:
-        await _told(hooks.after_ask(action, answer, sink), f"after_ask {action.tool.name}", sink)
+        name = f"after_ask {action.tool.name}"
+        await _told(lambda: hooks.after_ask(action, answer, sink), name, sink)
 
 
 async def after_tool(
@@ -60,8 +61,8 @@ async def after_tool(
 ) -> None:
     """Tell how a call ended that ran."""
     if hooks is not None:
-        work = hooks.after_tool(action, observed, seconds, sink)
-        await _told(work, f"after_tool {action.tool.name}", sink)
+        name = f"after_tool {action.tool.name}"
+        await _told(lambda: hooks.after_tool(action, observed, seconds, sink), name, sink)
 
 
 async def after_refusal(
@@ -69,7 +70,8 @@ async def after_refusal(
 ) -> None:
     """Tell that a call did not run."""
     if hooks is not None:
-        await _told(hooks.after_refusal(call, observed, sink), f"after_refusal {call.name}", sink)
+        name = f"after_refusal {call.name}"
+        await _told(lambda: hooks.after_refusal(call, observed, sink), name, sink)
 
 
 def rewritten(asked: ToolCall, now: ToolCall, redactor: Redactor | None) -> CallRewritten:
@@ -92,10 +94,10 @@ def _shown(call: ToolCall, redactor: Redactor | None) -> JsonObject:
     return redact_object(cast("JsonObject", given), redactor) or {} if type(given) is dict else {}
 
 
-async def _told(work: Awaitable[None], name: str, sink: Sink) -> None:
+async def _told(tell: Callable[[], Awaitable[None]], name: str, sink: Sink) -> None:
     """What a hook makes of it changes nothing any more; that one failed is recorded."""
     try:
-        await answer_of(work)
+        await answer_of(tell())
     except Exception as error:  # noqa: BLE001 - hooks are foreign code
         sink.emit(
             TraceRecorded(
