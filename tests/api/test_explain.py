@@ -11,6 +11,7 @@ from a3s_code import FileSessionStore, PermissionPolicy
 from a3s_code.errors import InvalidType, InvalidValue, SessionClosed
 from a3s_code.testing import calls, says
 from api.house import House
+from needed import needs_bwrap
 
 POLICY = PermissionPolicy(
     allow=["bash(ls*)", "bash(touch *)", "read", "write(src/**)"],
@@ -60,6 +61,15 @@ def test_several_allowed_parts_name_all_rules_that_allow_them(house: House) -> N
     told = session.explain("bash", {"command": "ls && touch a && ls b"})
 
     assert (told["decision"], told["rule"]) == ("allow", "bash(ls*); bash(touch *)")
+
+
+@needs_bwrap
+def test_a_session_that_is_not_awake_knows_the_tool_of_its_sandbox(house: House) -> None:
+    policy = PermissionPolicy(allow=["sandbox(ls *)"], deny=["bash(rm *)"])
+    session = house.session(permission_policy=policy, sandbox="bwrap")
+
+    assert session.explain("sandbox", {"command": "ls -l"})["decision"] == "allow"
+    assert session.explain("sandbox", {"command": "rm x"})["decision"] == "deny"
 
 
 def test_without_a_policy_the_default_explains_itself(house: House) -> None:

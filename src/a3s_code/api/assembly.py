@@ -218,8 +218,7 @@ class Assembly:
 
         holding = self._workplaces.holding(opening)
         space = local_space(opening.workspace, holding=holding)
-        given = (*checked_tools(opening.settings.tools), *added)
-        tools = self._toolbox.sets(given, space)[0]
+        tools = self._toolbox.sets((*self._own_tools(opening), *added), space)[0]
         return self._executor(opening, space, tools, SystemClock(), (), holding)
 
     def _checked(self, settings: Settings) -> Settings:

@@ -681,8 +681,9 @@ class Session:
         """
         Say how a call of the model would be decided: policy, mode, paths and protection.
 
-        Nothing is executed, asked, written or recorded. Hooks, the confirmation of an
-        `ask` and the security provider come later, and can only make it stricter.
+        Nothing is executed, asked, written or recorded, but that the first time in a process
+        a level of the sandbox may have to be tried. Hooks, the confirmation of an `ask` and
+        the security provider come later, and can only make it stricter.
 
         Args:
             tool: Its name, as the model gives it.
@@ -702,6 +703,7 @@ class Session:
             InvalidType: `tool` is no text, or `args` no mapping.
             InvalidValue: there is no such tool.
             SessionClosed: the session was closed.
+            SandboxUnavailable: the sandbox that holds its commands does not work any more.
             StoreError: what is stored of the session cannot be read.
         """
         return self._door.call(self._inner.explain(tool, args))
