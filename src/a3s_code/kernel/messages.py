@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from a3s_code.errors import InvalidValue
+from a3s_code.kernel.encoded import Encoded
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -236,7 +237,7 @@ class Conversation:
 
     def __init__(self, messages: list[Message] | None = None) -> None:
         self._messages: list[Message] = messages if messages is not None else []
-        self._encoded: dict[str, list[bytes]] = {}
+        self._encoded: dict[str, Encoded[Message]] = {}
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -257,14 +258,19 @@ class Conversation:
         self._messages = messages
         self._encoded.clear()
 
-    def encoded(self, wire: str, encode: Callable[[Message], bytes]) -> list[bytes]:
+    def encoded(self, wire: str, encode: Callable[[Message], bytes]) -> Encoded[Message]:
         """
         Give the bytes of every message, encoding only those that are new.
+
+        What was given before `replace` stays as it was then.
 
         Args:
             wire: Name of the format; one cache is kept for each.
             encode: A pure function of one message.
         """
-        cache = self._encoded.setdefault(wire, [])
-        cache.extend(encode(message) for message in self._messages[len(cache) :])
-        return cache
+        kept = self._encoded.get(wire)
+        if kept is None:
+            kept = self._encoded[wire] = Encoded()
+        if len(kept.items) != len(self._messages):
+            kept.grow(self._messages, encode)
+        return kept

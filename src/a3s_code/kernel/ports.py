@@ -16,6 +16,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import msgspec
 
 from a3s_code.kernel.events import ReasoningDelta, TextDelta, ToolInputDelta
+from a3s_code.kernel.measure import Measure
 from a3s_code.kernel.messages import (
     ContextText,
     Conversation,
@@ -104,6 +105,15 @@ class Model(Protocol):
             ModelUnavailable: all attempts failed, or the deadline passed.
             ContextOverflow: the conversation does not fit; compact and call again.
         """
+        ...
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A model that can say what it will send; a `Model` need not. See `measured.measure_of`."""
+
+    def measure(self, request: ModelRequest) -> Measure:
+        """Say what the body of a request is made of, to the byte, without making it."""
         ...
 
 
