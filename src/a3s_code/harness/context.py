@@ -32,7 +32,7 @@ MAX_LEFT_OUT = 50
 SOURCE_DEADLINE_S = 5.0
 """What a source has to say after that is not waited for."""
 MIN_PART_TOKENS = 64
-"""An item is cut to what room is left, unless that is less."""
+"""An item is cut to what room is left; where that is less, nothing enters any more."""
 _MARK = re.compile(r"<(?=\s*(?:/\s*)?context)", re.IGNORECASE)
 _TRUST = {"host": 1.0, "user": 0.8, "workspace": 0.5, "external": 0.0}
 
@@ -213,7 +213,7 @@ class _Choice:
         if len(self._entered) >= self._budget.items or items >= self._budget.source_items:
             self._leave(item, "more items than the budget has room for")
             return
-        text, cost = _fitted(item, room)
+        text, cost = _fitted(item, room) if room >= MIN_PART_TOKENS else ("", 0)
         if not text:
             self._leave(item, f"{room} tokens of the budget are left")
         elif text in self._seen:
@@ -240,13 +240,11 @@ def _bounded(left: list[ContextLeftOut]) -> tuple[ContextLeftOut, ...]:
 
 
 def _fitted(item: ContextItem, room: int) -> tuple[str, int]:
-    """Render an item, cut to `room` tokens; empty when there is no room for a part of it."""
+    """Render an item, cut to `room` tokens; empty when its marks alone take more."""
     whole = _rendered(item, MAX_ITEM_CHARS)
     cost = estimate(whole)
     if cost <= room:
         return whole, cost
-    if room < MIN_PART_TOKENS:
-        return "", 0
     shown = min(len(item.content), MAX_ITEM_CHARS)
     while cost > room and shown > 1:
         shown = min(shown - 1, int(shown * 0.99 * room / cost))
