@@ -33,7 +33,7 @@ class SearchSkillsArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @tool(SearchSkillsArgs, effect=Effect.READ, subject="query")
 async def search_skills(args: SearchSkillsArgs, context: ToolContext) -> Observation:  # noqa: ARG001
-    """Find skills: instructions for kinds of work. Gives names and descriptions, best match first."""
+    """Find skills, instructions for kinds of work: names and descriptions, best match first."""
     return _shown([], args.query)
 
 
@@ -46,7 +46,10 @@ async def _search(
     skills: SkillRegistry, args: SearchSkillsArgs, context: ToolContext
 ) -> Observation:
     del context
-    return _shown(skills.search(args.query, args.limit, for_model=True), args.query)
+    from asyncio import to_thread  # a session is made without asyncio; DESIGN 7
+
+    search = partial(skills.search, args.query, args.limit, for_model=True)
+    return _shown(await to_thread(search), args.query)  # the first search indexes all texts
 
 
 def _shown(found: list[Skill], query: str) -> Observation:
