@@ -1,0 +1,208 @@
+"""
+Which tools a model is shown.
+
+The core and the tools of the host always are; git, batches, the web and the tools of connected
+servers once the conversation is about them. What was shown stays, at its place, and new ones
+come behind it, so that the beginning of a request stays the same bytes for a provider's cache.
+Only when the conversation itself was replaced (`/clear`, a compaction, a rewind), or when there
+would be more than `tool_shelf.MAX_SHOWN`, does it begin anew with what is asked for now.
+
+What is not shown can still be called: the gate decides about calls, not this.
+
+Source:
+    A3S Code README 3.x, "Default core tools" and "Intent-gated tools"; README of the 0.9 crate,
+    "Tool Search"; SPEC 5.18.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+
+import msgspec
+
+from a3s_code.harness.tool_search import ToolIndex
+from a3s_code.harness.tool_shelf import SharedSets, Shelf
+from a3s_code.kernel.messages import Conversation, Message
+from a3s_code.kernel.tool import Tool, ToolSet
+
+WINDOW = 6
+"""Messages, results of tools not counted, that a conversation is about when it is first read."""
+
+CALLED, REGISTERED = "called", "registered"
+"""Why a tool is shown; see also `tool_shelf`."""
+
+
+class Disclosure(msgspec.Struct, frozen=True):
+    """
+    How the tools of a request differ from those of the request before.
+
+    Attributes:
+        why: By the name of each new tool, why it is shown, such as `asked for: git`. Those that
+            a session begins with are not in it.
+        gone: Names that are not shown any more.
+    """
+
+    why: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+    gone: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.why or self.gone)
+
+    def __str__(self) -> str:
+        """On one line, for a reason."""
+        new = [f"{name} ({why})" for name, why in self.why.items()]
+        return "; ".join([*new, *(f"{name} no more" for name in self.gone)])
+
+
+_NOTHING = Disclosure()
+
+
+class Reader:
+    """How far the messages of a conversation were read."""
+
+    __slots__ = ("_count", "_last")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._last: Message | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was read yet."""
+        return not self._count
+
+    def news(self, messages: Sequence[Message]) -> Sequence[Message] | None:
+        """
+        Give what came behind what was read; None when this is another conversation.
+
+        What is read for the first time is another one as well.
+        """
+        count, last = self._count, self._last
+        self._count, self._last = len(messages), messages[-1] if messages else None
+        if 0 < count <= len(messages) and messages[count - 1] is last:
+            return messages[count:]
+        return None
+
+
+class Selection:
+    """
+    What one session shows its model, request by request.
+
+    Args:
+        tools: All that may be shown, in a stable order.
+        index: Those in it are shown when a search for what the user says finds them.
+        before: Names that were shown in an earlier process, in their order.
+        sets: Where sets and shelves are shared with other sessions.
+
+    Attributes:
+        latest: How the tools of the last request differ from those before.
+    """
+
+    __slots__ = (
+        "_index",
+        "_other",
+        "_own",
+        "_set",
+        "_sets",
+        "_shelf",
+        "_shown",
+        "_tools",
+        "latest",
+    )
+
+    def __init__(
+        self,
+        tools: Sequence[Tool],
+        index: ToolIndex | None = None,
+        before: Sequence[str] = (),
+        sets: SharedSets | None = None,
+    ) -> None:
+        self._tools = {tool.name: tool for tool in tools}
+        self._index, self._sets = index, sets or SharedSets()
+        self._shelf: Shelf | None = None
+        self._set: ToolSet | None = None
+        self._shown = tuple(before)
+        self._own, self._other = Reader(), Reader()
+        self.latest = _NOTHING
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """All that may be shown."""
+        return tuple(self._tools.values())
+
+    def add(self, tool: Tool) -> None:
+        """Take one more tool; one of the same name is replaced, at its place."""
+        self._tools[tool.name] = tool
+        self._shelf = self._set = None
+
+    def of(self, conversation: Conversation, *, is_own: bool = True) -> ToolSet:
+        """
+        Give the tools for the next request about a conversation.
+
+        Args:
+            is_own: It is that of the session, and no history of the caller's.
+        """
+        shelf = self._shelf = self._shelf or self._sets.shelf(self.tools, self._index)
+        messages = conversation.messages
+        is_first = self._own.is_new
+        new = (self._own if is_own else self._other).news(messages)
+        if is_own and new is None and not is_first:
+            return self._begin(shelf, messages)
+        if self._set is not None and len(self._set.tools) == len(self._tools):
+            self.latest = _NOTHING
+            return self._set
+        wanted = _wanted(shelf, messages) if new is None else _asked(shelf, new)
+        return self._extend(shelf, wanted, messages)
+
+    def _extend(
+        self, shelf: Shelf, wanted: Mapping[str, str], messages: Sequence[Message]
+    ) -> ToolSet:
+        """Show what is wanted behind what is shown."""
+        kept = dict.fromkeys(name for name in self._shown if name in self._tools)
+        kept.update(dict.fromkeys(shelf.always))
+        added = [name for name in self._tools if name in wanted and name not in kept]
+        if added and len(kept) + len(added) > shelf.room:
+            return self._begin(shelf, messages)
+        return self._show(shelf, (*kept, *added), wanted)
+
+    def _begin(self, shelf: Shelf, messages: Sequence[Message]) -> ToolSet:
+        """Show what a conversation wants and nothing else; what was shown keeps its order."""
+        wanted = _wanted(shelf, messages)
+        free = shelf.room - len(shelf.always)
+        chosen = {*islice((name for name in wanted if name in self._tools), free), *shelf.always}
+        kept = [name for name in self._shown if name in chosen and name in self._tools]
+        rest = [name for name in (*shelf.always, *self._tools) if name in chosen]
+        return self._show(shelf, tuple(dict.fromkeys([*kept, *rest])), wanted)
+
+    def _show(self, shelf: Shelf, shown: tuple[str, ...], wanted: Mapping[str, str]) -> ToolSet:
+        if self._set is not None and shown == self._shown:
+            self.latest = _NOTHING
+            return self._set
+        before, self._shown = self._shown, shown
+        expected = {*before, *(() if before else shelf.always)}
+        why = {name: wanted.get(name, REGISTERED) for name in shown if name not in expected}
+        gone = tuple(name for name in before if name not in set(shown))
+        self.latest = Disclosure(why, gone)
+        self._set = self._sets.tools(tuple(self._tools[name] for name in shown))
+        return self._set
+
+
+def _wanted(shelf: Shelf, messages: Sequence[Message]) -> dict[str, str]:
+    """Give what the end of a conversation asks for, and behind it what was called, and why."""
+    said = (message for message in reversed(messages) if message.role != "tool")
+    wanted = _asked(shelf, tuple(islice(said, WINDOW))[::-1])
+    for message in reversed(messages):
+        for call in message.calls:
+            wanted.setdefault(call.name, CALLED)
+    return wanted
+
+
+def _asked(shelf: Shelf, messages: Sequence[Message]) -> dict[str, str]:
+    wanted: dict[str, str] = {}
+    for message in messages:
+        for name, why in shelf.asked_by(message):
+            wanted.setdefault(name, why)
+        for call in message.calls:
+            wanted.setdefault(call.name, CALLED)
+    return wanted
