@@ -345,7 +345,9 @@ class Assembly:
             executor=protected(executor, security),
             model=lambda ref: self._models.answering(ref, opening),
             behaviour=self._behaviour(opening.settings, space),
-            visible=visible,
+            selection=self._toolbox.selection(
+                visible, opening.settings.tool_index, log.state.offered_names
+            ),
             clock=clock,
             new_id=new_id,
             price=self._models.price,

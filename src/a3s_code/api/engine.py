@@ -28,6 +28,7 @@ from a3s_code.api.works import Works, is_inside
 from a3s_code.checks import check_bool
 from a3s_code.errors import InvalidValue, RunError, StoreError, UsageError
 from a3s_code.harness.hooks.run_hooks import SessionHooks
+from a3s_code.harness.selector import Selection
 from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.confinement import SandboxState
@@ -41,7 +42,7 @@ from a3s_code.kernel.records import HookNamed, HooksInForce, ParentLog
 from a3s_code.kernel.retention import retain
 from a3s_code.kernel.state import OpenEffect
 from a3s_code.kernel.store import Store
-from a3s_code.kernel.tool import Observation, Tool, ToolSet
+from a3s_code.kernel.tool import Observation, Tool
 
 T = TypeVar("T")
 
@@ -56,7 +57,7 @@ class Engine:
     """
     Attributes:
         model: Opens a model by its `provider/model`; raises UnknownModel.
-        visible: The tools that the model is shown, in a stable order.
+        selection: Which tools the model is shown.
         price: US dollars for a model's tokens; 0 for a model without a known price.
         keep_s: How long `close` waits for the store.
         hooks_before: Hooks that the session had when it went on.
@@ -68,7 +69,7 @@ class Engine:
     executor: Executor
     model: Callable[[str], Model]
     behaviour: Behaviour
-    visible: ToolSet
+    selection: Selection
     clock: Clock
     new_id: Callable[[str], str]
     price: Callable[[str, Usage], float]
@@ -408,6 +409,5 @@ class Engine:
 
     def add_tool(self, tool: Tool) -> None:
         """Offer one more tool from the next turn on; its name replaces an equal one."""
-        others = tuple(t for t in self.visible.tools if t.name != tool.name)
-        self.visible = ToolSet((*others, tool))
+        self.selection.add(tool)
         self.executor.tools = {**self.executor.tools, tool.name: tool}

@@ -16,6 +16,7 @@ Source:
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
@@ -103,6 +104,7 @@ class Selection:
         "_index",
         "_other",
         "_own",
+        "_recent",
         "_set",
         "_sets",
         "_shelf",
@@ -124,6 +126,7 @@ class Selection:
         self._set: ToolSet | None = None
         self._shown = tuple(before)
         self._own, self._other = Reader(), Reader()
+        self._recent: deque[Mapping[str, str]] = deque(maxlen=WINDOW)
         self.latest = _NOTHING
 
     @property
@@ -145,33 +148,48 @@ class Selection:
         """
         shelf = self._shelf = self._shelf or self._sets.shelf(self.tools, self._index)
         messages = conversation.messages
-        is_first = self._own.is_new
+        was_read = not self._own.is_new
         new = (self._own if is_own else self._other).news(messages)
-        if is_own and new is None and not is_first:
-            return self._begin(shelf, messages)
-        if self._set is not None and len(self._set.tools) == len(self._tools):
+        if new is None:
+            self._recent.clear()
+        elif self._set is not None and len(self._set.tools) == len(self._tools):
             self.latest = _NOTHING
             return self._set
-        wanted = _wanted(shelf, messages) if new is None else _asked(shelf, new)
+        wanted = self._asked(shelf, _said(messages) if new is None else new)
+        if new is None:
+            wanted = _first(wanted, _called(messages))
+        if new is None and is_own and was_read:
+            return self._begin(shelf, wanted)
         return self._extend(shelf, wanted, messages)
+
+    def _asked(self, shelf: Shelf, messages: Sequence[Message]) -> dict[str, str]:
+        """Give what some messages ask for or call, and why."""
+        every: dict[str, str] = {}
+        for message in messages:
+            if message.role != "tool":
+                wanted = dict.fromkeys((call.name for call in message.calls), CALLED)
+                wanted.update(reversed(list(shelf.asked_by(message))))
+                self._recent.append(wanted)
+                every = {**wanted, **every}
+        return every
 
     def _extend(
         self, shelf: Shelf, wanted: Mapping[str, str], messages: Sequence[Message]
     ) -> ToolSet:
-        """Show what is wanted behind what is shown."""
+        """Show what is wanted behind what is shown; begin anew when it does not fit."""
         kept = dict.fromkeys(name for name in self._shown if name in self._tools)
         kept.update(dict.fromkeys(shelf.always))
         added = [name for name in self._tools if name in wanted and name not in kept]
-        if added and len(kept) + len(added) > shelf.room:
-            return self._begin(shelf, messages)
-        return self._show(shelf, (*kept, *added), wanted)
+        if not added or len(kept) + len(added) <= shelf.room:
+            return self._show(shelf, (*kept, *added), wanted)
+        recent = {name: why for asked in reversed(self._recent) for name, why in asked.items()}
+        return self._begin(shelf, _first(wanted, recent, _called(messages)))
 
-    def _begin(self, shelf: Shelf, messages: Sequence[Message]) -> ToolSet:
-        """Show what a conversation wants and nothing else; what was shown keeps its order."""
-        wanted = _wanted(shelf, messages)
+    def _begin(self, shelf: Shelf, wanted: Mapping[str, str]) -> ToolSet:
+        """Show what is wanted and nothing else; what was shown keeps its order."""
         free = shelf.room - len(shelf.always)
         chosen = {*islice((name for name in wanted if name in self._tools), free), *shelf.always}
-        kept = [name for name in self._shown if name in chosen and name in self._tools]
+        kept = [name for name in self._shown if name in chosen]
         rest = [name for name in (*shelf.always, *self._tools) if name in chosen]
         return self._show(shelf, tuple(dict.fromkeys([*kept, *rest])), wanted)
 
@@ -188,21 +206,22 @@ class Selection:
         return self._set
 
 
-def _wanted(shelf: Shelf, messages: Sequence[Message]) -> dict[str, str]:
-    """Give what the end of a conversation asks for, and behind it what was called, and why."""
+def _said(messages: Sequence[Message]) -> Sequence[Message]:
+    """Give the end of a conversation that tells what it is about."""
     said = (message for message in reversed(messages) if message.role != "tool")
-    wanted = _asked(shelf, tuple(islice(said, WINDOW))[::-1])
-    for message in reversed(messages):
-        for call in message.calls:
-            wanted.setdefault(call.name, CALLED)
-    return wanted
+    return tuple(islice(said, WINDOW))[::-1]
 
 
-def _asked(shelf: Shelf, messages: Sequence[Message]) -> dict[str, str]:
-    wanted: dict[str, str] = {}
-    for message in messages:
-        for name, why in shelf.asked_by(message):
-            wanted.setdefault(name, why)
-        for call in message.calls:
-            wanted.setdefault(call.name, CALLED)
-    return wanted
+def _first(*reasons: Mapping[str, str]) -> dict[str, str]:
+    """Join reasons; for a name that is in several, the first counts, and its place."""
+    joined: dict[str, str] = {}
+    for each in reasons:
+        for name, why in each.items():
+            joined.setdefault(name, why)
+    return joined
+
+
+def _called(messages: Sequence[Message]) -> dict[str, str]:
+    """Give what a conversation has called, the last first."""
+    calls = (call for message in reversed(messages) for call in message.calls)
+    return dict.fromkeys((call.name for call in calls), CALLED)

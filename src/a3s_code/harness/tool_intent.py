@@ -57,9 +57,11 @@ TERMS = {
         """,
         """
         cherry pick, merge conflict, merge conflicts, merge request, pull request, pull requests,
-        release tag, revert the last, staged changes, version control, what changed, what has changed
+        release tag, revert the last, staged changes, version control, what changed,
+        what has changed
         """,
-        "提交, 分支, 暂存, 变基, 版本控制, 版本历史, 合并冲突, 代码差异, 工作树, 检出, 仓库状态, 拉取请求",
+        "提交, 分支, 暂存, 变基, 版本控制, 版本历史, 合并冲突, 代码差异, 工作树, 检出, "
+        "仓库状态, 拉取请求",
     ),
     "web": _terms(
         """
@@ -71,8 +73,8 @@ TERMS = {
         look it up, newest release, newest version, official documentation, recent news,
         release notes of, search for news
         """,
-        "http://, https://, 网页, 网站, 网络搜索, 网上, 上网, 互联网, 联网, 在线查, 搜索引擎, 链接, 网址, "
-        "最新版本, 最新消息, 百度, 谷歌, 新闻",
+        "http://, https://, 网页, 网站, 网络搜索, 网上, 上网, 互联网, 联网, 在线查, 搜索引擎, "
+        "链接, 网址, 最新版本, 最新消息, 百度, 谷歌, 新闻",
     ),
     "batch": _terms(
         "batch batched batches bulk concurrently simultaneously",

@@ -24,6 +24,8 @@ from a3s_code.harness.patterns import MCP_PREFIX
 from a3s_code.harness.tool_words import words
 
 MAX_DESCRIPTION_CHARS = 2_000
+FEW = 5
+"""A word that no more tools have is as rare as can be."""
 MAX_QUERY_WORDS = 200
 """Of the different words of a query, those that are looked up: the first."""
 
@@ -38,14 +40,13 @@ class _Place(NamedTuple):
 _DESCRIPTION, _VERB, _NAME, _KEYWORD = _Place(0.4), _Place(0.2), _Place(0.9), _Place(0.9)
 _SERVER = _Place(0.6, rarity=1.0)
 
-_VERBS = frozenset(
-    """
+_COMMON = """
     add build change check close connect copy count create delete describe download execute export
     fetch file find import insert item list load lookup merge mcp move new open post print put query
     read remove rename reset resource run save search select send server start stop store sync test
     text update upload value view write
-    """.split()
-)
+"""
+_VERBS = frozenset(_COMMON.split())
 """Words that name what most tools do; they tell little of which one is meant."""
 
 
@@ -182,12 +183,12 @@ class ToolIndex:
         """Give, by tool, how likely it is that it was not meant, and the words that tell."""
         doubts: dict[str, float] = {}
         because: dict[str, list[str]] = {}
-        scale = math.log1p(len(self._terms)) or 1.0
+        scale = math.log1p(len(self._terms) / FEW)
         for word in asked:
             holders = self._postings.get(word)
             if not holders:
                 continue
-            rarity = math.log1p(len(self._terms) / len(holders)) / scale
+            rarity = min(math.log1p(len(self._terms) / len(holders)) / scale, 1.0)
             for name, place in holders.items():
                 counts = place.weight * max(rarity, place.rarity)
                 doubts[name] = doubts.get(name, 1.0) * (1 - counts)

@@ -19,8 +19,7 @@ _MAX_CHARS = 40
 """A longer run of letters is data, not a word."""
 _MIN_PLURAL = 4
 
-EVERYDAY = frozenset(
-    """
+_SAID = """
     a about after again all also am an and any are as at be been before but by call can could did
     do does doing done for from get give go had has have he her here him his how i if in into is
     it its just know let like ll make may me might mine more most much must my need no not now of
@@ -29,8 +28,8 @@ EVERYDAY = frozenset(
     up use using ve very via want was we well were what when where which while who whose why will
     with would yes you your
     的是 我们 你们 一个 这个 那个 什么 怎么 可以 请你 帮我 一下
-    """.split()
-)
+"""
+EVERYDAY = frozenset(_SAID.split())
 
 
 def words(text: str) -> Iterator[str]:
