@@ -44,8 +44,11 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 def _terms(words: str, phrases: str, parts: str) -> Terms:
-    split = (tuple(filter(None, map(str.strip, text.split(",")))) for text in (phrases, parts))
-    return Terms(frozenset(words.split()), *split)
+    return Terms(frozenset(words.split()), _listed(phrases), _listed(parts))
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(" ".join(part.split()) for part in text.split(","))
 
 
 TERMS = {

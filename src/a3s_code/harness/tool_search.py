@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from a3s_code.errors import InvalidType, InvalidValue
+from a3s_code.checks import check_list, check_text
+from a3s_code.errors import InvalidValue
 from a3s_code.harness.patterns import MCP_PREFIX
 from a3s_code.harness.tool_words import words
 
@@ -73,9 +74,7 @@ class ToolSearchConfig(msgspec.Struct, frozen=True):
             raise InvalidValue(f"max_tools is {most!r}.", hint=hint)
         if type(least) not in (int, float) or not 0 <= self.min_score <= 1:
             raise InvalidValue(f"min_score is {least!r}.", hint="give a number from 0 to 1")
-        if isinstance(self.always_include, str):
-            hint = f"give a list: [{self.always_include!r}]"
-            raise InvalidType("always_include is one text.", hint=hint)
+        check_list("always_include", self.always_include)
 
 
 class ToolMatch(msgspec.Struct, frozen=True):
@@ -121,14 +120,12 @@ class ToolIndex:
         Raises:
             InvalidType: something of it is no text, or `keywords` is a single one.
         """
-        given = [keywords] if isinstance(keywords, str) else list(keywords)
-        if isinstance(keywords, str) or not all(
-            isinstance(each, str) for each in (name, description, *given)
-        ):
-            raise InvalidType(
-                "A tool is added by its name, its description and a list of keywords.",
-                hint='such as index.add("lookup", "Look a word up", ["dictionary"])',
-            )
+        check_text("name", name)
+        check_text("description", description)
+        check_list("keywords", keywords)
+        given = list(keywords)
+        for keyword in given:
+            check_text("a keyword", keyword)
         terms = _weighed(name, description, given)
         with self._lock:
             self._forget(name)
