@@ -42,7 +42,7 @@ from a3s_code.kernel.records import HookNamed, HooksInForce, ParentLog
 from a3s_code.kernel.retention import retain
 from a3s_code.kernel.state import OpenEffect
 from a3s_code.kernel.store import Store
-from a3s_code.kernel.tool import Observation, Tool
+from a3s_code.kernel.tool import Observation, Tool, ToolSet
 
 T = TypeVar("T")
 
@@ -406,6 +406,11 @@ class Engine:
             raise InvalidValue(f"{path} is a directory now.") from error
         finally:
             target.close()
+
+    @property
+    def visible(self) -> ToolSet:
+        """All tools that the model may be shown, in a stable order."""
+        return ToolSet(self.selection.tools)
 
     def add_tool(self, tool: Tool) -> None:
         """Offer one more tool from the next turn on; its name replaces an equal one."""
