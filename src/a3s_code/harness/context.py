@@ -21,7 +21,13 @@ from dataclasses import dataclass
 from html import escape
 
 from a3s_code.harness.tokens import estimate
-from a3s_code.kernel.context import Companion, ContextItem, ContextProvider, ContextQuery
+from a3s_code.kernel.context import (
+    Companion,
+    ContextItem,
+    ContextProvider,
+    ContextQuery,
+    MindfulCompanion,
+)
 from a3s_code.kernel.events import ContextLeftOut
 from a3s_code.kernel.messages import ContextText, ToolCall, ToolResult
 
@@ -59,6 +65,9 @@ COMPACT = Budget(8, 2_500, 4, 1_200)
 BALANCED = Budget()
 EXPANSIVE = Budget(20, 8_000, 8, 3_500)
 """Source: SPEC 11.2."""
+
+BESIDE = Budget(20, 20_000, 12, 16_000)
+"""Behind results: instructions of directories are in force, too, and diagnostics are short."""
 
 STANDING = Budget(64, 100_000, 64, 100_000)
 """Instructions are not retrieved but in force, so only what is absurd is left out."""
@@ -116,11 +125,21 @@ class ContextSources:
         results: Sequence[ToolResult],
         present: Iterable[ContextText],
     ) -> Assembled:
-        """Ask every companion, in order, about the calls of a turn."""
-        offers = [await _asked(each.name, each.attend(calls, results)) for each in self.companions]
+        """
+        Ask every companion, in order, about the calls of a turn.
+
+        Args:
+            present: As of `for_run`; may be gone through more than once.
+        """
+        offers: list[Offer] = []
+        for each in self.companions:
+            if isinstance(each, MindfulCompanion):
+                offers.append(await _asked(each.name, each.attend_beside(calls, results, present)))
+            else:
+                offers.append(await _asked(each.name, each.attend(calls, results)))
         if not any(offer.items or offer.failed for offer in offers):
             return NOTHING
-        return assemble(offers, self.budget, present, ranked=False)
+        return assemble(offers, BESIDE, present, ranked=False)
 
 
 @dataclass(frozen=True, slots=True)
