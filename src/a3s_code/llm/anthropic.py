@@ -19,6 +19,7 @@ import msgspec
 from a3s_code.kernel.messages import (
     Attachment,
     Block,
+    Context,
     JsonObject,
     Message,
     Text,
@@ -129,7 +130,7 @@ def encode_message(message: Message, *, marked: bool = False) -> bytes:
 
 def _block(block: Block) -> JsonObject | None:
     """Encode a block; None for those that the provider would refuse."""
-    if isinstance(block, Text):
+    if isinstance(block, Text | Context):
         return {"type": "text", "text": block.text} if block.text.strip() else None
     if isinstance(block, ToolCall):
         return {
