@@ -22,6 +22,7 @@ from a3s_code.api.hooking import engine_of
 from a3s_code.api.models import Models
 from a3s_code.api.opened import begin, last_of
 from a3s_code.api.recorded import Recorded
+from a3s_code.api.retrieval import asked_providers, check_roots
 from a3s_code.api.settings import CONTINUATIONS, Opening, Settings
 from a3s_code.api.stores import Stores, first_of, place_of
 from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools, sandbox_tool
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from a3s_code.harness.hooks.run_hooks import SessionHooks
     from a3s_code.harness.redaction.values import Values
     from a3s_code.kernel.clock import Clock
+    from a3s_code.kernel.context import ContextProvider
     from a3s_code.kernel.executor import Executor
     from a3s_code.kernel.space import Space
     from a3s_code.kernel.state import Grant
@@ -129,6 +131,7 @@ class Assembly:
         root = directory_of(workspace, settings.storage.backend)
         checked = self._checked(settings)
         self._workplaces.check(settings, root)
+        check_roots(settings, root)
         hooks = engine_of(checked.safety, root, self._workplaces.host_programs)
         return Opening(
             session_id or new_id(""), root, model, checked, is_new=not session_id, hooks=hooks
@@ -151,6 +154,7 @@ class Assembly:
                 "is another directory.",
                 hint="leave workspace_backend out",
             )
+        check_roots(settings, opened.workspace)
         checked = self._checked(settings)
         hooks = engine_of(checked.safety, opened.workspace, self._workplaces.host_programs)
         opening = Opening(session_id, opened.workspace, "", checked, hooks=hooks)
@@ -344,7 +348,9 @@ class Assembly:
             log=log,
             executor=protected(executor, security),
             model=lambda ref: self._models.answering(ref, opening),
-            behaviour=self._behaviour(opening.settings, space),
+            behaviour=self._behaviour(
+                opening.settings, space, asked_providers(opening.settings, executor, log)
+            ),
             visible=visible,
             clock=clock,
             new_id=new_id,
@@ -410,7 +416,9 @@ class Assembly:
             tool_timeout_s=timeout_ms / 1000 if timeout_ms else None,
         )
 
-    def _behaviour(self, settings: Settings, space: Space) -> Behaviour:
+    def _behaviour(
+        self, settings: Settings, space: Space, providers: tuple[ContextProvider, ...]
+    ) -> Behaviour:
         from a3s_code.api.engine import Behaviour
         from a3s_code.kernel.loop import Limits
         from a3s_code.kernel.retention import SessionRetentionLimits
@@ -424,7 +432,7 @@ class Assembly:
         )
         return Behaviour(
             prompt=system_prompt(settings.slots),
-            context=context_sources(space),
+            context=context_sources(space, providers),
             limits=limits,
             continuations=_first(given.continuations, CONTINUATIONS),
             temperature=settings.sampling.temperature,

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from a3s_code.harness.context import ContextSources
+    from a3s_code.kernel.context import ContextProvider
     from a3s_code.kernel.space import Space
 
 
-def context_sources(space: Space) -> ContextSources:
+def context_sources(space: Space, providers: tuple[ContextProvider, ...] = ()) -> ContextSources:
     """Give the sources of a session that wakes."""
     from a3s_code.harness.context import ContextSources
     from a3s_code.harness.root_instructions import agents_file
 
-    return ContextSources(standing=(agents_file(space.files),))
+    return ContextSources(standing=(agents_file(space.files),), providers=providers)

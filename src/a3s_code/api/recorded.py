@@ -54,6 +54,7 @@ class Recorded(msgspec.Struct, frozen=True):
         security: Its provider: `default`, `custom`, or empty when it had none.
         elsewhere: Where its command lines ran; empty for this machine's own system.
         image: What that was, where it can be kept.
+        fs_context: The directory whose files were context; None when nothing was said of it.
     """
 
     sampling: Sampling = Sampling()
@@ -69,6 +70,7 @@ class Recorded(msgspec.Struct, frozen=True):
     security: str = ""
     elsewhere: str = ""
     image: SandboxConfig | None = None
+    fs_context: str | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -87,6 +89,7 @@ class Recorded(msgspec.Struct, frozen=True):
             security=kind_of(settings.safety.security),
             elsewhere=named(settings.safety.elsewhere),
             image=kept(settings.safety.elsewhere),
+            fs_context=settings.fs_context,
         )
 
     @classmethod
@@ -122,6 +125,7 @@ class Recorded(msgspec.Struct, frozen=True):
             slots=_over(given.slots, self.slots),
             safety=self._safety(given.safety),
             storage=self._storage(given.storage),
+            fs_context=self.fs_context if given.fs_context is None else given.fs_context,
         )
 
     def _storage(self, given: Storage) -> Storage:

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from a3s_code.api.command_env import CommandEnv, command_env_of
+from a3s_code.api.context_options import GivenProvider, fs_context_of, providers_of
 from a3s_code.api.elsewhere import sandbox_of
 from a3s_code.api.option_types import check
 from a3s_code.api.options import SessionOptions
@@ -65,10 +66,8 @@ _TO_COME = frozenset(
         "auto_parallel",
         "budget_guard_timeout_ms",
         "builtin_skills",
-        "context_provider",
         "enforce_active_skill_tool_restrictions",
         "file_memory",
-        "fs_context",
         "goal_tracking",
         "host_env",
         "inline_skills",
@@ -182,6 +181,9 @@ class Settings:
     """
     Attributes:
         missing: Names of options that are accepted and have no effect in this build.
+        fs_context: The directory whose files are context; empty for none, None when nothing was
+            said of it.
+        providers: What is asked for context besides it.
         command_env: Added to the environment of commands; its values are secrets, for whoever
             redacts to know by value.
     """
@@ -197,6 +199,8 @@ class Settings:
     tools: tuple[Tool | Callable[..., Any], ...]
     missing: tuple[str, ...]
     command_env: CommandEnv = field(repr=False)
+    fs_context: str | None = None
+    providers: tuple[GivenProvider, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +268,8 @@ def fold(options: SessionOptions) -> Settings:
         tools=tuple(given.get("tools", ())),
         missing=_missing(given),
         command_env=command_env_of(given.get("command_env")),
+        fs_context=fs_context_of(given),
+        providers=providers_of(given),
     )
 
 

@@ -28,7 +28,7 @@ from a3s_code.capabilities.retrieval.fitting import (
     wants,
 )
 from a3s_code.capabilities.retrieval.ranking import frequencies, in_path, score, weights
-from a3s_code.capabilities.retrieval.text_files import TextFile, is_written, read_text
+from a3s_code.capabilities.retrieval.text_files import Reader, TextFile, is_source
 from a3s_code.capabilities.retrieval.words import terms_of
 from a3s_code.checks import check_text, checked_path
 from a3s_code.errors import UsageError, WorkspaceError
@@ -80,6 +80,8 @@ class FileSystemContextProvider:
         """
         Give the best parts, best first; none when no word of the question is a telling one.
 
+        A last item without content says how many files the policy kept back, if any.
+
         Raises:
             PathRefused, OSError: `root` is no directory of the workspace.
             WorkspaceError: the workspace cannot be searched.
@@ -90,10 +92,17 @@ class FileSystemContextProvider:
         place, terms = self._at(), terms_of(query.query)
         if not terms or not wants(query, "resource"):
             return ()
-        tallies = [tally for tally in await self._tallied(place, terms) if is_written(tally.path)]
+        tallies = [tally for tally in await self._tallied(place, terms) if is_source(tally.path)]
         weight = weights(terms, [tally.counts for tally in tallies])
-        found = await _read(place, _best(tallies, weight))
-        return await to_thread(_items, found, weight, query)
+        reader = Reader(place)
+        found = await _read(reader, _best(tallies, weight))
+        items = await to_thread(_items, found, weight, query)
+        return [*items, self._withheld(reader.withheld)] if reader.withheld else items
+
+    def _withheld(self, count: int) -> ContextItem:
+        files = "1 file" if count == 1 else f"{count} files"
+        why = f"{files} with such words may not be read unasked"
+        return ContextItem(source=self.name, content="", why=why)
 
     def _at(self) -> Place:
         if self._place is None:
@@ -132,11 +141,11 @@ def _best(tallies: Iterable[Tally], weight: Mapping[str, float]) -> list[str]:
     return [tally.path for tally in sorted(tallies, key=lambda each: (-worth(each), each.path))]
 
 
-async def _read(place: Place, paths: Sequence[str]) -> list[TextFile]:
+async def _read(reader: Reader, paths: Sequence[str]) -> list[TextFile]:
     found: list[TextFile] = []
     left = MAX_TEXT_CHARS
     for path in paths[:MAX_TRIED]:
-        file = await read_text(place, path)
+        file = await reader.read(path)
         if file is not None and len(file.text) <= left:
             found.append(file)
             left -= len(file.text)

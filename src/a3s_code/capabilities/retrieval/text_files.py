@@ -11,6 +11,7 @@ MAX_FILE_BYTES = 256 * 1024
 """Of one file; of a longer one only so much is looked at."""
 
 _SNIFFED_BYTES = 8 * 1024
+_INSTRUCTIONS = frozenset({"AGENTS.md", "CLAUDE.md"})
 _GENERATED = (".lock", ".map", ".min.css", ".min.js", ".snap", ".svg", "-lock.json", "-lock.yaml")
 
 
@@ -22,29 +23,48 @@ class TextFile(msgspec.Struct, frozen=True):
     partial: bool = False
 
 
-def is_written(path: str) -> bool:
-    """Say whether a name is none of a file that a program writes for programs."""
-    return not path.endswith(_GENERATED)
+def is_source(path: str) -> bool:
+    """Say whether a file is one to look through: no program's output, and no instructions."""
+    return not path.endswith(_GENERATED) and path.rpartition("/")[2] not in _INSTRUCTIONS
 
 
-async def read_text(place: Place, path: str) -> TextFile | None:
+class Reader:
     """
-    Read a file; None when the policy or the boundary keeps it away, and when it is no text.
+    Reads for one question, or one indexing.
 
-    What is opened is what was decided on, also when the path is a link.
+    Attributes:
+        withheld: How many files the session's policy did not let the model read unasked.
     """
-    try:
-        target = place.files.resolve(path)
-    except PathRefused:
-        return None
-    try:
-        if not place.may_read(target):
+
+    __slots__ = ("_place", "withheld")
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self.withheld = 0
+
+    async def read(self, path: str) -> TextFile | None:
+        """
+        Read a file; None when the policy or the boundary keeps it away, and when it is no text.
+
+        What is opened is what was decided on, also when the path is a link.
+        """
+        try:
+            target = self._place.files.resolve(path)
+        except PathRefused:
             return None
-        data = await place.files.read(target, limit=MAX_FILE_BYTES + 1)
-    except (OSError, WorkspaceError):  # gone, a directory, not readable
-        return None
-    finally:
-        target.close()
+        try:
+            if not self._place.may_read(target):
+                self.withheld += 1
+                return None
+            data = await self._place.files.read(target, limit=MAX_FILE_BYTES + 1)
+        except (OSError, WorkspaceError):  # gone, a directory, not readable
+            return None
+        finally:
+            target.close()
+        return _text_file(path, data)
+
+
+def _text_file(path: str, data: bytes) -> TextFile | None:
     if not data or b"\0" in data[:_SNIFFED_BYTES]:
         return None
     partial = len(data) > MAX_FILE_BYTES

@@ -23,9 +23,13 @@ _PART = re.compile(
 )
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _ENDINGS = (("ies", "y"), ("ing", ""), ("ed", ""), ("es", ""), ("s", ""), ("e", ""))
-_COMMON = frozenset(
-    ["the", "and", "for", "with", "that", "this", "from", "are", "was", "were", "what", "when", "where", "which", "who", "why", "how", "does", "did", "can", "could", "should", "would", "will", "shall", "may", "must", "not", "but", "all", "any", "some", "our", "your", "their", "its", "his", "her", "they", "them", "you", "she", "him", "have", "has", "had", "been", "being", "into", "onto", "out", "about", "over", "under", "than", "then", "there", "here", "also", "only", "just", "very", "more", "most", "please", "find", "show", "tell", "give", "make", "let", "use", "used", "using", "look", "explain", "help", "need", "want", "file", "files", "code", "function", "class", "method", "line", "lines"]
-)
+_COMMON_WORDS = """
+about all also and any are been being but can class code could did does explain file files find for
+from function give had has have help her here how into its just let like line lines look make many
+may method more most must need not only onto our out over please shall should show some tell than
+that the their them then there they this under use used using very want was were what when where
+which who why will with would you your
+"""
 
 
 def terms_of(question: str) -> tuple[str, ...]:
@@ -34,7 +38,7 @@ def terms_of(question: str) -> tuple[str, ...]:
 
     None when it has no telling word.
     """
-    stems = (stem for stem in stems_of(question[:MAX_QUESTION_CHARS]) if stem not in _COMMON_STEMS)
+    stems = (stem for stem in stems_of(question[:MAX_QUESTION_CHARS]) if stem not in _COMMON)
     return tuple(dict.fromkeys(stems))[:MAX_TERMS]
 
 
@@ -56,4 +60,4 @@ def _stem(word: str) -> str:
     return word
 
 
-_COMMON_STEMS = frozenset(map(_stem, _COMMON)) | _COMMON
+_COMMON = frozenset(map(_stem, _COMMON_WORDS.split()))
