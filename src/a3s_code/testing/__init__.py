@@ -40,6 +40,7 @@ from a3s_code.testing.turn import (
     refuses,
     says,
 )
+from a3s_code.testing.word_vectors import WordEmbedding, word_vector
 
 __all__ = [
     "MEDIUM_CHECKS",
@@ -68,6 +69,7 @@ __all__ = [
     "StoreFactory",
     "Turn",
     "When",
+    "WordEmbedding",
     "breaks",
     "calls",
     "calls_text",
@@ -75,4 +77,5 @@ __all__ = [
     "overflows",
     "refuses",
     "says",
+    "word_vector",
 ]

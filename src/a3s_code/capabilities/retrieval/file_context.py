@@ -97,7 +97,7 @@ class FileSystemContextProvider:
         reader = Reader(place)
         found = await _read(reader, _best(tallies, weight))
         items = await to_thread(_items, found, weight, query)
-        return [*items, self._withheld(reader.withheld)] if reader.withheld else items
+        return [*items, self._withheld(len(reader.withheld))] if reader.withheld else items
 
     def _withheld(self, count: int) -> ContextItem:
         files = "1 file" if count == 1 else f"{count} files"

@@ -33,14 +33,14 @@ class Reader:
     Reads for one question, or one indexing.
 
     Attributes:
-        withheld: How many files the session's policy did not let the model read unasked.
+        withheld: Paths that the session's policy did not let the model read unasked.
     """
 
     __slots__ = ("_place", "withheld")
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self.withheld = 0
+        self.withheld: set[str] = set()
 
     async def read(self, path: str) -> TextFile | None:
         """
@@ -54,7 +54,7 @@ class Reader:
             return None
         try:
             if not self._place.may_read(target):
-                self.withheld += 1
+                self.withheld.add(path)
                 return None
             data = await self._place.files.read(target, limit=MAX_FILE_BYTES + 1)
         except (OSError, WorkspaceError):  # gone, a directory, not readable
@@ -62,6 +62,17 @@ class Reader:
         finally:
             target.close()
         return _text_file(path, data)
+
+    def may_show(self, path: str) -> bool:
+        """Say whether the policy lets the model read what is at a path now."""
+        try:
+            target = self._place.files.resolve(path)
+        except PathRefused:
+            return False
+        try:
+            return self._place.may_read(target)
+        finally:
+            target.close()
 
 
 def _text_file(path: str, data: bytes) -> TextFile | None:

@@ -38,8 +38,12 @@ def terms_of(question: str) -> tuple[str, ...]:
 
     None when it has no telling word.
     """
-    stems = (stem for stem in stems_of(question[:MAX_QUESTION_CHARS]) if stem not in _COMMON)
-    return tuple(dict.fromkeys(stems))[:MAX_TERMS]
+    return tuple(dict.fromkeys(telling_stems(question[:MAX_QUESTION_CHARS])))[:MAX_TERMS]
+
+
+def telling_stems(text: str) -> list[str]:
+    """Give the stem of every word that is not one of those that stand in any text."""
+    return [stem for stem in stems_of(text) if stem not in _COMMON]
 
 
 def stems_of(text: str) -> list[str]:
