@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from a3s_code.capabilities.retrieval.words import telling_stems
+from a3s_code.errors import InvalidValue
 from a3s_code.kernel.retrieval import Vector
 
 
@@ -27,10 +28,14 @@ def word_vector(text: str, dimensions: int = 256) -> array[float]:
     """
     vector = [0.0] * dimensions
     for stem, count in Counter(telling_stems(text)).items():
-        hashed = int.from_bytes(hashlib.blake2b(stem.encode(), digest_size=8).digest(), "big")
-        vector[hashed % dimensions] += math.sqrt(count)
+        vector[_number(stem) % dimensions] += math.sqrt(count)
     length = math.hypot(*vector)
     return array("f", [number / length for number in vector] if length else vector)
+
+
+def _number(stem: str) -> int:
+    hashed = hashlib.blake2b(stem.encode("utf-8", "replace"), digest_size=8)
+    return int.from_bytes(hashed.digest(), "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +46,12 @@ class WordEmbedding:
     model: str = "words"
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
-        """Give one vector for each text."""
+        """
+        Give one vector for each text.
+
+        Raises:
+            InvalidValue: a text is empty.
+        """
+        if not all(text.strip() for text in texts):
+            raise InvalidValue("One of the texts is empty.", hint="leave empty texts out")
         return [word_vector(text, self.dimensions) for text in texts]
