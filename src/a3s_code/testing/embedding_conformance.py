@@ -56,7 +56,7 @@ async def every_vector_is_as_long_as_it_says(factory: EmbeddingFactory) -> None:
 
 async def vectors_come_in_the_order_of_the_texts(factory: EmbeddingFactory) -> None:
     provider = factory()
-    texts = [CAT, TAXES, *(f"Sentence {number} is about topic{number}." for number in range(300))]
+    texts = [CAT, TAXES, *(f"Sentence about topic {number + 1_000}." for number in range(300))]
     alone = [(await provider.embed([text]))[0] for text in (texts[0], texts[1], texts[-1])]
     together = await provider.embed(texts)
 
