@@ -15,6 +15,7 @@ from typing import get_args
 from a3s_code.capabilities.retrieval.fitting import ABSTRACT_CHARS, cut, fitting, wants
 from a3s_code.capabilities.retrieval.text_files import Reader, is_source
 from a3s_code.capabilities.retrieval.vector_index import (
+    BATCH_PARTS,
     SHARED,
     Document,
     Found,
@@ -110,11 +111,11 @@ class VectorContextProvider:
         for source, text in texts.items():
             check_text("a source", source)
             check_text(f"the text of {source}", text)
-        new = 0
-        for source, text in texts.items():
-            document = Document(SHARED, source, text, self._trust, digest_of(text))
-            new += await self.texts.put(document, _unrecorded)
-        return new
+        documents = [
+            Document(SHARED, source, text, self._trust, digest_of(text))
+            for source, text in texts.items()
+        ]
+        return await self.texts.put(documents, _unrecorded)
 
     def within(self, place: Place) -> PlacedVectors:
         """Give the provider of one session; see `kernel.retrieval.WorkspaceProvider`."""
@@ -186,24 +187,26 @@ class PlacedVectors:
 
         if self.of.root is None:
             return 0
-        reader = Reader(self.place)
+        reader, index, scope = Reader(self.place), self.of.texts, self.place.root
+        changed: list[Document] = []
         new, present = 0, set[str]()
         for number, path in enumerate(await self._paths(self.of.root)):
             if number % _FILES_AT_ONCE == 0:
                 await sleep(0)
             file = await reader.read(path)
-            if file is not None:
-                present.add(path)
-                new += await self._put(path, file.text)
-        await self.of.texts.keep_only(self.place.root, present | reader.withheld)
+            if file is None:
+                continue
+            present.add(path)
+            digest = digest_of(file.text)
+            if not index.has(scope, path, digest):
+                text = self.place.redact(file.text)
+                changed.append(Document(scope, path, text, "workspace", digest))
+            if len(changed) >= BATCH_PARTS:
+                new += await index.put(changed, self.place.spent)
+                changed = []
+        new += await index.put(changed, self.place.spent)
+        await index.keep_only(scope, present | reader.withheld)
         return new
-
-    async def _put(self, path: str, text: str) -> int:
-        root, digest = self.place.root, digest_of(text)
-        if self.of.texts.has(root, path, digest):
-            return 0
-        document = Document(root, path, self.place.redact(text), "workspace", digest)
-        return await self.of.texts.put(document, self.place.spent)
 
     async def _paths(self, root: str) -> list[str]:
         if self.place.search is None:

@@ -30,8 +30,8 @@ Spent = Callable[[str, Usage], None]
 SHARED = ""
 """The scope of texts that the host gave; that of files is their workspace."""
 
-_BATCH = 64
-"""Parts that are embedded and kept at a time, so that what is cut short was not in vain."""
+BATCH_PARTS = 64
+"""That are embedded and kept at a time."""
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -77,35 +77,53 @@ class VectorIndex:
         kept = self._kept.get((scope, source))
         return kept is not None and kept.digest == digest
 
-    async def put(self, document: Document, spent: Spent) -> int:
+    async def put(self, documents: Sequence[Document], spent: Spent) -> int:
         """
-        Take a text in, in place of what there was of its source.
+        Take texts in, each in place of what there was of its source.
+
+        Parts are embedded together, whatever text they are of, and kept as soon as they are: what
+        is cut short was not in vain.
 
         Returns:
-            How many of its parts were new, and embedded.
+            How many parts were new, and embedded.
 
         Raises:
             InvalidValue: the vectors do not fit the store, or are not as many as the texts.
             ModelRefused, ModelUnavailable: as the embedding raises.
         """
-        parts = {self._id(document, chunk): chunk for chunk in chunked(document.text)}
-        known = await self._store.known(list(parts))
-        new = [each for each in parts if each not in known]
-        for at in range(0, len(new), _BATCH):
-            batch = new[at : at + _BATCH]
-            vectors = await self._vectors([parts[each].text for each in batch], spent)
-            await self._store.add(
-                [
-                    self._entry(each, parts[each], document, vector)
-                    for each, vector in zip(batch, vectors, strict=True)
-                ]
-            )
+        parts = [
+            {self._id(document, chunk): chunk for chunk in chunked(document.text)}
+            for document in documents
+        ]
+        entries = {
+            each: (document, chunk)
+            for document, own in zip(documents, parts, strict=True)
+            for each, chunk in own.items()
+        }
+        known = await self._store.known(list(entries))
+        new = [each for each in entries if each not in known]
+        for at in range(0, len(new), BATCH_PARTS):
+            batch = {each: entries[each] for each in new[at : at + BATCH_PARTS]}
+            await self._embed(batch, spent)
+        for document, own in zip(documents, parts, strict=True):
+            await self._replace(document, own)
+        return len(new)
+
+    async def _embed(self, batch: Mapping[str, tuple[Document, Chunk]], spent: Spent) -> None:
+        vectors = await self._vectors([chunk.text for _, chunk in batch.values()], spent)
+        await self._store.add(
+            [
+                self._entry(each, chunk, document, vector)
+                for (each, (document, chunk)), vector in zip(batch.items(), vectors, strict=True)
+            ]
+        )
+
+    async def _replace(self, document: Document, parts: dict[str, Chunk]) -> None:
         key = (document.scope, document.source)
         before = self._kept.get(key)
         if before is not None:
             await self._store.delete([each for each in before.parts if each not in parts])
         self._kept[key] = _Kept(document.digest, parts)
-        return len(new)
 
     async def keep_only(self, scope: str, sources: Collection[str]) -> None:
         """Give up the texts of a scope that are none of these."""
