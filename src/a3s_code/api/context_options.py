@@ -30,8 +30,11 @@ def fs_context_of(given: Mapping[str, Any]) -> str | None:
 
 def providers_of(given: Mapping[str, Any]) -> tuple[GivenProvider, ...]:
     """Give the providers of the option, which `check_providers` has looked at."""
-    said = given.get("context_provider")
-    return tuple(said) if isinstance(said, list | tuple) else (() if said is None else (said,))
+    said: object = given.get("context_provider")
+    if said is None:
+        return ()
+    several = isinstance(said, list | tuple)
+    return tuple(cast("Sequence[GivenProvider]", said if several else (said,)))
 
 
 def check_providers(said: object) -> None:

@@ -141,7 +141,7 @@ class OpenAiEmbeddingProvider:
 
         endpoint = self._posting.endpoint
         post = Post(endpoint.url(PATH), self._post_headers, encode(self._body(batch)))
-        return await self._posting.send(post, read, lambda *_: None)
+        return await self._posting.send(post, read, _unseen)
 
     def _body(self, batch: Sequence[str]) -> JsonObject:
         body: JsonObject = {
@@ -152,6 +152,10 @@ class OpenAiEmbeddingProvider:
         if self._model in _SHORTENED and self._dimensions != _OWN_DIMENSIONS[self._model]:
             body["dimensions"] = self._dimensions
         return body
+
+
+def _unseen(attempt: int, reason: str, delay_s: float) -> None:
+    """Nobody watches: an error says in the end how many attempts there were."""
 
 
 def _dimensions_of(model: str, given: int | None) -> int:

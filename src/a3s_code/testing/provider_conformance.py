@@ -40,8 +40,8 @@ ProviderCheck: TypeAlias = Callable[[ProviderFactory], Awaitable[None]]
 
 
 async def _asked(provided: Provided, **narrower: Any) -> Sequence[ContextItem]:  # noqa: ANN401 - fields of a query
-    query = ContextQuery(**{"query": provided.question, **narrower})
-    return await provided.provider.query(query)
+    query = ContextQuery(query=provided.question)
+    return await provided.provider.query(msgspec.structs.replace(query, **narrower))
 
 
 def _shown(items: Sequence[ContextItem]) -> list[ContextItem]:

@@ -172,8 +172,8 @@ class LocalSearch:
         command = Command((*argv, "./"), TALLY_S, cwd=location.path)
         output, _ = await self._run(command, _TALLY_BYTES)
         chosen = _Chosen("", location.path)
-        words = frozenset(longest_first)
-        return tallied(read_lines(output), words, lambda name: chosen.place(name, above))
+        sought = frozenset(longest_first)
+        return tallied(read_lines(output), sought, lambda name: chosen.place(name, above))
 
     async def _grep_file(self, location: Location, query: GrepQuery) -> GrepHits:
         """Search a file that we read ourselves: a path could have become a link by now."""

@@ -126,7 +126,7 @@ class InMemoryVectorStore:
                 return []
             held = self._matrix[: len(self._rows)]
             scores = (held if len(chosen) == len(held) else held[chosen]) @ direction
-            best = np.argsort(-scores, kind="stable")[:limit]
+            best: list[int] = np.argsort(-scores, kind="stable")[:limit].tolist()
             return [self._hit(chosen[at], float(scores[at])) for at in best]
 
     def _delete(self, ids: frozenset[str]) -> int:
