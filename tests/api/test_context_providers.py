@@ -200,7 +200,7 @@ def test_a_provider_of_the_host_is_asked_with_the_words_of_the_user(
 def test_a_provider_that_fails_or_is_late_gives_nothing_and_an_event_says_so(
     house: House, kind: type[LateLibrarian], why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("a3s_code.harness.context.SOURCE_DEADLINE_S", 0.05)
+    monkeypatch.setattr("a3s_code.harness.context.SOURCE_DEADLINE_S", 1.0)
     house.put("backoff.py", BACKOFF)
     session = house.session(says("Doubled."), fs_context=True, context_provider=kind())
     session.send("How long is the pause after failures?")

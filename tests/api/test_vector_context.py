@@ -223,7 +223,7 @@ async def test_a_server_that_refuses_costs_the_context_and_not_the_run(shop: Sho
 async def test_what_came_before_the_deadline_is_kept_for_the_next_run(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("a3s_code.harness.context.SOURCE_DEADLINE_S", 0.5)
+    monkeypatch.setattr("a3s_code.harness.context.SOURCE_DEADLINE_S", 1.5)
     for number in range(70):
         shop.put(f"{number}.md", f"{BACKOFF}Number {number}.\n")
     shop.server.trouble_embeddings(says(), says(delay_s=30))

@@ -72,7 +72,7 @@ async def test_a_source_names_the_lines_that_are_shown(library: Library) -> None
     assert item.source == f"file://long.txt#L{first}-L{last}"
     assert item.content == "\n".join(lines[first - 1 : last])
     assert first <= 300 <= last
-    assert item.partial
+    assert item.why == "shares words with the question: pause, between, retries"
 
 
 async def test_neighbours_in_a_file_are_one_item(library: Library) -> None:

@@ -23,22 +23,21 @@ def test_spellings_of_one_thing_have_the_same_stems(one: str, other: str) -> Non
 
 
 def test_words_that_stand_in_any_question_are_no_terms() -> None:
-    assert terms_of("Where is the function that handles expired tokens?") == (
-        "handl",
-        "expir",
-        "token",
-    )
-    assert terms_of("What does this do, and how?") == ()
+    assert terms_of("Where is the function that handles expired Tokens, and handled?") == {
+        "handl": "handles",
+        "expir": "expired",
+        "token": "tokens",
+    }
+    assert terms_of("What does this do, and how?") == {}
 
 
 def test_scripts_without_blanks_are_taken_in_pairs() -> None:
-    assert terms_of("重试策略 retry") == ("重试", "试策", "策略", "retry")
+    assert list(terms_of("重试策略 retry")) == ["重试", "试策", "策略", "retry"]
 
 
 @given(st.text(max_size=300))
-def test_any_question_has_a_bounded_number_of_terms_each_once(question: str) -> None:
+def test_any_question_has_a_bounded_number_of_terms(question: str) -> None:
     terms = terms_of(question)
 
     assert len(terms) <= MAX_TERMS
-    assert len(set(terms)) == len(terms)
     assert all(terms)

@@ -44,7 +44,7 @@ MAX_TEXT_CHARS = 2 * 1024 * 1024
 """Of all files that are read for one question."""
 MAX_PARTS_OF_A_FILE = 3
 
-_SHOWN_TERMS = 6
+_SHOWN_WORDS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,15 @@ class FileSystemContextProvider:
         """
         from asyncio import to_thread  # sessions are made without an event loop
 
-        place, terms = self._at(), terms_of(query.query)
-        if not terms or not wants(query, "resource"):
+        place, words = self._at(), terms_of(query.query)
+        if not words or not wants(query, "resource"):
             return ()
-        tallies = [tally for tally in await self._tallied(place, terms) if is_source(tally.path)]
-        weight = weights(terms, [tally.counts for tally in tallies])
+        found = await self._tallied(place, tuple(words))
+        tallies = [tally for tally in found if is_source(tally.path)]
+        weight = weights(tuple(words), [tally.counts for tally in tallies])
         reader = Reader(place)
-        found = await _read(reader, _best(tallies, weight))
-        items = await to_thread(_items, found, weight, query)
+        files = await _read(reader, _best(tallies, weight))
+        items = await to_thread(_items, files, _Question(query, words, weight))
         return [*items, self._withheld(len(reader.withheld))] if reader.withheld else items
 
     def _withheld(self, count: int) -> ContextItem:
@@ -122,13 +123,21 @@ class FileSystemContextProvider:
             under.close()
 
 
+class _Question(msgspec.Struct, frozen=True):
+    """A query, its words by their stems, and what each stem weighs."""
+
+    query: ContextQuery
+    words: Mapping[str, str]
+    weight: Mapping[str, float]
+
+
 class _Part(msgspec.Struct, frozen=True):
-    """A part of a file, and how well it fits."""
+    """A part of a file, how well it fits, and the words of the question that it has."""
 
     file: TextFile
     chunk: Chunk
     score: float
-    terms: tuple[str, ...]
+    words: tuple[str, ...]
 
 
 def _best(tallies: Iterable[Tally], weight: Mapping[str, float]) -> list[str]:
@@ -154,12 +163,11 @@ async def _read(reader: Reader, paths: Sequence[str]) -> list[TextFile]:
     return found
 
 
-def _items(
-    found: Sequence[TextFile], weight: Mapping[str, float], query: ContextQuery
-) -> list[ContextItem]:
+def _items(found: Sequence[TextFile], question: _Question) -> list[ContextItem]:
     """Rank the parts of files, for which the files are cut as small as the depth wants items."""
+    query = question.query
     size = ABSTRACT_CHARS if query.depth == "abstract" else CHUNK_CHARS
-    ranked = sorted(_parts(found, weight, size), key=lambda part: -part.score)
+    ranked = sorted(_parts(found, question, size), key=lambda part: -part.score)
     if query.depth == "full":
         best = {part.file.path: part for part in reversed(ranked)}
         whole = sorted(best.values(), key=lambda part: -part.score)
@@ -170,16 +178,17 @@ def _items(
     return fitting(map(_item, chosen), query)
 
 
-def _parts(found: Sequence[TextFile], weight: Mapping[str, float], size: int) -> list[_Part]:
+def _parts(found: Sequence[TextFile], question: _Question, size: int) -> list[_Part]:
+    weight = question.weight
     cut_up = [(file, chunk) for file in found for chunk in chunked(file.text, size)]
     mean = sum(len(chunk.text) for _, chunk in cut_up) / max(len(cut_up), 1)
     parts: list[_Part] = []
     for file, chunk in cut_up:
         counts = frequencies(chunk.text, weight)
         if counts:
-            terms = tuple(term for term in weight if term in counts)
+            words = tuple(word for term, word in question.words.items() if term in counts)
             counts += in_path(file.path, weight)
-            parts.append(_Part(file, chunk, score(counts, weight, len(chunk.text) / mean), terms))
+            parts.append(_Part(file, chunk, score(counts, weight, len(chunk.text) / mean), words))
     return parts
 
 
@@ -211,7 +220,7 @@ def _joined(parts: Sequence[_Part]) -> list[_Part]:
                     f"{before.chunk.text}\n{part.chunk.text}",
                 ),
                 max(before.score, part.score),
-                tuple(dict.fromkeys(before.terms + part.terms)),
+                tuple(dict.fromkeys(before.words + part.words)),
             )
         else:
             joined.append(part)
@@ -230,15 +239,15 @@ def _whole_file(part: _Part) -> ContextItem:
 def _item(part: _Part) -> ContextItem:
     chunk = part.chunk
     source = f"file://{part.file.path}#L{chunk.first}-L{chunk.last}"
-    return _made(part, source, chunk.text, partial=True)
+    return _made(part, source, chunk.text)
 
 
-def _made(part: _Part, source: str, content: str, *, partial: bool) -> ContextItem:
+def _made(part: _Part, source: str, content: str, *, partial: bool = False) -> ContextItem:
     return ContextItem(
         source=source,
         content=content,
         trust="workspace",
-        why=f"shares words with the question: {', '.join(part.terms[:_SHOWN_TERMS])}",
+        why=f"shares words with the question: {', '.join(part.words[:_SHOWN_WORDS])}",
         relevance=round(part.score, 4),
         freshness=1.0,
         partial=partial,

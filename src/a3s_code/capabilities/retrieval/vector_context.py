@@ -242,6 +242,6 @@ def _item(part: Found, query: ContextQuery) -> ContextItem:
         why=f"means about the same as the question: {part.score:.2f}",
         relevance=round(min(max(part.score, 0.0), 1.0), 4),
         freshness=1.0 if is_file else 0.5,
-        partial=True,
+        partial=len(content) < len(chunk.text),
         metadata={"source": part.source, "first": chunk.first, "last": chunk.last},
     )

@@ -32,13 +32,18 @@ which who why will with would you your
 """
 
 
-def terms_of(question: str) -> tuple[str, ...]:
+def terms_of(question: str) -> dict[str, str]:
     """
-    Give the stems that a question is searched by, in their order and each once.
+    Give the stems that a question is searched by, each with the word that it is of.
 
-    None when it has no telling word.
+    In the order of the question; empty when it has no telling word.
     """
-    return tuple(dict.fromkeys(telling_stems(question[:MAX_QUESTION_CHARS])))[:MAX_TERMS]
+    terms: dict[str, str] = {}
+    for word in _words(question[:MAX_QUESTION_CHARS]):
+        stem = _stem(word)
+        if stem not in _COMMON and len(terms) < MAX_TERMS:
+            terms.setdefault(stem, word)
+    return terms
 
 
 def telling_stems(text: str) -> list[str]:
@@ -47,13 +52,17 @@ def telling_stems(text: str) -> list[str]:
 
 
 def stems_of(text: str) -> list[str]:
-    """Give the stem of every word, in lower case and in order."""
+    """Give the stem of every word, in order."""
+    return list(map(_stem, _words(text)))
+
+
+def _words(text: str) -> list[str]:
     found: list[str] = []
     for part in _PART.findall(text):
         if _UNSPACED.match(part):
             found += [part[at : at + 2] for at in range(max(len(part) - 1, 1))]
         elif len(part) >= _MIN_CHARS:
-            found.append(_stem(part.lower()))
+            found.append(part.lower())
     return found
 
 
