@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
@@ -67,6 +68,7 @@ def test_the_blocks_of_the_page_run(
         for block in re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE):
             exec(compile(block, "retrieval.md", "exec"), names)
         names["session"].send("How are retries paused?")
+        asyncio.run(names["embedding"].close())
 
     assert capsys.readouterr().out == "It doubles.\n" * 2
     told = str(server.requests[-1].body)

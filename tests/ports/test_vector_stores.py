@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from a3s_code import InMemoryVectorStore, InvalidValue, VectorEntry, VectorHit
 from a3s_code.kernel.retrieval import Vector
@@ -225,3 +228,40 @@ def test_without_numpy_there_is_an_error_that_says_what_to_install(
     monkeypatch.setattr(in_memory_vectors, "find_spec", lambda _: None)
     with pytest.raises(RuntimeError, match=r"pip install 'a3s-code\[vectors\]'"):
         InMemoryVectorStore()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["add", "delete"]), st.lists(st.integers(0, 12), max_size=6)),
+        max_size=25,
+    )
+)
+def test_whatever_is_added_and_deleted_the_store_is_what_a_list_would_be(
+    steps: list[tuple[str, list[int]]],
+) -> None:
+    asyncio.run(_compared(steps))
+
+
+async def _compared(steps: list[tuple[str, list[int]]]) -> None:
+    store, expected = InMemoryVectorStore(), dict[str, str]()
+    for turn, (step, numbers) in enumerate(steps):
+        names = [str(number) for number in numbers]
+        if step == "add":
+            entries = [
+                VectorEntry(id=name, vector=_turned(10 * int(name)), text=str(turn))
+                for name in names
+            ]
+            await store.add(entries)
+            expected |= dict.fromkeys(names, str(turn))
+        else:
+            there = {name for name in names if expected.pop(name, None) is not None}
+            assert await store.delete(names) == len(there)
+    assert await store.count() == len(expected)
+    for name, text in expected.items():
+        (hit,) = await store.search(_turned(10 * int(name)), 1)
+        assert (hit.id, hit.text) == (name, text)
+        assert hit.score > 0.9999
+    if expected:
+        hits = await store.search((0.0, 0.0), 100)
+        assert [hit.id for hit in hits] == list(expected)
