@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from a3s_code import PermissionPolicy, Session
+from a3s_code import FileSystemContextProvider, PermissionPolicy, Session
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.kernel.context import ContextItem, ContextQuery
 from a3s_code.kernel.messages import JsonObject
+from a3s_code.kernel.retrieval import Place
 from a3s_code.testing import says
 from api.house import House
 
@@ -242,6 +243,55 @@ def test_what_is_no_provider_is_refused_when_the_session_is_made(
 def test_two_providers_of_one_name_are_refused(house: House) -> None:
     with pytest.raises(InvalidValue, match="'librarian'"):
         house.session(says("Never."), context_provider=[AsyncLibrarian(), BlockingLibrarian()])
+
+
+def test_a_provider_of_files_beside_the_option_needs_a_name_of_its_own(house: House) -> None:
+    with pytest.raises(InvalidValue, match="both named 'files'"):
+        house.session(says("Never."), fs_context=True, context_provider=FileSystemContextProvider())
+    house.put("docs/backoff.md", "The pause is doubled after failures.\n")
+    house.put("net/backoff.py", BACKOFF)
+    both = [FileSystemContextProvider("docs", "pages"), FileSystemContextProvider("net", "net")]
+    session = house.session(says("Doubled."), context_provider=both)
+    session.send("How long is the pause after failures?")
+
+    assert "file://docs/backoff.md" in told(house)
+    assert "file://net/backoff.py" in told(house)
+
+
+class Archivist:
+    """Has no `query` before it was given a workspace."""
+
+    name = "archivist"
+
+    def __init__(self, place: Place | None = None) -> None:
+        self.place = place
+
+    def within(self, place: Place) -> AskedArchivist:
+        return AskedArchivist(place)
+
+
+class AskedArchivist(Archivist):
+    async def query(self, query: ContextQuery) -> Sequence[ContextItem]:
+        assert self.place is not None
+        items: list[ContextItem] = []
+        for path in ("private.txt", "open.txt"):
+            target = self.place.files.resolve(path)
+            if self.place.may_read(target):
+                data = await self.place.files.read(target)
+                items.append(ContextItem(source=f"file://{path}", content=data.decode()))
+            target.close()
+        return items
+
+
+def test_a_provider_of_the_host_reads_the_workspace_within_its_policy(house: House) -> None:
+    house.put("private.txt", "PRIVATE")
+    house.put("open.txt", "OPEN")
+    policy = PermissionPolicy(allow=["*"], deny=["read(private.txt)"])
+    session = house.session(says("Well."), context_provider=Archivist(), permission_policy=policy)
+    session.send("Anything?")
+
+    assert "OPEN" in told(house)
+    assert "PRIVATE" not in told(house)
 
 
 @pytest.mark.parametrize("wrong", [3, b"docs", ["docs"]])

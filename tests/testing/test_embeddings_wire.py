@@ -57,7 +57,7 @@ def test_texts_that_share_words_are_near_and_a_text_without_any_is_nowhere() -> 
     def product(other: Any) -> float:
         return sum(a * b for a, b in zip(retry, other, strict=True))
 
-    assert product(again) > 0.9
+    assert product(again) > 0.7
     assert product(potatoes) == 0
     assert math.isclose(product(retry), 1, rel_tol=1e-5)
     assert not any(word_vector("?!"))
