@@ -22,6 +22,7 @@ from a3s_code.api.hooking import engine_of
 from a3s_code.api.models import Models
 from a3s_code.api.opened import begin, last_of
 from a3s_code.api.recorded import Recorded
+from a3s_code.api.retrieval import asked_providers, check_roots
 from a3s_code.api.settings import CONTINUATIONS, Opening, Settings
 from a3s_code.api.skill_sources import NO_SOURCES, dirs_of_file
 from a3s_code.api.stores import Stores, first_of, place_of
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from a3s_code.harness.hooks.run_hooks import SessionHooks
     from a3s_code.harness.redaction.values import Values
     from a3s_code.kernel.clock import Clock
+    from a3s_code.kernel.context import ContextProvider
     from a3s_code.kernel.executor import Executor
     from a3s_code.kernel.space import Space
     from a3s_code.kernel.state import Grant
@@ -130,6 +132,7 @@ class Assembly:
         root = directory_of(workspace, settings.storage.backend)
         checked = self._checked(settings)
         self._workplaces.check(settings, root)
+        check_roots(settings, root)
         hooks = engine_of(checked.safety, root, self._workplaces.host_programs)
         return Opening(
             session_id or new_id(""), root, model, checked, is_new=not session_id, hooks=hooks
@@ -152,6 +155,7 @@ class Assembly:
                 "is another directory.",
                 hint="leave workspace_backend out",
             )
+        check_roots(settings, opened.workspace)
         checked = self._checked(settings)
         hooks = engine_of(checked.safety, opened.workspace, self._workplaces.host_programs)
         opening = Opening(session_id, opened.workspace, "", checked, hooks=hooks)
@@ -353,7 +357,11 @@ class Assembly:
             log=log,
             executor=protected(executor, security),
             model=lambda ref: self._models.answering(ref, opening),
-            behaviour=self._behaviour(in_persona(opening.settings, skills), executor),
+            behaviour=self._behaviour(
+                in_persona(opening.settings, skills),
+                executor,
+                asked_providers(opening.settings, executor, log),
+            ),
             selection=self._toolbox.selection(
                 visible, opening.settings.tool_index, log.state.offered_names
             ),
@@ -439,7 +447,9 @@ class Assembly:
             tool_timeout_s=timeout_ms / 1000 if timeout_ms else None,
         )
 
-    def _behaviour(self, settings: Settings, executor: Executor) -> Behaviour:
+    def _behaviour(
+        self, settings: Settings, executor: Executor, providers: tuple[ContextProvider, ...]
+    ) -> Behaviour:
         from a3s_code.api.engine import Behaviour
         from a3s_code.harness.agents_md.directory import ProjectDocs
         from a3s_code.kernel.loop import Limits
@@ -458,6 +468,7 @@ class Assembly:
                 executor,
                 ProjectDocs.of(config.project_doc_fallback_filenames, config.project_doc_max_bytes),
                 config.user_instructions_dir,
+                providers,
             ),
             limits=limits,
             continuations=_first(given.continuations, CONTINUATIONS),

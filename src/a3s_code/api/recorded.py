@@ -56,6 +56,7 @@ class Recorded(msgspec.Struct, frozen=True):
         elsewhere: Where its command lines ran; empty for this machine's own system.
         image: What that was, where it can be kept.
         skills: Where its skills came from; they are loaded again.
+        fs_context: The directory whose files were context; None when nothing was said of it.
     """
 
     sampling: Sampling = Sampling()
@@ -72,6 +73,7 @@ class Recorded(msgspec.Struct, frozen=True):
     elsewhere: str = ""
     image: SandboxConfig | None = None
     skills: SkillSources = NO_SOURCES
+    fs_context: str | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -91,6 +93,7 @@ class Recorded(msgspec.Struct, frozen=True):
             elsewhere=named(settings.safety.elsewhere),
             image=kept(settings.safety.elsewhere),
             skills=settings.skills,
+            fs_context=settings.fs_context,
         )
 
     @classmethod
@@ -127,6 +130,7 @@ class Recorded(msgspec.Struct, frozen=True):
             safety=self._safety(given.safety),
             storage=self._storage(given.storage),
             skills=_over(given.skills, self.skills),
+            fs_context=self.fs_context if given.fs_context is None else given.fs_context,
         )
 
     def _storage(self, given: Storage) -> Storage:

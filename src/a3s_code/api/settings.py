@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from a3s_code.api.command_env import CommandEnv, command_env_of
+from a3s_code.api.context_options import GivenProvider, fs_context_of, providers_of
 from a3s_code.api.elsewhere import sandbox_of
 from a3s_code.api.option_types import check
 from a3s_code.api.options import SessionOptions
@@ -69,10 +70,8 @@ _TO_COME = frozenset(
         "auto_delegation",
         "auto_parallel",
         "budget_guard_timeout_ms",
-        "context_provider",
         "enforce_active_skill_tool_restrictions",
         "file_memory",
-        "fs_context",
         "goal_tracking",
         "host_env",
         "manual_delegation_enabled",
@@ -183,6 +182,9 @@ class Settings:
     Attributes:
         tool_index: By which some of the tools are found; None = all are shown.
         missing: Names of options that are accepted and have no effect in this build.
+        fs_context: The directory whose files are context; empty for none, None when nothing was
+            said of it.
+        providers: What is asked for context besides it.
         command_env: Added to the environment of commands; its values are secrets, for whoever
             redacts to know by value.
         skills: Where its skills come from, beside the host's `skill_registry`.
@@ -202,6 +204,8 @@ class Settings:
     command_env: CommandEnv = field(repr=False)
     skills: SkillSources = NO_SOURCES
     skill_registry: SkillRegistry | None = None
+    fs_context: str | None = None
+    providers: tuple[GivenProvider, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +276,8 @@ def fold(options: SessionOptions) -> Settings:
         command_env=command_env_of(given.get("command_env")),
         skills=sources_of(given),
         skill_registry=given.get("skill_registry"),
+        fs_context=fs_context_of(given),
+        providers=providers_of(given),
     )
 
 

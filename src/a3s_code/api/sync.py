@@ -738,6 +738,24 @@ class Session:
         """
         return self._door.call(self._inner.explain(tool, args))
 
+    def refresh_context(self) -> int:
+        """
+        Index what is new or changed in the workspace, without the deadline of a run.
+
+        It waits for the run that is active. Providers do the same before each run; after this
+        they have little left to do.
+
+        Returns:
+            How many parts were new to the indexes of the session's providers.
+
+        Raises:
+            ModelRefused, ModelUnavailable: the embedding server failed; what was done is kept.
+            PathRefused, OSError: what is indexed is no directory of the workspace any more.
+            SessionClosed: the session was closed.
+            StoreError: what its store knows of it cannot be read, or this could not be kept.
+        """
+        return self._door.call(self._inner.refresh_context())
+
     def read_file(self, path: str) -> str:
         """
         Read a text file: its first 2,000 lines, numbered as the `read` tool shows them.

@@ -149,7 +149,8 @@ def _change_run(state: SessionState, record: Record, event: RunStatusChanged) ->
 
 
 def _spend(state: SessionState, _: Record, event: TurnEnd | TokensSpent) -> None:
-    state.spent[state.model] = state.spent.get(state.model, Usage()) + event.usage
+    model = state.model if isinstance(event, TurnEnd) else event.model or state.model
+    state.spent[model] = state.spent.get(model, Usage()) + event.usage
     if isinstance(event, TurnEnd):
         state.last_usage = event.usage
 

@@ -178,10 +178,15 @@ class RequestReceipt(LogOnly, tag="request_receipt", frozen=True):
 
 
 class TokensSpent(LogOnly, tag="tokens_spent", frozen=True):
-    """Tokens of a request outside the turns of a run; `purpose` says what for."""
+    """
+    Tokens of a request outside the turns of a run; `purpose` says what for.
+
+    `model` took them; empty for that of the session.
+    """
 
     usage: Usage
     purpose: str
+    model: str = ""
 
 
 class RunStarted(LogOnly, tag="run_started", frozen=True):
