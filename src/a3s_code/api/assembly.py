@@ -318,8 +318,10 @@ class Assembly:
             owner: Who loaded them; as that one it writes.
         """
         from a3s_code.api.checkpoints import Checkpoints
+        from a3s_code.api.child_home import SessionHome
         from a3s_code.api.engine import Engine
         from a3s_code.api.session_security import protected, secrets_given, secure
+        from a3s_code.delegation.household import ChildHousehold
         from a3s_code.kernel.clock import SystemClock
         from a3s_code.kernel.log import Log
 
@@ -357,6 +359,7 @@ class Assembly:
             ),
             sandbox=holding.state,
         )
+        engine.executor.children = ChildHousehold(SessionHome(engine, opening.settings.slots))
         engine.provider = security.provider if security is not None else None
         if engine.checkpoints.is_kept:
             engine.executor.before_effect = engine.checkpoints.before_effect

@@ -20,3 +20,12 @@ def offer(log: Log, sink: Sink, tools: ToolSet) -> None:
     if before is None or before.sha256 != sha256:
         sink.put_blob(sha256, schemas)
         sink.emit(ToolsOffered(sha256=sha256, names=tuple(tools.by_name)))
+
+
+def offer_child(log: Log, *, tools: ToolSet, child: str, sink: Sink) -> None:
+    """Record what the model of a child is shown, when the log is kept in a store."""
+    if log.is_stored:
+        schemas = tools.schemas()
+        sha256 = hashlib.sha256(schemas).hexdigest()
+        sink.put_blob(sha256, schemas)
+        sink.emit(ToolsOffered(sha256=sha256, names=tuple(tools.by_name), child=child))

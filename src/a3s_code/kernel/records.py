@@ -81,10 +81,13 @@ class ModelSwitched(LogOnly, tag="model_switched", frozen=True):
 
 
 class HistoryAppended(LogOnly, tag="history_appended", frozen=True):
-    """`isolated` messages belong to a run with a history of its own."""
+    """
+    `isolated` messages belong to a run with a history of its own, or to the child run `child`.
+    """
 
     message: Message
     isolated: bool = False
+    child: str = ""
 
 
 class HistoryReplaced(LogOnly, tag="history_replaced", frozen=True):
@@ -114,17 +117,27 @@ class ToolsOffered(LogOnly, tag="tools_offered", frozen=True):
     Attributes:
         sha256: Of `ToolSet.schemas()`, which is a blob of the session.
         names: In the order in which they are shown.
+        child: The child run whose model it is; empty for the session's.
     """
 
     sha256: str
     names: tuple[str, ...]
+    child: str = ""
 
 
 class TokensSpent(LogOnly, tag="tokens_spent", frozen=True):
-    """Tokens of a request outside the turns of a run; `purpose` says what for."""
+    """
+    Tokens of a request outside the turns of a run; `purpose` says what for.
+
+    Attributes:
+        child: The child run that asked; empty for the session itself.
+        model: `provider/model` that answered; empty for the one of the session.
+    """
 
     usage: Usage
     purpose: str
+    child: str = ""
+    model: str = ""
 
 
 class RunStarted(LogOnly, tag="run_started", frozen=True):
