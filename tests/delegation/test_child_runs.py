@@ -351,7 +351,7 @@ def test_a_child_starts_no_child(house: House) -> None:
     events = sent(session)
 
     assert len(recorded(session, SubagentStart)) == 1
-    inner = [e for e in events if e.event_type == "tool_end" and e.tool_name == "errand"][0]
+    inner = next(e for e in events if e.event_type == "tool_end" and e.tool_name == "errand")
     assert inner.exit_code == 1
     assert "helper was not started: runs inside runs go 1 deep at most" in (inner.tool_output or "")
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from a3s_code.api.context import RunContext
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer_child
 from a3s_code.api.run import deadline
+from a3s_code.delegation.child import Asking, Requests
 from a3s_code.harness.completion import Completion
-from a3s_code.harness.context import gather, render
 from a3s_code.harness.prompt import SystemPromptSlots, system_prompt
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Limits
 from a3s_code.kernel.messages import Conversation, Message
-from a3s_code.kernel.ports import Model, ModelRequest, Prepare, Review, Sink
+from a3s_code.kernel.ports import Attend, Model, ModelRequest, Review, Sink
 from a3s_code.kernel.tool import ToolSet
 
 if TYPE_CHECKING:
@@ -56,9 +57,8 @@ class SessionHome:
     def hooked(self, model: Model, sink: Sink, prompt: str) -> Model:
         return self.engine.hooks.run(sink, prompt).model(model)
 
-    def prepare(self, role: str, tools: ToolSet, child: str, sink: Sink) -> Prepare:
-        prompt = system_prompt(replace(self.slots, role=role))
-        return _Requests(self.engine, prompt, tools, partial(offer_child, child=child, sink=sink))
+    def requests(self, child: Asking) -> Requests:
+        return _Requests(self.engine, system_prompt(replace(self.slots, role=child.role)), child)
 
     def review(self) -> Review:
         continuations = self.engine.behaviour.continuations
@@ -70,25 +70,34 @@ class SessionHome:
 
 
 class _Requests:
-    """Assembles the requests of one child."""
+    """
+    Assembles the requests of one child.
 
-    __slots__ = ("_engine", "_offer", "_prompt", "_system", "_tools", "_view")
+    What is in force for a run of the session is in force for a child, and what companions have for
+    its calls stands behind their results; what providers have for the words of the user does not
+    enter.
+    """
 
-    def __init__(self, engine: Engine, prompt: str, tools: ToolSet, offer: partial[None]) -> None:
-        self._engine, self._prompt, self._tools, self._offer = engine, prompt, tools, offer
-        self._system: str | None = None
+    __slots__ = ("_child", "_context", "_engine", "_is_offered", "_prompt", "_view", "attend")
+
+    def __init__(self, engine: Engine, prompt: str, child: Asking) -> None:
+        self._engine, self._prompt, self._child = engine, prompt, child
         self._view = ModelView(engine.log, is_own=False)
+        self._is_offered = False
+        sources = dataclasses.replace(engine.behaviour.context, providers=())
+        hooks = engine.hooks.run(child.sink, child.prompt)
+        self._context = RunContext(sources, hooks, child.sink, child.conversation)
+        self.attend: Attend | None = self._context.attend if sources.companions else None
 
     async def __call__(self, conversation: Conversation) -> ModelRequest:
-        """Give what the child's model sees; the context is gathered once, in its first turn."""
-        engine = self._engine
-        if self._system is None:
-            self._system = render(self._prompt, await gather(engine.behaviour.sources))
-            self._offer(engine.log, tools=self._tools)
+        engine, child = self._engine, self._child
+        if not self._is_offered:
+            self._is_offered = True
+            offer_child(engine.log, child.sink, child.tools, child.id)
         return ModelRequest(
-            system=self._system,
+            system=await self._context.system(self._prompt),
             conversation=self._view.of(conversation),
-            tools=self._tools,
+            tools=child.tools,
             session_id=str(engine.log.session),
             temperature=engine.behaviour.temperature,
             thinking_budget=engine.behaviour.thinking_budget,

@@ -14,18 +14,22 @@ def offer(log: Log, sink: Sink, tools: ToolSet) -> None:
     """Record `tools`, when they are others than before and the log is kept in a store."""
     if not log.is_stored:
         return
-    schemas = tools.schemas()
-    sha256 = hashlib.sha256(schemas).hexdigest()
     before = log.state.offered
-    if before is None or before.sha256 != sha256:
-        sink.put_blob(sha256, schemas)
-        sink.emit(ToolsOffered(sha256=sha256, names=tuple(tools.by_name)))
+    if before is None or before.sha256 != _digest(tools):
+        _record(sink, tools)
 
 
-def offer_child(log: Log, *, tools: ToolSet, child: str, sink: Sink) -> None:
+def offer_child(log: Log, sink: Sink, tools: ToolSet, child: str) -> None:
     """Record what the model of a child is shown, when the log is kept in a store."""
     if log.is_stored:
-        schemas = tools.schemas()
-        sha256 = hashlib.sha256(schemas).hexdigest()
-        sink.put_blob(sha256, schemas)
-        sink.emit(ToolsOffered(sha256=sha256, names=tuple(tools.by_name), child=child))
+        _record(sink, tools, child)
+
+
+def _record(sink: Sink, tools: ToolSet, child: str = "") -> None:
+    sha256 = _digest(tools)
+    sink.put_blob(sha256, tools.schemas())
+    sink.emit(ToolsOffered(sha256=sha256, names=tuple(tools.by_name), child=child))
+
+
+def _digest(tools: ToolSet) -> str:
+    return hashlib.sha256(tools.schemas()).hexdigest()

@@ -28,12 +28,43 @@ from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
 from a3s_code.kernel.messages import Conversation, Message, Text, Usage, user
 from a3s_code.kernel.observation import keep
-from a3s_code.kernel.ports import Model, Prepare, Review, Sink
+from a3s_code.kernel.ports import Attend, Model, ModelRequest, Review, Sink
 from a3s_code.kernel.tool import ToolSet
 
 MAX_SHOWN_CHARS = 16_000
 """Of the answer of a child in its `subagent_end`; the whole is in its transcript."""
 STOPPED = "Stopped before it was finished."
+
+
+class Requests(Protocol):
+    """What the model of a child is shown."""
+
+    async def __call__(self, conversation: Conversation) -> ModelRequest:
+        """Assemble one request; as `Prepare`."""
+        ...
+
+    @property
+    def attend(self) -> Attend | None:
+        """Gives what is shown behind the results of a turn; None = nothing is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """
+    Who asks a model, inside a session.
+
+    Attributes:
+        id: Of the child.
+        sink: Of the child.
+    """
+
+    id: str
+    role: str
+    prompt: str
+    tools: ToolSet
+    conversation: Conversation
+    sink: Sink
 
 
 class Home(Protocol):
@@ -63,7 +94,7 @@ class Home(Protocol):
         """Give a model that the hooks of the session are asked and told of."""
         ...
 
-    def prepare(self, role: str, tools: ToolSet, child: str, sink: Sink) -> Prepare:
+    def requests(self, child: Asking) -> Requests:
         """Give what assembles the requests of a child."""
         ...
 
@@ -102,7 +133,8 @@ class Child:
         inside = InnerCalls(self.executor, self.id)
         sink = ChildSink(self.sink, self.id, self.session_id, inside, model.ref)
         transcript = Transcript(Conversation(), sink, isolated=True)
-        loop = self._loop(self.home.hooked(model, sink, self.spec.prompt), inside, sink)
+        hooked = self.home.hooked(model, sink, self.spec.prompt)
+        loop = self._loop(hooked, inside, sink, transcript.conversation)
         self._begin()
         try:
             outcome = await self._conducted(loop, transcript)
@@ -120,17 +152,22 @@ class Child:
     def session_id(self) -> str:
         return f"task-run-{self.id}"
 
-    def _loop(self, model: Model, inside: InnerCalls, sink: ChildSink) -> Loop:
-        tools = self._tools()
+    def _loop(
+        self, model: Model, inside: InnerCalls, sink: ChildSink, conversation: Conversation
+    ) -> Loop:
+        role, prompt = self.spec.role, self.spec.prompt
+        asking = Asking(self.id, role, prompt, self._tools(), conversation, sink)
+        requests = self.home.requests(asking)
         return Loop(
             model=model,
             executor=inside,
             sink=sink,
-            prepare=self.home.prepare(self.spec.role, tools, self.id, sink),
+            prepare=requests,
             review=self.home.review(),
             compact=_leave_alone,
             inbox=_Empty(),
             limits=self._limits(),
+            attend=requests.attend,
         )
 
     def _limits(self) -> Limits:
