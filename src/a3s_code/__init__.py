@@ -51,6 +51,17 @@ if TYPE_CHECKING:
     from a3s_code.capabilities.commands import SlashCommand as SlashCommand
     from a3s_code.capabilities.function_tool import function_tool as function_tool
     from a3s_code.capabilities.memory import FileMemoryStore as FileMemoryStore
+    from a3s_code.capabilities.skills.builtin import SkillInfo as SkillInfo
+    from a3s_code.capabilities.skills.builtin import builtin_skills as builtin_skills
+    from a3s_code.capabilities.skills.registry import SkillRegistry as SkillRegistry
+    from a3s_code.capabilities.skills.scorer import DefaultSkillScorer as DefaultSkillScorer
+    from a3s_code.capabilities.skills.scorer import SkillFeedback as SkillFeedback
+    from a3s_code.capabilities.skills.scorer import SkillScorer as SkillScorer
+    from a3s_code.capabilities.skills.skill import Skill as Skill
+    from a3s_code.capabilities.skills.validator import (
+        DefaultSkillValidator as DefaultSkillValidator,
+    )
+    from a3s_code.capabilities.skills.validator import SkillValidator as SkillValidator
     from a3s_code.capabilities.web_search import BrowserBackend as BrowserBackend
     from a3s_code.capabilities.web_search import HeadlessConfig as HeadlessConfig
     from a3s_code.capabilities.web_search import SearchConfig as SearchConfig
@@ -79,6 +90,7 @@ if TYPE_CHECKING:
     from a3s_code.errors import SessionInUse as SessionInUse
     from a3s_code.errors import SessionNotFound as SessionNotFound
     from a3s_code.errors import SessionTakenOver as SessionTakenOver
+    from a3s_code.errors import SkillRefused as SkillRefused
     from a3s_code.errors import StoreError as StoreError
     from a3s_code.errors import ToolFailed as ToolFailed
     from a3s_code.errors import UnknownModel as UnknownModel
@@ -167,6 +179,11 @@ _HOMES = {
     ),
     "capabilities.function_tool": ("function_tool",),
     "capabilities.memory": ("FileMemoryStore",),
+    "capabilities.skills.builtin": ("SkillInfo", "builtin_skills"),
+    "capabilities.skills.registry": ("SkillRegistry",),
+    "capabilities.skills.scorer": ("DefaultSkillScorer", "SkillFeedback", "SkillScorer"),
+    "capabilities.skills.skill": ("Skill",),
+    "capabilities.skills.validator": ("DefaultSkillValidator", "SkillValidator"),
     "capabilities.web_search": (
         "BrowserBackend",
         "HeadlessConfig",
@@ -196,6 +213,7 @@ _HOMES = {
         "SessionInUse",
         "SessionNotFound",
         "SessionTakenOver",
+        "SkillRefused",
         "StoreError",
         "ToolFailed",
         "UnknownModel",

@@ -98,6 +98,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 _FOREIGN = {
+    "skill_registry": ("register", "unregister", "get", "search", "all", "layers"),
     "session_store": (
         "append",
         "barrier",

@@ -111,12 +111,13 @@ class AsyncSession(
     @property
     def init_warning(self) -> str | None:
         """
-        What was accepted and has no effect, and hooks that a resume has lost; else None.
+        What was accepted and has no effect, hooks that a resume has lost, and from the first use
+        on skills that could not be loaded; else None.
 
         Rules about tools that the session does not have are named as long as it has none.
         """
         missing = (*self._opening.settings.missing, *idle(self._opening.hooks))
-        said = (warning(missing), self._lost_hooks(), self._strange_rules())
+        said = (warning(missing), self._lost_hooks(), self._strange_rules(), self._skipped())
         return " ".join(filter(None, said)) or None
 
     # Runs
@@ -406,6 +407,11 @@ class AsyncSession(
         """Give what is recorded; None when the session was not used."""
         self._check_open()
         return self._engine.log if self._engine else None
+
+    def _skipped(self) -> str:
+        """Name what is not there as a skill; known from the first use of the session on."""
+        skills = self._engine.hooks.skills if self._engine is not None else None
+        return skills.warning() if skills is not None else ""
 
     def _strange_rules(self) -> str | None:
         policy = self._opening.settings.safety.policy

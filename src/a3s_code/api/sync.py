@@ -69,7 +69,8 @@ class Session:
     @property
     def init_warning(self) -> str | None:
         """
-        What was accepted and has no effect, and hooks that a resume has lost; else None.
+        What was accepted and has no effect, hooks that a resume has lost, and from the first use
+        on skills that could not be loaded; else None.
 
         Rules about tools that the session does not have are named as long as it has none.
         """

@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from a3s_code.capabilities.skills.skill import Skill
-from a3s_code.capabilities.skills.words import asked, words
+from a3s_code.capabilities.skills.words import asked, distinct
 
 NAME, TAGS, DESCRIPTION, BODY = 27, 9, 3, 1
 MAX_QUERY_CHARS = 2_000
 MAX_QUERY_WORDS = 32
-MAX_BODY_CHARS = 20_000
+MAX_BODY_CHARS = 4_000
 """What is indexed of a text; what it is about stands at its beginning."""
 
 
@@ -32,7 +32,7 @@ class SkillIndex:
         self._places: dict[str, dict[int, int]] = {}
         for number, skill in enumerate(self._skills):
             for text, weight in _fields(skill):
-                for word in set(words(text)):
+                for word in distinct(text):
                     found = self._places.setdefault(word, {})
                     found[number] = found.get(number, 0) + weight
 

@@ -26,13 +26,14 @@ class SkillRegistry:
     Skills by name. Made by a host for the option `skill_registry`, and by every session.
 
     Args:
-        validator: Asked by `register`, and about the skills of the session's directories; see
-            `SkillValidator`.
+        validator: Asked by `register`, and about the skills of the session's directories. By
+            default `register` asks a strict one, and files are held only to what is dangerous;
+            see `DefaultSkillValidator`.
         scorer: Says which skills a search leaves out.
         below: Registries whose skills this one has, too.
     """
 
-    __slots__ = ("_below", "_index", "_own", "scorer", "validator")
+    __slots__ = ("_below", "_index", "_own", "public_validator", "scorer", "validator")
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class SkillRegistry:
         below: Sequence[SkillRegistry] = (),
     ) -> None:
         self.validator: SkillValidator = validator or DefaultSkillValidator()
+        self.public_validator = validator or DefaultSkillValidator(is_public=True)
         self.scorer: SkillScorer = scorer or DefaultSkillScorer()
         self._below = tuple(below)
         self._own: dict[str, Skill] = {}  # never changed, always replaced: threads read it

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -25,40 +26,45 @@ STOP_WORDS = frozenset(
 )
 
 
-def words(text: str) -> Iterator[str]:
-    """Give the words of a text in order, each reduced to its stem."""
-    plain = unicodedata.normalize("NFKD", _CAMEL.sub(" ", text))
-    for match in _WORD.finditer(_without_accents(plain).casefold()):
-        word = match.group()
-        at = 0
-        for run in _IDEOGRAPHS.finditer(word):
-            yield from _stems(word[at : run.start()])
-            yield from _pairs(run.group())
-            at = run.end()
-        yield from _stems(word[at:])
+def distinct(text: str) -> dict[str, None]:
+    """Give the words of a text, each reduced to its stem, once, in their order."""
+    if not text.isascii():
+        text = _without_accents(unicodedata.normalize("NFKD", text))
+    spelled = dict.fromkeys(_WORD.findall(_CAMEL.sub(" ", text).casefold()))
+    return dict.fromkeys(stem for word in spelled for stem in _stems(word))
 
 
 def asked(query: str, most: int) -> tuple[str, ...]:
     """Give the words that a query is about, each once; all of them when none means anything."""
     meant = [word for word in query.split() if word.casefold() not in STOP_WORDS]
-    found = dict.fromkeys(words(" ".join(meant or [query])))
-    return tuple(found)[:most]
+    return tuple(distinct(" ".join(meant or [query])))[:most]
 
 
 def _without_accents(text: str) -> str:
-    if text.isascii():
-        return text
     bare = (char for char in text if not unicodedata.combining(char))
     return unicodedata.normalize("NFC", "".join(bare))
 
 
 def _stems(word: str) -> Iterator[str]:
+    if word.isascii():
+        yield _stem(word)
+        return
+    at = 0
+    for run in _IDEOGRAPHS.finditer(word):
+        if run.start() > at:
+            yield _stem(word[at : run.start()])
+        yield from _pairs(run.group())
+        at = run.end()
+    if at < len(word):
+        yield _stem(word[at:])
+
+
+@lru_cache(maxsize=16_384)
+def _stem(word: str) -> str:
     if word.endswith("ss"):
-        yield word
-    elif word:
-        endings = (end for end in _ENDINGS if word.endswith(end))
-        stems = (word.removesuffix(end) for end in endings)
-        yield next((stem for stem in stems if len(stem) >= _LEAST_STEM), word)
+        return word
+    stems = (word.removesuffix(ending) for ending in _ENDINGS if word.endswith(ending))
+    return next((stem for stem in stems if len(stem) >= _LEAST_STEM), word)
 
 
 def _pairs(run: str) -> Iterator[str]:
