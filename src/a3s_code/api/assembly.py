@@ -428,11 +428,12 @@ class Assembly:
         for granted in grants:
             gate.grant(granted.what)
         timeout_ms = settings.limits.tool_timeout_ms
+        enforced = self._skills(settings) if settings.skills.enforced else None
         return Executor(
             tools=tools.by_name,
             session_id=opening.session_id,
             space=space,
-            gate=gate,
+            gate=gate if enforced is None else enforced.restricting(gate, space.root),
             approver=settings.safety.approver,
             artifacts=Artifacts(settings.storage.artifacts or ArtifactStoreLimits()),
             clock=clock,

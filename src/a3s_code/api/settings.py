@@ -69,7 +69,6 @@ _TO_COME = frozenset(
         "auto_parallel",
         "budget_guard_timeout_ms",
         "context_provider",
-        "enforce_active_skill_tool_restrictions",
         "file_memory",
         "fs_context",
         "goal_tracking",

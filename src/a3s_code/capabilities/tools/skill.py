@@ -16,10 +16,12 @@ import difflib
 import posixpath
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Protocol
+from functools import partial
+from typing import Annotated, Any
 
 import msgspec
 
+from a3s_code.capabilities.skills.registry import SkillRegistry
 from a3s_code.capabilities.skills.skill import Skill
 from a3s_code.kernel.children import ChildOutcome, ChildSpec
 from a3s_code.kernel.messages import JsonObject
@@ -29,16 +31,6 @@ from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, failure
 MAX_NEAR = 3
 """Names of skills that a call of none is told."""
 NOTHING_ASKED = "Do what your role describes, and answer with what came of it."
-
-
-class Skills(Protocol):
-    """Where skills are found; a `SkillRegistry`."""
-
-    def get(self, name: str) -> Skill | None: ...
-
-    def all(self) -> tuple[Skill, ...]: ...
-
-    def search(self, query: str, limit: int = 5, *, for_model: bool = False) -> list[Skill]: ...
 
 
 class SkillArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,29 +43,34 @@ class SkillArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
 
 
-def skill_tool(skills: Skills) -> Tool:
-    """Make the tool that runs the skills of a registry; those of the moment of each call."""
-
-    async def run(args: SkillArgs, context: ToolContext) -> Observation:
-        """
-        Run a skill by its name in a run of its own, with only the tools that it may use, and
-        get its answer. search_skills finds skills.
-        """
-        skill = skills.get(args.skill_name)
-        if skill is None:
-            return _unknown(args.skill_name, skills)
-        if skill.disable_model_invocation and not context.is_direct:
-            text = f"The skill {skill.name!r} is run by the user alone; do without it."
-            return failure(text, "not_invocable", skill=skill.name)
-        if context.children is None:
-            return failure("No skill can be run here.", "unsupported")
-        outcome = await context.children.start(_spec(skill, args, context.root))
-        return _observation(skill, outcome)
-
-    return tool(SkillArgs, effect=Effect.CONTAINER, subject="skill_name", name="Skill")(run)
+@tool(SkillArgs, effect=Effect.CONTAINER, subject="skill_name", name="Skill")
+async def skill_(args: SkillArgs, context: ToolContext) -> Observation:
+    """
+    Run a skill by its name in a run of its own, with only the tools that it may use, and get its
+    answer. search_skills finds skills.
+    """
+    return await _run(SkillRegistry(), args, context)
 
 
-def _unknown(name: str, skills: Skills) -> Observation:
+def skill_of(skills: SkillRegistry) -> Tool:
+    """Give the tool of a session that has skills. What is registered later is run as well."""
+    return replace(skill_, run=partial(_run, skills))
+
+
+async def _run(skills: SkillRegistry, args: SkillArgs, context: ToolContext) -> Observation:
+    skill = skills.get(args.skill_name)
+    if skill is None:
+        return _unknown(args.skill_name, skills)
+    if skill.disable_model_invocation and not context.is_direct:
+        text = f"The skill {skill.name!r} is run by the user alone; do without it."
+        return failure(text, "not_invocable", skill=skill.name)
+    if context.children is None:
+        return failure("No skill can be run here.", "unsupported")
+    outcome = await context.children.start(_spec(skill, args, context.root))
+    return _observation(skill, outcome)
+
+
+def _unknown(name: str, skills: SkillRegistry) -> Observation:
     names = [skill.name for skill in skills.all() if not skill.disable_model_invocation]
     near = _near(name, names) or [each.name for each in skills.search(name, for_model=True)]
     near = near[:MAX_NEAR]
