@@ -11,12 +11,14 @@ from msgspec.structs import replace
 from a3s_code.api.context import RunContext
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer_child
+from a3s_code.api.receipts import Receipts
 from a3s_code.api.run import deadline
 from a3s_code.delegation.child import Asking, Requests
 from a3s_code.harness.completion import Completion
 from a3s_code.harness.prompt import SystemPromptSlots, system_prompt
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Limits
+from a3s_code.kernel.measured import measure_of
 from a3s_code.kernel.messages import Conversation, Message
 from a3s_code.kernel.ports import Attend, Model, ModelRequest, Review, Sink
 from a3s_code.kernel.tool import ToolSet
@@ -78,23 +80,32 @@ class _Requests:
     enter.
     """
 
-    __slots__ = ("_child", "_context", "_engine", "_is_offered", "_prompt", "_view", "attend")
+    __slots__ = (
+        "_child",
+        "_context",
+        "_engine",
+        "_is_offered",
+        "_prompt",
+        "_receipts",
+        "_view",
+        "attend",
+    )
 
     def __init__(self, engine: Engine, prompt: str, child: Asking) -> None:
         self._engine, self._prompt, self._child = engine, prompt, child
-        self._view = ModelView(engine.log, is_own=False)
+        self._view, self._receipts = ModelView(engine.log, is_own=False), Receipts()
         self._is_offered = False
         sources = dataclasses.replace(engine.behaviour.context, providers=())
         hooks = engine.hooks.run(child.sink, child.prompt)
         self._context = RunContext(sources, hooks, child.sink, child.conversation)
         self.attend: Attend | None = self._context.attend if sources.companions else None
 
-    async def __call__(self, conversation: Conversation) -> ModelRequest:
+    async def __call__(self, conversation: Conversation, turn: int) -> ModelRequest:
         engine, child = self._engine, self._child
         if not self._is_offered:
             self._is_offered = True
-            offer_child(engine.log, child.sink, child.tools, child.id)
-        return ModelRequest(
+            offer_child(engine.log, child.sink, child.tools)
+        request = ModelRequest(
             system=await self._context.system(self._prompt),
             conversation=self._view.of(conversation),
             tools=child.tools,
@@ -103,3 +114,7 @@ class _Requests:
             thinking_budget=engine.behaviour.thinking_budget,
             deadline=deadline(engine),
         )
+        shown, model = self._context.shown(self._prompt), child.model
+        measure = measure_of(model, request)
+        child.sink.emit(self._receipts.write(measure, request, shown, turn, model.ref))
+        return request

@@ -19,16 +19,16 @@ def offer(log: Log, sink: Sink, tools: ToolSet) -> None:
         _record(sink, tools)
 
 
-def offer_child(log: Log, sink: Sink, tools: ToolSet, child: str) -> None:
+def offer_child(log: Log, sink: Sink, tools: ToolSet) -> None:
     """Record what the model of a child is shown, when the log is kept in a store."""
     if log.is_stored:
-        _record(sink, tools, child)
+        _record(sink, tools)
 
 
-def _record(sink: Sink, tools: ToolSet, child: str = "") -> None:
+def _record(sink: Sink, tools: ToolSet) -> None:
     sha256 = _digest(tools)
     sink.put_blob(sha256, tools.schemas())
-    sink.emit(ToolsOffered(sha256=sha256, names=tuple(tools.by_name), child=child))
+    sink.emit(ToolsOffered(sha256=sha256, names=tuple(tools.by_name)))
 
 
 def _digest(tools: ToolSet) -> str:

@@ -39,8 +39,8 @@ STOPPED = "Stopped before it was finished."
 class Requests(Protocol):
     """What the model of a child is shown."""
 
-    async def __call__(self, conversation: Conversation) -> ModelRequest:
-        """Assemble one request; as `Prepare`."""
+    async def __call__(self, conversation: Conversation, turn: int) -> ModelRequest:
+        """Assemble one request, and write its receipt; as `Prepare`."""
         ...
 
     @property
@@ -56,10 +56,12 @@ class Asking:
 
     Attributes:
         id: Of the child.
+        model: Who is asked.
         sink: Of the child.
     """
 
     id: str
+    model: Model
     role: str
     prompt: str
     tools: ToolSet
@@ -156,7 +158,7 @@ class Child:
         self, model: Model, inside: InnerCalls, sink: ChildSink, conversation: Conversation
     ) -> Loop:
         role, prompt = self.spec.role, self.spec.prompt
-        asking = Asking(self.id, role, prompt, self._tools(), conversation, sink)
+        asking = Asking(self.id, model, role, prompt, self._tools(), conversation, sink)
         requests = self.home.requests(asking)
         return Loop(
             model=model,

@@ -23,7 +23,14 @@ from a3s_code.kernel.events import (
 )
 from a3s_code.kernel.messages import JsonObject, Usage
 from a3s_code.kernel.ports import Sink
-from a3s_code.kernel.records import ArtifactStored, Event, HistoryAppended, TokensSpent
+from a3s_code.kernel.records import (
+    ArtifactStored,
+    Event,
+    HistoryAppended,
+    RequestReceipt,
+    TokensSpent,
+    ToolsOffered,
+)
 from a3s_code.kernel.state import Approval, OpenEffect
 
 PURPOSE = "child"
@@ -69,6 +76,8 @@ class ChildSink:
                 self._call_ids.update(call.id for call in message.calls)
                 known = self._inside.recorded(message)
                 self._sink.emit(replace(event, message=known, child=self._child))
+            case RequestReceipt() | ToolsOffered():
+                self._sink.emit(replace(event, child=self._child))
             case TurnEnd(turn=turn, usage=usage, stop=stop):
                 self._spend(usage)
                 facts: JsonObject = {"turn": turn, "stop": stop, "tokens": usage.total_tokens}

@@ -159,6 +159,7 @@ class RequestReceipt(LogOnly, tag="request_receipt", frozen=True):
         bytes: Of the body; those of `parts` add up to it.
         tokens: Of `parts`, estimated.
         left_out: What was not shown, since the receipt before.
+        child: The child run whose request it is, and turn; empty for the session's own.
 
     Source:
         DESIGN 1, "nothing enters the context unseen".
@@ -171,6 +172,7 @@ class RequestReceipt(LogOnly, tag="request_receipt", frozen=True):
     tokens: int
     parts: tuple[ReceiptPart, ...]
     left_out: tuple[ContextLeftOut, ...] = ()
+    child: str = ""
 
 
 class TokensSpent(LogOnly, tag="tokens_spent", frozen=True):
