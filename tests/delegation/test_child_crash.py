@@ -20,7 +20,7 @@ TESTS = Path(__file__).parent.parent
 PROGRAM = """
 import asyncio, os, signal, sys, threading
 sys.path.insert(0, {tests!r})
-from a3s_code import Agent, FileSessionStore, PermissionPolicy
+from a3s_code import Agent, ConfirmationPolicy, FileSessionStore, PermissionPolicy
 from delegation.errands import errand
 
 class Killing(FileSessionStore):
@@ -35,9 +35,13 @@ class Killing(FileSessionStore):
             os.kill(os.getpid(), signal.SIGKILL)
         super().append(session, record, owner)
 
+def die(action, ask):
+    os.kill(os.getpid(), signal.SIGKILL)
+
 session = Agent({acl!r}).session(
     {root!r}, session_id="job-1", session_store=Killing({store!r}), tools=[errand],
-    permission_policy=PermissionPolicy(default_decision="allow"),
+    permission_policy=PermissionPolicy(ask=["write(asked)"], default_decision="allow"),
+    confirmation_policy=ConfirmationPolicy(enabled=True), confirmation_manager=die,
 )
 session.send("go")
 print("survived")
@@ -137,3 +141,15 @@ def test_a_child_whose_end_is_recorded_is_told_by_its_answer(job: Job) -> None:
 
     (told,) = job.results()
     assert told == "written"
+
+
+def test_a_question_of_a_child_that_was_cut_off_waits_for_no_answer(job: Job, house: House) -> None:
+    asked = calls("write", file_path="asked", content="x")
+    job.die(calls("errand"), asked, before="nothing")
+    session = job.resume(says("I see."))
+
+    assert session.pending_confirmations() == []
+    assert session.resume_run(session.runs()[0]["id"]).text == "I see."
+    (told,) = job.results()
+    assert told.startswith("Interrupted. ")
+    assert not house.has("asked")

@@ -47,9 +47,18 @@ def recover(log: Log) -> None:
         log.append(_ending(records, run), run)
     last = log.state.conversation.last
     waiting = {call.id for call in last.calls} if last is not None else set[str]()
+    cut_off = _open_containers(log)
     for call_id, approval in list(log.state.approvals.items()):
-        if not is_within(call_id, waiting):
+        if not is_within(call_id, waiting) or is_within(call_id, cut_off):
             log.append(_unasked(call_id, approval), approval.run)
+
+
+def _open_containers(log: Log) -> set[str]:
+    """Give the calls that ran others when the process ended; nothing inside them goes on."""
+    effects = log.state.effects.values()
+    return {
+        each.intended.call_id for each in effects if each.intended.effect == Effect.CONTAINER.value
+    }
 
 
 class _Begun(NamedTuple):
@@ -59,8 +68,7 @@ class _Begun(NamedTuple):
 
 def _open_children(log: Log, records: Sequence[Record]) -> list[_Begun]:
     """List the child runs whose end no record tells, which stand in calls without an end."""
-    containers = (each.intended.effect for each in log.state.effects.values())
-    if Effect.CONTAINER.value not in containers:
+    if not _open_containers(log):
         return []
     begun: dict[str, _Begun] = {}
     for record in records:
