@@ -452,7 +452,7 @@ def test_the_limit_for_a_call_is_that_of_each_call_inside_and_not_of_the_child(
         house,
         calls("errand"),
         calls("bash", command="sleep 20"),
-        says("it took too long", piece_chars=0),
+        Turn(pieces=("it took too long",), delay_s=0.5),
         says("done"),
         tool_timeout_ms=300,
     )
