@@ -290,6 +290,49 @@ def test_the_ledger_says_by_which_skill_list_a_call_was_held(house: House) -> No
     assert intents[0].policy_version != intents[1].policy_version
 
 
+def test_the_mode_plan_holds_inside_a_skill(house: House) -> None:
+    session = with_skills(
+        house,
+        run("free"),
+        calls("write", file_path="x.txt", content="1"),
+        says("may not"),
+        says("done"),
+        permission_mode="plan",
+    )
+    (end,) = ends(list(session.stream("go")), "Skill")
+
+    assert end.exit_code == 0
+    assert not house.has("x.txt")
+
+
+def test_what_is_in_force_for_the_session_is_in_force_for_a_skill(house: House) -> None:
+    house.put("AGENTS.md", "Write like GIRAFFES.")
+    session = with_skills(
+        house, run("reviewer"), says("fine"), says("done"), guidelines="Count twice."
+    )
+    session.send("go")
+
+    assert "GIRAFFES" in json.dumps(house.bodies[1])
+    assert "Count twice." in json.dumps(house.bodies[1])
+
+
+def test_every_request_of_a_skill_has_a_receipt_by_the_id_of_its_run(house: House) -> None:
+    house.put("a.py", "PYTHON")
+    session = with_skills(
+        house, run("reviewer"), calls("read", file_path="a.py"), says("fine"), says("done")
+    )
+    session.send("go")
+
+    own = session.context_receipts("call_1.1")
+    assert [receipt.turn for receipt in own] == [1, 2]
+    assert all(receipt.usage and receipt.usage.total_tokens == 15 for receipt in own)
+    assert "result" in {part.kind for part in own[1].parts}
+    of_run = session.context_receipts(session.runs()[0]["id"])
+    assert [receipt.turn for receipt in of_run] == [1, 2]
+    assert [receipt.bytes for receipt in of_run] != [receipt.bytes for receipt in own]
+    assert session.context_receipts("call_9.1") == []
+
+
 # Skills that are merely there
 
 

@@ -23,7 +23,7 @@ from a3s_code.api.models import Models
 from a3s_code.api.opened import begin, last_of
 from a3s_code.api.recorded import Recorded
 from a3s_code.api.settings import CONTINUATIONS, Opening, Settings
-from a3s_code.api.skill_sources import NO_SOURCES, config_dirs
+from a3s_code.api.skill_sources import NO_SOURCES, dirs_of_file
 from a3s_code.api.stores import Stores, first_of, place_of
 from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools, sandbox_tool
 from a3s_code.api.workplaces import Workplaces, directory_of, local_space, root_of
@@ -101,7 +101,8 @@ class Assembly:
     """One agent's parts: what its sessions share, and how one is put together."""
 
     __slots__ = (
-        *("_idle_keys", "_models", "_secrets", "_shelved", "_stores", "_toolbox", "_workplaces"),
+        *("_idle_keys", "_models", "_secrets", "_shelved", "_skill_dirs", "_stores"),
+        *("_toolbox", "_workplaces"),
         "config",
     )
 
@@ -113,6 +114,7 @@ class Assembly:
         self._toolbox = Toolbox()
         self._workplaces = Workplaces(self._stores)
         self._secrets: Values | None = None
+        self._skill_dirs = dirs_of_file(config.skill_dirs, config.at.file)
         self._shelved: SkillShelf | None = None
 
     # A session that is not awake
@@ -382,13 +384,13 @@ class Assembly:
     def _has_skills(self, settings: Settings) -> bool:
         """Say whether a session has any source of skills; most have none, and load nothing."""
         given = settings.skill_registry is not None or settings.skills != NO_SOURCES
-        return given or bool(self.config.skill_dirs)
+        return given or bool(self._skill_dirs)
 
     def _shelf(self) -> SkillShelf:
         from a3s_code.api.skill_shelf import SkillShelf
 
         if self._shelved is None:
-            self._shelved = SkillShelf(config_dirs(self.config))
+            self._shelved = SkillShelf(self._skill_dirs)
         return self._shelved
 
     def _skills(self, settings: Settings) -> SessionSkills | None:

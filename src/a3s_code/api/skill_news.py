@@ -75,10 +75,8 @@ class SkillNews:
         """Name what was skipped; empty when nothing was."""
         if not self.faults:
             return ""
-        shown = [
-            f"{on_one_line(fault.path)}: {on_one_line(fault.reason)}"
-            for fault in self.faults[:MAX_WARNED]
-        ]
+        first = self.faults[:MAX_WARNED]
+        shown = [on_one_line(f"{fault.path}: {fault.reason}") for fault in first]
         more = len(self.faults) - len(shown)
         rest = f" And {more} more; the event skills_loaded has them." if more else ""
         return f"Not there as skills: {' '.join(shown)}{rest}"

@@ -12,16 +12,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from a3s_code.api.options import InlineSkill
 from a3s_code.checks import check_text, checked_path
-from a3s_code.errors import InvalidType
-
-if TYPE_CHECKING:  # the configuration's own module is imported when one is read
-    from a3s_code.config.schema import Config
 
 ENFORCE = "enforce_active_skill_tool_restrictions"
 NAMES = ("builtin_skills", "inline_skills", "skill_dirs", "skills_from_dir", ENFORCE)
@@ -78,12 +74,9 @@ def absolute(paths: Iterable[str], base: str = "") -> tuple[str, ...]:
     )
 
 
-def config_dirs(config: Config) -> tuple[str, ...]:
+def dirs_of_file(named: Iterable[str], file: str) -> tuple[str, ...]:
     """Give the directories that a configuration names, from where its file lies."""
-    from a3s_code.config.schema import INLINE
-
-    file = config.at.file
-    return absolute(config.skill_dirs, "" if file == INLINE else os.path.dirname(file))  # noqa: PTH120 - of a name
+    return absolute(named, os.path.dirname(os.path.expanduser(file)))  # noqa: PTH111, PTH120 - as below
 
 
 def _path(given: object) -> str:
@@ -91,9 +84,5 @@ def _path(given: object) -> str:
 
 
 def _check(skill: InlineSkill) -> None:
-    check_text("The name of a skill", skill.name)
-    content: object = skill.content
-    if not isinstance(content, str):
-        raise InvalidType(
-            f"The content of the skill {skill.name!r} is a {type(content).__name__}, not a text."
-        )
+    for what in InlineSkill.__struct_fields__:
+        check_text(f"The {what} of an inline skill", getattr(skill, what))

@@ -68,6 +68,8 @@ def split(text: str) -> FrontMatter | None:
 def _fields(inside: str) -> dict[str, str | list[str]]:
     from a3s_code.capabilities.skills.bounded_yaml import NoYaml, read_yaml
 
+    if not inside.strip():
+        return {}
     loose = _by_lines(inside)
     try:
         read = read_yaml(inside)

@@ -77,8 +77,8 @@ class SkillRegistry:
             if name in layer:
                 return layer[name]
         folded = name.casefold().strip()
-        found = (each for layer in reversed(layers) for each in reversed(layer.values()))
-        return next((each for each in found if each.name.casefold() == folded), None)
+        found = [each for each in self.all() if each.name.casefold() == folded]
+        return found[-1] if found else None
 
     def all(self) -> tuple[Skill, ...]:
         """List the skills in the order in which they were registered, lower registries first."""

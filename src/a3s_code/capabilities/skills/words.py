@@ -36,7 +36,7 @@ def distinct(text: str) -> dict[str, None]:
 
 def asked(query: str, most: int) -> tuple[str, ...]:
     """Give the words that a query is about, each once; all of them when none means anything."""
-    meant = [word for word in query.split() if word.casefold() not in STOP_WORDS]
+    meant = [word for word in _WORD.findall(query) if word.casefold() not in STOP_WORDS]
     return tuple(distinct(" ".join(meant or [query])))[:most]
 
 
