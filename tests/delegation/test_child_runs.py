@@ -10,12 +10,12 @@ import pytest
 from a3s_code import ConfirmationPolicy, PermissionPolicy, Session
 from a3s_code.api.event import AgentEvent
 from a3s_code.delegation.household import ChildHousehold
-from a3s_code.errors import RunCancelled
+from a3s_code.errors import LimitReached, RunCancelled
 from a3s_code.kernel.events import SubagentEnd, SubagentStart
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.ports import Action, Allow, Ask, Deny
 from a3s_code.kernel.records import HistoryAppended, TokensSpent
-from a3s_code.testing import Call, Turn, calls, refuses, says
+from a3s_code.testing import Call, Fault, Turn, breaks, calls, refuses, says
 from api.house import WIRES, House, come, meanwhile
 from delegation.errands import errand
 
@@ -482,6 +482,37 @@ def test_cancelling_the_parent_ends_the_child_and_what_it_runs(house: House) -> 
     last = [row.message for row in recorded(session, HistoryAppended) if row.child][-1]
     assert last.role == "tool", "its own calls have results, too"
     assert session.send("what happened?").text == "I see."
+
+
+def test_what_a_child_was_saying_when_it_was_stopped_stays_its_own(house: House) -> None:
+    hangs = breaks(Fault.HANG_MID, says("HALF of an answer that never comes to its end"))
+    session = begun(house, calls("errand"), hangs, says("I see."))
+    with meanwhile(lambda: session.send("PARENT")) as came:
+        come(lambda: len(house.bodies) == 2)
+        come(lambda: session._inner._engine.executor.active)  # type: ignore[union-attr]
+        session.cancel()
+
+    assert isinstance(came[0], RunCancelled)
+    assert came[0].partial_text == ""
+    assert "HALF" not in json.dumps(session.history())
+    assert [event.success for event in recorded(session, SubagentEnd)] == [False]
+
+
+def test_the_time_of_a_run_holds_for_its_children(house: House) -> None:
+    hangs = breaks(Fault.HANG_MID, says("never"))
+    session = begun(house, calls("errand"), hangs, max_execution_time_ms=400)
+    with pytest.raises(LimitReached, match="max_execution_time_ms"):
+        session.send("PARENT")
+
+    assert [event.success for event in recorded(session, SubagentEnd)] == [False]
+
+
+def test_the_time_of_a_run_holds_for_a_child_that_the_host_starts(house: House) -> None:
+    session = begun(house, breaks(Fault.HANG_MID, says("never")), max_execution_time_ms=400)
+    result = session.tool("errand", {})
+
+    assert result.exit_code == 1
+    assert "helper took longer than max_execution_time_ms (400 ms)" in result.output
 
 
 def test_two_children_of_one_turn_do_not_meet(house: House) -> None:

@@ -27,7 +27,7 @@ from a3s_code.kernel.events import SubagentEnd, SubagentStart
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
 from a3s_code.kernel.messages import Conversation, Message, Text, Usage, user
-from a3s_code.kernel.observation import keep
+from a3s_code.kernel.observation import keep, redact
 from a3s_code.kernel.ports import Attend, Model, ModelRequest, Review, Sink
 from a3s_code.kernel.tool import ToolSet
 
@@ -141,7 +141,7 @@ class Child:
         try:
             outcome = await self._conducted(loop, transcript)
         except BaseException:
-            _settle(loop, transcript, "the run was stopped")
+            _settle(loop, transcript, "the end of its run")
             self._end(STOPPED, success=False)
             raise
         outcome = msgspec.structs.replace(
@@ -260,7 +260,8 @@ class Child:
 
     def _kept(self, conversation: Conversation, inside: InnerCalls) -> str:
         """Keep the whole conversation as JSON, a message a line, and give its URI."""
-        header = {"child": self.id, "agent": self.spec.agent, "role": self.spec.role}
+        role = redact(self.spec.role, self.executor.redactor)
+        header = {"child": self.id, "agent": self.spec.agent, "role": role}
         messages = (self.home.shown(inside.recorded(each)) for each in conversation.messages)
         lines = [msgspec.json.encode(each).decode() for each in (header, *messages)]
         stored = keep("transcript", "\n".join(lines) + "\n", 0, self.sink, self.executor.artifacts)
