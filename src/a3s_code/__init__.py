@@ -105,6 +105,9 @@ if TYPE_CHECKING:
     from a3s_code.harness.security.provider import (
         DefaultSecurityProvider as DefaultSecurityProvider,
     )
+    from a3s_code.harness.tool_search import ToolIndex as ToolIndex
+    from a3s_code.harness.tool_search import ToolMatch as ToolMatch
+    from a3s_code.harness.tool_search import ToolSearchConfig as ToolSearchConfig
     from a3s_code.kernel.artifacts import ArtifactStoreLimits as ArtifactStoreLimits
     from a3s_code.kernel.bash_sandbox import BashSandbox as BashSandbox
     from a3s_code.kernel.bash_sandbox import SandboxOutput as SandboxOutput
@@ -228,6 +231,7 @@ _HOMES = {
     "harness.policy": ("PermissionPolicy",),
     "harness.prompt": ("SystemPromptSlots",),
     "harness.security.provider": ("DefaultSecurityProvider",),
+    "harness.tool_search": ("ToolIndex", "ToolMatch", "ToolSearchConfig"),
     "kernel.artifacts": ("ArtifactStoreLimits",),
     "kernel.bash_sandbox": ("BashSandbox", "SandboxOutput"),
     "kernel.confinement": (

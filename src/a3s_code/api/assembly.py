@@ -62,13 +62,10 @@ KEYS_TO_COME = frozenset(
         "memory",
         "memory_dir",
         "os",
-        "project_doc_fallback_filenames",
-        "project_doc_max_bytes",
         "queue",
         "search",
         "storage_url",
         "task_scheduler",
-        "user_instructions_dir",
     }
 )
 
@@ -358,8 +355,10 @@ class Assembly:
             log=log,
             executor=protected(executor, security),
             model=lambda ref: self._models.answering(ref, opening),
-            behaviour=self._behaviour(in_persona(opening.settings, skills), space),
-            visible=visible,
+            behaviour=self._behaviour(in_persona(opening.settings, skills), executor),
+            selection=self._toolbox.selection(
+                visible, opening.settings.tool_index, log.state.offered_names
+            ),
             clock=clock,
             new_id=new_id,
             price=self._models.price,
@@ -444,8 +443,9 @@ class Assembly:
             tool_timeout_s=timeout_ms / 1000 if timeout_ms else None,
         )
 
-    def _behaviour(self, settings: Settings, space: Space) -> Behaviour:
+    def _behaviour(self, settings: Settings, executor: Executor) -> Behaviour:
         from a3s_code.api.engine import Behaviour
+        from a3s_code.harness.agents_md.directory import ProjectDocs
         from a3s_code.kernel.loop import Limits
         from a3s_code.kernel.retention import SessionRetentionLimits
 
@@ -458,7 +458,11 @@ class Assembly:
         )
         return Behaviour(
             prompt=system_prompt(settings.slots),
-            context=context_sources(space),
+            context=context_sources(
+                executor,
+                ProjectDocs.of(config.project_doc_fallback_filenames, config.project_doc_max_bytes),
+                config.user_instructions_dir,
+            ),
             limits=limits,
             continuations=_first(given.continuations, CONTINUATIONS),
             temperature=settings.sampling.temperature,

@@ -84,9 +84,10 @@ class _Requests:
         "_child",
         "_context",
         "_engine",
-        "_is_offered",
+        "_offered",
         "_prompt",
         "_receipts",
+        "_selection",
         "_view",
         "attend",
     )
@@ -94,7 +95,8 @@ class _Requests:
     def __init__(self, engine: Engine, prompt: str, child: Asking) -> None:
         self._engine, self._prompt, self._child = engine, prompt, child
         self._view, self._receipts = ModelView(engine.log, is_own=False), Receipts()
-        self._is_offered = False
+        self._selection = engine.selection.of_others(child.tools.tools)
+        self._offered: ToolSet | None = None
         sources = dataclasses.replace(engine.behaviour.context, providers=())
         hooks = engine.hooks.run(child.sink, child.prompt)
         self._context = RunContext(sources, hooks, child.sink, child.conversation)
@@ -102,13 +104,14 @@ class _Requests:
 
     async def __call__(self, conversation: Conversation, turn: int) -> ModelRequest:
         engine, child = self._engine, self._child
-        if not self._is_offered:
-            self._is_offered = True
-            offer_child(engine.log, child.sink, child.tools)
+        tools = self._selection.of(conversation) if child.selects else child.tools
+        if tools is not self._offered:
+            self._offered = tools
+            offer_child(engine.log, child.sink, tools, self._selection.latest)
         request = ModelRequest(
             system=await self._context.system(self._prompt),
             conversation=self._view.of(conversation),
-            tools=child.tools,
+            tools=tools,
             session_id=str(engine.log.session),
             temperature=engine.behaviour.temperature,
             thinking_budget=engine.behaviour.thinking_budget,

@@ -22,6 +22,7 @@ from a3s_code.harness.confirm import ConfirmationPolicy, Confirmer
 from a3s_code.harness.hooks.command import HookCommand
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
+from a3s_code.harness.tool_search import ToolIndex
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.bash_sandbox import BashSandbox
 from a3s_code.kernel.confinement import SandboxPolicy
@@ -128,6 +129,7 @@ class SessionOptions(_Named):
 
     # What it may do
     tools: Sequence[Tool | Callable[..., Any]] = ()
+    tool_index: ToolIndex | None = None
     permission_policy: PermissionPolicy | None = None
     permission_checker: PermissionPolicy | None = None
     permissive: bool = False

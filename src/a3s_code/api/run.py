@@ -29,6 +29,7 @@ from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
 from a3s_code.harness.context import ContextSources
 from a3s_code.harness.hooks.run_hooks import SessionHooks
+from a3s_code.harness.selector import Selection
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import (
     AgentEnd,
@@ -47,7 +48,6 @@ from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Model, ModelRequest
 from a3s_code.kernel.records import HistorySupplied, RunStarted, RunStatusChanged
 from a3s_code.kernel.retention import SessionRetentionLimits
-from a3s_code.kernel.tool import ToolSet
 
 CANCELLED = "run.cancelled"
 """The kind of a failure that somebody asked for."""
@@ -87,7 +87,7 @@ class Awake(Protocol):
     @property
     def behaviour(self) -> Behaviour: ...
     @property
-    def visible(self) -> ToolSet: ...
+    def selection(self) -> Selection: ...
     @property
     def clock(self) -> Clock: ...
     @property
@@ -252,11 +252,13 @@ class Run:
     async def _prepare(self, conversation: Conversation, turn: int) -> ModelRequest:
         """Give what the model sees, and write the receipt of it."""
         session, behaviour = self._session, self._session.behaviour
-        offer(session.log, self._sink, session.visible)
+        selection = session.selection
+        tools = selection.of(conversation, is_own=self._request.history is None)
+        offer(session.log, self._sink, tools, selection.latest)
         request = ModelRequest(
             system=await self._context.system(behaviour.prompt),
             conversation=self._view.of(conversation),
-            tools=session.visible,
+            tools=tools,
             session_id=str(session.log.session),
             temperature=behaviour.temperature,
             thinking_budget=behaviour.thinking_budget,

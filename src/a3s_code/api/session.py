@@ -320,8 +320,8 @@ class AsyncSession(
         """
         Name every tool that can be called.
 
-        The model is shown the same ones in this order, without `git_worktree`, which older
-        documents call directly.
+        The model is shown those that its conversation asks for; it may call any of them.
+        `git_worktree`, which older documents call directly, is never shown.
         """
         return [tool.name for tool in self._tools()]
 
@@ -335,6 +335,9 @@ class AsyncSession(
     def register_tool(self, tool: Tool | Callable[..., Any]) -> None:
         """
         Offer one more tool to the model: a `Tool`, or a function with typed parameters.
+
+        It is shown from the next turn on; one that the session's `tool_index` has, when it is
+        found there.
 
         Raises:
             InvalidType: a parameter of the function has no type, or one without a schema.

@@ -28,6 +28,7 @@ from a3s_code.harness.hooks.registry import HookRegistry
 from a3s_code.harness.modes import Mode, mode_of
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
+from a3s_code.harness.tool_search import ToolIndex
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.bash_sandbox import Elsewhere
 from a3s_code.kernel.confinement import SandboxPolicy
@@ -179,6 +180,7 @@ class Storage:
 class Settings:
     """
     Attributes:
+        tool_index: By which some of the tools are found; None = all are shown.
         missing: Names of options that are accepted and have no effect in this build.
         command_env: Added to the environment of commands; its values are secrets, for whoever
             redacts to know by value.
@@ -194,6 +196,7 @@ class Settings:
     storage: Storage
     identity: Identity
     tools: tuple[Tool | Callable[..., Any], ...]
+    tool_index: ToolIndex | None
     missing: tuple[str, ...]
     command_env: CommandEnv = field(repr=False)
     skills: SkillSources = NO_SOURCES
@@ -263,6 +266,7 @@ def fold(options: SessionOptions) -> Settings:
         storage=_storage(given),
         identity=_identity(given),
         tools=tuple(given.get("tools", ())),
+        tool_index=given.get("tool_index"),
         missing=_missing(given),
         command_env=command_env_of(given.get("command_env")),
         skills=sources_of(given),

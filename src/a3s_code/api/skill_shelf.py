@@ -121,12 +121,9 @@ def _shared(
     faults: list[SkillFault] = [fault for each in loaded for fault in each.faults]
     host = given or SkillRegistry()
     below, above = SkillRegistry(), SkillRegistry()
-    for skill in builtin.texts() if sources.builtin else ():
-        below.register_unchecked(skill)
-    for skill in _accepted(loaded, host.public_validator, faults):
-        below.register_unchecked(skill)
-    for skill in _inline(sources.inline or (), faults):
-        above.register_unchecked(skill)
+    below.register_unchecked(*(builtin.texts() if sources.builtin else ()))
+    below.register_unchecked(*_accepted(loaded, host.public_validator, faults))
+    above.register_unchecked(*_inline(sources.inline or (), faults))
     registry = SkillRegistry(scorer=host.scorer, below=(below, host, above))
     return SessionSkills(registry, tuple(faults), (search_in(registry), skill_of(registry)))
 

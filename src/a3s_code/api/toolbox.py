@@ -9,6 +9,9 @@ from a3s_code.errors import InvalidValue
 from a3s_code.kernel.tool import Tool, ToolSet
 
 if TYPE_CHECKING:
+    from a3s_code.harness.selector import Selection
+    from a3s_code.harness.tool_search import ToolIndex
+    from a3s_code.harness.tool_shelf import SharedSets
     from a3s_code.kernel.space import Space
 
 GivenTool: TypeAlias = Tool | Callable[..., Any]
@@ -61,9 +64,10 @@ MAX_SETS = 256
 class Toolbox:
     """Sets of tools; sessions with the same ones share them, and their schemas."""
 
-    __slots__ = ("_sets",)
+    __slots__ = ("_sets", "_shared")
 
     def __init__(self) -> None:
+        self._shared: SharedSets | None = None
         self._sets: dict[tuple[Tool, ...], tuple[ToolSet, ToolSet]] = {}
 
     def _keep(self, served: tuple[Tool, ...], sets: tuple[ToolSet, ToolSet]) -> None:
@@ -95,3 +99,14 @@ class Toolbox:
         if not added:
             self._keep(served, sets)
         return sets
+
+    def selection(
+        self, visible: ToolSet, index: ToolIndex | None, before: Sequence[str]
+    ) -> Selection:
+        """Give what chooses among `visible`; `before` was shown in an earlier process."""
+        from a3s_code.harness.selector import Selection
+        from a3s_code.harness.tool_shelf import SharedSets
+
+        if self._shared is None:
+            self._shared = SharedSets()
+        return Selection(visible.tools, index, before, self._shared)

@@ -27,7 +27,7 @@ from a3s_code.kernel.events import SubagentEnd, SubagentStart
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
 from a3s_code.kernel.messages import Conversation, Message, Text, Usage, user
-from a3s_code.kernel.observation import keep, redact
+from a3s_code.kernel.observation import keep_whole, redact
 from a3s_code.kernel.ports import Attend, Model, ModelRequest, Review, Sink
 from a3s_code.kernel.tool import ToolSet
 
@@ -57,6 +57,8 @@ class Asking:
     Attributes:
         id: Of the child.
         model: Who is asked.
+        tools: All that it may be shown.
+        selects: It is shown those of them that it needs; otherwise all, which were named for it.
         sink: Of the child.
     """
 
@@ -65,6 +67,7 @@ class Asking:
     role: str
     prompt: str
     tools: ToolSet
+    selects: bool
     conversation: Conversation
     sink: Sink
 
@@ -80,7 +83,7 @@ class Home(Protocol):
     def limits(self) -> Limits: ...
     @property
     def visible(self) -> ToolSet:
-        """What the model of the session is shown."""
+        """All that the model of the session may be shown."""
         ...
 
     def model(self, ref: str) -> Model:
@@ -158,7 +161,8 @@ class Child:
         self, model: Model, inside: InnerCalls, sink: ChildSink, conversation: Conversation
     ) -> Loop:
         role, prompt = self.spec.role, self.spec.prompt
-        asking = Asking(self.id, model, role, prompt, self._tools(), conversation, sink)
+        selects = not self.rules.names_tools
+        asking = Asking(self.id, model, role, prompt, self._tools(), selects, conversation, sink)
         requests = self.home.requests(asking)
         return Loop(
             model=model,
@@ -179,7 +183,7 @@ class Child:
         return replace(limits, max_tool_rounds=min(steps, limits.max_tool_rounds))
 
     def _tools(self) -> ToolSet:
-        """Give the tools that the model is shown; those that are listed for it come first."""
+        """Give the tools that the model may be shown."""
         visible = self.home.visible.tools
         known = {tool.name for tool in visible}
         listed = () if self.spec.allow is None else self.executor.tools.values()
@@ -264,7 +268,8 @@ class Child:
         header = {"child": self.id, "agent": self.spec.agent, "role": role}
         messages = (self.home.shown(inside.recorded(each)) for each in conversation.messages)
         lines = [msgspec.json.encode(each).decode() for each in (header, *messages)]
-        stored = keep("transcript", "\n".join(lines) + "\n", 0, self.sink, self.executor.artifacts)
+        text, artifacts = "\n".join(lines) + "\n", self.executor.artifacts
+        stored = keep_whole("transcript", text, 0, self.sink, artifacts)
         return stored.artifact_uri if stored is not None else ""
 
 

@@ -73,6 +73,13 @@ class OwnRules:
             return self._not_listed(decision, name)
         return decision
 
+    @property
+    def names_tools(self) -> bool:
+        """Whether there is a list of what it may do, and not just of what it may not."""
+        if self.policy is None or self.policy.default == "allow":
+            return False
+        return all(rule.source not in _EVERYTHING for rule in self._may_do())
+
     def shows(self, tool: Tool) -> bool:
         """Whether the child's model is shown a tool: one that a call of it might be allowed."""
         name = tool.name

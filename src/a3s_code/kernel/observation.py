@@ -122,7 +122,7 @@ def _redacted(value: object, redactor: Redactor) -> object:
 
 def _shorten(tool: str, text: str, sink: Sink, artifacts: Artifacts) -> tuple[str, Artifact | None]:
     """Cut `text` to head and tail, and keep the whole as an artifact where it fits."""
-    artifact = keep(tool, text, MAX_OUTPUT_BYTES, sink, artifacts)
+    artifact = keep_whole(tool, text, MAX_OUTPUT_BYTES, sink, artifacts)
     if artifact is None:
         too_large = "too large to be kept as an artifact; narrow the call down"
         return bounded(text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut: {too_large}]"), None
@@ -130,14 +130,14 @@ def _shorten(tool: str, text: str, sink: Sink, artifacts: Artifacts) -> tuple[st
     return bounded(text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut; {whole}]"), artifact
 
 
-def keep(
+def keep_whole(
     tool: str, text: str, shown_bytes: int, sink: Sink, artifacts: Artifacts
 ) -> Artifact | None:
     """
-    Keep a text as an artifact; None when it is larger than the limits allow.
+    Keep a redacted output as an artifact; older ones go for it.
 
-    Args:
-        text: Without secrets; nothing of it is redacted here.
+    Returns:
+        None when it is larger than the limits allow.
     """
     artifact, evicted = artifacts.put(tool, text, shown_bytes, sink.artifacts)
     for uri in evicted:

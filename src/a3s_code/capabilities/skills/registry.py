@@ -59,10 +59,13 @@ class SkillRegistry:
         self.validator.validate(skill)
         self.register_unchecked(skill)
 
-    def register_unchecked(self, skill: Skill) -> None:
-        """Add a skill that the host answers for, without asking the validator."""
-        others = {name: each for name, each in self._own.items() if name != skill.name}
-        self._own = {**others, skill.name: skill}
+    def register_unchecked(self, *skills: Skill) -> None:
+        """Add skills that the host answers for, without asking the validator."""
+        own = dict(self._own)
+        for skill in skills:
+            own.pop(skill.name, None)
+            own[skill.name] = skill
+        self._own = own
 
     def unregister(self, name: str) -> bool:
         """Forget a skill of this registry; False when it has none of this name."""

@@ -104,20 +104,21 @@ class _Walk:
     seen: int = 0
 
     def begin(self, path: Path) -> None:
-        mode = self.root.stat().st_mode
-        if stat.S_ISDIR(mode):
-            self.directory(self.root, 0, inside_skill=False)
-        elif stat.S_ISREG(mode):
-            self.take(self.root, is_skill=_is_skill(path))
+        state = self.root.stat()
+        if stat.S_ISDIR(state.st_mode):
+            self.directory(self.root, state, 0, inside_skill=False)
+        elif stat.S_ISREG(state.st_mode):
+            self.take(self.root, state, is_skill=_is_skill(path))
         else:
             self.fault(path, "It is neither a directory nor a file.")
 
     def fault(self, path: Path, reason: str) -> None:
         self.faults.append(SkillFault(str(path), reason))
 
-    def directory(self, path: Path, depth: int, *, inside_skill: bool) -> None:
+    def directory(
+        self, path: Path, state: os.stat_result, depth: int, *, inside_skill: bool
+    ) -> None:
         """Look into a directory, once, whatever links lead to it."""
-        state = path.stat()
         if (state.st_dev, state.st_ino) in self.entered:
             return
         self.entered.add((state.st_dev, state.st_ino))
@@ -145,25 +146,27 @@ class _Walk:
         """Look into a directory, or take a Markdown file, if it lies below the root."""
         is_text = path.suffix.lower() == ".md" and (_is_skill(path) or not inside_skill)
         try:
-            real = Path(os.path.realpath(path)) if path.is_symlink() else path
-            mode = real.stat().st_mode
+            real, state = path, path.lstat()
+            if stat.S_ISLNK(state.st_mode):
+                real = Path(os.path.realpath(path))
+                state = real.stat()
+            mode = state.st_mode
             if not stat.S_ISDIR(mode) and not is_text:
                 return
             if not real.is_relative_to(self.root):
                 self.fault(path, "The link leads outside of the directory.")
             elif stat.S_ISDIR(mode):
-                self.directory(real, depth + 1, inside_skill=inside_skill)
+                self.directory(real, state, depth + 1, inside_skill=inside_skill)
             elif stat.S_ISREG(mode):
-                self.take(real, is_skill=_is_skill(path))
+                self.take(real, state, is_skill=_is_skill(path))
             else:
                 self.fault(path, "It is not a file.")
         except OSError as error:
             if is_text:
                 self.fault(path, said(error))
 
-    def take(self, path: Path, *, is_skill: bool) -> None:
+    def take(self, path: Path, now: os.stat_result, *, is_skill: bool) -> None:
         if len(self.files) < MAX_FILES:
-            now = path.stat()
             state = (now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
             self.files.append(Found(path, is_skill, state))
         elif not self.faults or "more than" not in self.faults[-1].reason:
