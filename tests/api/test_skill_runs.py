@@ -190,6 +190,23 @@ def test_an_empty_list_is_no_tool_and_no_list_is_those_of_the_session_but_runs(
     assert "Skill" not in free
 
 
+def test_a_skill_without_a_list_is_shown_further_tools_when_it_is_about_them(
+    house: House,
+) -> None:
+    named = Skill(name="named", body="Look.", allowed_tools=("git(*)", "read(*)"))
+    session = with_skills(house, says("a"), says("b"), says("c"), skills=(FREE, named))
+    session.tool("Skill", {"skill_name": "free", "prompt": "Say hello."})
+    session.tool("Skill", {"skill_name": "free", "prompt": "Show the git status."})
+    session.tool("Skill", {"skill_name": "named", "prompt": "Say hello."})
+
+    quiet, asked, listed = (
+        [tool["function"]["name"] for tool in body["tools"]] for body in house.bodies
+    )
+    assert "git" not in quiet
+    assert "git" in asked
+    assert listed == ["read", "git"]
+
+
 @pytest.mark.parametrize("allowed", [None, ("bash(*)",), ("*",)])
 def test_a_denied_command_never_runs_inside_a_skill(
     allowed: tuple[str, ...] | None, house: House
