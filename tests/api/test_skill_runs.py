@@ -333,6 +333,17 @@ def test_what_is_in_force_for_the_session_is_in_force_for_a_skill(house: House) 
     assert "Count twice." in json.dumps(house.bodies[1])
 
 
+def test_instructions_of_a_directory_are_given_to_whoever_works_in_it(house: House) -> None:
+    house.put("sub/AGENTS.md", "Write like OSTRICHES.")
+    house.put("sub/a.py", "PYTHON")
+    look = calls("read", file_path="sub/a.py")
+    session = with_skills(house, run("free"), look, says("fine"), look, says("done"))
+    session.send("go")
+
+    shown = ["OSTRICHES" in json.dumps(body["messages"]) for body in house.bodies]
+    assert shown == [False, False, True, False, True]
+
+
 def test_every_request_of_a_skill_has_a_receipt_by_the_id_of_its_run(house: House) -> None:
     house.put("a.py", "PYTHON")
     session = with_skills(
