@@ -329,9 +329,11 @@ class Assembly:
             owner: Who loaded them; as that one it writes.
         """
         from a3s_code.api.checkpoints import Checkpoints
+        from a3s_code.api.child_home import SessionHome
         from a3s_code.api.engine import Engine
         from a3s_code.api.session_security import protected, secrets_given, secure
         from a3s_code.api.skill_news import in_persona, news_of
+        from a3s_code.delegation.household import ChildHousehold
         from a3s_code.kernel.clock import SystemClock
         from a3s_code.kernel.log import Log
 
@@ -377,6 +379,7 @@ class Assembly:
             ),
             sandbox=holding.state,
         )
+        engine.executor.children = ChildHousehold(SessionHome(engine, opening.settings.slots))
         engine.provider = security.provider if security is not None else None
         engine.hooks.skills = news_of(skills)
         if engine.checkpoints.is_kept:
@@ -434,11 +437,12 @@ class Assembly:
         for granted in grants:
             gate.grant(granted.what)
         timeout_ms = settings.limits.tool_timeout_ms
+        enforced = self._skills(settings) if settings.skills.enforced else None
         return Executor(
             tools=tools.by_name,
             session_id=opening.session_id,
             space=space,
-            gate=gate,
+            gate=gate if enforced is None else enforced.restricting(gate, space.root),
             approver=settings.safety.approver,
             artifacts=Artifacts(settings.storage.artifacts or ArtifactStoreLimits()),
             clock=clock,

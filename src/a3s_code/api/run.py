@@ -160,6 +160,8 @@ class Run:
         try:
             self._begin()
             answer = await self._within_limit()
+            usage = answer.usage + self._sink.spent
+            answer = msgspec.structs.replace(answer, usage=usage)
             await self._hooks.respond(answer)
             end = _end(answer)
             self._sink.record(end)

@@ -70,7 +70,6 @@ _TO_COME = frozenset(
         "auto_delegation",
         "auto_parallel",
         "budget_guard_timeout_ms",
-        "enforce_active_skill_tool_restrictions",
         "file_memory",
         "goal_tracking",
         "host_env",

@@ -362,6 +362,7 @@ class Session:
         much of it, and what was left out.
 
         Args:
+            run_id: Of a run, or of a child run as its events have it (`task_id`).
             turn: From 1; None for the last one.
 
         Returns:

@@ -149,7 +149,7 @@ def _change_run(state: SessionState, record: Record, event: RunStatusChanged) ->
 
 
 def _spend(state: SessionState, _: Record, event: TurnEnd | TokensSpent) -> None:
-    model = state.model if isinstance(event, TurnEnd) else event.model or state.model
+    model = (event.model if isinstance(event, TokensSpent) else "") or state.model
     state.spent[model] = state.spent.get(model, Usage()) + event.usage
     if isinstance(event, TurnEnd):
         state.last_usage = event.usage
@@ -224,7 +224,8 @@ def _take(state: SessionState, record: Record, event: SnapshotTaken) -> None:
 
 def _offer(state: SessionState, _: Record, event: ToolsOffered) -> None:
     """What was offered before stays held: an earlier run is told with it."""
-    state.offered = event
+    if not event.child:
+        state.offered = event
     _hold(state, event.sha256)
 
 

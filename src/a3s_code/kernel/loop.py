@@ -9,14 +9,14 @@ package decides what goes into those steps, or watches them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import msgspec
 
 from a3s_code.errors import LimitReached, ModelRefused
 from a3s_code.kernel.events import ModelRetry, TextDelta, ToolInputDelta, TurnEnd, TurnStart
-from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.ledger import digest
 from a3s_code.kernel.messages import (
     Context,
@@ -76,6 +76,21 @@ class Answer(msgspec.Struct, frozen=True):
     meta: dict[str, str | int]
 
 
+class Calls(Protocol):
+    """The executor, as a loop sees it."""
+
+    async def execute(
+        self,
+        calls: Sequence[ToolCall],
+        sink: Sink,
+        *,
+        refused: Mapping[str, Observation] | None = None,
+        ended: dict[str, ToolResult] | None = None,
+    ) -> tuple[ToolResult, ...]:
+        """Run the calls of one turn; see `Executor.execute`."""
+        ...
+
+
 class Transcript:
     """The conversation of one run. Each message is an event; a session's own is its fold."""
 
@@ -125,7 +140,7 @@ class Loop:
     """
 
     model: Model
-    executor: Executor
+    executor: Calls
     sink: Sink
     prepare: Prepare
     review: Review

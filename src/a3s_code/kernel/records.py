@@ -81,10 +81,13 @@ class ModelSwitched(LogOnly, tag="model_switched", frozen=True):
 
 
 class HistoryAppended(LogOnly, tag="history_appended", frozen=True):
-    """`isolated` messages belong to a run with a history of its own."""
+    """
+    `isolated` messages belong to a run with a history of its own, or to the child run `child`.
+    """
 
     message: Message
     isolated: bool = False
+    child: str = ""
 
 
 class HistoryReplaced(LogOnly, tag="history_replaced", frozen=True):
@@ -122,11 +125,13 @@ class ToolsOffered(LogOnly, tag="tools_offered", frozen=True):
         sha256: Of `ToolSet.schemas()`, which is a blob of the session.
         names: In the order in which they are shown.
         new: Those of them that were not shown before, but not what a session begins with.
+        child: The child run whose model it is; empty for the session's.
     """
 
     sha256: str
     names: tuple[str, ...]
     new: tuple[ToolDisclosed, ...] = ()
+    child: str = ""
 
 
 class ReceiptPart(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -163,6 +168,7 @@ class RequestReceipt(LogOnly, tag="request_receipt", frozen=True):
         bytes: Of the body; those of `parts` add up to it.
         tokens: Of `parts`, estimated.
         left_out: What was not shown, since the receipt before.
+        child: The child run whose request it is, and turn; empty for the session's own.
 
     Source:
         DESIGN 1, "nothing enters the context unseen".
@@ -175,17 +181,21 @@ class RequestReceipt(LogOnly, tag="request_receipt", frozen=True):
     tokens: int
     parts: tuple[ReceiptPart, ...]
     left_out: tuple[ContextLeftOut, ...] = ()
+    child: str = ""
 
 
 class TokensSpent(LogOnly, tag="tokens_spent", frozen=True):
     """
     Tokens of a request outside the turns of a run; `purpose` says what for.
 
-    `model` took them; empty for that of the session.
+    Attributes:
+        child: The child run that asked; empty for the session itself.
+        model: `provider/model` that answered; empty for the one of the session.
     """
 
     usage: Usage
     purpose: str
+    child: str = ""
     model: str = ""
 
 
