@@ -195,11 +195,12 @@ class Conversation:
     memory copy per turn and its prefix is byte-identical for a provider's cache.
     """
 
-    __slots__ = ("_encoded", "_messages")
+    __slots__ = ("_encoded", "_measured", "_messages")
 
     def __init__(self, messages: list[Message] | None = None) -> None:
         self._messages: list[Message] = messages if messages is not None else []
         self._encoded: dict[str, list[bytes]] = {}
+        self._measured: dict[Callable[[Message], int], list[int]] | None = None
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -219,6 +220,7 @@ class Conversation:
         """Start over with `messages`; used by compaction and `/clear`."""
         self._messages = messages
         self._encoded.clear()
+        self._measured = None
 
     def encoded(self, wire: str, encode: Callable[[Message], bytes]) -> list[bytes]:
         """
@@ -231,3 +233,16 @@ class Conversation:
         cache = self._encoded.setdefault(wire, [])
         cache.extend(encode(message) for message in self._messages[len(cache) :])
         return cache
+
+    def measured(self, measure: Callable[[Message], int]) -> list[int]:
+        """
+        Give `measure` of every message, asking only for those that are new.
+
+        Args:
+            measure: A pure function of one message; a list is kept for each.
+        """
+        if self._measured is None:
+            self._measured = {}
+        known = self._measured.setdefault(measure, [])
+        known.extend(measure(message) for message in self._messages[len(known) :])
+        return known
