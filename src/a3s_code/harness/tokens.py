@@ -19,6 +19,7 @@ import math
 
 from a3s_code.kernel.messages import (
     Attachment,
+    Context,
     Conversation,
     Message,
     Text,
@@ -93,8 +94,8 @@ def of_conversation(conversation: Conversation) -> int:
 
 def _of_block(block: object) -> int:
     match block:
-        case Text(text=text) | Thinking(text=text):
-            return estimate(text)
+        case Text() | Thinking() | Context():
+            return estimate(block.text)
         case ToolCall(name=name, input=arguments):
             given = block.malformed or canonical(arguments)
             return 2 * PER_MESSAGE + estimate(name) + estimate(given)

@@ -29,9 +29,9 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     reason: str = ""
 
 
-class Pinned(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, tag="pinned"):
+class Pinned(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """
-    A block beside the text of a summary, which says the same in words. No wire sends it.
+    What stands beside the text of a summary, which says the same in words; no wire sends it.
 
     The next compaction carries it on as it is; nothing is read out of prose. Each list is oldest
     first.
