@@ -125,10 +125,9 @@ def missing(wanted: Pinned, shorter: Sequence[Message]) -> list[str]:
 
     Each is looked for as data, and the rules also in the text that the model reads.
     """
-    kept = [msgspec.json.decode(msgspec.json.encode(it), type=Message) for it in shorter]
-    summaries = [message for message in kept if message.pinned is not None]
-    found = [message.pinned for message in summaries if message.pinned is not None]
-    text = "\n".join(message.text for message in summaries)
+    kept = [msgspec.convert(msgspec.to_builtins(it), Message) for it in shorter]
+    found = [message.pinned for message in kept if message.pinned is not None]
+    text = "\n".join(message.text for message in kept)
     lost = [each for each in wanted.constraints if escaped(each) not in text]
     for name in Pinned.__struct_fields__:
         if name == "left_out":

@@ -19,7 +19,7 @@ _STRONG_WORDS = (
     r"exclud\w+|preserv\w+|remain\w*|stays?|untouched|unchanged|as[- ]is|off[- ]limits|"
     r"hands\s+off|out\s+of\s+scope|read[- ]only|(?:dis)?allowed|permitted|permission|"
     r"ask\s+(?:me|us|first|before)|check\s+with|before\s+you|from\s+now\s+on|by\s+default|"
-    r"rules?|policy|guidelines?|conventions?|constraints?|restrict\w*|leave\s|"
+    r"rules?|policy|guidelines?|conventions?|constraints?|restrict\w*|leave|"
     # German
     r"muss|musst|müssen|müsst|darf|darfst|dürfen|dürft|nie|niemals|nicht|kein|keine[nmrs]?|"
     r"nur|ausschließlich|immer|stets|soll|sollen|sollst|sollte\w*|unbedingt|keinesfalls|"
@@ -44,17 +44,18 @@ _STRONG_WORDS = (
     r"нужно|надо|следует|кроме|оставь\w*"
 )
 _STRONG_SIGNS = (
-    # Chinese, Japanese, Korean: no blanks between words
-    "必须|必須|必需|不要|不得|不能|不可|不许|不許|不准|禁止|严禁|嚴禁|切勿|请勿|請勿|勿|千万|千萬|只能|"
-    "只|仅|僅|始终|始終|总是|總是|一直|永远|永遠|从不|從不|绝不|絕不|决不|避免|保持|保留|务必|務必|一定|"
-    "确保|確保|应该|應該|应当|應當|除非|除了|至少|最多|不超过|不超過|不应|不應|不再|别|別|必ず|決して|絶対|"
-    "しないで|してはい|ないこと|のみ|だけ|常に|避け|べき|なければ|以外|반드시|절대|마세요|마십시오|말아|말 것|"
-    "하지 마|금지|항상|오직|유지|피하|해야"
+    # no blanks between words
+    "必须|必須|必需|不要|不得|不能|不可|不许|不許|不准|禁止|严禁|嚴禁|切勿|请勿|請勿|勿|"
+    "千万|千萬|只|仅|僅|始终|始終|总是|總是|一直|永远|永遠|从不|從不|绝不|絕不|决不|避免|"
+    "保持|保留|务必|務必|一定|确保|確保|应该|應該|应当|應當|除非|除了|至少|最多|不超过|"
+    "不超過|不应|不應|不再|别|別|必ず|決して|絶対|しないで|してはい|ないこと|のみ|だけ|"
+    "常に|避け|べき|なければ|以外|반드시|절대|마세요|마십시오|말아|말 것|하지 마|금지|항상|"
+    "오직|유지|피하|해야"
 )
 _WEAK_WORDS = (
     r"not|no|nor|use|using|prefer\w*|please|pls|want\w*|wish|like|expect\w*|instead|rather|"
     r"remember|important|note|careful\w*|need\w*|target\w*|support\w*|compatible|compatibility|"
-    r"stop|leave|until|max|min|up\s+to|under|deadline|budget|style|format|follow\w*|stick|"
+    r"stop|until|max|min|up\s+to|under|deadline|budget|style|format|follow\w*|stick|"
     r"tell\s+me|let\s+me\s+know|ask|"
     r"bitte|verwende\w*|benutz\w+|nutze|statt|bevorzug\w*|wichtig|frag\w*|"
     r"utilise[rz]?|préfér\w*|préfèr\w*|merci\s+de|plutôt|important\w*|"
