@@ -299,8 +299,8 @@ def test_facts_are_carried_through_many_compactions_and_a_resume(tmp_path: Path)
         assert pinned.constraints[0] == "Never touch vendor/."
 
 
-def test_half_a_character_does_not_get_in_the_way(desk: Desk) -> None:
-    session = desk.session()
+def test_half_a_character_does_not_get_in_the_way(house: House) -> None:
+    session = house.session(default=says("ok"))
     talk(session, 13, lambda n: f"Never say \ud800 {n}.")
     session.send("/compact")
 

@@ -258,11 +258,10 @@ class Room:
         return len(head), middle if is_worth_it(middle) else ()
 
     async def _summarised(self, draft: _Draft, start: int, count: int) -> _Draft:
-        shown = self.view.of(self.conversation).messages[start : start + count]
-        leaving, end = draft.before[start : start + count], start + count
-        staying = (*draft.before[:start], *draft.before[end:])
+        shown, end = self.view.of(self.conversation).messages, start + count
+        leaving, staying = shown[start:end], (*shown[:start], *shown[end:])
         pinned, left_out = await asyncio.to_thread(self._pins, leaving, staying)
-        notes = await self._notes(shown, pinned)
+        notes = await self._notes(leaving, pinned)
         after = (*draft.after[:start], summary_of(notes, pinned), *draft.after[end:])
         check(draft.before, leaving, after, notes)
         lost = missing(pinned, after)
