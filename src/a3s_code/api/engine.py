@@ -17,6 +17,7 @@ from a3s_code.api.blank import blank, taint
 from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.hooking import idle, lost
 from a3s_code.api.outlet import Outlet, Seal, Watch
+from a3s_code.api.receipts import Receipts
 from a3s_code.api.recovery import leave_behind, recover, settle
 from a3s_code.api.request import Request
 from a3s_code.api.rewind import Rewind
@@ -29,6 +30,7 @@ from a3s_code.api.works import Works, is_inside
 from a3s_code.checks import check_bool
 from a3s_code.errors import InvalidValue, RunError, StoreError, UsageError
 from a3s_code.harness.hooks.run_hooks import SessionHooks
+from a3s_code.harness.selector import Selection
 from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.confinement import SandboxState
@@ -57,7 +59,7 @@ class Engine:
     """
     Attributes:
         model: Opens a model by its `provider/model`; raises UnknownModel.
-        visible: The tools that the model is shown, in a stable order.
+        selection: Which tools the model is shown.
         price: US dollars for a model's tokens; 0 for a model without a known price.
         keep_s: How long `close` waits for the store.
         hooks_before: Hooks that the session had when it went on.
@@ -69,7 +71,7 @@ class Engine:
     executor: Executor
     model: Callable[[str], Model]
     behaviour: Behaviour
-    visible: ToolSet
+    selection: Selection
     clock: Clock
     new_id: Callable[[str], str]
     price: Callable[[str, Usage], float]
@@ -80,6 +82,7 @@ class Engine:
     provider: SecurityProvider | None = None
     patience: Patience = field(default_factory=Patience)
     hooks_before: tuple[HookNamed, ...] = field(init=False)
+    receipts: Receipts = field(default_factory=Receipts)
     _works: Works = field(init=False)
     _seal: Seal = field(default_factory=Seal)
     _announced: set[str] = field(default_factory=set[str])
@@ -408,8 +411,12 @@ class Engine:
         finally:
             target.close()
 
+    @property
+    def visible(self) -> ToolSet:
+        """All tools that the model may be shown, in a stable order."""
+        return ToolSet(self.selection.tools)
+
     def add_tool(self, tool: Tool) -> None:
         """Offer one more tool from the next turn on; its name replaces an equal one."""
-        others = tuple(t for t in self.visible.tools if t.name != tool.name)
-        self.visible = ToolSet((*others, tool))
+        self.selection.add(tool)
         self.executor.tools = {**self.executor.tools, tool.name: tool}

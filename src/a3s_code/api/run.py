@@ -22,6 +22,7 @@ from a3s_code.api.context import RunContext
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer
 from a3s_code.api.outlet import Outlet
+from a3s_code.api.receipts import Receipts
 from a3s_code.api.request import Request
 from a3s_code.api.result import no_reports
 from a3s_code.api.room import Patience, Room
@@ -31,6 +32,7 @@ from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
 from a3s_code.harness.context import ContextSources
 from a3s_code.harness.hooks.run_hooks import SessionHooks
+from a3s_code.harness.selector import Selection
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import (
     AgentEnd,
@@ -43,12 +45,12 @@ from a3s_code.kernel.events import (
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
+from a3s_code.kernel.measured import measure_of
 from a3s_code.kernel.messages import Conversation, Message, Text, user
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Model, ModelRequest
 from a3s_code.kernel.records import HistorySupplied, RunStarted, RunStatusChanged
 from a3s_code.kernel.retention import SessionRetentionLimits
-from a3s_code.kernel.tool import ToolSet
 
 CANCELLED = "run.cancelled"
 """The kind of a failure that somebody asked for."""
@@ -89,7 +91,7 @@ class Awake(Protocol):
     @property
     def behaviour(self) -> Behaviour: ...
     @property
-    def visible(self) -> ToolSet: ...
+    def selection(self) -> Selection: ...
     @property
     def clock(self) -> Clock: ...
     @property
@@ -98,6 +100,8 @@ class Awake(Protocol):
     def hooks(self) -> SessionHooks: ...
     @property
     def patience(self) -> Patience: ...
+    @property
+    def receipts(self) -> Receipts: ...
 
 
 class Run:
@@ -258,19 +262,26 @@ class Run:
         self._before = max(self._before - (before - len(conversation)), 0)
         return made
 
-    async def _prepare(self, conversation: Conversation) -> ModelRequest:
-        """Give what the model sees."""
+    async def _prepare(self, conversation: Conversation, turn: int) -> ModelRequest:
+        """Give what the model sees, and write the receipt of it."""
         session, behaviour = self._session, self._session.behaviour
-        offer(session.log, self._sink, session.visible)
-        return ModelRequest(
+        selection = session.selection
+        tools = selection.of(conversation, is_own=self._request.history is None)
+        offer(session.log, self._sink, tools, selection.latest)
+        request = ModelRequest(
             system=await self._context.system(behaviour.prompt),
             conversation=self._view.of(conversation),
-            tools=session.visible,
+            tools=tools,
             session_id=str(session.log.session),
             temperature=behaviour.temperature,
             thinking_budget=behaviour.thinking_budget,
             deadline=deadline(session),
         )
+        model = self._loop.model
+        shown = self._context.shown(behaviour.prompt)
+        measure = measure_of(model, request)
+        self._sink.emit(session.receipts.write(measure, request, shown, turn, model.ref))
+        return request
 
     # End
 

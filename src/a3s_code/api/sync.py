@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from a3s_code.api.agent import AsyncAgent
 from a3s_code.api.door import Door
 from a3s_code.api.options import SessionOptions
+from a3s_code.api.receipt_view import ContextReceipt
 from a3s_code.api.result import AgentResult, ToolResult
 from a3s_code.api.session import AsyncSession, Attachments, History, Prompt
 from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
@@ -69,7 +70,8 @@ class Session:
     @property
     def init_warning(self) -> str | None:
         """
-        What was accepted and has no effect, and hooks that a resume has lost; else None.
+        What was accepted and has no effect, hooks that a resume has lost, and from the first use
+        on skills that could not be loaded; else None.
 
         Rules about tools that the session does not have are named as long as it has none.
         """
@@ -225,8 +227,8 @@ class Session:
         """
         Name every tool that can be called.
 
-        The model is shown the same ones in this order, without `git_worktree`, which older
-        documents call directly.
+        The model is shown those that its conversation asks for; it may call any of them.
+        `git_worktree`, which older documents call directly, is never shown.
         """
         return self._door.between(self._inner.tool_names)
 
@@ -237,6 +239,9 @@ class Session:
     def register_tool(self, tool: Tool | Callable[..., Any]) -> None:
         """
         Offer one more tool to the model: a `Tool`, or a function with typed parameters.
+
+        It is shown from the next turn on; one that the session's `tool_index` has, when it is
+        found there.
 
         Raises:
             InvalidType: a parameter of the function has no type, or one without a schema.
@@ -350,6 +355,31 @@ class Session:
             SessionClosed: the session was closed.
         """
         return self._door.between(self._inner.trace_events)
+
+    def context_receipt(self, run_id: str, turn: int | None = None) -> ContextReceipt | None:
+        """
+        Say what a request of a run was made of: what the model was shown, why, from where, how
+        much of it, and what was left out.
+
+        Args:
+            turn: From 1; None for the last one.
+
+        Returns:
+            None for a run or a turn that is not known, or whose record was dropped.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        return self._door.between(lambda: self._inner.context_receipt(run_id, turn))
+
+    def context_receipts(self, run_id: str) -> list[ContextReceipt]:
+        """
+        List what the requests of a run were made of, one for each turn; see `context_receipt`.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        return self._door.between(lambda: self._inner.context_receipts(run_id))
 
     def get_artifact(self, artifact_uri: str) -> JsonObject | None:
         """

@@ -206,11 +206,11 @@ class Loop:
             ContextOverflow: it cannot be made shorter, or not short enough.
         """
         try:
-            return await self._ask(await self.prepare(conversation), turn)
+            return await self._ask(await self.prepare(conversation, turn), turn)
         except ContextOverflow as error:
             if not await self.compact(conversation, overflowed=True):
                 raise _too_long(error) from error
-        return await self._ask(await self.prepare(conversation), turn)
+        return await self._ask(await self.prepare(conversation, turn), turn)
 
     async def _ask(self, request: ModelRequest, turn: int) -> Reply:
         self.results.clear()

@@ -157,6 +157,7 @@ class SessionState:
         runs: By id, oldest first.
         events: Where the stream events of each run are.
         traces: Sequences of the records of tool calls, oldest first.
+        receipts: Sequences of the receipts of the requests of each run, oldest first.
         spent: Tokens of all runs by the model that answered.
         last_usage: Of the latest answer in a run.
         artifacts: What `a3s://` URIs stand for, oldest first.
@@ -185,6 +186,7 @@ class SessionState:
         "model",
         "offered",
         "opened",
+        "receipts",
         "released",
         "runs",
         "snapshots",
@@ -203,6 +205,7 @@ class SessionState:
         self.runs: dict[RunId, RunSnapshot] = {}
         self.events: dict[RunId, RunEvents] = {}
         self.traces: list[int] = []
+        self.receipts: dict[RunId, list[int]] = {}
         self.spent: dict[str, Usage] = {}
         self.last_usage = Usage()
         self.artifacts: dict[str, ArtifactStored] = {}
@@ -223,6 +226,11 @@ class SessionState:
     def in_doubt(self) -> dict[str, OpenEffect]:
         """The effects of which nobody can tell whether they came about."""
         return {key: effect for key, effect in self.effects.items() if effect.doubt}
+
+    @property
+    def offered_names(self) -> tuple[str, ...]:
+        """The tools that the model was shown last; none where that is not recorded."""
+        return self.offered.names if self.offered is not None else ()
 
     @property
     def usage(self) -> Usage:
