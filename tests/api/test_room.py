@@ -17,7 +17,7 @@ from a3s_code.errors import ContextOverflow, RunCancelled
 from a3s_code.kernel.events import CompactionFailed, ContextCompacted
 from a3s_code.kernel.messages import Message, ToolResult, Usage
 from a3s_code.kernel.plain import canonical
-from a3s_code.kernel.records import Compacted, HistoryReplaced, TokensSpent
+from a3s_code.kernel.records import Compacted, HistoryReplaced, RequestReceipt, TokensSpent
 from a3s_code.testing import Rule, Scripted, Turn, When, breaks, calls, on, overflows, refuses, says
 from api.house import House, arrive, come, meanwhile
 
@@ -491,6 +491,22 @@ def test_a_summary_that_went_out_and_came_back_keeps_its_facts(desk: Desk) -> No
 
     (record,) = events(other, Compacted)
     assert "Never touch vendor/." in record.summary.pinned.constraints
+
+
+def test_the_request_for_a_summary_has_a_receipt_and_so_has_the_summary(desk: Desk) -> None:
+    session = desk.session()
+    talk(session, 13)
+    session.send("/compact")
+    talk(session, 1)
+    *_, notes, last = events(session, RequestReceipt)
+
+    assert (notes.turn, last.turn) == (0, 1)
+    assert [part.source for part in notes.parts if part.kind == "context"] == [
+        "conversation://middle"
+    ]
+    assert "conversation://summary" in {part.source for part in last.parts}
+    for receipt in (notes, last):
+        assert sum(part.bytes for part in receipt.parts) == receipt.bytes
 
 
 # The prefix

@@ -20,6 +20,7 @@ from a3s_code.harness.compaction import (
     split,
     summarise,
     summary,
+    summary_request,
 )
 from a3s_code.harness.pins import missing
 from a3s_code.harness.tokens import of_message
@@ -123,6 +124,16 @@ def test_no_tail_at_all_may_be_asked_for() -> None:
     assert split(messages, head=1, tail=0) == (messages[:1], messages[1:], [])
 
 
+async def notes_of(
+    model: Scripted,
+    middle: Sequence[Message],
+    pinned: Pinned = Pinned(),  # noqa: B008 - frozen
+) -> Notes:
+    window = model.context_window
+    request = summary_request(middle, pinned, window=window, session_id="s1")
+    return await summarise(model, request, len(middle))
+
+
 async def test_the_summary_is_made_from_what_was_said_and_done_there() -> None:
     model = Scripted(says("They read a.py.", usage=USAGE))
     context = ContextText("<context>standing</context>", "file://AGENTS.md")
@@ -131,7 +142,7 @@ async def test_the_summary_is_made_from_what_was_said_and_done_there() -> None:
         Message("assistant", (Thinking("in secret"), Text("Sure."))),
         *called("a"),
     ]
-    notes = await summarise(model, middle, "s1", pinned=Pinned(constraints=("Never x.",)))
+    notes = await notes_of(model, middle, Pinned(constraints=("Never x.",)))
 
     assert notes == Notes("They read a.py.", 4, USAGE)
     (request,) = model.seen
@@ -146,7 +157,7 @@ async def test_the_summary_is_made_from_what_was_said_and_done_there() -> None:
 
 async def test_a_huge_message_does_not_make_a_huge_request() -> None:
     model = Scripted(says("Much."))
-    await summarise(model, [user("x" * 1_000_000)], "s1")
+    await notes_of(model, [user("x" * 1_000_000)])
 
     (request,) = model.seen
     assert len(request.conversation.messages[0].text) < 3 * MAX_SHOWN_CHARS
@@ -155,7 +166,7 @@ async def test_a_huge_message_does_not_make_a_huge_request() -> None:
 async def test_very_many_messages_fit_into_the_window_of_who_summarises_them() -> None:
     model = Scripted(says("Much."), context_window=20_000)
     middle = [user(f"{n} " + "word " * 300) for n in range(500)]
-    await summarise(model, middle, "s1")
+    await notes_of(model, middle)
 
     (request,) = model.seen
     (told,) = request.conversation.messages
@@ -166,12 +177,12 @@ async def test_very_many_messages_fit_into_the_window_of_who_summarises_them() -
 
 async def test_a_model_that_fails_makes_no_summary() -> None:
     with pytest.raises(ModelRefused):
-        await summarise(Scripted(refuses(401)), [user("a")], "s1")
+        await notes_of(Scripted(refuses(401)), [user("a")])
 
 
 async def test_a_model_that_will_not_summarise_makes_no_summary() -> None:
     with pytest.raises(ModelRefused):
-        await summarise(Scripted(says("No.", stop="refusal")), [user("a")], "s1")
+        await notes_of(Scripted(says("No.", stop="refusal")), [user("a")])
 
 
 def test_a_summary_says_its_facts_in_words_and_has_them_as_data() -> None:

@@ -21,10 +21,19 @@ from typing import Protocol
 
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.outlet import Outlet
+from a3s_code.api.receipts import summary_receipt
 from a3s_code.api.settings import Compaction
 from a3s_code.errors import HookBlocked, ModelError
-from a3s_code.harness.compaction import NoSummary, Notes, check, is_worth_it, split, summarise
-from a3s_code.harness.compaction import summary as summary_of
+from a3s_code.harness.compaction import (
+    NoSummary,
+    Notes,
+    check,
+    is_worth_it,
+    split,
+    summarise,
+    summary,
+    summary_request,
+)
 from a3s_code.harness.decisions import facts_of
 from a3s_code.harness.hooks.event_names import POST_COMPACT, PRE_COMPACT
 from a3s_code.harness.hooks.run_hooks import SessionHooks
@@ -262,7 +271,7 @@ class Room:
         leaving, staying = shown[start:end], (*shown[:start], *shown[end:])
         pinned, left_out = await asyncio.to_thread(self._pins, leaving, staying)
         notes = await self._notes(leaving, pinned)
-        after = (*draft.after[:start], summary_of(notes, pinned), *draft.after[end:])
+        after = (*draft.after[:start], summary(notes, pinned), *draft.after[end:])
         check(draft.before, leaving, after, notes)
         lost = missing(pinned, after)
         if lost:
@@ -280,13 +289,15 @@ class Room:
         return pin(leaving, staying, facts, Allowance.within(self.window, size))
 
     async def _notes(self, shown: Sequence[Message], pinned: Pinned) -> Notes:
-        notes = await summarise(
-            self.model,
+        request = summary_request(
             shown,
-            str(self.session.log.session),
-            pinned=pinned,
+            pinned,
+            window=self.window,
+            session_id=str(self.session.log.session),
             deadline=self.deadline(),
         )
+        self.sink.emit(summary_receipt(self.model, request))
+        notes = await summarise(self.model, request, len(shown))
         self.sink.emit(TokensSpent(usage=notes.usage, purpose="compact"))
         return notes
 
@@ -296,7 +307,6 @@ class Room:
         """Change the conversation, and say so; nothing waits in between."""
         outputs = tuple(self._kept(old) for old in draft.gone)
         own, replaced = self.run is None, draft.replaced
-        summary = draft.after[draft.first] if draft.count and not own else None
         self.sink.emit(
             Compacted(
                 trigger=trigger,
@@ -310,7 +320,7 @@ class Room:
                 sha256=hashlib.sha256(canonical(replaced)).hexdigest() if replaced else "",
                 left_out=draft.left_out,
                 is_isolated=not own,
-                summary=summary,
+                summary=draft.after[draft.first] if draft.count and not own else None,
             )
         )
         if own:

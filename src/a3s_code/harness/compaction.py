@@ -41,6 +41,8 @@ SHOWN_SHARE = 0.5
 OVERHEAD_TOKENS = 400
 """What marks and facts beside a summary may add where very little was replaced."""
 
+SYSTEM = "You write short, exact notes."
+
 _WITHHELD = frozenset({"refusal", "content_filter"})
 
 
@@ -88,38 +90,44 @@ def is_worth_it(middle: Sequence[Message]) -> bool:
     return bool(new) and (len(middle) > 1 or of_message(new[0]) > 2 * OVERHEAD_TOKENS)
 
 
-async def summarise(
-    model: Model,
+def summary_request(
     middle: Sequence[Message],
-    session_id: str,
+    pinned: Pinned,
     *,
-    pinned: Pinned | None = None,
+    window: int,
+    session_id: str,
     deadline: float | None = None,
-) -> Notes:
+) -> ModelRequest:
     """
-    Have `model` put `middle` into notes.
+    Ask for notes about `middle`.
 
     Args:
         pinned: What stands beside the notes, and is not repeated in them.
+        window: Tokens of the model's window.
         deadline: As in `ModelRequest`.
-
-    Raises:
-        ModelError: the provider failed; nothing was changed.
     """
-    material = _as_text(middle, int(model.context_window * SHOWN_SHARE * 3))
-    facts = as_text(pinned) if pinned is not None else ""
-    asked = "\n\n".join(part for part in (text("summary"), facts, material) if part)
-    request = ModelRequest(
-        system="You write short, exact notes.",
+    material = _as_text(middle, int(window * SHOWN_SHARE * 3))
+    asked = "\n\n".join(part for part in (text("summary"), as_text(pinned), material) if part)
+    return ModelRequest(
+        system=SYSTEM,
         conversation=Conversation([user(asked)]),
         tools=ToolSet(()),
         session_id=session_id,
         deadline=deadline,
     )
+
+
+async def summarise(model: Model, request: ModelRequest, count: int) -> Notes:
+    """
+    Have `model` put `count` messages into notes, as `request` says.
+
+    Raises:
+        ModelError: the provider failed; nothing was changed.
+    """
     reply = await model.reply(request, _Silent())
     if reply.stop in _WITHHELD:
         raise ModelRefused("The model would not summarise the conversation.", kind=reply.stop)
-    return Notes(reply.message.text.strip(), len(middle), reply.usage)
+    return Notes(reply.message.text.strip(), count, reply.usage)
 
 
 def summary(notes: Notes, pinned: Pinned) -> Message:

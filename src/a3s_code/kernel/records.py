@@ -196,7 +196,8 @@ class RequestReceipt(LogOnly, tag="request_receipt", frozen=True):
     What a model is about to be shown; written before it is asked.
 
     Attributes:
-        turn: Of the run; when a turn has several requests, the last one was answered.
+        turn: Of the run; when a turn has several requests, the last one was answered. 0 for a
+            request for a summary, which is in no turn.
         wire: Whose bytes these are: `openai`, `anthropic`, or `plain` for the canonical JSON
             where only the model itself knows what it sends.
         bytes: Of the body; those of `parts` add up to it.
