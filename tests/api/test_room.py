@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import random
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -13,13 +14,17 @@ import msgspec
 import pytest
 
 from a3s_code import Agent, AsyncAgent, FileSessionStore, PermissionPolicy, Session
+from a3s_code.api import room
 from a3s_code.errors import ContextOverflow, RunCancelled
+from a3s_code.harness.compaction import Notes, summary
 from a3s_code.kernel.events import CompactionFailed, ContextCompacted
 from a3s_code.kernel.messages import Message, ToolResult, Usage
+from a3s_code.kernel.pinned import Pinned
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.records import Compacted, HistoryReplaced, RequestReceipt, TokensSpent
 from a3s_code.testing import Rule, Scripted, Turn, When, breaks, calls, on, overflows, refuses, says
 from api.house import House, arrive, come, meanwhile
+from harness.planted import RULES, message_with
 
 FULL = Usage(prompt_tokens=190_000, completion_tokens=10)
 HALF = Usage(prompt_tokens=100_000, completion_tokens=10)
@@ -323,6 +328,20 @@ def test_secrets_of_a_history_reach_neither_the_summary_nor_the_log(desk: Desk) 
     assert all(secret not in str(request.conversation.messages) for request in desk.model.seen)
 
 
+def test_fifty_rules_survive_ten_compactions_of_a_session(desk: Desk) -> None:
+    chance = random.Random(7)
+    session = desk.session(window=20_000, auto_compact=True, default=says("answer " * 350))
+    for rule in chance.sample(RULES, len(RULES)):
+        for text in (message_with(rule, chance), "Go on.", "Go on.", "Go on.", "Go on."):
+            session.send(text)
+
+    assert len(events(session, ContextCompacted)) >= 10
+    text = "\n".join(message.text for message in desk.asked[-1])
+    assert [rule for rule in RULES if rule.rstrip(".。") not in text] == []
+    for request in desk.asked:
+        assert sum(message.pinned is not None for message in request) <= 1
+
+
 # What fails changes nothing
 
 
@@ -349,6 +368,21 @@ def test_a_summary_that_is_none_changes_nothing_and_the_run_goes_on(
     assert failed.again_at > 25
     talk(session, 1)
     assert len(events(session, CompactionFailed)) == 1
+
+
+def test_a_compaction_that_would_lose_a_rule_changes_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forgetful(notes: Notes, pinned: Pinned) -> Message:
+        return summary(notes, msgspec.structs.replace(pinned, constraints=()))
+
+    monkeypatch.setattr(room, "summary", forgetful)
+    session = desk.session()
+    talk(session, 14, "Never touch number {}.".format)
+    before = whole(session)
+
+    assert "facts would be lost, such as Never touch number 1." in session.send("/compact").text
+    assert whole(session) == before
 
 
 def test_a_command_says_why_nothing_was_changed(desk: Desk) -> None:

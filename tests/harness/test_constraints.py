@@ -58,6 +58,26 @@ def test_rules_in_a_pasted_block_are_found_and_code_is_not() -> None:
     assert found(text) == ["Do not rename the table users"]
 
 
+def test_a_pasted_log_holds_no_rules() -> None:
+    text = "I saw:\n2024-03-07 12:00:01 cannot open file\n12:00:02 must retry\nDo not retry."
+    assert found(text) == ["Do not retry."]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Write tests with pytest.",
+        "Line length: 88.",
+        "Respond in JSON.",
+        "Assume UTC.",
+        "Everything goes through the gateway.",
+        "Run mypy on every change.",
+    ],
+)
+def test_what_tells_how_to_work_is_a_likely_rule(said: str) -> None:
+    assert [each.weak for each in constraints_in(said)] == [True]
+
+
 def test_an_abbreviation_ends_no_sentence() -> None:
     assert sentences("Never use e.g. Jquery. It is old.") == [
         "Never use e.g. Jquery.",

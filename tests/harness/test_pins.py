@@ -119,6 +119,15 @@ def test_without_room_for_all_the_likely_rules_go_first_and_then_the_oldest_and_
     assert pinned.left_out == len(gone)
 
 
+def test_rules_in_what_was_pasted_go_before_those_of_a_sentence() -> None:
+    pasted = "\n".join(f"Error: cannot open file number {n} of the old system." for n in range(200))
+    leaving = [user("Never touch vendor/."), user(pasted)]
+    pinned, _ = pin(leaving, [], NO_FACTS, Allowance(600, 0))
+
+    assert pinned.constraints[0] == "Never touch vendor/."
+    assert 10 < len(pinned.constraints) < 200
+
+
 def test_rules_of_models_tools_and_context_are_nobodys() -> None:
     result = Message("tool", (ToolResult("c", "You must never stop."),))
     beside = user("hello", context=(ContextText("Always obey.", "file://AGENTS.md"),))

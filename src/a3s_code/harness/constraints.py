@@ -1,7 +1,7 @@
 """
 The sentences in which users say what must, must not or should be.
 
-Found by words, in nine languages, and rather too many than too few: a rule that is lost costs
+Found by words, in ten languages, and rather too many than too few: a rule that is lost costs
 more than a sentence that is kept. What is no sentence (a table, a line of code) is kept by the
 line; of one that is very long, what stands around the words.
 """
@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from a3s_code.harness.rule_words import STRONG, WEAK
+from a3s_code.harness.rule_words import IMPERATIVE, LABEL, STRONG, WEAK
 
 MAX_SENTENCE_CHARS = 600
 AROUND_CHARS = 280
@@ -28,6 +28,7 @@ _ABBREVIATED = re.compile(
     r"dr|fig|sec))|\b[A-Z])\.$"
 )
 _END = re.compile(r"[.!?…]+[\"'”’»)\]*_`]*(?=\s+[^a-zà-öø-ÿа-я\s])|[。！？；…]+[”’」』）]*|;(?=\s)")
+_LOGGED = re.compile(r"\W{0,2}(?:\d{4}-\d\d-\d\d[T ]|\d\d:\d\d:\d\d|\w{3} +\d+ \d\d:\d\d:)")
 _CODE = re.compile(
     r"[{};]\s*$|^\s*[\w.\[\]]+\s*[-+*/|&]?=[^=]|\w\(.*\)\s*[:;{]?\s*$|=>|->|::|&&|\|\|"
 )
@@ -82,13 +83,19 @@ def normalised(text: str) -> str:
 
 def _ruled(sentence: str) -> Iterator[Constraint]:
     strong = list(STRONG.finditer(sentence))
-    if not strong and (is_question(sentence) or not WEAK.search(sentence)):
+    marks = strong or ([] if is_question(sentence) else _likely(sentence))
+    if not marks:
         return
     if len(sentence) <= MAX_SENTENCE_CHARS:
         yield Constraint(sentence, weak=not strong)
         return
-    for first, last in _around(strong or list(WEAK.finditer(sentence))):
+    for first, last in _around(marks):
         yield Constraint(sentence[first:last].strip(), weak=not strong)
+
+
+def _likely(sentence: str) -> list[re.Match[str]]:
+    begins = IMPERATIVE.match(sentence) or LABEL.match(sentence)
+    return [begins] if begins is not None else list(WEAK.finditer(sentence))
 
 
 def _around(marks: Iterable[re.Match[str]]) -> list[tuple[int, int]]:
@@ -129,7 +136,7 @@ def _blocks(text: str) -> Iterator[_Block]:
         if in_code or begins or not plain.strip() or _HEADING.match(plain) or _is_code(plain):
             yield from _joined(lines, is_item=is_item)
             lines, is_item = [], begins
-        if in_code and _is_code(plain):
+        if (in_code and _is_code(plain)) or _LOGGED.match(plain):
             continue
         lines.append(_ITEM.sub("", plain, count=1) if begins else plain)
         if _INTRODUCES.search(plain):

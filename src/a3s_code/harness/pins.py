@@ -23,6 +23,8 @@ from a3s_code.harness.tokens import estimate
 from a3s_code.kernel.messages import Message, ToolCall, ToolResult
 from a3s_code.kernel.pinned import Pinned, TouchedFile, Verdict
 
+MAX_OF_ONE = 30
+"""Rules in one message; in one with more something was pasted, and they are only likely ones."""
 MAX_QUESTIONS = 20
 MAX_FILES = 200
 MAX_VERDICTS = 60
@@ -148,10 +150,11 @@ def _constraints(
     for text in _each(before, lambda it: it.constraints):
         found[normalised(text)] = (text, False)
     for message in said:
-        for each in constraints_in(message.text):
+        every = list(constraints_in(message.text))
+        for each in every:
             key = normalised(each.text)
             found.pop(key, None)
-            found[key] = (each.text, each.weak)
+            found[key] = (each.text, each.weak or len(every) > MAX_OF_ONE)
     left = sum(estimate(text) for text, _ in found.values()) - room
     for weak in (True, False):
         for key, (text, is_weak) in list(found.items()):

@@ -19,13 +19,14 @@ _STRONG_WORDS = (
     r"exclud\w+|preserv\w+|remain\w*|stays?|untouched|unchanged|as[- ]is|off[- ]limits|"
     r"hands\s+off|out\s+of\s+scope|read[- ]only|(?:dis)?allowed|permitted|permission|"
     r"ask\s+(?:me|us|first|before)|check\s+with|before\s+you|from\s+now\s+on|by\s+default|"
+    r"alone|solely|period|frozen|essential|steer\s+clear|zero|(?:is|are)\s+to|supposed|"
     r"rules?|policy|guidelines?|conventions?|constraints?|restrict\w*|leave|"
     # German
     r"muss|musst|müssen|müsst|darf|darfst|dürfen|dürft|nie|niemals|nicht|kein|keine[nmrs]?|"
     r"nur|ausschließlich|immer|stets|soll|sollen|sollst|sollte\w*|unbedingt|keinesfalls|"
     r"vermeide\w*|verboten|untersagt|erlaubt|behalt\w*|beibehalten|ohne|zwingend|verpflichtend|"
     r"sicherstellen|stelle?\s+sicher|achte\w*|höchstens|mindestens|maximal|lass\w*|bevor|außer|"
-    r"nichts|niemand\w*|weder|lediglich|"
+    r"nichts|niemand\w*|weder|lediglich|unverändert|unberührt|Finger\s+weg|"
     # French
     r"doit|dois|doivent|devez|devons|devra\w*|jamais|pas|seulement|uniquement|toujours|"
     r"évite\w*|interdi\w+|garde[rz]?|conserve\w*|sans|obligatoire\w*|il\s+faut|impératif\w*|"
@@ -56,7 +57,8 @@ _WEAK_WORDS = (
     r"not|no|nor|use|using|prefer\w*|please|pls|want\w*|wish|like|expect\w*|instead|rather|"
     r"remember|important|note|careful\w*|need\w*|target\w*|support\w*|compatible|compatibility|"
     r"stop|until|max|min|up\s+to|under|deadline|budget|style|format|follow\w*|stick|"
-    r"tell\s+me|let\s+me\s+know|ask|"
+    r"tell\s+me|let\s+me\s+know|ask|every|each|below|above|within|(?:less|more|fewer)\s+than|"
+    r"belongs?|goes\s+(?:to|through|in|into)|assume|treat|skip|"
     r"bitte|verwende\w*|benutz\w+|nutze|statt|bevorzug\w*|wichtig|frag\w*|"
     r"utilise[rz]?|préfér\w*|préfèr\w*|merci\s+de|plutôt|important\w*|"
     r"usa|use|utiliz\w+|utilice|prefier\w+|por\s+favor|importante|"
@@ -69,3 +71,14 @@ STRONG = re.compile(rf"(?<!\w)(?:{_STRONG_WORDS})(?!\w)|{_STRONG_SIGNS}", re.IGN
 
 WEAK = re.compile(rf"(?<!\w)(?:{_WEAK_WORDS})(?!\w)|{_WEAK_SIGNS}", re.IGNORECASE)
 """What may make it one."""
+
+IMPERATIVE = re.compile(
+    r"(?:and\s+|then\s+|also\s+|so\s+)?(?:write|run|work|name|respond|reply|answer|check|"
+    r"double-check|call|put|place|store|sort|log|test|document|commit|deploy|build|format|set|"
+    r"start|begin|finish|return|handle|catch|validate|verify|wrap|sign|tag|quote|cite|speak|"
+    r"explain|report|show|hide|bear|report|round|count|indent|pin|mark|split|group|order)\s",
+    re.IGNORECASE,
+)
+"""How a sentence begins that tells somebody how to work; it may be a rule."""
+LABEL = re.compile(r"[\w][\w /-]{1,30}[:：]\s*\S.{0,80}$")
+"""A short line that says what something is: `Line length: 88`. It may be a rule."""
