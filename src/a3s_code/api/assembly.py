@@ -481,6 +481,7 @@ class Assembly:
             llm_timeout_ms=given.llm_timeout_ms or config.llm_api_timeout_ms,
             missing=settings.missing,
             retention=settings.storage.retention or SessionRetentionLimits(),
+            compaction=settings.compaction,
         )
 
 

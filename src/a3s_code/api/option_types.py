@@ -187,6 +187,12 @@ def _check_temperature(value: float) -> None:
         raise InvalidValue(f"temperature is {value}.", hint=hint)
 
 
+def _check_threshold(value: float) -> None:
+    if not 0 < value <= 1:
+        hint = "give a share of the window, such as 0.8"
+        raise InvalidValue(f"auto_compact_threshold is {value}.", hint=hint)
+
+
 def _check_confirmer(given: object) -> None:
     if not callable(getattr(given, "approve", given)):
         raise InvalidType(
@@ -203,6 +209,7 @@ def _check_slots(slots: SystemPromptSlots) -> None:
 
 
 _ALONE = {
+    "auto_compact_threshold": _check_threshold,
     "command_env": check_command_env,
     "confirmation_manager": _check_confirmer,
     "context_provider": check_providers,

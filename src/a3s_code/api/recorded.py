@@ -20,7 +20,7 @@ import msgspec
 
 from a3s_code.api.elsewhere import kept, named
 from a3s_code.api.security import kept_provider, kind_of
-from a3s_code.api.settings import Identity, Limits, Safety, Sampling, Settings, Storage
+from a3s_code.api.settings import Compaction, Identity, Limits, Safety, Sampling, Settings, Storage
 from a3s_code.api.skill_sources import NO_SOURCES, SkillSources
 from a3s_code.errors import A3SError, SandboxUnavailable, StoreError
 from a3s_code.harness.confirm import Confirmations
@@ -63,6 +63,7 @@ class Recorded(msgspec.Struct, frozen=True):
     limits: Limits = Limits()
     identity: Identity = Identity()
     slots: SystemPromptSlots = SystemPromptSlots()
+    compaction: Compaction = Compaction()
     policy: Rules | None = None
     mode: Mode | None = None
     confirmations: Confirmations | None = None
@@ -83,6 +84,7 @@ class Recorded(msgspec.Struct, frozen=True):
             limits=settings.limits,
             identity=settings.identity,
             slots=settings.slots,
+            compaction=settings.compaction,
             policy=_rules(settings.safety.policy),
             mode=settings.safety.mode,
             confirmations=settings.safety.confirmations,
@@ -127,6 +129,7 @@ class Recorded(msgspec.Struct, frozen=True):
             limits=_over(given.limits, self.limits),
             identity=_over(given.identity, self.identity),
             slots=_over(given.slots, self.slots),
+            compaction=_over(given.compaction, self.compaction),
             safety=self._safety(given.safety),
             storage=self._storage(given.storage),
             skills=_over(given.skills, self.skills),

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -24,6 +25,8 @@ from a3s_code.api.outlet import Outlet
 from a3s_code.api.receipts import Receipts
 from a3s_code.api.request import Request
 from a3s_code.api.result import no_reports
+from a3s_code.api.room import Patience, Room
+from a3s_code.api.settings import Compaction
 from a3s_code.api.unfinished import close_calls, results, spent
 from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
@@ -43,7 +46,7 @@ from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
 from a3s_code.kernel.measured import measure_of
-from a3s_code.kernel.messages import Conversation, Message, Text, Usage, user
+from a3s_code.kernel.messages import Conversation, Message, Text, user
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Model, ModelRequest
 from a3s_code.kernel.records import HistorySupplied, RunStarted, RunStatusChanged
@@ -73,6 +76,7 @@ class Behaviour:
     llm_timeout_ms: int | None = None
     missing: tuple[str, ...] = ()
     retention: SessionRetentionLimits = field(default_factory=SessionRetentionLimits)
+    compaction: Compaction = field(default_factory=Compaction)
 
 
 class Awake(Protocol):
@@ -95,6 +99,8 @@ class Awake(Protocol):
     @property
     def hooks(self) -> SessionHooks: ...
     @property
+    def patience(self) -> Patience: ...
+    @property
     def receipts(self) -> Receipts: ...
 
 
@@ -116,6 +122,7 @@ class Run:
         "_loop",
         "_request",
         "_resumed",
+        "_room",
         "_session",
         "_sink",
         "_transcript",
@@ -140,13 +147,15 @@ class Run:
         behaviour = session.behaviour
         self._hooks = session.hooks.run(sink, request.prompt)
         self._context = RunContext(behaviour.context, self._hooks, sink, own)
+        model = self._hooks.model(session.model(session.log.state.model))
+        self._room = room(session, sink, model, own, self._view, is_own=given is None)
         self._loop = Loop(
-            model=self._hooks.model(session.model(session.log.state.model)),
+            model=model,
             executor=session.executor,
             sink=sink,
             prepare=self._prepare,
             review=Completion(behaviour.continuations > 0, behaviour.continuations),
-            compact=_leave_alone,
+            compact=self._make_room,
             inbox=_Empty(),
             limits=behaviour.limits,
             attend=self._context.attend if behaviour.context.companions else None,
@@ -249,6 +258,12 @@ class Run:
                 hint="raise max_execution_time_ms, or ask for less at once",
             ) from error
 
+    async def _make_room(self, conversation: Conversation, *, overflowed: bool = False) -> bool:
+        before = len(conversation)
+        made = await self._room(conversation, overflowed=overflowed)
+        self._before = max(self._before - (before - len(conversation)), 0)
+        return made
+
     async def _prepare(self, conversation: Conversation, turn: int) -> ModelRequest:
         """Give what the model sees, and write the receipt of it."""
         session, behaviour = self._session, self._session.behaviour
@@ -349,4 +364,24 @@ class _Empty:
         return ()
 
 
-async def _leave_alone(conversation: Conversation, usage: Usage) -> None: ...
+def room(
+    session: Awake,
+    sink: Outlet,
+    model: Model,
+    conversation: Conversation,
+    view: ModelView,
+    *,
+    is_own: bool,
+) -> Room:
+    """Give what makes room in a conversation: the session's own, or that of the run of `sink`."""
+    return Room(
+        session,
+        sink,
+        conversation,
+        view,
+        model,
+        session.behaviour.compaction,
+        partial(deadline, session),
+        session.patience if is_own else Patience(),
+        None if is_own else sink.run,
+    )

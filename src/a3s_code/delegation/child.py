@@ -26,7 +26,7 @@ from a3s_code.kernel.children import ChildOutcome, ChildSpec
 from a3s_code.kernel.events import SubagentEnd, SubagentStart
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
-from a3s_code.kernel.messages import Conversation, Message, Text, Usage, user
+from a3s_code.kernel.messages import Conversation, Message, Text, user
 from a3s_code.kernel.observation import keep_whole, redact
 from a3s_code.kernel.ports import Attend, Model, ModelRequest, Review, Sink
 from a3s_code.kernel.tool import ToolSet
@@ -292,4 +292,5 @@ class _Empty:
         return ()
 
 
-async def _leave_alone(conversation: Conversation, usage: Usage) -> None: ...
+async def _leave_alone(conversation: Conversation, *, overflowed: bool = False) -> bool:  # noqa: ARG001 - the port
+    return False

@@ -128,6 +128,20 @@ class ContextCompacted(Tagged, tag="context_compacted", frozen=True):
     percent_before: float
 
 
+class CompactionFailed(Tagged, tag="compaction_failed", frozen=True):
+    """
+    There was to be more room in the conversation, and it was left as it is.
+
+    Attributes:
+        reason: Why; the run goes on.
+        again_at: Messages that the conversation must have before it is tried again by itself.
+    """
+
+    session_id: str
+    reason: str
+    again_at: int = 0
+
+
 class MemoryStored(Tagged, tag="memory_stored", frozen=True):
     memory_id: str
     memory_type: str
@@ -496,6 +510,7 @@ RunEvent: TypeAlias = (
     | ContextResolving
     | ContextResolved
     | ContextCompacted
+    | CompactionFailed
     | MemoryStored
     | MemoryRecalled
     | MemoriesSearched

@@ -11,6 +11,7 @@ import msgspec
 
 from a3s_code.errors import InvalidValue
 from a3s_code.kernel.encoded import Encoded
+from a3s_code.kernel.pinned import Pinned
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -141,16 +142,20 @@ class Context(msgspec.Struct, frozen=True, gc=False, tag="context"):
 Block: TypeAlias = Text | Thinking | Attachment | ToolCall | ToolResult | Context
 
 
-class Message(msgspec.Struct, frozen=True, gc=False):
+class Message(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """
     One entry of a conversation.
 
     A `tool` message holds the results of all calls of the assistant message before it,
     in the order of the calls. Context stands before the words of a user, and behind results.
+
+    Attributes:
+        pinned: Of the summary of a compaction: what its text says of earlier messages, as data.
     """
 
     role: Literal["user", "assistant", "tool"]
     blocks: tuple[Block, ...]
+    pinned: Pinned | None = None
 
     @property
     def text(self) -> str:
@@ -233,11 +238,12 @@ class Conversation:
     memory copy per turn and its prefix is byte-identical for a provider's cache.
     """
 
-    __slots__ = ("_encoded", "_messages")
+    __slots__ = ("_encoded", "_measured", "_messages")
 
     def __init__(self, messages: list[Message] | None = None) -> None:
         self._messages: list[Message] = messages if messages is not None else []
         self._encoded: dict[str, Encoded[Message]] = {}
+        self._measured: dict[Callable[[Message], int], list[int]] | None = None
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -261,6 +267,7 @@ class Conversation:
         """Start over with `messages`; used by compaction and `/clear`."""
         self._messages = messages
         self._encoded.clear()
+        self._measured = None
 
     def encoded(self, wire: str, encode: Callable[[Message], bytes]) -> Encoded[Message]:
         """
@@ -278,3 +285,16 @@ class Conversation:
         if len(kept.items) != len(self._messages):
             kept.grow(self._messages, encode)
         return kept
+
+    def measured(self, measure: Callable[[Message], int]) -> list[int]:
+        """
+        Give `measure` of every message, asking only for those that are new.
+
+        Args:
+            measure: A pure function of one message; a list is kept for each.
+        """
+        if self._measured is None:
+            self._measured = {}
+        known = self._measured.setdefault(measure, [])
+        known.extend(measure(message) for message in self._messages[len(known) :])
+        return known

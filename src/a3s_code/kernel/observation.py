@@ -126,8 +126,9 @@ def _shorten(tool: str, text: str, sink: Sink, artifacts: Artifacts) -> tuple[st
     if artifact is None:
         too_large = "too large to be kept as an artifact; narrow the call down"
         return bounded(text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut: {too_large}]"), None
-    whole = f"the whole is {artifact.artifact_uri} "
-    return bounded(text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut; {whole}]"), artifact
+    uri = artifact.artifact_uri
+    shown = bounded(text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut; the whole is {uri} ]")
+    return shown, artifact
 
 
 def keep_whole(

@@ -457,8 +457,15 @@ class Review(Protocol):
 
 
 class Compact(Protocol):
-    async def __call__(self, conversation: Conversation, usage: Usage) -> None:
-        """Make room when the window fills; does nothing otherwise."""
+    async def __call__(self, conversation: Conversation, *, overflowed: bool = False) -> bool:
+        """
+        Make room when the window fills; say whether the conversation is shorter now.
+
+        Asked before every request.
+
+        Args:
+            overflowed: The provider has refused the request, which is too large for it.
+        """
         ...
 
 
