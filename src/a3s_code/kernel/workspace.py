@@ -64,12 +64,15 @@ class Entry(msgspec.Struct, frozen=True):
         kind: `file`, `dir`, `link` or `other`.
         size: Bytes, of a file.
         target: Where a link points, as written in it.
+        changed_ns: When a file was changed last, or what is said of it, in nanoseconds of Unix
+            time; 0 where that is not known.
     """
 
     name: str
     kind: str
     size: int = 0
     target: str = ""
+    changed_ns: int = 0
 
 
 def shown_name(name: str) -> str:
