@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from a3s_code.api.closing import close_all
 from a3s_code.api.confined import Held
-from a3s_code.api.context_sources import context_sources
+from a3s_code.api.context_sources import context_sources, with_code
 from a3s_code.api.hooking import engine_of
 from a3s_code.api.models import Models
 from a3s_code.api.opened import begin, last_of
@@ -38,7 +38,9 @@ from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Tool
 
 if TYPE_CHECKING:
+    from a3s_code.api.code_intelligence import CodeIntelligence
     from a3s_code.api.engine import Behaviour, Engine
+    from a3s_code.capabilities.code_map.outlines import Outlines
     from a3s_code.config.schema import Config
     from a3s_code.harness.hooks.run_hooks import SessionHooks
     from a3s_code.harness.redaction.values import Values
@@ -100,7 +102,7 @@ class Assembly:
     """One agent's parts: what its sessions share, and how one is put together."""
 
     __slots__ = (
-        *("_idle_keys", "_models", "_secrets", "_stores", "_toolbox", "_workplaces"),
+        *("_idle_keys", "_models", "_outlines", "_secrets", "_stores", "_toolbox", "_workplaces"),
         "config",
     )
 
@@ -112,6 +114,7 @@ class Assembly:
         self._toolbox = Toolbox()
         self._workplaces = Workplaces(self._stores)
         self._secrets: Values | None = None
+        self._outlines: Outlines | None = None
 
     # A session that is not awake
 
@@ -359,11 +362,31 @@ class Assembly:
             sandbox=holding.state,
         )
         engine.provider = security.provider if security is not None else None
+        if opening.settings.code.is_on:
+            engine.behaviour = with_code(engine.behaviour, self.code_of(engine, opening))
         if engine.checkpoints.is_kept:
             engine.executor.before_effect = engine.checkpoints.before_effect
         begin(engine, opening)
         log.release()
         return engine
+
+    def code_of(self, engine: Engine, opening: Opening) -> CodeIntelligence:
+        """Give the code intelligence of a session that is awake; made when it is asked for."""
+        if engine.code is None:
+            from a3s_code.api.code_intelligence import CodeIntelligence
+            from a3s_code.capabilities.code_map.outlines import Outlines
+
+            self._outlines = self._outlines or Outlines()
+            engine.code = CodeIntelligence(
+                opening.settings.code,
+                engine.log,
+                engine.executor,
+                self._outlines,
+                engine.outlet,
+                partial(self._workplaces.server_place, opening),
+                new_id,
+            )
+        return engine.code
 
     def _known_secrets(self) -> Values:
         from a3s_code.harness.security.session import values_of

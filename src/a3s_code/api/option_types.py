@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, cast
 
+from a3s_code.api.code_options import check_diagnostics
 from a3s_code.api.command_env import check_command_env
 from a3s_code.api.options import InlineSkill
 from a3s_code.delegation.agents import AutoDelegationConfig, WorkerAgentSpec
@@ -34,6 +35,7 @@ _BOOLS = (
     "manual_delegation_enabled",
     "permissive",
     "planning",
+    "repository_map",
     "snapshots",
 )
 _LEAST = {
@@ -47,6 +49,7 @@ _LEAST = {
     "max_parallel_tasks": 1,
     "max_parse_retries": 0,
     "max_tool_rounds": 1,
+    "repository_map_tokens": 64,
     "thinking_budget": 1,
     "tool_timeout_ms": 1,
 }
@@ -91,6 +94,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "auto_delegation": (AutoDelegationConfig,),
     "command_env": (Mapping,),
     "confirmation_policy": (ConfirmationPolicy,),
+    "diagnostics": (bool, list, tuple),
     "permission_policy": (PermissionPolicy,),
     "prompt_slots": (SystemPromptSlots,),
     "queue_config": (SessionQueueConfig,),
@@ -201,6 +205,7 @@ _ALONE = {
     "command_env": check_command_env,
     "confirmation_manager": _check_confirmer,
     "confirmation_policy": ConfirmationPolicy.validate,
+    "diagnostics": check_diagnostics,
     "prompt_slots": _check_slots,
     "queue_config": SessionQueueConfig.validate,
     "retention_limits": SessionRetentionLimits.of,

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import msgspec
 
+from a3s_code.api.code_options import NO_CODE, CodeOptions
 from a3s_code.api.elsewhere import kept, named
 from a3s_code.api.security import kept_provider, kind_of
 from a3s_code.api.settings import Identity, Limits, Safety, Sampling, Settings, Storage
@@ -69,6 +70,7 @@ class Recorded(msgspec.Struct, frozen=True):
     security: str = ""
     elsewhere: str = ""
     image: SandboxConfig | None = None
+    code: CodeOptions = NO_CODE
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -87,6 +89,7 @@ class Recorded(msgspec.Struct, frozen=True):
             security=kind_of(settings.safety.security),
             elsewhere=named(settings.safety.elsewhere),
             image=kept(settings.safety.elsewhere),
+            code=settings.code,
         )
 
     @classmethod
@@ -122,6 +125,7 @@ class Recorded(msgspec.Struct, frozen=True):
             slots=_over(given.slots, self.slots),
             safety=self._safety(given.safety),
             storage=self._storage(given.storage),
+            code=_over(given.code, self.code),
         )
 
     def _storage(self, given: Storage) -> Storage:

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from a3s_code.api.code_options import NO_CODE, CodeOptions, code_options
 from a3s_code.api.command_env import CommandEnv, command_env_of
 from a3s_code.api.elsewhere import sandbox_of
 from a3s_code.api.option_types import check
@@ -197,6 +198,7 @@ class Settings:
     tools: tuple[Tool | Callable[..., Any], ...]
     missing: tuple[str, ...]
     command_env: CommandEnv = field(repr=False)
+    code: CodeOptions = NO_CODE
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +266,7 @@ def fold(options: SessionOptions) -> Settings:
         tools=tuple(given.get("tools", ())),
         missing=_missing(given),
         command_env=command_env_of(given.get("command_env")),
+        code=code_options(given),
     )
 
 

@@ -30,7 +30,9 @@ class Outlines:
         keys: dict[str, str] = {}
         for path, data in contents.items():
             dialect = dialect_of(path)
-            key = keys[path] = f"{dialect.package} {dialect.grammar} {hashlib.sha256(data).hexdigest()}"
+            key = keys[path] = (
+                f"{dialect.package} {dialect.grammar} {hashlib.sha256(data).hexdigest()}"
+            )
             with self._lock:
                 if key not in self._made:
                     self._made[key] = self._outline(data, dialect)

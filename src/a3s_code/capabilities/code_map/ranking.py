@@ -5,7 +5,8 @@ A file passes its weight on to the files that define what it uses, more for name
 of the user mention, less for names of which there are many. `it.name` is a use of what defines
 `name` only where the name is distinctive, or where something else of that file is used as well:
 what `it` is, nobody looked up. Half of the weight comes into the graph at the files that were
-touched or mentioned. In the end each definition has what passed through its name. The same files and words give the same order, whatever the order they were read in.
+touched or mentioned. In the end each definition has what passed through its name. The same files
+and words give the same order, whatever the order they were read in.
 """
 
 from __future__ import annotations
@@ -133,9 +134,7 @@ def parts_of(name: str) -> list[str]:
     return [part.lower() for part in _PART.findall(name)]
 
 
-def _wanted(
-    outlines: Mapping[str, Outline], interest: Interest, words: _Words
-) -> dict[str, float]:
+def _wanted(outlines: Mapping[str, Outline], interest: Interest, words: _Words) -> dict[str, float]:
     """Say how much each file was touched, mentioned, or has what was mentioned."""
     found: dict[str, float] = {}
     for path in sorted(outlines):
@@ -181,9 +180,7 @@ class _Graph:
             path: _normal(self._uses(path, outlines[path], free, owned)) for path in self.paths
         }
 
-    def _uses(
-        self, path: str, one: Outline, free: _Definers, owned: _Definers
-    ) -> Iterable[_Edge]:
+    def _uses(self, path: str, one: Outline, free: _Definers, owned: _Definers) -> Iterable[_Edge]:
         near: set[str] = set()
         for edge in self._edges_of(path, one.uses, free):
             near.add(edge[0])
@@ -238,9 +235,7 @@ class _Graph:
         return passed
 
 
-def _definers(
-    paths: Sequence[str], outlines: Mapping[str, Outline], *, members: bool
-) -> _Definers:
+def _definers(paths: Sequence[str], outlines: Mapping[str, Outline], *, members: bool) -> _Definers:
     found: dict[str, list[str]] = {}
     for path in paths:
         names = (one.name for one in outlines[path].definitions if one.is_member is members)
