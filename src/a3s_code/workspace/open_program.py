@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 
 import msgspec
@@ -168,7 +168,7 @@ class LocalOpenProgram:
                 loop.remove_writer(fd)
 
     @contextmanager
-    def _waiting(self) -> Iterator[asyncio.Future[None]]:
+    def _waiting(self) -> Generator[asyncio.Future[None]]:
         ready = asyncio.get_running_loop().create_future()
         self._waits.add(ready)
         try:

@@ -73,7 +73,8 @@ def grammar(dialect: Dialect) -> Grammar | None:
 
 @functools.cache
 def _query(name: str) -> str:
-    return (resources.files(__package__) / "queries" / f"{name}.scm").read_text("utf-8")
+    place = resources.files("a3s_code.capabilities.code_map")
+    return (place / "queries" / f"{name}.scm").read_text("utf-8")
 
 
 def _made(dialect: Dialect, pointer: object) -> Grammar:

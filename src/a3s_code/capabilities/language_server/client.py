@@ -71,7 +71,7 @@ class LanguageServer:
     def __init__(self, program: OpenProgram, root: str, options: JsonObject) -> None:
         self._program, self._root, self._options = program, root, options
         self._turn = asyncio.Lock()
-        self._next_id, self._unasked = 0, 0
+        self._next_id, self._version, self._unasked = 0, 0, 0
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._looked_at = ""
         self._published: tuple[int | None, object] | None = None
@@ -106,8 +106,7 @@ class LanguageServer:
                 answer = await self._ask("initialize", given)
             except _Refused as error:
                 raise self._broken(f"it would not begin: {error}") from None
-        can = answer.get("capabilities") if isinstance(answer, dict) else None
-        told = cast("JsonObject", can) if isinstance(can, dict) else {}
+        told = _object(_object(answer).get("capabilities"))
         self._answers_about_texts = bool(told.get("diagnosticProvider"))
         self._tell("initialized", {})
 
@@ -124,9 +123,9 @@ class LanguageServer:
             self._unasked, self._looked_at = 0, uri
             said: list[list[Finding]] = []
             try:
-                for version, text in enumerate(texts, 1):
+                for at, text in enumerate(texts):
                     async with self._within(ANSWER_S, "say anything of a file"):
-                        said.append(await self._said(uri, language, version, text))
+                        said.append(await self._said(uri, language if at == 0 else "", text))
             finally:
                 self._tell("textDocument/didClose", {"textDocument": {"uri": uri}})
                 self._looked_at = ""
@@ -154,10 +153,13 @@ class LanguageServer:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             self._broken("it was closed")
 
-    async def _said(self, uri: str, language: str, version: int, text: str) -> list[Finding]:
+    async def _said(self, uri: str, language: str, text: str) -> list[Finding]:
+        """Show a text and wait for what is said of it; `language` opens the file."""
         self._published = None
-        if version == 1:
-            document = {"uri": uri, "languageId": language, "version": 1, "text": text}
+        self._version += 1  # never one of before, whose findings may still come
+        version = self._version
+        if language:
+            document = {"uri": uri, "languageId": language, "version": version, "text": text}
             self._tell("textDocument/didOpen", {"textDocument": document})
         else:
             document = {"uri": uri, "version": version}
@@ -177,7 +179,7 @@ class LanguageServer:
                 if error.code in (_CANCELLED, _MODIFIED):
                     continue
                 raise self._broken(f"it refused to look at a file: {error}") from None
-            return cast("JsonObject", report).get("items") if isinstance(report, dict) else None
+            return _object(report).get("items")
         raise self._broken("it kept breaking off")
 
     async def _heard(self, version: int) -> object:
@@ -265,8 +267,7 @@ class LanguageServer:
     def _take(self, message: JsonObject) -> None:
         method, ident = message.get("method"), message.get("id")
         if isinstance(method, str):
-            params = message.get("params")
-            given = cast("JsonObject", params) if isinstance(params, dict) else {}
+            given = _object(message.get("params"))
             if ident is not None:
                 self._post({"id": ident, **_reply(method, given, self._root)})
             elif method == "textDocument/publishDiagnostics":
@@ -303,6 +304,11 @@ class LanguageServer:
     def _check(self) -> None:
         if self._fault is not None:
             raise self._fault
+
+
+def _object(value: object) -> JsonObject:
+    """Give what a server sent where an object belongs; an empty one for anything else."""
+    return cast("JsonObject", value) if isinstance(value, dict) else {}
 
 
 def _reply(method: str, params: JsonObject, root: str) -> JsonObject:
