@@ -55,7 +55,7 @@ class MapLimits(msgspec.Struct, frozen=True):
     files: int = 5_000
     file_bytes: int = 256 * 1024
     total_bytes: int = 48 * 1024 * 1024
-    seconds: float = 4.0
+    seconds: float = 3.0
 
 
 class MapText(msgspec.Struct, frozen=True):
