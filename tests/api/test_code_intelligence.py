@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 
 from a3s_code import FileSessionStore, PermissionPolicy, Session
 from a3s_code.errors import InvalidType, InvalidValue, SessionClosed
+from a3s_code.kernel.confinement import SandboxNetwork, SandboxPolicy
 from a3s_code.kernel.records import ProgramClosed, ProgramOpened
 from a3s_code.testing import calls, says
 from api.house import House
+from needed import needs_bwrap
 
 TILL = "class Till:\n    def total(self):\n        return money(self)\n"
 MONEY = "def money(of):\n    return of\n\n\ndef unused():\n    pass\n"
@@ -56,6 +59,23 @@ def test_the_map_stands_in_front_of_the_words_of_the_user(house: House) -> None:
     assert "repo://map" in text
     assert text.index("class Till") < text.index("What uses money?")
     assert "1 def money(of)" in text
+
+
+def test_a_map_is_shown_again_when_much_of_it_is_new(house: House) -> None:
+    house.put("src/till.py", TILL)
+    house.put("src/money.py", MONEY)
+    session = house.session(default=says("Seen."), repository_map=True)
+    session.send("What uses money?")
+    house.put("src/till.py", f"# moved\n{TILL}")
+    session.send("And the Till?")
+    assert str(house.bodies[-1]["messages"]).count("repo://map") == 1
+    said = session.run_events(session.runs()[-1]["id"])
+    assert "most of it is in the conversation already" in str(said)
+
+    for name in ("bank", "coin", "note"):
+        house.put(f"src/{name}.py", f"def {name}_of(till): pass\n\n\ndef {name}_for(till): pass\n")
+    session.send("And now?")
+    assert str(house.bodies[-1]["messages"]).count("repo://map") == 2
 
 
 def test_without_the_option_there_is_no_map_and_the_host_can_still_have_one(house: House) -> None:
@@ -188,6 +208,44 @@ def test_a_program_of_the_workspace_is_not_taken_for_a_server(
     assert all(str(house.root) not in it.argv[0] for it in records(session, ProgramOpened))
 
 
+@needs_bwrap
+def test_a_server_has_no_network_and_writes_nothing_whatever_commands_may(house: House) -> None:
+    network = SandboxNetwork(mode="full")
+    session = house.session(
+        calls("write", file_path="a.py", content="print(foo)\n"),
+        says("Done."),
+        diagnostics=["ruff"],
+        sandbox=SandboxPolicy(level="bwrap", network=network, write=("/var/tmp",)),
+    )
+    session.send("go")
+    opened = records(session, ProgramOpened)[0]
+    assert (opened.level, opened.has_network, opened.read_only) == ("bwrap", False, True)
+    assert "F821" in str(house.bodies[-1])
+
+
+def test_a_session_that_was_dropped_leaves_no_server_behind_its_agent(house: House) -> None:
+    write = calls("write", file_path="a.py", content="print(foo)\n")
+    session = house.session(write, says("One."), diagnostics=["ruff"], permissive=True)
+    session.send("go")
+    del session
+    gc.collect()
+    assert servers_of(house.root)
+    house.agent.close()
+    assert not servers_of(house.root)
+
+
+def test_a_cancelled_run_and_a_closed_agent_leave_no_server(house: House) -> None:
+    write = calls("write", file_path="a.py", content="print(foo)\n")
+    session = house.session(write, says("One."), diagnostics=["ruff", "pyright"], permissive=True)
+    stream = session.stream("go")
+    for event in stream:
+        if event.event_type == "tool_end":
+            break
+    stream.close()
+    house.agent.close()
+    assert not servers_of(house.root)
+
+
 @pytest.mark.parametrize(
     ("given", "error"),
     [
@@ -205,6 +263,8 @@ def test_what_names_no_server_is_refused_when_the_session_is_made(
 
 
 def test_odd_questions_for_a_map_are_refused(house: House) -> None:
+    with pytest.raises(InvalidValue, match="at most"):
+        house.session(repository_map=True, repository_map_tokens=5_000)
     session = house.session()
     with pytest.raises(InvalidValue):
         session.repository_map(max_tokens=3)

@@ -170,6 +170,10 @@ async def test_places_of_somebody_else_keep_no_program_open() -> None:
 
     with pytest.raises(CapabilityMissing, match="to their end"):
         await ForeignShell(Somewhere()).open(Command(("ruff", "server")))
+    engine = Engine("podman", "/usr/bin/podman", 0)
+    shell = ContainerShell(engine, SandboxConfig(image="x"), "/", LocalProcesses("/"))
+    with pytest.raises(CapabilityMissing, match="one command line"):
+        await shell.open(Command(("ruff", "server")))
 
 
 HOUSE = """

@@ -102,7 +102,8 @@ class Assembly:
     """One agent's parts: what its sessions share, and how one is put together."""
 
     __slots__ = (
-        *("_idle_keys", "_models", "_outlines", "_secrets", "_stores", "_toolbox", "_workplaces"),
+        *("_idle_keys", "_models", "_outlines", "_secrets", "_stores", "_toolbox"),
+        *("_working", "_workplaces"),
         "config",
     )
 
@@ -115,6 +116,7 @@ class Assembly:
         self._workplaces = Workplaces(self._stores)
         self._secrets: Values | None = None
         self._outlines: Outlines | None = None
+        self._working: set[CodeIntelligence] = set()
 
     # A session that is not awake
 
@@ -287,7 +289,8 @@ class Assembly:
     async def close(self) -> None:
         """Close what the sessions shared, whatever fails; they must be closed before."""
         try:
-            await close_all([self._stores.close, self._models.close])
+            left = [code.close for code in self._working]
+            await close_all(left, [self._stores.close, self._models.close])
         finally:
             await self._workplaces.close()
 
@@ -379,12 +382,10 @@ class Assembly:
             self._outlines = self._outlines or Outlines()
             engine.code = CodeIntelligence(
                 opening.settings.code,
-                engine.log,
-                engine.executor,
+                engine,
                 self._outlines,
-                engine.outlet,
                 partial(self._workplaces.server_place, opening),
-                new_id,
+                self._working,
             )
         return engine.code
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from a3s_code.api.code_options import CodeOptions
 from a3s_code.api.outlet import Outlet
 from a3s_code.capabilities.code_map.code_map import CodeMap
 from a3s_code.capabilities.code_map.outlines import Outlines
 from a3s_code.capabilities.code_map.ranking import Interest
-from a3s_code.capabilities.code_map.repository_map import MAX_TOKENS, RepositoryMap
+from a3s_code.capabilities.code_map.repository_map import MAX_TOKENS, SOURCE, RepositoryMap
 from a3s_code.capabilities.language_server.diagnostics import Changed, Diagnostics
 from a3s_code.capabilities.language_server.running import RunningServers
 from a3s_code.capabilities.language_server.servers import SERVERS, named
@@ -40,6 +41,18 @@ LOOKED_BACK = 200
 _READ = "read"
 
 Place = Callable[[], Awaitable[tuple[Processes, Confinement]]]
+
+
+class Awake(Protocol):
+    """What this uses of the session that it belongs to."""
+
+    @property
+    def log(self) -> Log: ...
+    @property
+    def executor(self) -> Executor: ...
+    @property
+    def new_id(self) -> Callable[[str], str]: ...
+    def outlet(self) -> Outlet: ...
 
 
 class ReadingGate:
@@ -75,30 +88,31 @@ class ReadingGate:
 class CodeIntelligence:
     """
     Args:
+        session: That it belongs to.
         outlines: Shared with other sessions.
-        outlet: Makes a sink of the session.
         place: Where language servers are started, and how they are held.
+        working: Of the agent: this is in it while a server of it runs, also when nobody has the
+            session any more, so that the agent can end it.
     """
 
     __slots__ = (
-        *("_code_map", "_diagnostics", "_executor", "_gate", "_log", "_new_id", "_options"),
-        *("_outlet", "_outlines", "_place"),
+        *("_code_map", "_diagnostics", "_executor", "_gate", "_log", "_open"),
+        *("_options", "_outlines", "_place", "_session", "_working"),
     )
 
     def __init__(
         self,
         options: CodeOptions,
-        log: Log,
-        executor: Executor,
+        session: Awake,
         outlines: Outlines,
-        outlet: Callable[[], Outlet],
         place: Place,
-        new_id: Callable[[str], str],
+        working: set[CodeIntelligence],
     ) -> None:
-        self._options, self._log, self._executor = options, log, executor
-        self._outlines, self._outlet, self._place = outlines, outlet, place
-        self._new_id = new_id
-        self._gate = ReadingGate(executor)
+        self._options, self._session = options, session
+        self._log, self._executor = session.log, session.executor
+        self._outlines, self._place, self._working = outlines, place, working
+        self._open: set[str] = set()
+        self._gate = ReadingGate(session.executor)
         self._code_map: CodeMap | None = None
         self._diagnostics: Diagnostics | None = None
 
@@ -108,7 +122,13 @@ class CodeIntelligence:
         """Give the map as a source of context; None when it is off, or nothing can be searched."""
         if not self._options.map or self._executor.space.search is None:
             return None
-        return RepositoryMap(self._map(), self._options.map_tokens or MAX_TOKENS, self.touched)
+        tokens = self._options.map_tokens or MAX_TOKENS
+        return RepositoryMap(self._map(), tokens, self.touched, self._present)
+
+    def _present(self) -> list[str]:
+        """Give the maps that the model sees already."""
+        messages = self._log.state.conversation.messages
+        return [item.text for one in messages for item in one.context if item.source == SOURCE]
 
     async def repository_map(self, query: str, max_tokens: int) -> str:
         """
@@ -159,7 +179,7 @@ class CodeIntelligence:
             os.path.realpath(self._executor.space.root),
             self._place,
             self._record,
-            self._new_id,
+            self._session.new_id,
             every=not isinstance(wanted, bool),
         )
         self._diagnostics = Diagnostics(running, self._changes)
@@ -171,10 +191,16 @@ class CodeIntelligence:
             await self._diagnostics.close()
 
     async def _record(self, event: ProgramOpened | ProgramClosed) -> None:
-        sink = self._outlet()
+        sink = self._session.outlet()
         sink.emit(event)
         if isinstance(event, ProgramOpened):
+            self._open.add(event.id)
+            self._working.add(self)
             await sink.barrier()
+            return
+        self._open.discard(event.id)
+        if not self._open:
+            self._working.discard(self)
 
     async def _changes(self, calls: Sequence[str]) -> list[Changed]:
         first: dict[str, FileChanging] = {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from a3s_code.errors import InvalidType
+from a3s_code.errors import InvalidType, InvalidValue
 
 
 class CodeOptions(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -30,6 +30,9 @@ class CodeOptions(msgspec.Struct, frozen=True, omit_defaults=True):
         return bool(self.map or self.diagnostics)
 
 
+MAX_MAP_TOKENS = 2_400
+"""A source of context has room for 2,500, with the marks around what it gives."""
+
 NO_CODE = CodeOptions()
 
 
@@ -42,6 +45,18 @@ def code_options(given: Mapping[str, Any]) -> CodeOptions:
         diagnostics=names if names is None or isinstance(names, bool) else tuple(names),
     )
     return NO_CODE if options == NO_CODE else options
+
+
+def check_map_tokens(given: int) -> None:
+    """
+    Raises:
+        InvalidValue: no map of a run can be that large.
+    """
+    if given > MAX_MAP_TOKENS:
+        raise InvalidValue(
+            f"repository_map_tokens is {given}.",
+            hint=f"give {MAX_MAP_TOKENS} at most; session.repository_map gives larger ones",
+        )
 
 
 def check_diagnostics(given: object) -> None:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, cast
 
-from a3s_code.api.code_options import check_diagnostics
+from a3s_code.api.code_options import check_diagnostics, check_map_tokens
 from a3s_code.api.command_env import check_command_env
 from a3s_code.api.options import InlineSkill
 from a3s_code.delegation.agents import AutoDelegationConfig, WorkerAgentSpec
@@ -208,6 +208,7 @@ _ALONE = {
     "diagnostics": check_diagnostics,
     "prompt_slots": _check_slots,
     "queue_config": SessionQueueConfig.validate,
+    "repository_map_tokens": check_map_tokens,
     "retention_limits": SessionRetentionLimits.of,
     "temperature": _check_temperature,
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from a3s_code.capabilities.language_server import client
+from a3s_code.capabilities.language_server import client, running
 from a3s_code.capabilities.language_server.diagnostics import Changed, Diagnostics
 from a3s_code.capabilities.language_server.running import MAX_STARTS, RunningServers, Unserved
 from a3s_code.capabilities.language_server.servers import Server, find, named
@@ -124,6 +124,19 @@ async def test_who_is_cancelled_leaves_a_server_that_still_answers(house: House)
     before, after = await servers.check(slow, "a.py", ("x", "bad"))
     assert (before, [one.message for one in after]) == ([], ["bad bad"])
     assert sum(isinstance(event, ProgramOpened) for event in house.told) == 1
+
+
+async def test_one_that_nothing_asks_for_is_ended_and_started_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "IDLE_S", 0.05)
+    servers, fine = house.servers(odd("fine")), odd("fine")
+    for number in range(MAX_STARTS + 1):
+        assert [len(said) for said in await servers.check(fine, "a.py", ("x", "bad"))] == [0, 1]
+        async with asyncio.timeout(20):
+            while len(house.told) < 2 * (number + 1):  # noqa: ASYNC110 - a record sets none
+                await asyncio.sleep(0.01)
+    assert house.told[-1] == ProgramClosed(id=house.told[-1].id, status=0, reason="idle for 0.05 s")
 
 
 async def test_no_server_edits_a_file(house: House) -> None:

@@ -64,3 +64,15 @@ def _part(path: str, chosen: set[Definition]) -> str:
 
 def _line(one: Definition) -> str:
     return f"{one.line:>5} {'  ' * one.depth}{one.signature}\n"
+
+
+def rows_of(text: str) -> set[tuple[str, str]]:
+    """Give what a page shows: path and signature of each definition, whatever its line."""
+    found: set[tuple[str, str]] = set()
+    path = ""
+    for line in text.splitlines():
+        if not line.startswith(" "):
+            path = line
+        else:
+            found.add((path, line.lstrip(" 0123456789")))
+    return found

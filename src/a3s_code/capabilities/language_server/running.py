@@ -20,6 +20,9 @@ from a3s_code.kernel.records import ProgramClosed, ProgramOpened
 from a3s_code.kernel.workspace import Command, Exit, Processes
 
 MAX_STARTS = 3
+IDLE_S = 900.0
+"""A server that nothing asked for so long is ended; the next file starts it again."""
+
 MAX_STDERR_BYTES = 16 * 1024
 _SAID_CHARS = 300
 
@@ -75,6 +78,7 @@ class RunningServers:
         """
         kept = self._kept.setdefault(server.name, _Kept(server))
         async with kept.turn:
+            kept.stir()
             running = await self._ready(kept)
             language = server.languages[path.rpartition(".")[2]]
             uri = self._uri(path)
@@ -83,12 +87,26 @@ class RunningServers:
                 return await running.check(uri, language, texts)
             except ServerFault as fault:
                 reason = str(fault)
+            finally:
+                self._rest(kept)
         await self._let_go(kept, reason)
         raise Unserved(f"{server.name} was let go: {reason}")
 
     async def close(self) -> None:
         """End all of them."""
+        ending = [kept.ending for kept in self._kept.values() if kept.ending is not None]
+        await asyncio.gather(*ending, return_exceptions=True)
         await asyncio.gather(*(self._let_go(kept, "") for kept in self._kept.values()))
+
+    def _rest(self, kept: _Kept) -> None:
+        """Have a server ended when nothing asks for it any more."""
+        kept.stir()
+        kept.idle = asyncio.get_running_loop().call_later(IDLE_S, self._sleep, kept)
+
+    def _sleep(self, kept: _Kept) -> None:
+        if not kept.turn.locked():
+            kept.starts = max(0, kept.starts - 1)
+            kept.ending = asyncio.create_task(self._let_go(kept, f"idle for {IDLE_S:g} s"))
 
     def _program(self, server: Server) -> str:
         if server.name not in self._found:
@@ -156,6 +174,7 @@ class RunningServers:
 
     async def _let_go(self, kept: _Kept, reason: str) -> None:
         """End a server, also one that is just starting."""
+        kept.stir()
         starting, kept.starting, ident = kept.starting, None, kept.id
         if starting is None:
             return
@@ -187,6 +206,7 @@ class _Kept:
         starting: Gives it when it runs; None when it is not there.
         starts: How often it was started.
         id: Of the last start.
+        idle: Ends it when nothing asks for it; `ending` does that then.
     """
 
     def __init__(self, server: Server) -> None:
@@ -195,6 +215,14 @@ class _Kept:
         self.starting: asyncio.Task[LanguageServer] | None = None
         self.starts = 0
         self.id = ""
+        self.idle: asyncio.TimerHandle | None = None
+        self.ending: asyncio.Task[None] | None = None
+
+    def stir(self) -> None:
+        """Say that it is asked for."""
+        if self.idle is not None:
+            self.idle.cancel()
+            self.idle = None
 
     @property
     def fault(self) -> str:
