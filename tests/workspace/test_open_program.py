@@ -12,7 +12,9 @@ import pytest
 
 from a3s_code.errors import CapabilityMissing, PathRefused, ProgramMissing, WorkspaceError
 from a3s_code.kernel.confinement import Confinement, SandboxLimits, SandboxPolicy
+from a3s_code.kernel.sandbox_config import SandboxConfig
 from a3s_code.kernel.workspace import Command, OpenProgram
+from a3s_code.workspace.container_engine import ContainerShell, Engine
 from a3s_code.workspace.foreign_shell import ForeignShell
 from a3s_code.workspace.guard import Guard
 from a3s_code.workspace.processes import LocalProcesses
@@ -170,7 +172,7 @@ async def test_places_of_somebody_else_keep_no_program_open() -> None:
 
     with pytest.raises(CapabilityMissing, match="to their end"):
         await ForeignShell(Somewhere()).open(Command(("ruff", "server")))
-    engine = Engine("podman", "/usr/bin/podman", 0)
+    engine = Engine("podman", "/usr/bin/podman")
     shell = ContainerShell(engine, SandboxConfig(image="x"), "/", LocalProcesses("/"))
     with pytest.raises(CapabilityMissing, match="one command line"):
         await shell.open(Command(("ruff", "server")))

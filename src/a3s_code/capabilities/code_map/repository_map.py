@@ -75,12 +75,13 @@ class RepositoryMap:
 
 
 def _shown(made: MapText) -> ContextItem:
+    left = f"; {made.left} more were not read" if made.left else ""
     return ContextItem(
         source=SOURCE,
         content=made.text,
         trust="workspace",
         type="map",
-        why=f"most used of {made.files} files, for these words",
+        why=f"most used of {made.files} files, for these words{left}",
         relevance=0.6,
         freshness=1.0,
         metadata={"files": made.files, "files_left": made.left},
