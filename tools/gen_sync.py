@@ -24,6 +24,7 @@ SOURCES = (
     "explaining",
     "time_travel",
     "questions",
+    "session_code",
     "session_hooks",
     "session_records",
     "session_sandbox",

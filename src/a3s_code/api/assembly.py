@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from a3s_code.api.closing import close_all
 from a3s_code.api.confined import Held
-from a3s_code.api.context_sources import context_sources
+from a3s_code.api.context_sources import context_sources, with_code
 from a3s_code.api.hooking import engine_of
 from a3s_code.api.models import Models
 from a3s_code.api.opened import begin, last_of
@@ -40,8 +40,10 @@ from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Tool
 
 if TYPE_CHECKING:
+    from a3s_code.api.code_intelligence import CodeIntelligence
     from a3s_code.api.engine import Behaviour, Engine
     from a3s_code.api.skill_shelf import SessionSkills, SkillShelf
+    from a3s_code.capabilities.code_map.outlines import Outlines
     from a3s_code.config.schema import Config
     from a3s_code.harness.hooks.run_hooks import SessionHooks
     from a3s_code.harness.redaction.values import Values
@@ -100,8 +102,8 @@ class Assembly:
     """One agent's parts: what its sessions share, and how one is put together."""
 
     __slots__ = (
-        *("_idle_keys", "_models", "_secrets", "_shelved", "_skill_dirs", "_stores"),
-        *("_toolbox", "_workplaces"),
+        *("_idle_keys", "_models", "_outlines", "_secrets", "_shelved", "_skill_dirs"),
+        *("_stores", "_toolbox", "_working", "_workplaces"),
         "config",
     )
 
@@ -115,6 +117,8 @@ class Assembly:
         self._secrets: Values | None = None
         self._skill_dirs = dirs_of_file(config.skill_dirs, config.at.file)
         self._shelved: SkillShelf | None = None
+        self._outlines: Outlines | None = None
+        self._working: set[CodeIntelligence] = set()
 
     # A session that is not awake
 
@@ -289,7 +293,8 @@ class Assembly:
     async def close(self) -> None:
         """Close what the sessions shared, whatever fails; they must be closed before."""
         try:
-            await close_all([self._stores.close, self._models.close])
+            left = [code.close for code in self._working]
+            await close_all(left, [self._stores.close, self._models.close])
         finally:
             await self._workplaces.close()
 
@@ -382,6 +387,8 @@ class Assembly:
         engine.executor.children = ChildHousehold(SessionHome(engine, opening.settings.slots))
         engine.provider = security.provider if security is not None else None
         engine.hooks.skills = news_of(skills)
+        if opening.settings.code.is_on:
+            engine.behaviour = with_code(engine.behaviour, self.code_of(engine, opening))
         if engine.checkpoints.is_kept:
             engine.executor.before_effect = engine.checkpoints.before_effect
         begin(engine, opening)
@@ -404,6 +411,22 @@ class Assembly:
         if not self._has_skills(settings):
             return None
         return self._shelf().of(settings.skills, settings.skill_registry)
+
+    def code_of(self, engine: Engine, opening: Opening) -> CodeIntelligence:
+        """Give the code intelligence of a session that is awake; made when it is asked for."""
+        if engine.code is None:
+            from a3s_code.api.code_intelligence import CodeIntelligence
+            from a3s_code.capabilities.code_map.outlines import Outlines
+
+            self._outlines = self._outlines or Outlines()
+            engine.code = CodeIntelligence(
+                opening.settings.code,
+                engine,
+                self._outlines,
+                partial(self._workplaces.server_place, opening),
+                self._working,
+            )
+        return engine.code
 
     def _known_secrets(self) -> Values:
         from a3s_code.harness.security.session import values_of

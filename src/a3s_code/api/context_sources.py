@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from a3s_code.api.code_intelligence import CodeIntelligence
+    from a3s_code.api.run import Behaviour
     from a3s_code.harness.agents_md.directory import ProjectDocs
     from a3s_code.harness.context import ContextSources
     from a3s_code.kernel.context import ContextProvider
@@ -31,3 +34,14 @@ def context_sources(
     standing, nested = instructions(executor, docs, host_docs)
     companions = (nested,) if nested is not None else ()
     return ContextSources(standing=standing, providers=providers, companions=companions)
+
+
+def with_code(behaviour: Behaviour, code: CodeIntelligence) -> Behaviour:
+    """Add the map of the repository and diagnostics, as far as the session has them."""
+    context, provider, companion = behaviour.context, code.provider(), code.companion()
+    context = replace(
+        context,
+        providers=(*context.providers, *([provider] if provider is not None else ())),
+        companions=(*context.companions, *([companion] if companion is not None else ())),
+    )
+    return replace(behaviour, context=context)

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from a3s_code.api.blank import blank, taint
 from a3s_code.api.checkpoints import Checkpoints
@@ -46,6 +46,9 @@ from a3s_code.kernel.state import OpenEffect
 from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Observation, Tool, ToolSet
 
+if TYPE_CHECKING:  # few sessions have it
+    from a3s_code.api.code_intelligence import CodeIntelligence
+
 T = TypeVar("T")
 
 KEEP_S = 90.0
@@ -65,6 +68,7 @@ class Engine:
         hooks_before: Hooks that the session had when it went on.
         sandbox: How the programs of its calls are held.
         provider: The security provider of the session; None when it has none.
+        code: The map and the diagnostics; None when nobody asked for them.
     """
 
     log: Log
@@ -81,6 +85,7 @@ class Engine:
     sandbox: SandboxState | None = None
     provider: SecurityProvider | None = None
     patience: Patience = field(default_factory=Patience)
+    code: CodeIntelligence | None = None
     hooks_before: tuple[HookNamed, ...] = field(init=False)
     receipts: Receipts = field(default_factory=Receipts)
     _works: Works = field(init=False)
@@ -314,11 +319,14 @@ class Engine:
         stopped = await self._works.close()
         async with self._closing:
             await self._tell_end()
+            if self.code is not None:
+                await self.code.close()
         leave_behind(self.log)
         self._seal.set()
         try:
             async with asyncio.timeout(self.keep_s):
                 await self.log.barrier()
+            self.log.release()  # what was recorded of the end came after the last work
             self.executor.forget_exits()
         except TimeoutError as error:
             raise StoreError(f"The store did not answer within {self.keep_s:g} s.") from error

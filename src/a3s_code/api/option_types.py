@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, cast
 
+from a3s_code.api.code_options import check_diagnostics, check_map_tokens
 from a3s_code.api.command_env import check_command_env
 from a3s_code.api.context_options import check_providers
 from a3s_code.api.options import InlineSkill
@@ -36,6 +37,7 @@ _BOOLS = (
     "manual_delegation_enabled",
     "permissive",
     "planning",
+    "repository_map",
     "snapshots",
 )
 _LEAST = {
@@ -49,6 +51,7 @@ _LEAST = {
     "max_parallel_tasks": 1,
     "max_parse_retries": 0,
     "max_tool_rounds": 1,
+    "repository_map_tokens": 64,
     "thinking_budget": 1,
     "tool_timeout_ms": 1,
 }
@@ -94,6 +97,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "command_env": (Mapping,),
     "fs_context": (bool, str, os.PathLike),
     "confirmation_policy": (ConfirmationPolicy,),
+    "diagnostics": (bool, list, tuple),
     "permission_policy": (PermissionPolicy,),
     "prompt_slots": (SystemPromptSlots,),
     "queue_config": (SessionQueueConfig,),
@@ -214,8 +218,10 @@ _ALONE = {
     "confirmation_manager": _check_confirmer,
     "context_provider": check_providers,
     "confirmation_policy": ConfirmationPolicy.validate,
+    "diagnostics": check_diagnostics,
     "prompt_slots": _check_slots,
     "queue_config": SessionQueueConfig.validate,
+    "repository_map_tokens": check_map_tokens,
     "retention_limits": SessionRetentionLimits.of,
     "temperature": _check_temperature,
 }

@@ -120,6 +120,9 @@ class SessionOptions(_Named):
     enforce_active_skill_tool_restrictions: bool = False
     fs_context: bool | str | Path | None = None
     context_provider: ContextProvider | Sequence[ContextProvider] | None = None
+    repository_map: bool = False
+    repository_map_tokens: int | None = None
+    diagnostics: bool | Sequence[str] = False
     memory_store: FileMemoryStore | Any = None
     memory_dir: str | Path | None = None
     file_memory: str | Path | None = None

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import msgspec
 
+from a3s_code.api.code_options import NO_CODE, CodeOptions
 from a3s_code.api.elsewhere import kept, named
 from a3s_code.api.security import kept_provider, kind_of
 from a3s_code.api.settings import Compaction, Identity, Limits, Safety, Sampling, Settings, Storage
@@ -75,6 +76,7 @@ class Recorded(msgspec.Struct, frozen=True):
     image: SandboxConfig | None = None
     skills: SkillSources = NO_SOURCES
     fs_context: str | None = None
+    code: CodeOptions = NO_CODE
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -96,6 +98,7 @@ class Recorded(msgspec.Struct, frozen=True):
             image=kept(settings.safety.elsewhere),
             skills=settings.skills,
             fs_context=settings.fs_context,
+            code=settings.code,
         )
 
     @classmethod
@@ -134,6 +137,7 @@ class Recorded(msgspec.Struct, frozen=True):
             storage=self._storage(given.storage),
             skills=_over(given.skills, self.skills),
             fs_context=self.fs_context if given.fs_context is None else given.fs_context,
+            code=_over(given.code, self.code),
         )
 
     def _storage(self, given: Storage) -> Storage:

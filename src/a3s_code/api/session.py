@@ -24,6 +24,7 @@ from a3s_code.api.questions import Questions
 from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
 from a3s_code.api.rule_names import strange_rules
+from a3s_code.api.session_code import SessionCode
 from a3s_code.api.session_hooks import HookRegistration
 from a3s_code.api.session_records import SessionRecords
 from a3s_code.api.session_sandbox import SessionSandbox
@@ -53,6 +54,7 @@ class AsyncSession(
     Questions,
     HookRegistration,
     SessionSandbox,
+    SessionCode,
     TimeTravel,
     Explaining,
     ContextIndex,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from a3s_code.api.code_options import NO_CODE, CodeOptions, code_options
 from a3s_code.api.command_env import CommandEnv, command_env_of
 from a3s_code.api.context_options import GivenProvider, fs_context_of, providers_of
 from a3s_code.api.elsewhere import sandbox_of
@@ -217,6 +218,7 @@ class Settings:
     skill_registry: SkillRegistry | None = None
     fs_context: str | None = None
     providers: tuple[GivenProvider, ...] = ()
+    code: CodeOptions = NO_CODE
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +293,7 @@ def fold(options: SessionOptions) -> Settings:
         skill_registry=given.get("skill_registry"),
         fs_context=fs_context_of(given),
         providers=providers_of(given),
+        code=code_options(given),
     )
 
 

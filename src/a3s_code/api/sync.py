@@ -593,6 +593,29 @@ class Session:
         """
         return self._door.call(self._inner.sandbox_info())
 
+    def repository_map(self, query: str | None = None, max_tokens: int = 1500) -> str:
+        """
+        Give a map of the workspace: what is defined where, the most used first.
+
+        It need not be switched on for the model. Files that ignore files leave out, and those
+        that the model could not read unasked, are not in it. The first call reads the
+        workspace; later ones read what has changed.
+
+        Args:
+            query: Names and paths in it weigh more, and files that the session has touched.
+            max_tokens: Of the map, estimated; 64 or more.
+
+        Returns:
+            Paths, and below each its definitions by line, sorted; empty when there are none.
+
+        Raises:
+            InvalidType, InvalidValue: an argument is not accepted.
+            CapabilityMissing: the workspace has only files whose grammar is not installed.
+            SessionClosed: the session was closed.
+            WorkspaceError: the workspace cannot be listed.
+        """
+        return self._door.call(self._inner.repository_map(query, max_tokens))
+
     def checkpoints(self) -> list[JsonObject]:
         """
         List where the session can go back to, oldest first: before each run and each rewind.

@@ -111,6 +111,34 @@ class Workplaces:
 
         return LocalProcesses("/", guard=self._programs_guard())
 
+    async def server_place(self, opening: Opening) -> tuple[Processes, Confinement]:
+        """
+        Give where language servers of a session run, and how they are held.
+
+        As the strongest level that works here holds them, or the one that the session asked
+        for; without a network, and reading the workspace only, where the level holds that.
+
+        Raises:
+            SandboxUnavailable: the level that was asked for does not work here any more.
+        """
+        from asyncio import to_thread
+
+        from a3s_code.workspace.processes import LocalProcesses
+
+        held = await to_thread(self._server_confinement, opening)
+        return LocalProcesses(opening.workspace, guard=self._programs_guard(), held=held), held
+
+    def _server_confinement(self, opening: Opening) -> Confinement:
+        from msgspec.structs import replace as changed
+
+        from a3s_code.kernel.confinement import SandboxLimits, SandboxNetwork, SandboxPolicy
+
+        asked = opening.settings.safety.sandbox or SandboxPolicy(level="auto")
+        policy = changed(
+            asked, network=SandboxNetwork(), write=(), limits=SandboxLimits(processes=None)
+        )
+        return changed(self._confine(opening.settings)(policy, opening.workspace), read_only=True)
+
     def snapshots(self, store: Store | None, root: str) -> Snapshots:
         """
         Keep trees of a workspace beside its records, or for as long as this agent is open.

@@ -224,6 +224,7 @@ class Confinement(msgspec.Struct, frozen=True, omit_defaults=True):
         policy: What was asked for.
         own: Real paths of directories in the workspace that are the harness's own, such as a
             store: no program sees or changes what is in them.
+        read_only: The workspace is read and not written, where the level confines.
     """
 
     level: Level = "hygiene"
@@ -233,6 +234,7 @@ class Confinement(msgspec.Struct, frozen=True, omit_defaults=True):
     without: tuple[str, ...] = ()
     policy: SandboxPolicy = SandboxPolicy(level="hygiene", limits=SandboxLimits(processes=None))
     own: tuple[str, ...] = ()
+    read_only: bool = False
 
     @property
     def confines(self) -> bool:

@@ -426,6 +426,44 @@ class Rewound(LogOnly, tag="rewound", frozen=True):
     chat: bool = False
 
 
+class ProgramOpened(LogOnly, tag="program_opened", frozen=True):
+    """
+    A program is about to be started that goes on beside the calls of a session; durable before.
+
+    Attributes:
+        id: Of this start; `ProgramClosed` names it.
+        name: What it is called, such as `ruff`.
+        purpose: What it is there for, such as `diagnostics`.
+        level: How it is held; see `Confinement`.
+        form: Whose rights it has.
+        has_network: It can reach more than itself.
+        read_only: It cannot write in the workspace.
+    """
+
+    id: str
+    name: str
+    purpose: str
+    argv: tuple[str, ...]
+    level: str
+    form: str = ""
+    has_network: bool = True
+    read_only: bool = False
+
+
+class ProgramClosed(LogOnly, tag="program_closed", frozen=True):
+    """
+    How such a program ended.
+
+    Attributes:
+        status: As of `workspace.Exit`; -1 when it could not be started.
+        reason: Why it was let go; empty when it was there to the end of the session.
+    """
+
+    id: str
+    status: int
+    reason: str = ""
+
+
 class ArtifactStored(LogOnly, tag="artifact_stored", frozen=True):
     uri: str
     tool: str
@@ -580,6 +618,8 @@ SessionEvent: TypeAlias = (
     | SnapshotTaken
     | RewindBegun
     | Rewound
+    | ProgramOpened
+    | ProgramClosed
     | ArtifactStored
     | ArtifactEvicted
     | TraceRecorded

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from a3s_code.kernel.events import SandboxPassage, SandboxViolation
 from a3s_code.kernel.ports import Sink
-from a3s_code.kernel.workspace import Command, Exit, Processes
+from a3s_code.kernel.workspace import Command, Exit, OpenProgram, Processes
 
 
 class ToldProcesses:
@@ -22,6 +22,14 @@ class ToldProcesses:
 
     async def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Exit:
         ended = await self._processes.run(command, on_output)
+        self._tell(ended)
+        return ended
+
+    async def open(self, command: Command) -> OpenProgram:
+        """As the port says; what the sandbox did with it is told when it is closed."""
+        return ToldProgram(await self._processes.open(command), self._tell)
+
+    def _tell(self, ended: Exit) -> None:
         for passage in ended.passages:
             self._sink.emit(
                 SandboxPassage(
@@ -44,4 +52,26 @@ class ToldProcesses:
                     is_certain=violation.is_certain,
                 )
             )
+
+
+class ToldProgram:
+    """`OpenProgram` that tells how it ended, once."""
+
+    __slots__ = ("_is_told", "_program", "_tell")
+
+    def __init__(self, program: OpenProgram, tell: Callable[[Exit], None]) -> None:
+        self._program, self._tell = program, tell
+        self._is_told = False
+
+    async def send(self, data: bytes) -> None:
+        await self._program.send(data)
+
+    async def receive(self) -> bytes:
+        return await self._program.receive()
+
+    async def close(self, grace_s: float = 0.0) -> Exit:
+        ended = await self._program.close(grace_s)
+        if not self._is_told:
+            self._is_told = True
+            self._tell(ended)
         return ended

@@ -64,12 +64,15 @@ class Entry(msgspec.Struct, frozen=True):
         kind: `file`, `dir`, `link` or `other`.
         size: Bytes, of a file.
         target: Where a link points, as written in it.
+        changed_ns: When a file was changed last, or what is said of it, in nanoseconds of Unix
+            time; 0 where that is not known.
     """
 
     name: str
     kind: str
     size: int = 0
     target: str = ""
+    changed_ns: int = 0
 
 
 def shown_name(name: str) -> str:
@@ -236,6 +239,46 @@ class Exit(msgspec.Struct, frozen=True):
     passages: tuple[Passage, ...] = ()
 
 
+class OpenProgram(Protocol):
+    """
+    A program that goes on until its owner closes it, with pipes to talk to it.
+
+    One task receives, and one at a time sends.
+    """
+
+    async def send(self, data: bytes) -> None:
+        """
+        Write to its standard input; waits while it does not read.
+
+        Raises:
+            WorkspaceError: it does not read any more.
+        """
+        ...
+
+    async def receive(self) -> bytes:
+        """
+        Give the next piece of its standard output; empty at the end of it.
+
+        What nobody receives is not kept: the program waits for its pipe.
+        """
+        ...
+
+    async def close(self, grace_s: float = 0.0) -> Exit:
+        """
+        End it and all that it started, and say how it ended; the second time only that.
+
+        Cancelling does not cut it short.
+
+        Args:
+            grace_s: How long it may take to end by itself, now that its input has ended;
+                then it is killed.
+
+        Returns:
+            `output` is empty; `stderr` has what it said there, as bounded by its command.
+        """
+        ...
+
+
 class Processes(Protocol):
     """The only place that starts programs."""
 
@@ -248,5 +291,19 @@ class Processes(Protocol):
 
         Raises:
             ProgramMissing: `argv[0]` is not installed.
+        """
+        ...
+
+    async def open(self, command: Command) -> OpenProgram:
+        """
+        Start a program and let it go on. Whoever opened it closes it; it dies with us.
+
+        Args:
+            command: `timeout_s` bounds its whole life; `stdin`, `separate_stderr` and
+                `exit_record` have no meaning here.
+
+        Raises:
+            ProgramMissing: `argv[0]` is not installed.
+            CapabilityMissing: this place runs programs only to their end.
         """
         ...

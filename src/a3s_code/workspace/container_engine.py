@@ -18,10 +18,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from a3s_code.errors import A3SError, SandboxUnavailable
+from a3s_code.errors import A3SError, CapabilityMissing, SandboxUnavailable
 from a3s_code.kernel.bash_sandbox import GUEST_WORKSPACE
 from a3s_code.kernel.sandbox_config import SandboxConfig
-from a3s_code.kernel.workspace import Command, Exit, Processes
+from a3s_code.kernel.workspace import Command, Exit, OpenProgram, Processes
+from a3s_code.workspace.location import shown
 from a3s_code.workspace.sandbox.protection import protected_in
 
 ENGINES = ("podman", "docker")
@@ -187,6 +188,17 @@ class ContainerShell:
         finally:
             if not has_ended:
                 await asyncio.shield(self._remove(name))
+
+    async def open(self, command: Command) -> OpenProgram:
+        """
+        Raises:
+            CapabilityMissing: always; a container is there for one command line.
+        """
+        raise CapabilityMissing(
+            f"{shown(command.argv[0]) if command.argv else 'A program'} cannot be kept open in a"
+            " container, which is there for one command line.",
+            hint="run it on this machine instead",
+        )
 
     async def _remove(self, name: str) -> None:
         removal = Command(self._engine.remove_argv(name), timeout_s=REMOVE_S)

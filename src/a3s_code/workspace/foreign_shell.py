@@ -13,9 +13,10 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from a3s_code.errors import InvalidValue, WorkspaceError
+from a3s_code.errors import CapabilityMissing, InvalidValue, WorkspaceError
 from a3s_code.kernel.bash_sandbox import GUEST_WORKSPACE, BashSandbox
-from a3s_code.kernel.workspace import Command, Exit
+from a3s_code.kernel.workspace import Command, Exit, OpenProgram
+from a3s_code.workspace.location import shown
 from a3s_code.workspace.output import HeadAndTail
 
 SHELL = ("bash", "-c", "--")
@@ -55,6 +56,17 @@ class ForeignShell:
         if on_output is not None:
             on_output(ended.output)
         return ended
+
+    async def open(self, command: Command) -> OpenProgram:
+        """
+        Raises:
+            CapabilityMissing: always; this sandbox runs command lines to their end.
+        """
+        raise CapabilityMissing(
+            f"{shown(command.argv[0]) if command.argv else 'A program'} cannot be kept open in this"
+            " sandbox, which runs command lines to their end.",
+            hint="run it on this machine instead",
+        )
 
     async def _given(self, line: str) -> object:
         run = self._sandbox.exec_command

@@ -288,7 +288,8 @@ def _entry(fd: int, row: os.DirEntry[str]) -> Entry | None:
     name = readable(row.name)
     try:
         if row.is_file(follow_symlinks=False):
-            return Entry(name, "file", row.stat(follow_symlinks=False).st_size)
+            facts = row.stat(follow_symlinks=False)
+            return Entry(name, "file", facts.st_size, changed_ns=facts.st_ctime_ns)
         if row.is_symlink():
             return Entry(name, "link", target=readable(os.readlink(row.name, dir_fd=fd)))
         return Entry(name, "dir" if row.is_dir(follow_symlinks=False) else "other")

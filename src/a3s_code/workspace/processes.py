@@ -20,9 +20,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
-from typing import IO
+from typing import IO, NamedTuple
 
 import msgspec
 
@@ -34,6 +34,7 @@ from a3s_code.workspace.environment import child_environment
 from a3s_code.workspace.exit_records import SCRIPT, SHELL, make_room
 from a3s_code.workspace.guard import Guard
 from a3s_code.workspace.location import Location, shown
+from a3s_code.workspace.open_program import Inlet, LocalOpenProgram
 from a3s_code.workspace.paths import Root
 from a3s_code.workspace.process_tree import MARK, ProcessTree
 from a3s_code.workspace.program import PIPE_BYTES, OnOutput, Pipe, Program
@@ -88,8 +89,60 @@ class LocalProcesses:
             ended = await self._run(command, on_output, way)
         return ended if way is None else way.told(ended)
 
+    async def open(self, command: Command) -> LocalOpenProgram:
+        """
+        Start a program and let it go on, as the port says.
+
+        Raises:
+            ProgramMissing, InvalidValue, PathRefused, WorkspaceError: as `run`.
+        """
+        command = msgspec.structs.replace(
+            self._bounded(command), stdin=b"", separate_stderr=True, exit_record=""
+        )
+        async with AsyncExitStack() as stack:
+            way = await stack.enter_async_context(way_out(self._sandbox.held))
+            inlet = Inlet()
+            stack.callback(inlet.close)
+            begun = await self._begun(command, way, inlet.read_fd)
+            inlet.close_read()
+            out, *rest = begun.pipes
+            program = Program(begun.child, begun.tree, rest, None, begun.prepared)
+            opened = LocalOpenProgram(
+                program, inlet, out, partial(self._ended, begun, stack.pop_all(), way)
+            )
+        try:
+            if self._guard is not None:
+                self._guard.watch(program.group)
+            await _finished(program.prepared, command)
+        except BaseException as error:
+            await opened.close()
+            if isinstance(error, OSError):
+                raise WorkspaceError(f"{_named(command)} cannot be watched: {error}.") from None
+            raise
+        opened.watch(
+            _shorter(command.timeout_s, self._limits.wall_s), self._sandbox.watched_processes
+        )
+        return opened
+
+    async def _ended(
+        self,
+        begun: _Begun,
+        stack: AsyncExitStack,
+        way: WayOut | None,
+        ended: Exit,
+        seen: list[Violation],
+    ) -> Exit:
+        """Clear up after a program that was open, and add what the sandbox did with it."""
+        async with stack:
+            if self._guard is not None:
+                self._guard.release(begun.child.pid)
+            seen = [*seen, *await _cleared(begun.prepared)]
+        told = self._told(ended, seen)
+        return told if way is None else way.told(told)
+
     async def _run(self, command: Command, on_output: OnOutput | None, way: WayOut | None) -> Exit:
-        program = await self._begun(self._bounded(command), on_output, way)
+        begun = await self._begun(self._bounded(command), way)
+        program = Program(begun.child, begun.tree, begun.pipes, on_output, begun.prepared)
         timed_out, seen = False, list[Violation]()
         try:
             if self._guard is not None:
@@ -133,25 +186,25 @@ class LocalProcesses:
         return msgspec.structs.replace(ended, violations=found, has_network=held.has_network)
 
     async def _begun(
-        self, command: Command, on_output: OnOutput | None, way: WayOut | None
-    ) -> Program:
+        self, command: Command, way: WayOut | None, inlet: int | None = None
+    ) -> _Begun:
+        """Start a program; it reads from `inlet`, or what its command says."""
         if not command.argv:
             raise InvalidValue("A command needs at least the name of a program.")
         try:
             if self._guard is not None:
                 self._guard.begin()
             async with _ready(command) as stdin:
-                return await self._start(command, stdin, on_output, way)
+                return await self._start(command, stdin if inlet is None else inlet, way)
         except OSError as error:
             raise WorkspaceError(f"{_named(command)} cannot be started: {error}.") from None
 
     async def _start(
         self,
         command: Command,
-        stdin: IO[bytes] | None,
-        on_output: OnOutput | None,
+        stdin: IO[bytes] | int | None,
         way: WayOut | None,
-    ) -> Program:
+    ) -> _Begun:
         mark = os.urandom(8).hex()
         around = [os.environ.get(MARK, ""), self._guard.mark if self._guard else ""]
         environment = child_environment(os.environ, self._pass_env)
@@ -171,7 +224,7 @@ class LocalProcesses:
             where.close()
             if way is not None:
                 way.started()
-        return Program(child, ProcessTree(child.pid, mark.encode()), pipes, on_output, prepared)
+        return _Begun(child, ProcessTree(child.pid, mark.encode()), pipes, prepared)
 
     async def _prepared(
         self,
@@ -193,8 +246,17 @@ class LocalProcesses:
         return prepare() if self._sandbox.starts_first else await _whole(prepare)
 
 
+class _Begun(NamedTuple):
+    """A program that was started, and what it writes into."""
+
+    child: subprocess.Popen[bytes]
+    tree: ProcessTree
+    pipes: list[Pipe]
+    prepared: Prepared
+
+
 def _piped(
-    command: Command, prepared: Prepared, where: Location, stdin: IO[bytes] | None
+    command: Command, prepared: Prepared, where: Location, stdin: IO[bytes] | int | None
 ) -> tuple[subprocess.Popen[bytes], list[Pipe]]:
     """Start a program with pipes for what it prints."""
     pipes: list[Pipe] = []
@@ -213,7 +275,7 @@ def _spawn(
     command: Command,
     prepared: Prepared,
     where: Location,
-    stdin: IO[bytes] | None,
+    stdin: IO[bytes] | int | None,
     outputs: list[int],
 ) -> subprocess.Popen[bytes]:
     cwd, path = _directory(where), prepared.environment["PATH"]
@@ -222,7 +284,7 @@ def _spawn(
     try:
         return subprocess.Popen(
             _recorded(prepared.argv, command.exit_record),
-            stdin=stdin or subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=outputs[0],
             stderr=outputs[-1],
             cwd=cwd,

@@ -97,6 +97,11 @@ class Program:
         """Its process group."""
         return self._child.pid
 
+    def signal(self, number: signal.Signals) -> None:
+        """Signal its process group; nothing of it was reaped yet."""
+        if self._child.returncode is None:
+            self._tree.signal_group(number)
+
     async def ended(self, processes: int | None = None) -> None:
         """
         Return when the program has ended and its output was read.

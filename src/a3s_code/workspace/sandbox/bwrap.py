@@ -28,6 +28,7 @@ class View(msgspec.Struct, frozen=True):
     """
     Attributes:
         write: Real paths of directories that can be written.
+        shown: Real paths of directories that can be read, and not written, wherever they lie.
         read: With an allow-list: all that can be read; None for everything.
         hidden: Real paths that are there and empty.
         pinned: Writable, but not to be renamed.
@@ -39,6 +40,7 @@ class View(msgspec.Struct, frozen=True):
     """
 
     write: tuple[str, ...]
+    shown: tuple[str, ...] = ()
     read: tuple[str, ...] | None = None
     hidden: tuple[str, ...] = ()
     pinned: tuple[str, ...] = ()
@@ -57,6 +59,7 @@ class View(msgspec.Struct, frozen=True):
             *namespaces(shares_network=self.shares_network),
             *self._system(),
             *(part for path in around for part in _empty(path)),
+            *(part for path in self.shown for part in ("--ro-bind", path, path)),
             *(part for path in self.write for part in ("--bind", path, path)),
             *(part for path in self.pinned for part in ("--bind", path, path)),
             *(part for path in self.sealed for part in ("--ro-bind", path, path)),
@@ -80,12 +83,13 @@ class View(msgspec.Struct, frozen=True):
 
     def _holds(self, path: str) -> bool:
         """Whether something that can be written is inside `path`."""
-        return any(root.startswith(f"{path}/") for root in self.write)
+        return any(root.startswith(f"{path}/") for root in (*self.write, *self.shown))
 
     def _shows(self, path: str) -> bool:
         """Whether `path` would be seen, and not just a place in a directory of its own."""
         is_own = any(path == own or path.startswith(f"{own}/") for own in _OWN)
-        return not is_own or any(path.startswith(f"{root}/") for root in self.write)
+        inside = (*self.write, *self.shown)
+        return not is_own or any(path.startswith(f"{root}/") for root in inside)
 
 
 def _empty(path: str) -> tuple[str, ...]:

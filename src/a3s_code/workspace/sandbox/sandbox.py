@@ -169,7 +169,13 @@ class Sandbox:
     @property
     def _write(self) -> tuple[str, ...]:
         """Give what can be written; the workspace may be made after this object."""
-        return _directories((os.path.realpath(self._root), *expanded(self.held.policy.write)))
+        own = () if self.held.read_only else (os.path.realpath(self._root),)
+        return _directories((*own, *expanded(self.held.policy.write)))
+
+    @property
+    def _shown_only(self) -> tuple[str, ...]:
+        """Give what can be read, and not written, wherever it lies."""
+        return _directories((os.path.realpath(self._root),)) if self.held.read_only else ()
 
     @property
     def watched_processes(self) -> int | None:
@@ -249,6 +255,7 @@ class Sandbox:
         policy = self.held.policy
         return bwrap.View(
             write=self._write,
+            shown=self._shown_only,
             read=self._readable(),
             hidden=(*self._concealed(), *filter(os.path.isdir, self.held.own)),
             pinned=(*protected.pinned, *self._above_own()),
@@ -274,7 +281,9 @@ class Sandbox:
         try:
             has_network = self.held.policy.network.mode == "full"
             rules = landlock.ruleset(
-                (*self._write, place, *_DEVICES), self._read_rules(), tcp=has_network
+                (*self._write, place, *_DEVICES),
+                (*self._read_rules(), *landlock.readable(self._shown_only)),
+                tcp=has_network,
             )
             orders = self._orders(rules)
             own.argv = (*self._dropped(), *self._launched(own, orders, extra), *argv)

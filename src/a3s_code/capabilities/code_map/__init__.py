@@ -1,0 +1,1 @@
+"""A map of the workspace: what is defined where, the most used first."""

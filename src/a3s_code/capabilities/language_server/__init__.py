@@ -1,0 +1,1 @@
+"""What language servers say of files that the model changed."""
