@@ -440,14 +440,12 @@ def test_a_closed_session_keeps_nothing_in_memory(house: House) -> None:
     assert session._inner._engine is None
 
 
-def test_the_model_is_shown_the_tools_in_the_order_of_their_names_but_git_worktree(
-    house: House,
-) -> None:
+def test_the_model_is_shown_the_core_tools_in_the_order_of_their_names(house: House) -> None:
     session = house.session(says("Hello."))
     session.send("hi")
     shown = [tool["function"]["name"] for tool in house.bodies[0]["tools"]]
 
-    assert shown == [name for name in session.tool_names() if name != "git_worktree"]
+    assert shown == [name for name in session.tool_names() if not name.startswith("git")]
 
 
 def test_a_stream_that_is_left_and_still_held_goes_on_until_it_is_closed(house: House) -> None:
