@@ -13,6 +13,8 @@ from a3s_code.kernel.measure import escaped_bytes
 from a3s_code.kernel.measured import PLAIN, measure_of
 from a3s_code.kernel.messages import (
     Attachment,
+    Context,
+    ContextText,
     Conversation,
     Message,
     Text,
@@ -35,6 +37,7 @@ BLOCKS = st.one_of(
     WORDS.map(Text),
     st.tuples(WORDS, st.sampled_from(["", "sig"])).map(lambda it: Thinking(*it)),
     st.just(IMAGE),
+    WORDS.map(lambda it: Context((ContextText(it, "file://a"),))),
 )
 CALLS = WORDS.map(lambda it: ToolCall(f"c{it}", "read", {"file_path": it}))
 RESULTS = st.tuples(WORDS, st.booleans(), st.booleans()).map(

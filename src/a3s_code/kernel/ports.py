@@ -17,7 +17,15 @@ import msgspec
 
 from a3s_code.kernel.events import ReasoningDelta, TextDelta, ToolInputDelta
 from a3s_code.kernel.measure import Measure
-from a3s_code.kernel.messages import Conversation, JsonObject, Message, ToolCall, Usage
+from a3s_code.kernel.messages import (
+    ContextText,
+    Conversation,
+    JsonObject,
+    Message,
+    ToolCall,
+    ToolResult,
+    Usage,
+)
 from a3s_code.kernel.records import ArtifactStored, Event
 from a3s_code.kernel.state import Approval, OpenEffect
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolSet
@@ -430,6 +438,14 @@ class Sink(Protocol):
 class Prepare(Protocol):
     async def __call__(self, conversation: Conversation) -> ModelRequest:
         """Assemble what the model sees this turn. All context passes through here."""
+        ...
+
+
+class Attend(Protocol):
+    async def __call__(
+        self, calls: Sequence[ToolCall], results: Sequence[ToolResult]
+    ) -> tuple[ContextText, ...]:
+        """Give what is shown behind the results of a turn; `results` are in the calls' order."""
         ...
 
 

@@ -18,6 +18,7 @@ from a3s_code.kernel.measure import Measure, Piece, escaped
 from a3s_code.kernel.messages import (
     Attachment,
     Block,
+    Context,
     JsonObject,
     Message,
     Text,
@@ -142,7 +143,7 @@ def _is_marked(request: ModelRequest) -> bool:
 
 def _is_sent(block: Block) -> bool:
     """Say whether the provider takes a block; it would refuse a message for one it does not."""
-    if isinstance(block, Text):
+    if isinstance(block, Text | Context):
         return bool(block.text.strip())
     if isinstance(block, Thinking):  # another provider's, which this one cannot check
         return bool(block.redacted or block.signature)
@@ -150,7 +151,7 @@ def _is_sent(block: Block) -> bool:
 
 
 def _block(block: Block) -> JsonObject:
-    if isinstance(block, Text):
+    if isinstance(block, Text | Context):
         return {"type": "text", "text": block.text}
     if isinstance(block, ToolCall):
         return {

@@ -19,6 +19,7 @@ from a3s_code.kernel.encoded import Encoded
 from a3s_code.kernel.measure import Measure, Piece, escaped
 from a3s_code.kernel.messages import (
     Attachment,
+    Context,
     JsonObject,
     Message,
     Text,
@@ -156,12 +157,13 @@ def _plain_text(message: Message) -> bytes | None:
 def _user(message: Message) -> list[JsonObject]:
     images = [block for block in message.blocks if isinstance(block, Attachment)]
     if not images:
-        return [{"role": "user", "content": message.text}]
+        parts = [item.text for item in message.context]
+        return [{"role": "user", "content": "\n\n".join([*parts, message.text])}]
     content: list[JsonObject] = []
     for block in message.blocks:
         if isinstance(block, Attachment):
             content.append(_image(block))
-        elif isinstance(block, Text) and block.text:
+        elif isinstance(block, Text | Context) and block.text:
             content.append({"type": "text", "text": block.text})
     return [{"role": "user", "content": content}]
 
@@ -200,6 +202,10 @@ def _results(message: Message) -> list[JsonObject]:
         {"role": "tool", "tool_call_id": result.tool_use_id, "content": result.content}
         for result in results
     ]
+    if wire and message.context:  # this wire lets nobody speak between results and the model
+        wire[-1]["content"] = "\n\n".join(
+            [wire[-1]["content"], *(item.text for item in message.context)]
+        )
     seen: list[JsonObject] = []
     for result in results:
         if result.images:
