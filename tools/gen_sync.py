@@ -23,6 +23,7 @@ SOURCES = (
     "explaining",
     "time_travel",
     "questions",
+    "session_costs",
     "session_hooks",
     "session_records",
     "session_sandbox",

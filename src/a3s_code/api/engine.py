@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from a3s_code.api.blank import blank, taint
 from a3s_code.api.checkpoints import Checkpoints
+from a3s_code.api.costs import PriceOf
 from a3s_code.api.hooking import idle, lost
 from a3s_code.api.outlet import Outlet, Seal, Watch
 from a3s_code.api.recovery import leave_behind, recover, settle
@@ -57,7 +58,7 @@ class Engine:
     Attributes:
         model: Opens a model by its `provider/model`; raises UnknownModel.
         visible: The tools that the model is shown, in a stable order.
-        price: US dollars for a model's tokens; 0 for a model without a known price.
+        price: US dollars for the tokens of a model's answer; None when nobody knows its price.
         keep_s: How long `close` waits for the store.
         hooks_before: Hooks that the session had when it went on.
         sandbox: How the programs of its calls are held.
@@ -71,7 +72,7 @@ class Engine:
     visible: ToolSet
     clock: Clock
     new_id: Callable[[str], str]
-    price: Callable[[str, Usage], float]
+    price: PriceOf
     checkpoints: Checkpoints
     hooks: SessionHooks
     keep_s: float = KEEP_S

@@ -18,6 +18,8 @@ import msgspec
 
 from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.context import RunContext
+from a3s_code.api.cost_log import costs_of_run
+from a3s_code.api.costs import PriceOf
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer
 from a3s_code.api.outlet import Outlet
@@ -92,6 +94,8 @@ class Awake(Protocol):
     def checkpoints(self) -> Checkpoints: ...
     @property
     def hooks(self) -> SessionHooks: ...
+    @property
+    def price(self) -> PriceOf: ...
 
 
 class Run:
@@ -165,7 +169,17 @@ class Run:
             await self._fail(error)
             raise
         await self._complete(end, answer)
-        return msgspec.structs.replace(answer, text=self._session.log.shown(answer.text))
+        return self._priced(answer)
+
+    def _priced(self, answer: Answer) -> Answer:
+        log = self._session.log
+        rows = costs_of_run(log, self._session.price, self._sink.run)
+        return msgspec.structs.replace(
+            answer,
+            text=log.shown(answer.text),
+            cost_usd=sum(row.cost_usd for row in rows),
+            is_cost_known=all(row.is_priced for row in rows),
+        )
 
     @property
     def said(self) -> str:

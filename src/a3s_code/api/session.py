@@ -23,6 +23,7 @@ from a3s_code.api.questions import Questions
 from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
 from a3s_code.api.rule_names import strange_rules
+from a3s_code.api.session_costs import SessionCosts
 from a3s_code.api.session_hooks import HookRegistration
 from a3s_code.api.session_records import SessionRecords
 from a3s_code.api.session_sandbox import SessionSandbox
@@ -49,6 +50,7 @@ Attachments = Sequence[Attachment | Mapping[str, Any]]
 
 class AsyncSession(
     SessionRecords,
+    SessionCosts,
     Questions,
     HookRegistration,
     SessionSandbox,

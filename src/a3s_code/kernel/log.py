@@ -153,6 +153,11 @@ class Log:
         return Record(batch.sequence, self._clock.now_ms(), batch.run, batch.event())
 
     @property
+    def length(self) -> int:
+        """How many records are written: the sequence of the next one."""
+        return len(self._records)
+
+    @property
     def is_stored(self) -> bool:
         return self._store is not None
 

@@ -121,10 +121,18 @@ class ToolsOffered(LogOnly, tag="tools_offered", frozen=True):
 
 
 class TokensSpent(LogOnly, tag="tokens_spent", frozen=True):
-    """Tokens of a request outside the turns of a run; `purpose` says what for."""
+    """
+    Tokens of a request outside the turns of a run; `purpose` says what for.
+
+    Attributes:
+        child: The child run that asked; empty for the session itself.
+        model: `provider/model` that answered; empty for the one of the session.
+    """
 
     usage: Usage
     purpose: str
+    child: str = ""
+    model: str = ""
 
 
 class RunStarted(LogOnly, tag="run_started", frozen=True):
