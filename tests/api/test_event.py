@@ -66,7 +66,8 @@ SPEC_3_1: dict[str, str] = {
 NOBODY_YET = listed(
     """
     agent_mode_changed budget_threshold_hit command_dead_lettered command_retry
-    external_task_completed external_task_pending goal_achieved goal_extracted goal_progress memories_searched
+    external_task_completed external_task_pending goal_achieved goal_extracted goal_progress
+    memories_searched
     memory_cleared memory_recalled memory_stored passivation_requested peer_invocation planning_end
     planning_start queue_alert step_end step_start subagent_end subagent_progress subagent_start
     task_updated

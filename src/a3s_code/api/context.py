@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from a3s_code.api.receipts import Shown
 from a3s_code.harness.context import NOTHING, Assembled, ContextSources, render
 from a3s_code.harness.hooks.run_hooks import RunHooks
 from a3s_code.kernel.context import ContextQuery
-from a3s_code.kernel.events import ContextResolved, ContextResolving
+from a3s_code.kernel.events import ContextLeftOut, ContextResolved, ContextResolving
 from a3s_code.kernel.messages import ContextText, Conversation, ToolCall, ToolResult
 from a3s_code.kernel.ports import Sink
 
@@ -20,7 +21,7 @@ class RunContext:
         standing: What is in force in this run; None until it was asked for.
     """
 
-    __slots__ = ("_conversation", "_hooks", "_sink", "_sources", "_system", "standing")
+    __slots__ = ("_conversation", "_hooks", "_left", "_sink", "_sources", "_system", "standing")
 
     def __init__(
         self, sources: ContextSources, hooks: RunHooks, sink: Sink, conversation: Conversation
@@ -28,6 +29,7 @@ class RunContext:
         self._sources, self._hooks, self._sink = sources, hooks, sink
         self._conversation = conversation
         self._system = ""
+        self._left: tuple[ContextLeftOut, ...] = ()
         self.standing: Assembled | None = None
 
     async def gather(self, prompt: str, session_id: str) -> tuple[ContextText, ...]:
@@ -77,12 +79,19 @@ class RunContext:
             self._resolved(found)
         return found.items
 
+    def shown(self, prompt: str) -> Shown:
+        """Say what the next request shows beside the conversation, for its receipt."""
+        left, self._left = self._left, ()
+        return Shown(prompt, self.standing.items if self.standing is not None else (), left)
+
     def _resolved(self, *parts: Assembled) -> None:
+        left = tuple(left for part in parts for left in part.left_out)
+        self._left += left
         self._sink.emit(
             ContextResolved(
                 total_items=sum(len(part.items) for part in parts),
                 total_tokens=sum(part.tokens for part in parts),
-                left_out=tuple(left for part in parts for left in part.left_out),
+                left_out=left,
             )
         )
 

@@ -23,6 +23,7 @@ from a3s_code.api.costs import PriceOf
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer
 from a3s_code.api.outlet import Outlet
+from a3s_code.api.receipts import Receipts
 from a3s_code.api.request import Request
 from a3s_code.api.result import no_reports
 from a3s_code.api.unfinished import close_calls, results, spent
@@ -42,6 +43,7 @@ from a3s_code.kernel.events import (
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
+from a3s_code.kernel.measured import measure_of
 from a3s_code.kernel.messages import Conversation, Message, Text, Usage, user
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Model, ModelRequest
@@ -96,6 +98,8 @@ class Awake(Protocol):
     def hooks(self) -> SessionHooks: ...
     @property
     def price(self) -> PriceOf: ...
+    @property
+    def receipts(self) -> Receipts: ...
 
 
 class Run:
@@ -257,11 +261,11 @@ class Run:
                 hint="raise max_execution_time_ms, or ask for less at once",
             ) from error
 
-    async def _prepare(self, conversation: Conversation) -> ModelRequest:
-        """Give what the model sees."""
+    async def _prepare(self, conversation: Conversation, turn: int) -> ModelRequest:
+        """Give what the model sees, and write the receipt of it."""
         session, behaviour = self._session, self._session.behaviour
         offer(session.log, self._sink, session.visible)
-        return ModelRequest(
+        request = ModelRequest(
             system=await self._context.system(behaviour.prompt),
             conversation=self._view.of(conversation),
             tools=session.visible,
@@ -270,6 +274,11 @@ class Run:
             thinking_budget=behaviour.thinking_budget,
             deadline=deadline(session),
         )
+        model = self._loop.model
+        shown = self._context.shown(behaviour.prompt)
+        measure = measure_of(model, request)
+        self._sink.emit(session.receipts.write(measure, request, shown, turn, model.ref))
+        return request
 
     # End
 

@@ -183,7 +183,7 @@ class Loop:
         for turn in itertools.count(1):
             for message in self.inbox.take():
                 transcript.add(message)
-            request = await self.prepare(transcript.conversation)
+            request = await self.prepare(transcript.conversation, turn)
             reply = await self._ask(request, turn)
             transcript.add(reply.message)
             if reply.stop in WITHHELD:

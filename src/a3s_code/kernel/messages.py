@@ -250,6 +250,10 @@ class Conversation:
     def last(self) -> Message | None:
         return self._messages[-1] if self._messages else None
 
+    def since(self, start: int) -> list[Message]:
+        """Give the messages from index `start` on."""
+        return self._messages[start:]
+
     def append(self, message: Message) -> None:
         self._messages.append(message)
 

@@ -436,7 +436,7 @@ class Sink(Protocol):
 
 
 class Prepare(Protocol):
-    async def __call__(self, conversation: Conversation) -> ModelRequest:
+    async def __call__(self, conversation: Conversation, turn: int) -> ModelRequest:
         """Assemble what the model sees this turn. All context passes through here."""
         ...
 
