@@ -180,9 +180,11 @@ def test_a_digest_of_messages_is_that_of_the_same_messages_said_anew() -> None:
     whole = Conversation([user(str(count)) for count in range(1, 6)])
     kept = whole.encoded(PLAIN, msgspec.json.encode)
 
-    assert {count: kept.digest_of(count) for count in seen} == seen
-    assert kept.digest() == seen[5] == kept.digest_of(5)
+    assert kept.digest() == seen[5]
     assert len(set(seen.values())) == 5
+    assert kept.agreed(seen) == 5
+    assert kept.agreed({3: seen[3], 4: "another", 9: "later"}) == 3
+    assert kept.agreed({2: seen[3]}) == kept.agreed({}) == 0
 
 
 def test_only_new_messages_are_hashed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.costs import PriceOf
 from a3s_code.api.hooking import idle, lost
 from a3s_code.api.outlet import Outlet, Seal, Watch
+from a3s_code.api.prefixes import Prefixes
 from a3s_code.api.receipts import Receipts
 from a3s_code.api.recovery import leave_behind, recover, settle
 from a3s_code.api.request import Request
@@ -81,6 +82,7 @@ class Engine:
     provider: SecurityProvider | None = None
     hooks_before: tuple[HookNamed, ...] = field(init=False)
     receipts: Receipts = field(default_factory=Receipts)
+    prefixes: Prefixes = field(init=False)
     _works: Works = field(init=False)
     _seal: Seal = field(default_factory=Seal)
     _announced: set[str] = field(default_factory=set[str])
@@ -91,6 +93,7 @@ class Engine:
     def __post_init__(self) -> None:
         self._works = Works(self.log.release, blank=partial(blank, shown=self.log.shown))
         self._left = dict(self.log.state.effects)
+        self.prefixes = Prefixes(self.log, self.price)
         self.hooks_before = self.log.state.hooks
 
     # Runs

@@ -23,6 +23,7 @@ from a3s_code.api.costs import PriceOf
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer
 from a3s_code.api.outlet import Outlet
+from a3s_code.api.prefixes import Prefixes
 from a3s_code.api.receipts import Receipts
 from a3s_code.api.request import Request
 from a3s_code.api.result import no_reports
@@ -100,6 +101,8 @@ class Awake(Protocol):
     def price(self) -> PriceOf: ...
     @property
     def receipts(self) -> Receipts: ...
+    @property
+    def prefixes(self) -> Prefixes: ...
 
 
 class Run:
@@ -274,11 +277,20 @@ class Run:
             thinking_budget=behaviour.thinking_budget,
             deadline=deadline(session),
         )
-        model = self._loop.model
-        shown = self._context.shown(behaviour.prompt)
-        measure = measure_of(model, request)
-        self._sink.emit(session.receipts.write(measure, request, shown, turn, model.ref))
+        self._account(request, turn)
         return request
+
+    def _account(self, request: ModelRequest, turn: int) -> None:
+        """Write the receipt of a request, and tell when its prefix is not that of the last one."""
+        session, model = self._session, self._loop.model
+        measure = measure_of(model, request)
+        lane = "" if self._request.history is None else self._sink.run
+        prefix, changed = session.prefixes.look(measure, request, model.ref, lane)
+        if changed is not None:
+            self._sink.emit(changed)
+        shown = self._context.shown(session.behaviour.prompt)
+        receipt = session.receipts.write(measure, request, shown, turn, model.ref)
+        self._sink.emit(msgspec.structs.replace(receipt, prefix=prefix))
 
     # End
 

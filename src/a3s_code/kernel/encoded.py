@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -52,14 +52,17 @@ class Encoded(Generic[T]):
         self._hashed = len(self.items)
         return self._hash.hexdigest()
 
-    def digest_of(self, count: int) -> str:
-        """Give the digest as it was when the first `count` messages were all."""
-        if count == self._hashed:
-            return self._hash.hexdigest()
-        begun = hashlib.sha256()
-        for item in self.items[:count]:
+    def agreed(self, marks: Mapping[int, str]) -> int:
+        """
+        Give the largest of these counts whose first messages have the digest beside it; 0 when
+        none have. It hashes all of them once more.
+        """
+        found, begun = 0, hashlib.sha256()
+        for count, item in enumerate(self.items[: max(marks, default=0)], 1):
             _take(begun.update, item)
-        return begun.hexdigest()
+            if count in marks and begun.hexdigest() == marks[count]:
+                found = count
+        return found
 
 
 def _take(update: Callable[[bytes], None], item: bytes) -> None:
