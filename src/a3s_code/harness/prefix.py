@@ -99,7 +99,7 @@ def prefix_of(
     same_tools = before is not None and before.tools is tools
     same_system = before is not None and before.system == system
     return Prefix(
-        settings=_digest(measure.identity),
+        identity=_digest(measure.identity),
         tools=before.prefix.tools if before and same_tools else _digest(tools),
         system=before.prefix.system if before and same_system else _digest(_bytes(system)),
         messages=measure.count,
@@ -127,7 +127,7 @@ def compare(head: Sent, talk: Sent | None, now: Sent, measure: Measure, message:
     """
     was, new = head.prefix, now.prefix
     segments: list[Segment] = []
-    if was.settings != new.settings:
+    if was.identity != new.identity:
         segments.append("settings")
     if was.tools != new.tools:
         segments.append("tools")

@@ -15,7 +15,7 @@ class Prefix(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     SHA-256 of each segment of a request, over its bytes as they are sent.
 
     Attributes:
-        settings: Of the model's own name, and of what else a provider keeps its cache apart by.
+        identity: Of the model's own name, and of what else a provider keeps its cache apart by.
         tools, system: Empty where the request has none.
         messages: How many there are.
         conversation: Of all of them, each with a comma behind it; empty where nobody could compare
@@ -23,7 +23,7 @@ class Prefix(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         isolated: It is of a run with a history of its own.
     """
 
-    settings: str
+    identity: str
     tools: str = ""
     system: str = ""
     messages: int = 0

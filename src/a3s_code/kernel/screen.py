@@ -40,6 +40,7 @@ KEPT = frozenset(
         "parent_session_id",
         "path",
         "policy_version",
+        "prefix",
         "redacted",
         "resumes",
         "role",
