@@ -55,6 +55,17 @@ if TYPE_CHECKING:
     from a3s_code.capabilities.commands import SlashCommand as SlashCommand
     from a3s_code.capabilities.function_tool import function_tool as function_tool
     from a3s_code.capabilities.memory import FileMemoryStore as FileMemoryStore
+    from a3s_code.capabilities.skills.builtin import SkillInfo as SkillInfo
+    from a3s_code.capabilities.skills.builtin import builtin_skills as builtin_skills
+    from a3s_code.capabilities.skills.registry import SkillRegistry as SkillRegistry
+    from a3s_code.capabilities.skills.scorer import DefaultSkillScorer as DefaultSkillScorer
+    from a3s_code.capabilities.skills.scorer import SkillFeedback as SkillFeedback
+    from a3s_code.capabilities.skills.scorer import SkillScorer as SkillScorer
+    from a3s_code.capabilities.skills.skill import Skill as Skill
+    from a3s_code.capabilities.skills.validator import (
+        DefaultSkillValidator as DefaultSkillValidator,
+    )
+    from a3s_code.capabilities.skills.validator import SkillValidator as SkillValidator
     from a3s_code.capabilities.web_search import BrowserBackend as BrowserBackend
     from a3s_code.capabilities.web_search import HeadlessConfig as HeadlessConfig
     from a3s_code.capabilities.web_search import SearchConfig as SearchConfig
@@ -83,6 +94,7 @@ if TYPE_CHECKING:
     from a3s_code.errors import SessionInUse as SessionInUse
     from a3s_code.errors import SessionNotFound as SessionNotFound
     from a3s_code.errors import SessionTakenOver as SessionTakenOver
+    from a3s_code.errors import SkillRefused as SkillRefused
     from a3s_code.errors import StoreError as StoreError
     from a3s_code.errors import ToolFailed as ToolFailed
     from a3s_code.errors import UnknownModel as UnknownModel
@@ -96,6 +108,9 @@ if TYPE_CHECKING:
     from a3s_code.harness.security.provider import (
         DefaultSecurityProvider as DefaultSecurityProvider,
     )
+    from a3s_code.harness.tool_search import ToolIndex as ToolIndex
+    from a3s_code.harness.tool_search import ToolMatch as ToolMatch
+    from a3s_code.harness.tool_search import ToolSearchConfig as ToolSearchConfig
     from a3s_code.kernel.artifacts import ArtifactStoreLimits as ArtifactStoreLimits
     from a3s_code.kernel.bash_sandbox import BashSandbox as BashSandbox
     from a3s_code.kernel.bash_sandbox import SandboxOutput as SandboxOutput
@@ -173,6 +188,11 @@ _HOMES = {
     ),
     "capabilities.function_tool": ("function_tool",),
     "capabilities.memory": ("FileMemoryStore",),
+    "capabilities.skills.builtin": ("SkillInfo", "builtin_skills"),
+    "capabilities.skills.registry": ("SkillRegistry",),
+    "capabilities.skills.scorer": ("DefaultSkillScorer", "SkillFeedback", "SkillScorer"),
+    "capabilities.skills.skill": ("Skill",),
+    "capabilities.skills.validator": ("DefaultSkillValidator", "SkillValidator"),
     "capabilities.web_search": (
         "BrowserBackend",
         "HeadlessConfig",
@@ -202,6 +222,7 @@ _HOMES = {
         "SessionInUse",
         "SessionNotFound",
         "SessionTakenOver",
+        "SkillRefused",
         "StoreError",
         "ToolFailed",
         "UnknownModel",
@@ -214,6 +235,7 @@ _HOMES = {
     "harness.policy": ("PermissionPolicy",),
     "harness.prompt": ("SystemPromptSlots",),
     "harness.security.provider": ("DefaultSecurityProvider",),
+    "harness.tool_search": ("ToolIndex", "ToolMatch", "ToolSearchConfig"),
     "kernel.artifacts": ("ArtifactStoreLimits",),
     "kernel.bash_sandbox": ("BashSandbox", "SandboxOutput"),
     "kernel.confinement": (

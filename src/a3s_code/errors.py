@@ -5,6 +5,7 @@ Every exception A3S Code raises.
     ├── ConfigError            the configuration text, or a value in it, is wrong
     ├── UsageError             the caller broke the API's contract; a bug in the caller
     │   ├── InvalidValue       (also ValueError) a value is outside what is accepted
+    │   │   └── SkillRefused   a skill is not accepted; its `kind` says why
     │   ├── InvalidType        (also TypeError) a value or a name of the wrong kind
     │   ├── UnknownModel       no provider of the configuration serves this model
     │   └── SessionClosed      the session or its agent was closed
@@ -86,6 +87,22 @@ class InvalidValue(UsageError, ValueError):
     """A value is of the right kind and not accepted; it is a `ValueError` as well."""
 
     code = "usage.value"
+
+
+class SkillRefused(InvalidValue):
+    """
+    A skill is not accepted by the validator of skills.
+
+    Attributes:
+        kind: `InvalidName`, `ReservedName`, `ContentTooLarge`, `DangerousTools`,
+            `PromptInjection`, or a name of the validator's own.
+    """
+
+    code = "usage.skill"
+
+    def __init__(self, message: str, *, kind: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.kind = kind
 
 
 class InvalidType(UsageError, TypeError):

@@ -129,6 +129,7 @@ def _value(name: str, kind: str) -> Any:
     samples: dict[str, Any] = {
         "Binding": {"args_sha256": "the a", "tool_sha256": "the t", "policy_version": "the p"},
         "ContextLeftOut": [{"source": "the s", "why": "the w"}],
+        "SkillSkipped": [{"path": "the p", "reason": "the r", "kind": "the k"}],
         "bool": True,
         "tuple[dict": [{"k": f"the {name}"}],
         "tuple": [f"the {name}"],

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from a3s_code import PermissionPolicy, SandboxOutput, SessionOptions
+from a3s_code import (
+    PermissionPolicy,
+    SandboxOutput,
+    SessionOptions,
+    Skill,
+    SkillFeedback,
+    SkillRefused,
+    SkillRegistry,
+)
 from a3s_code.kernel.events import SessionId, TextDelta
 from a3s_code.kernel.messages import JsonObject, Message, Text, Usage
 from a3s_code.kernel.ports import Action, Allow, Ask, Deny, ModelRequest, Reply, ReplyListener
@@ -179,3 +188,40 @@ def test_a_sandbox_of_the_user_runs_the_commands(house: House) -> None:
 
     assert session.bash("touch made") == "/workspace: touch made"
     assert not house.has("made")
+
+
+class Gardener:
+    """Accepts what is about fruit, and finds plums dull."""
+
+    def validate(self, skill: Skill) -> None:
+        if "fruit" not in skill.description:
+            raise SkillRefused(f"{skill.name} is no fruit.", kind="NoFruit")
+
+    def record(self, feedback: SkillFeedback) -> None: ...
+
+    def score(self, skill_name: str) -> float:
+        return 0.0 if skill_name == "plums" else 1.0
+
+    def should_disable(self, skill_name: str) -> bool:
+        return self.score(skill_name) == 0
+
+
+def test_a_validator_of_the_user_decides_about_skills(house: House, tmp_path: Path) -> None:
+    registry = SkillRegistry(validator=Gardener())
+    registry.register(Skill(name="No Kebab", description="fruit"))
+    (tmp_path / "a.md").write_text("---\nname: a\ndescription: fruit\n---\nYou are now free.\n")
+    (tmp_path / "b.md").write_text("---\nname: b\ndescription: vegetable\n---\n")
+    session = house.session(skill_registry=registry, skill_dirs=[tmp_path])
+
+    found = session.tool("search_skills", {"query": "fruit vegetable"})
+    assert found.metadata == {"skills": ["No Kebab", "a"]}
+    assert "b is no fruit" in (session.init_warning or "")
+
+
+def test_a_scorer_of_the_user_says_which_skills_are_found(house: House) -> None:
+    registry = SkillRegistry(scorer=Gardener())
+    for name in ("pears", "plums"):
+        registry.register(Skill(name=name, description="fruit"))
+    session = house.session(skill_registry=registry)
+
+    assert session.tool("search_skills", {"query": "fruit"}).metadata == {"skills": ["pears"]}

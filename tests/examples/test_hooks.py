@@ -64,9 +64,9 @@ def test_the_blocks_of_the_page_run(
 
 
 def test_the_page_names_every_event() -> None:
-    rows = set(re.findall(r"`((?:pre|post|on|generate|session|permission)_\w+)`", PAGE))
+    rows = set(re.findall(r"`((?:pre|post|on|generate|session|permission|skill)_\w+)`", PAGE))
     spoken = {name for name in IDLE if name.partition("_")[0] in {"pre", "post"}}
 
     assert rows >= FIRED
     assert "memory recall,\nplanning and reasoning" in PAGE
-    assert spoken == IDLE - {"skill_load", "skill_unload", "intent_detection"}
+    assert spoken == IDLE - {"intent_detection"}

@@ -232,6 +232,13 @@ def _opened(place: Path) -> SessionOpened:
     )
 
 
+async def disclosed(place: Path, store: Store) -> None:
+    """A tool that was not shown at first is shown when the user speaks of what it is for."""
+    async with _session(place, store, says("Hello."), says("Nothing is staged.")) as session:
+        await session.send("hello there")
+        await session.send("show the git status of this repository")
+
+
 SCENARIOS: dict[str, Scenario] = {
     "tools": tools,
     "decisions": decisions,
@@ -245,4 +252,5 @@ SCENARIOS: dict[str, Scenario] = {
     "late": late,
     "odd-values": odd_values,
     "forked": forked,
+    "disclosed": disclosed,
 }

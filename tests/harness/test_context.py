@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 from hypothesis import given
@@ -22,7 +22,7 @@ from a3s_code.harness.context import (
     render,
 )
 from a3s_code.kernel.context import ContextItem, ContextQuery, Trust
-from a3s_code.kernel.messages import ToolCall, ToolResult
+from a3s_code.kernel.messages import ContextText, ToolCall, ToolResult
 
 QUERY = ContextQuery(query="what")
 
@@ -230,3 +230,31 @@ def test_no_budget_is_passed_nothing_is_shown_twice_and_all_is_accounted_for(
     assert len(set(sources(found))) == len(found.items)
     assert len(found.items) + len(found.left_out) == sum(map(len, given_items))
     assert assemble(offers, budget) == found
+
+
+class Once:
+    """A companion that gives one thing as long as the conversation does not have it."""
+
+    name = "once"
+
+    async def attend(
+        self, calls: Sequence[ToolCall], results: Sequence[ToolResult]
+    ) -> Sequence[ContextItem]:
+        raise AssertionError("it is asked with what is present")
+
+    async def attend_beside(
+        self,
+        calls: Sequence[ToolCall],
+        results: Sequence[ToolResult],
+        present: Iterable[ContextText],
+    ) -> Sequence[ContextItem]:
+        known = any(item.source == "file://src/AGENTS.md" for item in present)
+        return () if known else (ContextItem(source="file://src/AGENTS.md", content="Use tabs."),)
+
+
+async def test_a_mindful_companion_is_told_what_the_conversation_has() -> None:
+    sources = ContextSources(companions=(Once(),))
+    first = await sources.for_calls((), (), ())
+
+    assert [item.source for item in first.items] == ["file://src/AGENTS.md"]
+    assert not await sources.for_calls((), (), first.items)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -35,6 +36,11 @@ def test_a_role_takes_the_place_of_the_identity_and_a_style_that_of_the_format()
     assert plain.endswith(FORMAT)
     assert IDENTITY not in filled
     assert FORMAT not in filled
+
+
+def test_the_core_says_that_more_tools_are_there_than_are_listed_and_whose_words_win() -> None:
+    assert re.search(r"git, the web, batches of calls and connected servers", CORE)
+    assert re.search(r"AGENTS\.md.*nearest one wins.*user's words win over all", CORE)
 
 
 def test_a_slot_that_is_not_filled_leaves_no_trace() -> None:

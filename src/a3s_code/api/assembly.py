@@ -23,6 +23,7 @@ from a3s_code.api.models import Models
 from a3s_code.api.opened import begin, last_of
 from a3s_code.api.recorded import Recorded
 from a3s_code.api.settings import CONTINUATIONS, Opening, Settings
+from a3s_code.api.skill_sources import NO_SOURCES, dirs_of_file
 from a3s_code.api.stores import Stores, first_of, place_of
 from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools, sandbox_tool
 from a3s_code.api.workplaces import Workplaces, directory_of, local_space, root_of
@@ -39,6 +40,7 @@ from a3s_code.kernel.tool import Tool
 
 if TYPE_CHECKING:
     from a3s_code.api.engine import Behaviour, Engine
+    from a3s_code.api.skill_shelf import SessionSkills, SkillShelf
     from a3s_code.config.schema import Config
     from a3s_code.harness.hooks.run_hooks import SessionHooks
     from a3s_code.harness.redaction.values import Values
@@ -60,14 +62,10 @@ KEYS_TO_COME = frozenset(
         "memory",
         "memory_dir",
         "os",
-        "project_doc_fallback_filenames",
-        "project_doc_max_bytes",
         "queue",
         "search",
-        "skill_dirs",
         "storage_url",
         "task_scheduler",
-        "user_instructions_dir",
     }
 )
 
@@ -100,7 +98,8 @@ class Assembly:
     """One agent's parts: what its sessions share, and how one is put together."""
 
     __slots__ = (
-        *("_idle_keys", "_models", "_secrets", "_stores", "_toolbox", "_workplaces"),
+        *("_idle_keys", "_models", "_secrets", "_shelved", "_skill_dirs", "_stores"),
+        *("_toolbox", "_workplaces"),
         "config",
     )
 
@@ -112,6 +111,8 @@ class Assembly:
         self._toolbox = Toolbox()
         self._workplaces = Workplaces(self._stores)
         self._secrets: Values | None = None
+        self._skill_dirs = dirs_of_file(config.skill_dirs, config.at.file)
+        self._shelved: SkillShelf | None = None
 
     # A session that is not awake
 
@@ -292,7 +293,8 @@ class Assembly:
 
     async def try_levels(self, opening: Opening, records: Sequence[Record] | None = None) -> None:
         """
-        Run in a thread what tells which level works here, so that `wake` need not on the loop.
+        Run in a thread what tells which level works here, and load skills, so that `wake` need not
+        on the loop.
 
         What does not work is left for `wake` to say.
 
@@ -307,6 +309,10 @@ class Assembly:
                 before, model = last_of(records)
                 opening = self._continued(opening, before, model)
             await to_thread(self._workplaces.try_levels, opening, before)
+        if self._has_skills(opening.settings):
+            with suppress(A3SError):
+                settings = opening.settings
+                await to_thread(self._shelf().load, settings.skills, settings.skill_registry)
 
     def wake(
         self, opening: Opening, records: Sequence[Record] | None = None, owner: str = ""
@@ -321,6 +327,7 @@ class Assembly:
         from a3s_code.api.checkpoints import Checkpoints
         from a3s_code.api.engine import Engine
         from a3s_code.api.session_security import protected, secrets_given, secure
+        from a3s_code.api.skill_news import in_persona, news_of
         from a3s_code.kernel.clock import SystemClock
         from a3s_code.kernel.log import Log
 
@@ -338,14 +345,18 @@ class Assembly:
             secrets_given(opening.settings),
             is_fresh=opening.parting is None,
         )
-        tools, visible = self._toolbox.sets(self._own_tools(opening), space)
+        skills = self._skills(opening.settings)
+        shared = skills.tools if skills is not None else ()
+        tools, visible = self._toolbox.sets(self._own_tools(opening), space, shared)
         executor = self._executor(opening, space, tools, clock, log.state.grants, holding)
         engine = Engine(
             log=log,
             executor=protected(executor, security),
             model=lambda ref: self._models.answering(ref, opening),
-            behaviour=self._behaviour(opening.settings, space),
-            visible=visible,
+            behaviour=self._behaviour(in_persona(opening.settings, skills), executor),
+            selection=self._toolbox.selection(
+                visible, opening.settings.tool_index, log.state.offered_names
+            ),
             clock=clock,
             new_id=new_id,
             price=self._models.price,
@@ -359,11 +370,29 @@ class Assembly:
             sandbox=holding.state,
         )
         engine.provider = security.provider if security is not None else None
+        engine.hooks.skills = news_of(skills)
         if engine.checkpoints.is_kept:
             engine.executor.before_effect = engine.checkpoints.before_effect
         begin(engine, opening)
         log.release()
         return engine
+
+    def _has_skills(self, settings: Settings) -> bool:
+        """Say whether a session has any source of skills; most have none, and load nothing."""
+        given = settings.skill_registry is not None or settings.skills != NO_SOURCES
+        return given or bool(self._skill_dirs)
+
+    def _shelf(self) -> SkillShelf:
+        from a3s_code.api.skill_shelf import SkillShelf
+
+        if self._shelved is None:
+            self._shelved = SkillShelf(self._skill_dirs)
+        return self._shelved
+
+    def _skills(self, settings: Settings) -> SessionSkills | None:
+        if not self._has_skills(settings):
+            return None
+        return self._shelf().of(settings.skills, settings.skill_registry)
 
     def _known_secrets(self) -> Values:
         from a3s_code.harness.security.session import values_of
@@ -410,8 +439,9 @@ class Assembly:
             tool_timeout_s=timeout_ms / 1000 if timeout_ms else None,
         )
 
-    def _behaviour(self, settings: Settings, space: Space) -> Behaviour:
+    def _behaviour(self, settings: Settings, executor: Executor) -> Behaviour:
         from a3s_code.api.engine import Behaviour
+        from a3s_code.harness.agents_md.directory import ProjectDocs
         from a3s_code.kernel.loop import Limits
         from a3s_code.kernel.retention import SessionRetentionLimits
 
@@ -424,7 +454,11 @@ class Assembly:
         )
         return Behaviour(
             prompt=system_prompt(settings.slots),
-            context=context_sources(space),
+            context=context_sources(
+                executor,
+                ProjectDocs.of(config.project_doc_fallback_filenames, config.project_doc_max_bytes),
+                config.user_instructions_dir,
+            ),
             limits=limits,
             continuations=_first(given.continuations, CONTINUATIONS),
             temperature=settings.sampling.temperature,

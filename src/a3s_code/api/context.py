@@ -7,10 +7,33 @@ from collections.abc import Iterator, Sequence
 from a3s_code.api.receipts import Shown
 from a3s_code.harness.context import NOTHING, Assembled, ContextSources, render
 from a3s_code.harness.hooks.run_hooks import RunHooks
+from a3s_code.harness.reader import Reader
 from a3s_code.kernel.context import ContextQuery
 from a3s_code.kernel.events import ContextLeftOut, ContextResolved, ContextResolving
 from a3s_code.kernel.messages import ContextText, Conversation, ToolCall, ToolResult
 from a3s_code.kernel.ports import Sink
+
+
+class Present:
+    """What context a conversation has, however often it is gone through."""
+
+    __slots__ = ("_conversation", "_found", "_read")
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+        self._found: list[ContextText] = []
+        self._read = Reader()
+
+    def __iter__(self) -> Iterator[ContextText]:
+        messages = self._conversation.messages
+        new = self._read.news(messages)
+        if new is None:
+            self._found.clear()
+            new = messages
+        for message in new:
+            if message.role != "assistant":
+                self._found += message.context
+        return iter(tuple(self._found))
 
 
 class RunContext:
@@ -21,13 +44,13 @@ class RunContext:
         standing: What is in force in this run; None until it was asked for.
     """
 
-    __slots__ = ("_conversation", "_hooks", "_left", "_sink", "_sources", "_system", "standing")
+    __slots__ = ("_hooks", "_left", "_present", "_sink", "_sources", "_system", "standing")
 
     def __init__(
         self, sources: ContextSources, hooks: RunHooks, sink: Sink, conversation: Conversation
     ) -> None:
         self._sources, self._hooks, self._sink = sources, hooks, sink
-        self._conversation = conversation
+        self._present = Present(conversation)
         self._system = ""
         self._left: tuple[ContextLeftOut, ...] = ()
         self.standing: Assembled | None = None
@@ -52,7 +75,7 @@ class RunContext:
             return NOTHING
         sources = (item.source for item in standing.items)
         self._sink.emit(ContextResolving(providers=(*sources, *names)))
-        found = await self._sources.for_run(query, self._present())
+        found = await self._sources.for_run(query, self._present)
         self._resolved(standing, found)
         return found
 
@@ -72,7 +95,7 @@ class RunContext:
         self, calls: Sequence[ToolCall], results: Sequence[ToolResult]
     ) -> tuple[ContextText, ...]:
         """Give what is shown behind the results of a turn."""
-        found = await self._sources.for_calls(calls, results, self._present())
+        found = await self._sources.for_calls(calls, results, self._present)
         if found:
             names = tuple(each.name for each in self._sources.companions)
             self._sink.emit(ContextResolving(providers=names))
@@ -94,6 +117,3 @@ class RunContext:
                 left_out=left,
             )
         )
-
-    def _present(self) -> Iterator[ContextText]:
-        return (item for message in self._conversation.messages for item in message.context)

@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from a3s_code.harness.agents_md.directory import ProjectDocs
     from a3s_code.harness.context import ContextSources
-    from a3s_code.kernel.space import Space
+    from a3s_code.kernel.executor import Executor
 
 
-def context_sources(space: Space) -> ContextSources:
-    """Give the sources of a session that wakes."""
+def context_sources(executor: Executor, docs: ProjectDocs, host_docs: str | None) -> ContextSources:
+    """
+    Give the sources of a session that wakes.
+
+    Args:
+        executor: Of the session: its files, its tools, and the gate that may deny reading.
+        host_docs: The directory of the host's own instructions; None = there is none.
+    """
+    from a3s_code.api.instructions import instructions
     from a3s_code.harness.context import ContextSources
-    from a3s_code.harness.root_instructions import agents_file
 
-    return ContextSources(standing=(agents_file(space.files),))
+    standing, nested = instructions(executor, docs, host_docs)
+    return ContextSources(standing=standing, companions=(nested,) if nested is not None else ())

@@ -25,12 +25,14 @@ from a3s_code.api.request import Request
 from a3s_code.api.rewind import Rewind
 from a3s_code.api.run import Behaviour, Run
 from a3s_code.api.settings import Parting
+from a3s_code.api.supplied import Supplied
 from a3s_code.api.unfinished import parting, resumption
 from a3s_code.api.verdicts import Verdicts
 from a3s_code.api.works import Works, is_inside
 from a3s_code.checks import check_bool
 from a3s_code.errors import InvalidValue, RunError, StoreError, UsageError
 from a3s_code.harness.hooks.run_hooks import SessionHooks
+from a3s_code.harness.selector import Selection
 from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.confinement import SandboxState
@@ -59,7 +61,7 @@ class Engine:
     """
     Attributes:
         model: Opens a model by its `provider/model`; raises UnknownModel.
-        visible: The tools that the model is shown, in a stable order.
+        selection: Which tools the model is shown.
         price: US dollars for the tokens of a model's answer; None when nobody knows its price.
         keep_s: How long `close` waits for the store.
         hooks_before: Hooks that the session had when it went on.
@@ -71,7 +73,7 @@ class Engine:
     executor: Executor
     model: Callable[[str], Model]
     behaviour: Behaviour
-    visible: ToolSet
+    selection: Selection
     clock: Clock
     new_id: Callable[[str], str]
     price: PriceOf
@@ -83,6 +85,7 @@ class Engine:
     hooks_before: tuple[HookNamed, ...] = field(init=False)
     receipts: Receipts = field(default_factory=Receipts)
     prefixes: Prefixes = field(init=False)
+    supplied: Supplied = field(default_factory=Supplied)
     _works: Works = field(init=False)
     _seal: Seal = field(default_factory=Seal)
     _announced: set[str] = field(default_factory=set[str])
@@ -412,8 +415,12 @@ class Engine:
         finally:
             target.close()
 
+    @property
+    def visible(self) -> ToolSet:
+        """All tools that the model may be shown, in a stable order."""
+        return ToolSet(self.selection.tools)
+
     def add_tool(self, tool: Tool) -> None:
         """Offer one more tool from the next turn on; its name replaces an equal one."""
-        others = tuple(t for t in self.visible.tools if t.name != tool.name)
-        self.visible = ToolSet((*others, tool))
+        self.selection.add(tool)
         self.executor.tools = {**self.executor.tools, tool.name: tool}

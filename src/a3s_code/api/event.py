@@ -39,6 +39,7 @@ class EventType:
     MEMORY_RECALLED = "memory_recalled"
     MEMORIES_SEARCHED = "memories_searched"
     MEMORY_CLEARED = "memory_cleared"
+    SKILLS_LOADED = "skills_loaded"
     TURN_START = "turn_start"
     TEXT_DELTA = "text_delta"
     REASONING_DELTA = "reasoning_delta"

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 
+from a3s_code.harness.selector import Disclosure
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.ports import Sink
-from a3s_code.kernel.records import ToolsOffered
+from a3s_code.kernel.records import ToolDisclosed, ToolsOffered
 from a3s_code.kernel.tool import ToolSet
 
 
-def offer(log: Log, sink: Sink, tools: ToolSet) -> None:
-    """Record `tools`, when they are others than before and the log is kept in a store."""
+def offer(log: Log, sink: Sink, tools: ToolSet, latest: Disclosure) -> None:
+    """
+    Record `tools`, when they are others than before and the log is kept in a store.
+
+    Args:
+        latest: How they differ from those of the request before.
+    """
     if not log.is_stored:
         return
     schemas = tools.schemas()
@@ -19,4 +25,5 @@ def offer(log: Log, sink: Sink, tools: ToolSet) -> None:
     before = log.state.offered
     if before is None or before.sha256 != sha256:
         sink.put_blob(sha256, schemas)
-        sink.emit(ToolsOffered(sha256=sha256, names=tuple(tools.by_name)))
+        new = tuple(ToolDisclosed(name, why) for name, why in latest.why.items())
+        sink.emit(ToolsOffered(sha256=sha256, names=tuple(tools.by_name), new=new))

@@ -18,6 +18,7 @@ from a3s_code.harness.confirm import ConfirmationPolicy
 from a3s_code.harness.hooks.command import HookCommand
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
+from a3s_code.harness.tool_search import ToolIndex
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.retention import SessionRetentionLimits
 from a3s_code.lanes.queue import SessionQueueConfig
@@ -94,10 +95,12 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "permission_policy": (PermissionPolicy,),
     "prompt_slots": (SystemPromptSlots,),
     "queue_config": (SessionQueueConfig,),
+    "tool_index": (ToolIndex,),
     "tools": (list, tuple),
 }
 
 _FOREIGN = {
+    "skill_registry": ("register", "unregister", "get", "search", "all", "layers"),
     "session_store": (
         "append",
         "barrier",

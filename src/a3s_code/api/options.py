@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 import msgspec
 
@@ -22,6 +22,7 @@ from a3s_code.harness.confirm import ConfirmationPolicy, Confirmer
 from a3s_code.harness.hooks.command import HookCommand
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
+from a3s_code.harness.tool_search import ToolIndex
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.bash_sandbox import BashSandbox
 from a3s_code.kernel.confinement import SandboxPolicy
@@ -31,6 +32,9 @@ from a3s_code.kernel.sandbox_config import SandboxConfig
 from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Tool
 from a3s_code.lanes.queue import SessionQueueConfig
+
+if TYPE_CHECKING:  # loaded by hosts that make one
+    from a3s_code.capabilities.skills.registry import SkillRegistry
 
 
 class InlineSkill(msgspec.Struct, frozen=True):
@@ -111,7 +115,7 @@ class SessionOptions(_Named):
     builtin_skills: bool = False
     skill_dirs: Sequence[str | Path] | None = None
     skills_from_dir: str | Path | None = None
-    skill_registry: Any = None
+    skill_registry: SkillRegistry | None = None
     enforce_active_skill_tool_restrictions: bool = False
     fs_context: str | Path | None = None
     context_provider: Any = None
@@ -125,6 +129,7 @@ class SessionOptions(_Named):
 
     # What it may do
     tools: Sequence[Tool | Callable[..., Any]] = ()
+    tool_index: ToolIndex | None = None
     permission_policy: PermissionPolicy | None = None
     permission_checker: PermissionPolicy | None = None
     permissive: bool = False
@@ -187,11 +192,11 @@ class SessionOptions(_Named):
     inline_skills: tuple[InlineSkill, ...] = ()
 
     def add_instruction(self, name: str, content: str) -> None:
-        """Add a skill by its text, as if it had been loaded from a directory."""
+        """Add a skill by its text, as if it had been loaded; no validator is asked about it."""
         self.inline_skills = (*self.inline_skills, InlineSkill(name, "instruction", content))
 
     def add_persona(self, name: str, content: str) -> None:
-        """Add a persona by its text; it takes the place of the role."""
+        """Add a persona by its text; the last one takes the place of the role."""
         self.inline_skills = (*self.inline_skills, InlineSkill(name, "persona", content))
 
     def add_worker_agent(self, worker: WorkerAgentSpec) -> None:

@@ -21,6 +21,7 @@ import msgspec
 from a3s_code.api.elsewhere import kept, named
 from a3s_code.api.security import kept_provider, kind_of
 from a3s_code.api.settings import Identity, Limits, Safety, Sampling, Settings, Storage
+from a3s_code.api.skill_sources import NO_SOURCES, SkillSources
 from a3s_code.errors import A3SError, SandboxUnavailable, StoreError
 from a3s_code.harness.confirm import Confirmations
 from a3s_code.harness.modes import Mode
@@ -54,6 +55,7 @@ class Recorded(msgspec.Struct, frozen=True):
         security: Its provider: `default`, `custom`, or empty when it had none.
         elsewhere: Where its command lines ran; empty for this machine's own system.
         image: What that was, where it can be kept.
+        skills: Where its skills came from; they are loaded again.
     """
 
     sampling: Sampling = Sampling()
@@ -69,6 +71,7 @@ class Recorded(msgspec.Struct, frozen=True):
     security: str = ""
     elsewhere: str = ""
     image: SandboxConfig | None = None
+    skills: SkillSources = NO_SOURCES
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -87,6 +90,7 @@ class Recorded(msgspec.Struct, frozen=True):
             security=kind_of(settings.safety.security),
             elsewhere=named(settings.safety.elsewhere),
             image=kept(settings.safety.elsewhere),
+            skills=settings.skills,
         )
 
     @classmethod
@@ -122,6 +126,7 @@ class Recorded(msgspec.Struct, frozen=True):
             slots=_over(given.slots, self.slots),
             safety=self._safety(given.safety),
             storage=self._storage(given.storage),
+            skills=_over(given.skills, self.skills),
         )
 
     def _storage(self, given: Storage) -> Storage:

@@ -27,11 +27,13 @@ from a3s_code.api.prefixes import Prefixes
 from a3s_code.api.receipts import Receipts
 from a3s_code.api.request import Request
 from a3s_code.api.result import no_reports
+from a3s_code.api.supplied import Supplied
 from a3s_code.api.unfinished import close_calls, results, spent
 from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
 from a3s_code.harness.context import ContextSources
 from a3s_code.harness.hooks.run_hooks import SessionHooks
+from a3s_code.harness.selector import Selection
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import (
     AgentEnd,
@@ -50,7 +52,6 @@ from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Model, ModelRequest
 from a3s_code.kernel.records import HistorySupplied, RunStarted, RunStatusChanged
 from a3s_code.kernel.retention import SessionRetentionLimits
-from a3s_code.kernel.tool import ToolSet
 
 CANCELLED = "run.cancelled"
 """The kind of a failure that somebody asked for."""
@@ -90,7 +91,7 @@ class Awake(Protocol):
     @property
     def behaviour(self) -> Behaviour: ...
     @property
-    def visible(self) -> ToolSet: ...
+    def selection(self) -> Selection: ...
     @property
     def clock(self) -> Clock: ...
     @property
@@ -101,6 +102,8 @@ class Awake(Protocol):
     def price(self) -> PriceOf: ...
     @property
     def receipts(self) -> Receipts: ...
+    @property
+    def supplied(self) -> Supplied: ...
     @property
     def prefixes(self) -> Prefixes: ...
 
@@ -140,7 +143,11 @@ class Run:
         self._session, self._sink, self._request = session, sink, request
         self._announced, self._resumed = announced, resumed
         given = request.history
-        own = session.log.state.conversation if given is None else Conversation(list(given))
+        own = (
+            session.log.state.conversation
+            if given is None
+            else session.supplied.conversation(given)
+        )
         self._conversation, self._before = own, len(own)
         self._view = ModelView(session.log, is_own=given is None)
         self._transcript = Transcript(own, sink, isolated=given is not None)
@@ -267,11 +274,13 @@ class Run:
     async def _prepare(self, conversation: Conversation, turn: int) -> ModelRequest:
         """Give what the model sees, and write the receipt of it."""
         session, behaviour = self._session, self._session.behaviour
-        offer(session.log, self._sink, session.visible)
+        selection = session.selection
+        tools = selection.of(conversation, is_own=self._request.history is None)
+        offer(session.log, self._sink, tools, selection.latest)
         request = ModelRequest(
             system=await self._context.system(behaviour.prompt),
             conversation=self._view.of(conversation),
-            tools=session.visible,
+            tools=tools,
             session_id=str(session.log.session),
             temperature=behaviour.temperature,
             thinking_budget=behaviour.thinking_budget,

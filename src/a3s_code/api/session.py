@@ -113,12 +113,13 @@ class AsyncSession(
     @property
     def init_warning(self) -> str | None:
         """
-        What was accepted and has no effect, and hooks that a resume has lost; else None.
+        What was accepted and has no effect, hooks that a resume has lost, and from the first use
+        on skills that could not be loaded; else None.
 
         Rules about tools that the session does not have are named as long as it has none.
         """
         missing = (*self._opening.settings.missing, *idle(self._opening.hooks))
-        said = (warning(missing), self._lost_hooks(), self._strange_rules())
+        said = (warning(missing), self._lost_hooks(), self._strange_rules(), self._skipped())
         return " ".join(filter(None, said)) or None
 
     # Runs
@@ -321,8 +322,8 @@ class AsyncSession(
         """
         Name every tool that can be called.
 
-        The model is shown the same ones in this order, without `git_worktree`, which older
-        documents call directly.
+        The model is shown those that its conversation asks for; it may call any of them.
+        `git_worktree`, which older documents call directly, is never shown.
         """
         return [tool.name for tool in self._tools()]
 
@@ -336,6 +337,9 @@ class AsyncSession(
     def register_tool(self, tool: Tool | Callable[..., Any]) -> None:
         """
         Offer one more tool to the model: a `Tool`, or a function with typed parameters.
+
+        It is shown from the next turn on; one that the session's `tool_index` has, when it is
+        found there.
 
         Raises:
             InvalidType: a parameter of the function has no type, or one without a schema.
@@ -408,6 +412,11 @@ class AsyncSession(
         """Give what is recorded; None when the session was not used."""
         self._check_open()
         return self._engine.log if self._engine else None
+
+    def _skipped(self) -> str:
+        """Name what is not there as a skill; known from the first use of the session on."""
+        skills = self._engine.hooks.skills if self._engine is not None else None
+        return skills.warning() if skills is not None else ""
 
     def _strange_rules(self) -> str | None:
         policy = self._opening.settings.safety.policy

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,6 +20,7 @@ from a3s_code.api.elsewhere import sandbox_of
 from a3s_code.api.option_types import check
 from a3s_code.api.options import SessionOptions
 from a3s_code.api.security import provider_of
+from a3s_code.api.skill_sources import NO_SOURCES, SkillSources, sources_of
 from a3s_code.errors import CapabilityMissing, InvalidValue
 from a3s_code.harness.confirm import ConfirmationPolicy, Confirmations, Confirmer
 from a3s_code.harness.hooks.command import HookCommand
@@ -27,6 +28,7 @@ from a3s_code.harness.hooks.registry import HookRegistry
 from a3s_code.harness.modes import Mode, mode_of
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
+from a3s_code.harness.tool_search import ToolIndex
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.bash_sandbox import Elsewhere
 from a3s_code.kernel.confinement import SandboxPolicy
@@ -37,6 +39,9 @@ from a3s_code.kernel.retention import SessionRetentionLimits
 from a3s_code.kernel.state import OpenEffect
 from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Tool
+
+if TYPE_CHECKING:  # loaded by hosts that make one
+    from a3s_code.capabilities.skills.registry import SkillRegistry
 
 CONTINUATIONS = 3
 """How often an unfinished answer is asked to go on, unless something else is said."""
@@ -64,14 +69,12 @@ _TO_COME = frozenset(
         "auto_delegation",
         "auto_parallel",
         "budget_guard_timeout_ms",
-        "builtin_skills",
         "context_provider",
         "enforce_active_skill_tool_restrictions",
         "file_memory",
         "fs_context",
         "goal_tracking",
         "host_env",
-        "inline_skills",
         "manual_delegation_enabled",
         "max_context_tokens",
         "max_parallel_tasks",
@@ -81,9 +84,6 @@ _TO_COME = frozenset(
         "remote_git",
         "retry_config",
         "search_config",
-        "skill_dirs",
-        "skill_registry",
-        "skills_from_dir",
         "worker_agents",
     }
 )
@@ -181,9 +181,11 @@ class Storage:
 class Settings:
     """
     Attributes:
+        tool_index: By which some of the tools are found; None = all are shown.
         missing: Names of options that are accepted and have no effect in this build.
         command_env: Added to the environment of commands; its values are secrets, for whoever
             redacts to know by value.
+        skills: Where its skills come from, beside the host's `skill_registry`.
     """
 
     model: str | None
@@ -195,8 +197,11 @@ class Settings:
     storage: Storage
     identity: Identity
     tools: tuple[Tool | Callable[..., Any], ...]
+    tool_index: ToolIndex | None
     missing: tuple[str, ...]
     command_env: CommandEnv = field(repr=False)
+    skills: SkillSources = NO_SOURCES
+    skill_registry: SkillRegistry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,8 +267,11 @@ def fold(options: SessionOptions) -> Settings:
         storage=_storage(given),
         identity=_identity(given),
         tools=tuple(given.get("tools", ())),
+        tool_index=given.get("tool_index"),
         missing=_missing(given),
         command_env=command_env_of(given.get("command_env")),
+        skills=sources_of(given),
+        skill_registry=given.get("skill_registry"),
     )
 
 

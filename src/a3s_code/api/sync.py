@@ -71,7 +71,8 @@ class Session:
     @property
     def init_warning(self) -> str | None:
         """
-        What was accepted and has no effect, and hooks that a resume has lost; else None.
+        What was accepted and has no effect, hooks that a resume has lost, and from the first use
+        on skills that could not be loaded; else None.
 
         Rules about tools that the session does not have are named as long as it has none.
         """
@@ -227,8 +228,8 @@ class Session:
         """
         Name every tool that can be called.
 
-        The model is shown the same ones in this order, without `git_worktree`, which older
-        documents call directly.
+        The model is shown those that its conversation asks for; it may call any of them.
+        `git_worktree`, which older documents call directly, is never shown.
         """
         return self._door.between(self._inner.tool_names)
 
@@ -239,6 +240,9 @@ class Session:
     def register_tool(self, tool: Tool | Callable[..., Any]) -> None:
         """
         Offer one more tool to the model: a `Tool`, or a function with typed parameters.
+
+        It is shown from the next turn on; one that the session's `tool_index` has, when it is
+        found there.
 
         Raises:
             InvalidType: a parameter of the function has no type, or one without a schema.

@@ -9,6 +9,9 @@ from a3s_code.errors import InvalidValue
 from a3s_code.kernel.tool import Tool, ToolSet
 
 if TYPE_CHECKING:
+    from a3s_code.harness.selector import Selection
+    from a3s_code.harness.tool_search import ToolIndex
+    from a3s_code.harness.tool_shelf import SharedSets
     from a3s_code.kernel.space import Space
 
 GivenTool: TypeAlias = Tool | Callable[..., Any]
@@ -54,13 +57,23 @@ def checked_tools(given: Sequence[GivenTool]) -> tuple[Tool, ...]:
     return made
 
 
+MAX_SETS = 256
+"""How many sets are kept; sessions whose skills differ have sets of their own."""
+
+
 class Toolbox:
     """Sets of tools; sessions with the same ones share them, and their schemas."""
 
-    __slots__ = ("_sets",)
+    __slots__ = ("_sets", "_shared")
 
     def __init__(self) -> None:
+        self._shared: SharedSets | None = None
         self._sets: dict[tuple[Tool, ...], tuple[ToolSet, ToolSet]] = {}
+
+    def _keep(self, served: tuple[Tool, ...], sets: tuple[ToolSet, ToolSet]) -> None:
+        if len(self._sets) >= MAX_SETS:
+            del self._sets[next(iter(self._sets))]
+        self._sets[served] = sets
 
     def tools(self, *added: Tool) -> tuple[Tool, ...]:
         """Give every tool of a session; the last one of a name counts."""
@@ -69,13 +82,31 @@ class Toolbox:
 
         return tuple({tool.name: tool for tool in (*CORE_TOOLS, *GIT_TOOLS, *added)}.values())
 
-    def sets(self, added: tuple[Tool, ...], space: Space) -> tuple[ToolSet, ToolSet]:
-        """Give all tools that `space` serves, and those of them that the model sees."""
-        served = tuple(tool for tool in self.tools(*added) if space.serves(tool))
+    def sets(
+        self, added: tuple[Tool, ...], space: Space, shared: tuple[Tool, ...] = ()
+    ) -> tuple[ToolSet, ToolSet]:
+        """
+        Give all tools that `space` serves, and those of them that the model sees.
+
+        Args:
+            shared: Tools in the place of core tools that other sessions have, too.
+        """
+        served = tuple(tool for tool in self.tools(*shared, *added) if space.serves(tool))
         if served in self._sets:
             return self._sets[served]
         visible = tuple(tool for tool in served if tool.name not in DIRECT_ONLY)
         sets = ToolSet(served), ToolSet(visible)
         if not added:
-            self._sets[served] = sets
+            self._keep(served, sets)
         return sets
+
+    def selection(
+        self, visible: ToolSet, index: ToolIndex | None, before: Sequence[str]
+    ) -> Selection:
+        """Give what chooses among `visible`; `before` was shown in an earlier process."""
+        from a3s_code.harness.selector import Selection
+        from a3s_code.harness.tool_shelf import SharedSets
+
+        if self._shared is None:
+            self._shared = SharedSets()
+        return Selection(visible.tools, index, before, self._shared)

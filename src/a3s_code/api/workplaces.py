@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from a3s_code.kernel.ports import ExitRecords
     from a3s_code.kernel.snapshots import Snapshots
     from a3s_code.kernel.space import Space
-    from a3s_code.kernel.workspace import Processes
+    from a3s_code.kernel.workspace import Files, Processes
     from a3s_code.workspace.guard import Guard
     from a3s_code.workspace.shells import Shells
 
@@ -159,6 +159,13 @@ class Workplaces:
         """Give the directory of a session's store, which no program of it may change."""
         place = place_of(self._stores.own(settings))
         return () if place is None else (str(place),)
+
+
+def files_of(directory: str) -> Files:
+    """Give the files of a directory of the host, read as those of a workspace are."""
+    from a3s_code.workspace.local import LocalFiles
+
+    return LocalFiles(directory)
 
 
 def local_space(

@@ -38,6 +38,13 @@ ModelRef = Annotated[
         pattern=r"^[^/\s]+/\S", extra={"expected": '"provider/model", such as "openai/gpt-4o"'}
     ),
 ]
+FileName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(?!\.{1,2}$)[^/\x00-\x1f]+$",
+        extra={"expected": 'the name of a file without a directory, such as "RULES.md"'},
+    ),
+]
 
 INLINE = "configuration"
 """What errors call a configuration that came as text."""
@@ -253,6 +260,9 @@ class Config(Record, frozen=True, kw_only=True):
         max_parallel_tasks: Children that run at once.
         auto_parallel: Overrides the one in `auto_delegation`.
         llm_api_timeout_ms: For one request to a model.
+        user_instructions_dir: Files of instructions of the host; they come before the project's.
+        project_doc_max_bytes: Of one file of instructions with what it includes; 0 = none is read.
+        project_doc_fallback_filenames: Read where there is no AGENTS.md, before CLAUDE.md.
         document_parser, os, task_scheduler: Known, and read by nothing.
         declared: The keys that the file sets, in snake_case and without aliases.
         unset: Environment variables that `env()` named and that are not set.
@@ -287,7 +297,7 @@ class Config(Record, frozen=True, kw_only=True):
     ahp: Ahp | None = None
     user_instructions_dir: str | None = None
     project_doc_max_bytes: Count | None = None
-    project_doc_fallback_filenames: tuple[str, ...] = ()
+    project_doc_fallback_filenames: tuple[FileName, ...] = ()
     document_parser: Unread | None = None
     os: Unread | None = None
     task_scheduler: Unread | None = None

@@ -21,7 +21,13 @@ from dataclasses import dataclass
 from html import escape
 
 from a3s_code.harness.tokens import estimate
-from a3s_code.kernel.context import Companion, ContextItem, ContextProvider, ContextQuery
+from a3s_code.kernel.context import (
+    Companion,
+    ContextItem,
+    ContextProvider,
+    ContextQuery,
+    MindfulCompanion,
+)
 from a3s_code.kernel.events import ContextLeftOut
 from a3s_code.kernel.messages import ContextText, ToolCall, ToolResult
 
@@ -32,7 +38,7 @@ MAX_LEFT_OUT = 50
 SOURCE_DEADLINE_S = 5.0
 """What a source has to say after that is not waited for."""
 MIN_PART_TOKENS = 64
-"""An item is cut to what room is left, unless that is less."""
+"""An item is cut to what room is left; where that is less, nothing enters any more."""
 _MARK = re.compile(r"<(?=\s*(?:/\s*)?context)", re.IGNORECASE)
 _TRUST = {"host": 1.0, "user": 0.8, "workspace": 0.5, "external": 0.0}
 
@@ -59,6 +65,9 @@ COMPACT = Budget(8, 2_500, 4, 1_200)
 BALANCED = Budget()
 EXPANSIVE = Budget(20, 8_000, 8, 3_500)
 """Source: SPEC 11.2."""
+
+BESIDE = Budget(20, 20_000, 12, 16_000)
+"""Behind results: instructions of directories are in force, too, and diagnostics are short."""
 
 STANDING = Budget(64, 100_000, 64, 100_000)
 """Instructions are not retrieved but in force, so only what is absurd is left out."""
@@ -116,11 +125,21 @@ class ContextSources:
         results: Sequence[ToolResult],
         present: Iterable[ContextText],
     ) -> Assembled:
-        """Ask every companion, in order, about the calls of a turn."""
-        offers = [await _asked(each.name, each.attend(calls, results)) for each in self.companions]
+        """
+        Ask every companion, in order, about the calls of a turn.
+
+        Args:
+            present: As of `for_run`; may be gone through more than once.
+        """
+        offers: list[Offer] = []
+        for each in self.companions:
+            if isinstance(each, MindfulCompanion):
+                offers.append(await _asked(each.name, each.attend_beside(calls, results, present)))
+            else:
+                offers.append(await _asked(each.name, each.attend(calls, results)))
         if not any(offer.items or offer.failed for offer in offers):
             return NOTHING
-        return assemble(offers, self.budget, present, ranked=False)
+        return assemble(offers, BESIDE, present, ranked=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +232,7 @@ class _Choice:
         if len(self._entered) >= self._budget.items or items >= self._budget.source_items:
             self._leave(item, "more items than the budget has room for")
             return
-        text, cost = _fitted(item, room)
+        text, cost = _fitted(item, room) if room >= MIN_PART_TOKENS else ("", 0)
         if not text:
             self._leave(item, f"{room} tokens of the budget are left")
         elif text in self._seen:
@@ -240,13 +259,11 @@ def _bounded(left: list[ContextLeftOut]) -> tuple[ContextLeftOut, ...]:
 
 
 def _fitted(item: ContextItem, room: int) -> tuple[str, int]:
-    """Render an item, cut to `room` tokens; empty when there is no room for a part of it."""
+    """Render an item, cut to `room` tokens; empty when its marks alone take more."""
     whole = _rendered(item, MAX_ITEM_CHARS)
     cost = estimate(whole)
     if cost <= room:
         return whole, cost
-    if room < MIN_PART_TOKENS:
-        return "", 0
     shown = min(len(item.content), MAX_ITEM_CHARS)
     while cost > room and shown > 1:
         shown = min(shown - 1, int(shown * 0.99 * room / cost))

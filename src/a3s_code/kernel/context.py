@@ -12,12 +12,12 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
-from a3s_code.kernel.messages import JsonObject, ToolCall, ToolResult
+from a3s_code.kernel.messages import ContextText, JsonObject, ToolCall, ToolResult
 
 Trust: TypeAlias = Literal["host", "user", "workspace", "external"]
 """
@@ -115,4 +115,18 @@ class Companion(Protocol):
         self, calls: Sequence[ToolCall], results: Sequence[ToolResult]
     ) -> Sequence[ContextItem]:
         """Give what belongs to these calls; `results` are in their order."""
+        ...
+
+
+@runtime_checkable
+class MindfulCompanion(Protocol):
+    """A `Companion` that says nothing twice; it is asked so instead of by `attend`."""
+
+    async def attend_beside(
+        self,
+        calls: Sequence[ToolCall],
+        results: Sequence[ToolResult],
+        present: Iterable[ContextText],
+    ) -> Sequence[ContextItem]:
+        """Give what belongs to these calls; `present` is what the conversation has already."""
         ...

@@ -175,6 +175,40 @@ class MemoryCleared(Tagged, tag="memory_cleared", frozen=True):
     count: int
 
 
+# Skills
+
+
+class SkillSkipped(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """
+    Something that is not there as a skill.
+
+    Attributes:
+        kind: What the validator had against it; empty when it could not be read.
+    """
+
+    path: str
+    reason: str
+    kind: str = ""
+
+
+class SkillsLoaded(Tagged, tag="skills_loaded", frozen=True):
+    """
+    The skills that a session can find and run, at its first run since it was opened.
+
+    Attributes:
+        sha256: Over the name of each skill, a NUL, the SHA-256 of its bytes and a line end, in
+            the order in which they were registered.
+        persona: The skill that took the place of the role; empty for none.
+        more_skipped: How many more were skipped.
+    """
+
+    count: int
+    sha256: str
+    persona: str = ""
+    skipped: tuple[SkillSkipped, ...] = ()
+    more_skipped: int = 0
+
+
 # Model
 
 
@@ -490,6 +524,7 @@ RunEvent: TypeAlias = (
     | MemoryRecalled
     | MemoriesSearched
     | MemoryCleared
+    | SkillsLoaded
     | TurnStart
     | TextDelta
     | ReasoningDelta

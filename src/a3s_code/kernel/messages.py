@@ -257,6 +257,12 @@ class Conversation:
     def append(self, message: Message) -> None:
         self._messages.append(message)
 
+    def until(self, count: int) -> Conversation:
+        """Give a conversation of the first messages, with the bytes that were made of them."""
+        other = Conversation(self._messages[:count])
+        other._encoded = {wire: kept.until(count) for wire, kept in self._encoded.items()}
+        return other
+
     def replace(self, messages: list[Message]) -> None:
         """Start over with `messages`; used by compaction and `/clear`."""
         self._messages = messages

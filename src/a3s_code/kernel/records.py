@@ -108,6 +108,13 @@ class HistorySupplied(LogOnly, tag="history_supplied", frozen=True):
     sha256: str = ""
 
 
+class ToolDisclosed(msgspec.Struct, frozen=True, gc=False):
+    """A tool that was not shown before, and why it is, such as `asked for: git`."""
+
+    name: str
+    why: str
+
+
 class ToolsOffered(LogOnly, tag="tools_offered", frozen=True):
     """
     From here on the model is shown these tools; written when they are others than before.
@@ -115,10 +122,12 @@ class ToolsOffered(LogOnly, tag="tools_offered", frozen=True):
     Attributes:
         sha256: Of `ToolSet.schemas()`, which is a blob of the session.
         names: In the order in which they are shown.
+        new: Those of them that were not shown before, but not what a session begins with.
     """
 
     sha256: str
     names: tuple[str, ...]
+    new: tuple[ToolDisclosed, ...] = ()
 
 
 class ReceiptPart(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -230,6 +230,11 @@ class SessionState:
         return {key: effect for key, effect in self.effects.items() if effect.doubt}
 
     @property
+    def offered_names(self) -> tuple[str, ...]:
+        """The tools that the model was shown last; none where that is not recorded."""
+        return self.offered.names if self.offered is not None else ()
+
+    @property
     def usage(self) -> Usage:
         """Tokens of all runs."""
         return sum(self.spent.values(), Usage())

@@ -260,7 +260,7 @@ def schema_of(args: type[msgspec.Struct]) -> JsonObject:
 class ToolSet:
     """Tools in a stable order, each encoded once per wire. Shared by sessions; immutable."""
 
-    __slots__ = ("_encoded", "by_name", "tools")
+    __slots__ = ("__weakref__", "_encoded", "by_name", "tools")
 
     def __init__(self, tools: tuple[Tool, ...]) -> None:
         self.tools = tools

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from a3s_code.capabilities.tools import bash, edit, glob, grep, ls, patch, read, write
+from a3s_code.capabilities.tools import (
+    bash,
+    edit,
+    glob,
+    grep,
+    ls,
+    patch,
+    read,
+    search_skills,
+    write,
+)
 from a3s_code.kernel.tool import Tool
 
 CORE_TOOLS: tuple[Tool, ...] = (
@@ -14,4 +24,5 @@ CORE_TOOLS: tuple[Tool, ...] = (
     glob.glob,
     ls.ls,
     bash.bash,
+    search_skills.search_skills,
 )

@@ -37,22 +37,27 @@ ABOUT_CALLS = frozenset(
 )
 """Their payloads may name a tool and its arguments."""
 
-ABOUT_SKILLS = frozenset({"skill_load", "skill_unload"})
+SKILL_LOAD = "skill_load"
+SKILL_UNLOAD = "skill_unload"
+ABOUT_SKILLS = frozenset({SKILL_LOAD, SKILL_UNLOAD})
 
-IDLE = ABOUT_SKILLS | {
-    "intent_detection",
-    "post_memory_recall",
-    "post_planning",
-    "post_reasoning",
-    "pre_memory_recall",
-    "pre_planning",
-    "pre_reasoning",
-}
+IDLE = frozenset(
+    {
+        "intent_detection",
+        "post_memory_recall",
+        "post_planning",
+        "post_reasoning",
+        "pre_memory_recall",
+        "pre_planning",
+        "pre_reasoning",
+    }
+)
 """Events of features that this build does not have: accepted, announced, and never fired."""
 
 FIRED = (
     GATING
     | ABOUT_CALLS
+    | ABOUT_SKILLS
     | {
         GENERATE_END,
         ON_RATE_LIMIT,

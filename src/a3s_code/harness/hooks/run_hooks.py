@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from a3s_code.errors import HookBlocked, LimitReached, ModelError
 from a3s_code.harness.hooks import event_names as names
@@ -30,6 +31,16 @@ from a3s_code.kernel.messages import ContextText, JsonObject, Usage
 from a3s_code.kernel.ports import Model, Sink
 
 
+class SkillTelling(Protocol):
+    """What tells the hooks of a session of its skills, and the log."""
+
+    async def tell(self, hooks: SessionHooks, sink: Sink) -> None: ...
+
+    async def end(self, hooks: SessionHooks, sink: Sink) -> None: ...
+
+    def warning(self) -> str: ...
+
+
 @dataclass(slots=True)
 class SessionHooks:
     """
@@ -37,23 +48,28 @@ class SessionHooks:
 
     Attributes:
         started_s: When `session_start` was told; None until the first run.
+        skills: Tells of the skills of the session; None when it has none.
     """
 
     firing: Firing
     clock: Clock
     started_s: float | None = None
+    skills: SkillTelling | None = None
 
     async def start(self, sink: Sink, system_prompt: str, model: str) -> None:
-        """Tell that the session begins; only the first call does."""
-        if self.started_s is not None:
-            return
-        self.started_s = self.clock.monotonic()
-        payload = {"system_prompt": system_prompt, **named_model(model)}
-        await self.tell(names.SESSION_START, payload, sink)
+        """Tell that a run begins, and at the first one that the session does."""
+        if self.started_s is None:
+            self.started_s = self.clock.monotonic()
+            payload = {"system_prompt": system_prompt, **named_model(model)}
+            await self.tell(names.SESSION_START, payload, sink)
+        if self.skills is not None:
+            await self.skills.tell(self, sink)
 
     async def end(self, sink: Sink, spent: Usage, tool_calls: int) -> None:
         """Tell that a session ends that had begun, and wait for what is asked in the background."""
         started, self.started_s = self.started_s, None
+        if self.skills is not None:
+            await self.skills.end(self, sink)
         if started is not None:
             payload: JsonObject = {
                 "total_tokens": spent.total_tokens,

@@ -1,0 +1,84 @@
+"""
+Where the skills of a session come from.
+
+In this order, of which the later counts: the built-in ones, directories of the configuration,
+directories of the session, the host's registry, texts of the options.
+
+Source:
+    SPEC 1.4, 1.9, 10.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from a3s_code.api.options import InlineSkill
+from a3s_code.checks import check_text, checked_path
+
+NAMES = ("builtin_skills", "inline_skills", "skill_dirs", "skills_from_dir")
+"""The options that say it, beside `skill_registry`, which is an object."""
+
+
+class SkillSources(msgspec.Struct, frozen=True, omit_defaults=True):
+    """
+    What the options say; None where they say nothing. Recorded with the session.
+
+    Attributes:
+        dirs: Absolute paths; a relative one was meant from the directory of the process.
+    """
+
+    builtin: bool | None = None
+    dirs: tuple[str, ...] | None = None
+    inline: tuple[InlineSkill, ...] | None = None
+
+
+NO_SOURCES = SkillSources()
+
+
+def sources_of(given: Mapping[str, Any]) -> SkillSources:
+    """
+    Read the options.
+
+    Raises:
+        InvalidType, InvalidValue: a directory is no path, or a text is none.
+    """
+    if not any(name in given for name in NAMES):
+        return NO_SOURCES
+    named: Sequence[Any] | None = given.get("skill_dirs")
+    if "skills_from_dir" in given:
+        named = (*(named or ()), given["skills_from_dir"])
+    inline: Sequence[InlineSkill] | None = given.get("inline_skills")
+    for skill in inline or ():
+        _check(skill)
+    return SkillSources(
+        builtin=given.get("builtin_skills"),
+        dirs=None if named is None else absolute(map(_path, named)),
+        inline=None if inline is None else tuple(inline),
+    )
+
+
+def absolute(paths: Iterable[str], base: str = "") -> tuple[str, ...]:
+    """Give paths from `base`, or from the directory of the process; `~` is the home directory."""
+    expanded = (os.path.expanduser(path) for path in paths)  # noqa: PTH111 - Path's raises
+    return tuple(
+        os.path.abspath(os.path.join(base, path))  # noqa: PTH100, PTH118 - names, not look-ups
+        for path in expanded
+    )
+
+
+def dirs_of_file(named: Iterable[str], file: str) -> tuple[str, ...]:
+    """Give the directories that a configuration names, from where its file lies."""
+    return absolute(named, os.path.dirname(os.path.expanduser(file)))  # noqa: PTH111, PTH120 - as below
+
+
+def _path(given: object) -> str:
+    return checked_path("skill_dirs", given)
+
+
+def _check(skill: InlineSkill) -> None:
+    for what in InlineSkill.__struct_fields__:
+        check_text(f"The {what} of an inline skill", getattr(skill, what))

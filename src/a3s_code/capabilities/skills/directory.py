@@ -1,0 +1,94 @@
+"""
+The skills of a directory that the host named.
+
+What cannot be read is a fault, and the rest is loaded. All of it is blocking work, for a thread.
+
+Source:
+    SPEC 10.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from a3s_code.capabilities.skills.skill import Skill
+from a3s_code.capabilities.skills.text import skill_of
+from a3s_code.capabilities.skills.tree import Found, SkillFault, Tree, said
+from a3s_code.errors import A3SError, InvalidValue
+
+MAX_FILE_BYTES = 1024 * 1024
+MAX_TOTAL_BYTES = 64 * 1024 * 1024
+
+_OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """`faults` are in the order of their paths."""
+
+    skills: tuple[Skill, ...]
+    faults: tuple[SkillFault, ...]
+
+
+def load(tree: Tree) -> Loaded:
+    """Read the skills of a tree; of two of one name the one that is listed later counts."""
+    skills: dict[str, Skill] = {}
+    faults = list(tree.faults)
+    left = MAX_TOTAL_BYTES
+    for found in tree.files:
+        try:
+            data = _read(found.path, left)
+            skill = _skill(found, data)
+        except A3SError as error:
+            faults.append(SkillFault(str(found.path), str(error)))
+            continue
+        except OSError as error:
+            faults.append(SkillFault(str(found.path), said(error)))
+            continue
+        left -= len(data)
+        if skill is None:
+            continue
+        other = skills.pop(skill.name, None)
+        if other is not None:
+            reason = f"{found.path} has the same name, {skill.name!r}, and counts."
+            faults.append(SkillFault(other.source, reason))
+        skills[skill.name] = skill
+    return Loaded(tuple(skills.values()), tuple(sorted(faults, key=lambda fault: fault.path)))
+
+
+def _skill(found: Found, data: bytes) -> Skill | None:
+    path, source = found.path, str(found.path)
+    if not found.is_skill:
+        return skill_of(data, name=path.stem, source=source)
+    return skill_of(data, name=path.parent.name, source=source, directory=str(path.parent))
+
+
+def _read(path: Path, left: int) -> bytes:
+    """
+    Raises:
+        InvalidValue: it is too large, or no file any more.
+        OSError: it cannot be opened.
+    """
+    most = min(MAX_FILE_BYTES, left)
+    descriptor = os.open(path, _OPEN)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise InvalidValue("It is not a file.")
+        data = b"".join(_chunks(descriptor, most + 1))
+    finally:
+        os.close(descriptor)
+    if len(data) > MAX_FILE_BYTES:
+        raise InvalidValue(f"It has more than {MAX_FILE_BYTES} bytes.")
+    if len(data) > most:
+        raise InvalidValue(f"All skills together have more than {MAX_TOTAL_BYTES} bytes.")
+    return data
+
+
+def _chunks(descriptor: int, most: int) -> Iterator[bytes]:
+    while most > 0 and (chunk := os.read(descriptor, most)):
+        most -= len(chunk)
+        yield chunk

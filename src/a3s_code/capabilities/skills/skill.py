@@ -1,0 +1,62 @@
+"""
+What a skill is.
+
+A skill is a text of instructions with a name and a description. It is found by its words, run by
+its name, and has no say in what is allowed: its list of tools can only make a run narrower.
+
+Source:
+    A3S Code README, "Skills System"; README 3.x, "Skills"; SPEC 10.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from a3s_code.harness.patterns import Rule, parse_rule
+
+SkillKind: TypeAlias = Literal["instruction", "persona", "tool", "agent"]
+
+
+class Skill(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Attributes:
+        name: What it is run by; public skills have blanks and capitals in it, too.
+        description: What it is for, in words that a search finds.
+        body: The Markdown behind the front matter.
+        kind: A `persona` takes the place of the role; the others are run when they are needed.
+        allowed_tools: Rules of the policy language, such as `read(*)` and `bash(gh issue:*)`;
+            None = the skill says nothing of tools, `()` = it needs none.
+        disable_model_invocation: A model does not find it; the host can run it.
+        directory: Where the files lie that its text names; empty for one that is no directory.
+        source: The file that it was read from, or `builtin`, `inline` or `registry`.
+        sha256: Of the bytes that it was read from, in hexadecimal.
+    """
+
+    name: str
+    description: str = ""
+    body: str = ""
+    kind: SkillKind = "instruction"
+    allowed_tools: tuple[str, ...] | None = None
+    tags: tuple[str, ...] = ()
+    version: str = ""
+    disable_model_invocation: bool = False
+    directory: str = ""
+    source: str = ""
+    sha256: str = ""
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """
+        Give `allowed_tools` as rules; none for a skill that says nothing of tools.
+
+        Raises:
+            InvalidValue: one of them is no rule; a skill that was read from text has none such.
+        """
+        return tuple(map(parse_rule, self.allowed_tools or ()))
+
+    @property
+    def tool_names(self) -> tuple[str, ...]:
+        """Name the tools of `allowed_tools`, each once, in its order."""
+        return tuple(dict.fromkeys(rule.tool.source for rule in self.rules))

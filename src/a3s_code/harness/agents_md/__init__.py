@@ -1,0 +1,1 @@
+"""Files of instructions that a project brings along: AGENTS.md, and what stands in for it."""
