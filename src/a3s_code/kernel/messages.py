@@ -165,7 +165,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def calls(self) -> tuple[ToolCall, ...]:
-        return tuple(block for block in self.blocks if isinstance(block, ToolCall))
+        return tuple([block for block in self.blocks if type(block) is ToolCall])
 
 
 def with_own_ids(message: Message, taken: Container[str] = ()) -> Message:
