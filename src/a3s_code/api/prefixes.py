@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from a3s_code.api.costs import PriceOf
 from a3s_code.harness.prefix import (
@@ -143,7 +144,7 @@ def _switched(
 
 def _recorded(log: Log) -> Iterator[Sent]:
     """Give what the log says of requests, oldest first."""
-    for at in range(log.length):
+    for at in sorted(chain.from_iterable(log.state.receipts.values())):
         record = log.at(at)
         match record.event:
             case RequestReceipt(prefix=Prefix() as prefix) as receipt:

@@ -12,14 +12,15 @@ Segment: TypeAlias = Literal["model", "settings", "tools", "system", "messages"]
 
 class Prefix(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """
-    SHA-256 of each segment of a request, over its bytes as they are sent.
+    SHA-256 of each segment of a request.
 
     Attributes:
         identity: Of the model's own name, and of what else a provider keeps its cache apart by.
-        tools, system: Empty where the request has none.
+        tools, system: Of the list as it is sent, and of the text; empty where there is none.
         messages: How many there are.
-        conversation: Of all of them, each with a comma behind it; empty where nobody could compare
-            it later: for a history that the caller supplied, in a log that is in memory only.
+        conversation: Of all of them as they are sent, each with a comma behind it; empty where
+            nobody could compare it later: for a history that the caller supplied, in a log that is
+            in memory only.
         isolated: It is of a run with a history of its own.
     """
 
