@@ -19,6 +19,7 @@ Method: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 API = Path(__file__).parent.parent / "src/a3s_code/api"
 SOURCES = (
     "agent",
+    "context_index",
     "direct_tools",
     "explaining",
     "time_travel",

@@ -55,6 +55,15 @@ if TYPE_CHECKING:
     from a3s_code.capabilities.commands import SlashCommand as SlashCommand
     from a3s_code.capabilities.function_tool import function_tool as function_tool
     from a3s_code.capabilities.memory import FileMemoryStore as FileMemoryStore
+    from a3s_code.capabilities.retrieval.file_context import (
+        FileSystemContextProvider as FileSystemContextProvider,
+    )
+    from a3s_code.capabilities.retrieval.in_memory_vectors import (
+        InMemoryVectorStore as InMemoryVectorStore,
+    )
+    from a3s_code.capabilities.retrieval.vector_context import (
+        VectorContextProvider as VectorContextProvider,
+    )
     from a3s_code.capabilities.skills.builtin import SkillInfo as SkillInfo
     from a3s_code.capabilities.skills.builtin import builtin_skills as builtin_skills
     from a3s_code.capabilities.skills.registry import SkillRegistry as SkillRegistry
@@ -118,6 +127,9 @@ if TYPE_CHECKING:
     from a3s_code.kernel.confinement import SandboxNetwork as SandboxNetwork
     from a3s_code.kernel.confinement import SandboxPolicy as SandboxPolicy
     from a3s_code.kernel.confinement import SandboxReads as SandboxReads
+    from a3s_code.kernel.context import ContextItem as ContextItem
+    from a3s_code.kernel.context import ContextProvider as ContextProvider
+    from a3s_code.kernel.context import ContextQuery as ContextQuery
     from a3s_code.kernel.events import SessionId as SessionId
     from a3s_code.kernel.messages import Attachment as Attachment
     from a3s_code.kernel.messages import Message as Message
@@ -137,6 +149,10 @@ if TYPE_CHECKING:
     from a3s_code.kernel.records import Dropped as Dropped
     from a3s_code.kernel.records import Record as Record
     from a3s_code.kernel.retention import SessionRetentionLimits as SessionRetentionLimits
+    from a3s_code.kernel.retrieval import EmbeddingProvider as EmbeddingProvider
+    from a3s_code.kernel.retrieval import VectorEntry as VectorEntry
+    from a3s_code.kernel.retrieval import VectorHit as VectorHit
+    from a3s_code.kernel.retrieval import VectorStore as VectorStore
     from a3s_code.kernel.sandbox_config import SandboxConfig as SandboxConfig
     from a3s_code.kernel.store import Store as Store
     from a3s_code.kernel.tool import Effect as Effect
@@ -146,6 +162,7 @@ if TYPE_CHECKING:
     from a3s_code.kernel.tool import ToolContext as ToolContext
     from a3s_code.kernel.tool import tool as tool
     from a3s_code.lanes.queue import SessionQueueConfig as SessionQueueConfig
+    from a3s_code.llm.embeddings import OpenAiEmbeddingProvider as OpenAiEmbeddingProvider
     from a3s_code.persistence.memory import MemorySessionStore as MemorySessionStore
     from a3s_code.persistence.sqlite import FileSessionStore as FileSessionStore
     from a3s_code.workspace.backend import LocalWorkspaceBackend as LocalWorkspaceBackend
@@ -188,6 +205,9 @@ _HOMES = {
     ),
     "capabilities.function_tool": ("function_tool",),
     "capabilities.memory": ("FileMemoryStore",),
+    "capabilities.retrieval.file_context": ("FileSystemContextProvider",),
+    "capabilities.retrieval.in_memory_vectors": ("InMemoryVectorStore",),
+    "capabilities.retrieval.vector_context": ("VectorContextProvider",),
     "capabilities.skills.builtin": ("SkillInfo", "builtin_skills"),
     "capabilities.skills.registry": ("SkillRegistry",),
     "capabilities.skills.scorer": ("DefaultSkillScorer", "SkillFeedback", "SkillScorer"),
@@ -244,6 +264,7 @@ _HOMES = {
         "SandboxPolicy",
         "SandboxReads",
     ),
+    "kernel.context": ("ContextItem", "ContextProvider", "ContextQuery"),
     "kernel.events": ("SessionId",),
     "kernel.messages": ("Attachment", "Message", "Text", "Usage"),
     "kernel.ports": (
@@ -261,10 +282,12 @@ _HOMES = {
     ),
     "kernel.records": ("Dropped", "Record"),
     "kernel.retention": ("SessionRetentionLimits",),
+    "kernel.retrieval": ("EmbeddingProvider", "VectorEntry", "VectorHit", "VectorStore"),
     "kernel.sandbox_config": ("SandboxConfig",),
     "kernel.store": ("Store",),
     "kernel.tool": ("Effect", "Evidence", "Observation", "Tool", "ToolContext", "tool"),
     "lanes.queue": ("SessionQueueConfig",),
+    "llm.embeddings": ("OpenAiEmbeddingProvider",),
     "persistence.memory": ("MemorySessionStore",),
     "persistence.sqlite": ("FileSessionStore",),
     "workspace.backend": ("LocalWorkspaceBackend",),

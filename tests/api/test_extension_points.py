@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from a3s_code import (
+    ContextItem,
+    ContextQuery,
+    InMemoryVectorStore,
     PermissionPolicy,
     SandboxOutput,
     SessionOptions,
@@ -13,12 +17,15 @@ from a3s_code import (
     SkillFeedback,
     SkillRefused,
     SkillRegistry,
+    VectorContextProvider,
+    VectorEntry,
+    VectorHit,
 )
 from a3s_code.kernel.events import SessionId, TextDelta
 from a3s_code.kernel.messages import JsonObject, Message, Text, Usage
 from a3s_code.kernel.ports import Action, Allow, Ask, Deny, ModelRequest, Reply, ReplyListener
 from a3s_code.kernel.records import Record
-from a3s_code.testing import calls, says
+from a3s_code.testing import WordEmbedding, calls, says
 from api.house import House
 from kernel.bench import WatchedStore
 
@@ -225,3 +232,67 @@ def test_a_scorer_of_the_user_says_which_skills_are_found(house: House) -> None:
     session = house.session(skill_registry=registry)
 
     assert session.tool("search_skills", {"query": "fruit"}).metadata == {"skills": ["pears"]}
+
+
+class Catalogue:
+    """Knows one book."""
+
+    name = "catalogue"
+
+    async def query(self, query: ContextQuery) -> Sequence[ContextItem]:
+        return [ContextItem(source="book://1", content=f"On {query.query}.", why="the only one")]
+
+
+def test_a_provider_of_the_user_is_asked_for_context(house: House) -> None:
+    house.session(says("Read it."), context_provider=Catalogue()).send("bees")
+
+    assert "On bees." in str(house.bodies[0])
+
+
+class Lengths:
+    """Texts are near each other when they are about as long."""
+
+    dimensions, model = 2, "lengths"
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        return [(1.0, len(text) / 10) for text in texts]
+
+
+def test_an_embedding_of_the_user_is_asked_for_vectors(house: House) -> None:
+    house.put("long.txt", "z" * 1_000)
+    house.put("short.txt", "tiny")
+    provider = VectorContextProvider(Lengths(), InMemoryVectorStore(), ".", min_relevance=0.99)
+    house.session(says("Yes."), context_provider=provider).send("Size?")
+
+    assert "file://short.txt" in str(house.bodies[0])
+    assert "file://long.txt" not in str(house.bodies[0])
+
+
+class Noting(InMemoryVectorStore):
+    """Says what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.added: list[str] = []
+        self.searches = 0
+
+    async def add(self, entries: Sequence[VectorEntry]) -> None:
+        self.added += [entry.text for entry in entries]
+        await super().add(entries)
+
+    async def search(
+        self, vector: Sequence[float], limit: int = 10, *, where: Mapping[str, Any] | None = None
+    ) -> Sequence[VectorHit]:
+        self.searches += 1
+        return await super().search(vector, limit, where=where)
+
+
+def test_a_store_of_the_user_is_searched_by_vectors(house: House) -> None:
+    house.put("bees.txt", "Bees dance.")
+    store = Noting()
+    provider = VectorContextProvider(WordEmbedding(), store, ".")
+    house.session(says("They do."), context_provider=provider).send("Why do bees dance?")
+
+    assert store.added == ["Bees dance."]
+    assert store.searches
+    assert "Bees dance." in str(house.bodies[0])

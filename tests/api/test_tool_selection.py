@@ -15,12 +15,13 @@ from a3s_code import (
     ToolIndex,
     ToolSearchConfig,
 )
+from a3s_code.capabilities.tools import CORE_TOOLS
 from a3s_code.errors import InvalidType
 from a3s_code.kernel.records import ToolsOffered
 from a3s_code.testing import calls, says
 from api.house import House
 
-CORE = ("read", "write", "edit", "patch", "grep", "glob", "ls", "bash")
+CORE = tuple(tool.name for tool in CORE_TOOLS)
 
 
 def names(house: House, at: int = -1) -> list[str]:

@@ -21,6 +21,8 @@ from crash.answering import ANSWERED, WAITING, answers
 from crash.going_back import goes_back, parts
 from crash.scenario import COUNTER, SCRIPT, TEMPORARY, certain, little, normal, work
 from crash.sizes import ALL, WORKERS, some
+from crash.skilled import SCRIPT as SKILLED
+from crash.skilled import skilled
 
 Scenario: TypeAlias = Callable[[CrashStage], object]
 
@@ -100,6 +102,13 @@ def test_a_question_outlives_a_kill_and_its_answer_holds() -> None:
 
     assert any(ANSWERED in life.passed for life in report.lives)
     assert report.missing == 0, "whoever approves it has looked at the counter"
+
+
+def test_a_kill_at_any_point_of_a_skill_leaves_its_calls_settled_and_repeats_none() -> None:
+    made = CrashRig(skilled, SKILLED, counters=(COUNTER,), differs=(TEMPORARY,), workers=WORKERS)
+    report = killed(made, 18, 60, "append of SubagentEnd", "append of FileChanging")
+
+    assert report.outcomes["interrupted"] > 0, "no kill was inside the skill"
 
 
 def test_a_store_that_does_not_wait_for_the_disk_loses_nothing_to_a_kill() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from a3s_code import Agent
 from a3s_code.capabilities.skills.text import skill_of
-from a3s_code.testing import Script, ScriptedServer
+from a3s_code.testing import Script, ScriptedServer, says
 
 PAGE = (Path(__file__).parents[2] / "docs/skills.md").read_text(encoding="utf-8")
 
@@ -19,17 +19,26 @@ def test_the_blocks_of_the_page_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "skills").mkdir()
-    with ScriptedServer(Script()) as server, Agent(server.acl()) as agent:
+    (tmp_path / "skills/safe.md").write_bytes(_file())
+    script = Script(default=says("All is well."))
+    with ScriptedServer(script) as server, Agent(server.acl()) as agent:
+        names = {"agent": agent}
         for block in re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE):
-            exec(compile(block, "skills.md", "exec"), {"agent": agent})
+            exec(compile(block, "skills.md", "exec"), names)
 
-    assert capsys.readouterr().out.startswith("1. house-style: How we write release notes")
+    shown = capsys.readouterr().out
+    assert shown.startswith("1. house-style: How we write release notes")
+    assert "All is well." in shown
+    assert "a3s://tool-output/" in shown
+
+
+def _file() -> bytes:
+    (text,) = re.findall(r"^    ---\n.*?tests\.$", PAGE, re.DOTALL | re.MULTILINE)
+    return re.sub(r"^    ", "", text, flags=re.MULTILINE).encode()
 
 
 def test_the_file_of_the_page_is_a_skill() -> None:
-    (text,) = re.findall(r"^    ---\n.*?tests\.$", PAGE, re.DOTALL | re.MULTILINE)
-    data = re.sub(r"^    ", "", text, flags=re.MULTILINE).encode()
-    skill = skill_of(data, name="page", source="page")
+    skill = skill_of(_file(), name="page", source="page")
     assert skill is not None
     assert skill.name == "safe-reviewer"
     assert skill.allowed_tools == ("read(*)", "grep(*)", "glob(*)")

@@ -15,6 +15,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from a3s_code import AsyncAgent, AsyncSession, PermissionPolicy
+from a3s_code.capabilities.skills.registry import SkillRegistry
+from a3s_code.capabilities.skills.skill import Skill
 from a3s_code.errors import A3SError
 from a3s_code.kernel.clock import SystemClock
 from a3s_code.kernel.events import RunId, SessionId, ToolEnd
@@ -86,6 +88,22 @@ async def decisions(place: Path, store: Store) -> None:
     asks = {"permission_policy": rules, "confirmation_manager": answer}
     async with _session(place, store, *turns, **asks) as session:
         await session.send("make files")
+
+
+async def skill_run(place: Path, store: Store) -> None:
+    """A skill that writes a file and is refused another, and one that does not come to its end."""
+    skills = SkillRegistry()
+    skills.register_unchecked(Skill(name="writer", body="Write.", allowed_tools=("write(*.md)",)))
+    turns = (
+        calls("Skill", skill_name="writer", prompt="go"),
+        calls("write", file_path="a.md", content="x\n") + calls("bash", command="ls"),
+        says("One of them."),
+        calls("Skill", skill_name="writer", prompt="again"),
+        refuses(400),
+        says("Done."),
+    )
+    async with _session(place, store, *turns, skill_registry=skills) as session:
+        await session.send("have it written")
 
 
 async def failed(place: Path, store: Store) -> None:
@@ -242,6 +260,7 @@ async def disclosed(place: Path, store: Store) -> None:
 SCENARIOS: dict[str, Scenario] = {
     "tools": tools,
     "decisions": decisions,
+    "skill_run": skill_run,
     "failed": failed,
     "cancelled": cancelled,
     "crashed": crashed,

@@ -16,7 +16,7 @@ from a3s_code.harness.tool_shelf import MAX_SERVER_TOOLS, MAX_SHOWN, SharedSets
 from a3s_code.kernel.messages import Conversation, Message, Text, ToolCall, ToolResult, user
 from a3s_code.kernel.tool import Tool
 
-CORE = ("read", "write", "edit", "patch", "grep", "glob", "ls", "bash")
+CORE = tuple(tool.name for tool in CORE_TOOLS)
 
 
 def named(name: str) -> Tool:

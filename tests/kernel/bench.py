@@ -26,7 +26,6 @@ from a3s_code.kernel.messages import (
     Message,
     ToolCall,
     ToolResult,
-    Usage,
     user,
 )
 from a3s_code.kernel.ports import (
@@ -247,7 +246,8 @@ class Play:
     ) -> None:
         self.bench, self.model = bench, model
         self.mail: list[Message] = []
-        self.compacted: list[Usage] = []
+        self.compacted: list[int] = []
+        self.can_shorten = False
         self.transcript = Transcript(bench.log.state.conversation, bench.sink)
         self.loop = Loop(
             model=model,
@@ -271,8 +271,9 @@ class Play:
     async def _prepare(self, conversation: Conversation, turn: int) -> ModelRequest:
         return ModelRequest("", conversation, ToolSet(tuple(self.bench.tools)), SESSION)
 
-    async def _compact(self, conversation: Conversation, usage: Usage) -> None:
-        self.compacted.append(usage)
+    async def _compact(self, conversation: Conversation, *, overflowed: bool = False) -> bool:
+        self.compacted.append(-len(conversation) if overflowed else len(conversation))
+        return overflowed and self.can_shorten
 
     @property
     def said(self) -> list[Message]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a3s_code.errors import LimitReached, ModelUnavailable
+from a3s_code.errors import ContextOverflow, LimitReached, ModelUnavailable
 from a3s_code.harness.completion import CUT, GO_ON, NOTHING, Completion
 from a3s_code.kernel.events import ModelRetry, TextDelta, ToolEnd, ToolStart, TurnEnd, TurnStart
 from a3s_code.kernel.loop import Limits
@@ -23,7 +23,7 @@ from a3s_code.kernel.messages import (
 )
 from a3s_code.kernel.ports import ModelRequest, Reply, ReplyListener
 from a3s_code.kernel.records import DeltaBatch, EffectIntended
-from a3s_code.testing import Call, Scripted, Turn, breaks, calls, calls_text, says
+from a3s_code.testing import Call, Scripted, Turn, breaks, calls, calls_text, overflows, says
 from kernel.bench import Bench, Play, WatchedStore, files, until
 
 LS = calls("ls")
@@ -116,11 +116,39 @@ async def test_a_message_that_arrives_during_a_run_is_shown_in_the_next_turn(
     assert first == ["do it", "and be quick"]
 
 
-async def test_compaction_is_offered_after_each_turn_that_is_not_the_last(tmp_path: Path) -> None:
-    run = play(tmp_path, LS + says(usage=Usage(11, 1)), says("Done."))
+async def test_compaction_is_offered_before_every_request(tmp_path: Path) -> None:
+    run = play(tmp_path, LS, says("Done."))
     await run.run()
 
-    assert run.compacted == [Usage(11, 1)]
+    assert run.compacted == [1, 3]
+
+
+async def test_a_request_that_was_too_long_is_made_once_more_when_it_became_shorter(
+    tmp_path: Path,
+) -> None:
+    run = play(tmp_path, overflows(), says("Done."))
+    run.can_shorten = True
+    answer = await run.run()
+
+    assert (answer.text, answer.turns) == ("Done.", 1)
+    assert run.compacted == [1, -1]
+
+
+async def test_a_request_that_is_still_too_long_is_not_made_a_third_time(tmp_path: Path) -> None:
+    run = play(tmp_path, overflows(), overflows(), says("Done."))
+    run.can_shorten = True
+    with pytest.raises(ContextOverflow):
+        await run.run()
+
+    assert len(seen(run)) == 2
+
+
+async def test_what_cannot_become_shorter_says_what_to_do(tmp_path: Path) -> None:
+    run = play(tmp_path, overflows(), says("Done."))
+    with pytest.raises(ContextOverflow, match="larger window"):
+        await run.run()
+
+    assert len(seen(run)) == 1
 
 
 # Limits

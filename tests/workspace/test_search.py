@@ -12,7 +12,7 @@ from a3s_code.kernel.workspace import GrepHits, GrepQuery
 from a3s_code.workspace.grep_output import MAX_TEXT_CHARS
 from a3s_code.workspace.local import LocalFiles
 from a3s_code.workspace.processes import LocalProcesses
-from a3s_code.workspace.search import LocalSearch, find_ripgrep
+from a3s_code.workspace.search import MAX_TALLIED_LINES, LocalSearch, find_ripgrep
 
 
 class Finder:
@@ -102,6 +102,57 @@ async def test_a_pattern_is_taken_from_the_directory_that_is_searched(finder: Fi
 async def test_no_spelling_of_a_pattern_leads_out(finder: Finder, pattern: str) -> None:
     with pytest.raises(InvalidValue, match=r"absolute|holds `\.\.`"):
         await finder.glob(pattern)
+
+
+async def tally(finder: Finder, *words: str, under: str = ".") -> dict[str, dict[str, int]]:
+    location = finder.files.resolve(under)
+    try:
+        return {row.path: row.counts for row in await finder.search.tally(location, words)}
+    finally:
+        location.close()
+
+
+async def test_words_are_counted_in_every_file_that_a_search_sees(finder: Finder) -> None:
+    finder.put("src/deep/needles.py", "needleneedle NEEDLE two\nhaystack twofold\n")
+
+    assert await tally(finder, "needle", "two", under="src") == {
+        "src/c.ts": {"needle": 2, "two": 1},
+        "src/deep/d.tsx": {"needle": 1},
+        "src/deep/needles.py": {"needle": 3, "two": 2},
+    }
+    assert sorted(await tally(finder, "needle")) == [
+        ".github/w.yml",
+        "a.py",
+        "b.txt",
+        "latin",
+        "src/c.ts",
+        "src/deep/d.tsx",
+        "src/deep/needles.py",
+    ]
+
+
+async def test_of_words_that_begin_alike_the_longest_counts(finder: Finder) -> None:
+    finder.put("w.txt", "parser parse pars\n")
+
+    assert (await tally(finder, "pars", "parse"))["w.txt"] == {"parse": 2, "pars": 1}
+
+
+async def test_counted_words_are_no_patterns(finder: Finder) -> None:
+    finder.put("w.txt", "a.c abc a+c\n")
+
+    assert await tally(finder, "a.c", "a+c") == {"w.txt": {"a.c": 1, "a+c": 1}}
+    assert await tally(finder) == {}
+
+
+async def test_only_the_first_lines_of_a_file_are_counted(finder: Finder) -> None:
+    finder.put("w.txt", "straw straw\n" * 500)
+
+    assert await tally(finder, "straw") == {"w.txt": {"straw": 2 * MAX_TALLIED_LINES}}
+
+
+async def test_a_file_is_no_place_to_count_in(finder: Finder) -> None:
+    with pytest.raises(NotADirectoryError):
+        await tally(finder, "needle", under="a.py")
 
 
 async def test_links_are_never_followed_by_a_search(finder: Finder) -> None:

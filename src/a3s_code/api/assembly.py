@@ -22,6 +22,7 @@ from a3s_code.api.hooking import engine_of
 from a3s_code.api.models import Models
 from a3s_code.api.opened import begin, last_of
 from a3s_code.api.recorded import Recorded
+from a3s_code.api.retrieval import asked_providers, check_roots
 from a3s_code.api.settings import CONTINUATIONS, Opening, Settings
 from a3s_code.api.skill_sources import NO_SOURCES, dirs_of_file
 from a3s_code.api.stores import Stores, first_of, place_of
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from a3s_code.harness.hooks.run_hooks import SessionHooks
     from a3s_code.harness.redaction.values import Values
     from a3s_code.kernel.clock import Clock
+    from a3s_code.kernel.context import ContextProvider
     from a3s_code.kernel.executor import Executor
     from a3s_code.kernel.space import Space
     from a3s_code.kernel.state import Grant
@@ -130,6 +132,7 @@ class Assembly:
         root = directory_of(workspace, settings.storage.backend)
         checked = self._checked(settings)
         self._workplaces.check(settings, root)
+        check_roots(settings, root)
         hooks = engine_of(checked.safety, root, self._workplaces.host_programs)
         return Opening(
             session_id or new_id(""), root, model, checked, is_new=not session_id, hooks=hooks
@@ -152,6 +155,7 @@ class Assembly:
                 "is another directory.",
                 hint="leave workspace_backend out",
             )
+        check_roots(settings, opened.workspace)
         checked = self._checked(settings)
         hooks = engine_of(checked.safety, opened.workspace, self._workplaces.host_programs)
         opening = Opening(session_id, opened.workspace, "", checked, hooks=hooks)
@@ -325,9 +329,11 @@ class Assembly:
             owner: Who loaded them; as that one it writes.
         """
         from a3s_code.api.checkpoints import Checkpoints
+        from a3s_code.api.child_home import SessionHome
         from a3s_code.api.engine import Engine
         from a3s_code.api.session_security import protected, secrets_given, secure
         from a3s_code.api.skill_news import in_persona, news_of
+        from a3s_code.delegation.household import ChildHousehold
         from a3s_code.kernel.clock import SystemClock
         from a3s_code.kernel.log import Log
 
@@ -353,7 +359,11 @@ class Assembly:
             log=log,
             executor=protected(executor, security),
             model=lambda ref: self._models.answering(ref, opening),
-            behaviour=self._behaviour(in_persona(opening.settings, skills), executor),
+            behaviour=self._behaviour(
+                in_persona(opening.settings, skills),
+                executor,
+                asked_providers(opening.settings, executor, log),
+            ),
             selection=self._toolbox.selection(
                 visible, opening.settings.tool_index, log.state.offered_names
             ),
@@ -369,6 +379,7 @@ class Assembly:
             ),
             sandbox=holding.state,
         )
+        engine.executor.children = ChildHousehold(SessionHome(engine, opening.settings.slots))
         engine.provider = security.provider if security is not None else None
         engine.hooks.skills = news_of(skills)
         if engine.checkpoints.is_kept:
@@ -426,11 +437,12 @@ class Assembly:
         for granted in grants:
             gate.grant(granted.what)
         timeout_ms = settings.limits.tool_timeout_ms
+        enforced = self._skills(settings) if settings.skills.enforced else None
         return Executor(
             tools=tools.by_name,
             session_id=opening.session_id,
             space=space,
-            gate=gate,
+            gate=gate if enforced is None else enforced.restricting(gate, space.root),
             approver=settings.safety.approver,
             artifacts=Artifacts(settings.storage.artifacts or ArtifactStoreLimits()),
             clock=clock,
@@ -439,7 +451,9 @@ class Assembly:
             tool_timeout_s=timeout_ms / 1000 if timeout_ms else None,
         )
 
-    def _behaviour(self, settings: Settings, executor: Executor) -> Behaviour:
+    def _behaviour(
+        self, settings: Settings, executor: Executor, providers: tuple[ContextProvider, ...]
+    ) -> Behaviour:
         from a3s_code.api.engine import Behaviour
         from a3s_code.harness.agents_md.directory import ProjectDocs
         from a3s_code.kernel.loop import Limits
@@ -458,6 +472,7 @@ class Assembly:
                 executor,
                 ProjectDocs.of(config.project_doc_fallback_filenames, config.project_doc_max_bytes),
                 config.user_instructions_dir,
+                providers,
             ),
             limits=limits,
             continuations=_first(given.continuations, CONTINUATIONS),
@@ -466,6 +481,7 @@ class Assembly:
             llm_timeout_ms=given.llm_timeout_ms or config.llm_api_timeout_ms,
             missing=settings.missing,
             retention=settings.storage.retention or SessionRetentionLimits(),
+            compaction=settings.compaction,
         )
 
 

@@ -5,12 +5,10 @@ to it that what is emitted becomes durable.
 
 from __future__ import annotations
 
+from a3s_code.api.model_view import ModelView
 from a3s_code.api.outlet import Outlet
-from a3s_code.api.run import Awake, deadline
-from a3s_code.harness.compaction import split, summarise
-from a3s_code.harness.hooks.event_names import POST_COMPACT, PRE_COMPACT
-from a3s_code.kernel.events import ContextCompacted
-from a3s_code.kernel.records import HistoryReplaced, ModelSwitched, TokensSpent
+from a3s_code.api.run import Awake, room
+from a3s_code.kernel.records import HistoryReplaced, ModelSwitched
 
 
 def clear(sink: Outlet) -> None:
@@ -29,38 +27,15 @@ def switch_model(session: Awake, sink: Outlet, ref: str) -> None:
     sink.emit(ModelSwitched(model=ref))
 
 
-async def compact(session: Awake, sink: Outlet) -> tuple[int, int]:
+async def compact(session: Awake, sink: Outlet) -> str:
     """
-    Put the middle of the conversation into a summary.
-
-    Returns:
-        Messages before and after; equal when there was no middle.
+    Put the middle of the conversation into a summary, and say what came of it.
 
     Raises:
         ModelError: the summary could not be made; nothing was changed.
         HookBlocked: a hook would not have the model asked; nothing was changed.
     """
-    state, session_id = session.log.state, str(session.log.session)
-    messages = state.conversation.messages
-    head, middle, tail = split(messages)
-    if not middle:
-        return len(messages), len(messages)
-    hooks = session.hooks.run(sink, "/compact")
-    await session.hooks.tell(PRE_COMPACT, {"messages": len(messages)}, sink)
-    model = hooks.model(session.model(state.model))
-    summary, usage = await summarise(model, middle, session_id, deadline=deadline(session))
-    sink.emit(TokensSpent(usage=usage, purpose="compact"))
-    shorter = (*head, summary, *tail)
-    sink.emit(HistoryReplaced(messages=shorter, reason="compact"))
-    used = state.last_usage.total_tokens / model.context_window * 100
-    sink.emit(
-        ContextCompacted(
-            session_id=session_id,
-            before_messages=len(messages),
-            after_messages=len(shorter),
-            percent_before=round(used, 1),
-        )
-    )
-    counts = {"messages_before": len(messages), "messages_after": len(shorter)}
-    await session.hooks.tell(POST_COMPACT, counts, sink)
-    return len(messages), len(shorter)
+    log = session.log
+    model = session.hooks.run(sink, "/compact").model(session.model(log.state.model))
+    view = ModelView(log, is_own=True)
+    return await room(session, sink, model, log.state.conversation, view, is_own=True).command()

@@ -100,9 +100,7 @@ class CommandRun:
             case SwitchModel(model=ref):
                 switch_model(self._engine, self._sink, ref)
             case Compact():
-                before, after = await compact(self._engine, self._sink)
-                left = f" {after} are left."
-                return left if after < before else " There was nothing to summarise."
+                return f" {await compact(self._engine, self._sink)}"
         return ""
 
     async def _end(self, text: str) -> None:

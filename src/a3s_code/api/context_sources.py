@@ -7,19 +7,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from a3s_code.harness.agents_md.directory import ProjectDocs
     from a3s_code.harness.context import ContextSources
+    from a3s_code.kernel.context import ContextProvider
     from a3s_code.kernel.executor import Executor
 
 
-def context_sources(executor: Executor, docs: ProjectDocs, host_docs: str | None) -> ContextSources:
+def context_sources(
+    executor: Executor,
+    docs: ProjectDocs,
+    host_docs: str | None,
+    providers: tuple[ContextProvider, ...] = (),
+) -> ContextSources:
     """
     Give the sources of a session that wakes.
 
     Args:
         executor: Of the session: its files, its tools, and the gate that may deny reading.
         host_docs: The directory of the host's own instructions; None = there is none.
+        providers: Those that are asked for each run.
     """
     from a3s_code.api.instructions import instructions
     from a3s_code.harness.context import ContextSources
 
     standing, nested = instructions(executor, docs, host_docs)
-    return ContextSources(standing=standing, companions=(nested,) if nested is not None else ())
+    companions = (nested,) if nested is not None else ()
+    return ContextSources(standing=standing, providers=providers, companions=companions)

@@ -23,6 +23,7 @@ from a3s_code.api.receipts import Receipts
 from a3s_code.api.recovery import leave_behind, recover, settle
 from a3s_code.api.request import Request
 from a3s_code.api.rewind import Rewind
+from a3s_code.api.room import Patience
 from a3s_code.api.run import Behaviour, Run
 from a3s_code.api.settings import Parting
 from a3s_code.api.supplied import Supplied
@@ -82,6 +83,7 @@ class Engine:
     keep_s: float = KEEP_S
     sandbox: SandboxState | None = None
     provider: SecurityProvider | None = None
+    patience: Patience = field(default_factory=Patience)
     hooks_before: tuple[HookNamed, ...] = field(init=False)
     receipts: Receipts = field(default_factory=Receipts)
     prefixes: Prefixes = field(init=False)

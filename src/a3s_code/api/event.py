@@ -35,6 +35,7 @@ class EventType:
     CONTEXT_RESOLVED = "context_resolved"
     CONTEXT_COMPACTED = "context_compacted"
     PREFIX_CHANGED = "prefix_changed"
+    COMPACTION_FAILED = "compaction_failed"
     MEMORY_STORED = "memory_stored"
     MEMORY_RECALLED = "memory_recalled"
     MEMORIES_SEARCHED = "memories_searched"

@@ -121,8 +121,11 @@ def _refused(tool: str, seen: Observation, deciders: Deciders) -> JsonObject:
 
 def _parts(gate: Gate, action: Action) -> tuple[Decision, ...]:
     from a3s_code.harness.grants import GrantingGate
+    from a3s_code.harness.sources import Strictest
 
-    return gate.parts(action) if isinstance(gate, GrantingGate) else ()
+    if isinstance(gate, Strictest):
+        return tuple(part for each in gate.gates for part in _parts(each, action))
+    return gate.parts(action) if isinstance(gate, GrantingGate) else (gate.decide(action),)
 
 
 def _row(decision: Decision) -> JsonObject:

@@ -20,10 +20,23 @@ def offer(log: Log, sink: Sink, tools: ToolSet, latest: Disclosure) -> None:
     """
     if not log.is_stored:
         return
-    schemas = tools.schemas()
-    sha256 = hashlib.sha256(schemas).hexdigest()
     before = log.state.offered
-    if before is None or before.sha256 != sha256:
-        sink.put_blob(sha256, schemas)
-        new = tuple(ToolDisclosed(name, why) for name, why in latest.why.items())
-        sink.emit(ToolsOffered(sha256=sha256, names=tuple(tools.by_name), new=new))
+    if before is None or before.sha256 != _digest(tools):
+        _record(sink, tools, latest)
+
+
+def offer_child(log: Log, sink: Sink, tools: ToolSet, latest: Disclosure) -> None:
+    """Record what the model of a child is shown from here on; when the log is kept in a store."""
+    if log.is_stored:
+        _record(sink, tools, latest)
+
+
+def _record(sink: Sink, tools: ToolSet, latest: Disclosure) -> None:
+    sha256 = _digest(tools)
+    sink.put_blob(sha256, tools.schemas())
+    new = tuple(ToolDisclosed(name, why) for name, why in latest.why.items())
+    sink.emit(ToolsOffered(sha256=sha256, names=tuple(tools.by_name), new=new))
+
+
+def _digest(tools: ToolSet) -> str:
+    return hashlib.sha256(tools.schemas()).hexdigest()

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from a3s_code.api.command_env import check_command_env
+from a3s_code.api.context_options import check_providers
 from a3s_code.api.options import InlineSkill
 from a3s_code.delegation.agents import AutoDelegationConfig, WorkerAgentSpec
 from a3s_code.errors import InvalidType, InvalidValue
@@ -85,12 +86,13 @@ _KINDS: dict[str, tuple[type, ...]] = {
         (str,),
     ),
     **dict.fromkeys(
-        ("file_memory", "file_session_store", "fs_context", "memory_dir", "skills_from_dir"),
+        ("file_memory", "file_session_store", "memory_dir", "skills_from_dir"),
         (str, os.PathLike),
     ),
     "artifact_store_limits": (ArtifactStoreLimits,),
     "auto_delegation": (AutoDelegationConfig,),
     "command_env": (Mapping,),
+    "fs_context": (bool, str, os.PathLike),
     "confirmation_policy": (ConfirmationPolicy,),
     "permission_policy": (PermissionPolicy,),
     "prompt_slots": (SystemPromptSlots,),
@@ -185,6 +187,12 @@ def _check_temperature(value: float) -> None:
         raise InvalidValue(f"temperature is {value}.", hint=hint)
 
 
+def _check_threshold(value: float) -> None:
+    if not 0 < value <= 1:
+        hint = "give a share of the window, such as 0.8"
+        raise InvalidValue(f"auto_compact_threshold is {value}.", hint=hint)
+
+
 def _check_confirmer(given: object) -> None:
     if not callable(getattr(given, "approve", given)):
         raise InvalidType(
@@ -201,8 +209,10 @@ def _check_slots(slots: SystemPromptSlots) -> None:
 
 
 _ALONE = {
+    "auto_compact_threshold": _check_threshold,
     "command_env": check_command_env,
     "confirmation_manager": _check_confirmer,
+    "context_provider": check_providers,
     "confirmation_policy": ConfirmationPolicy.validate,
     "prompt_slots": _check_slots,
     "queue_config": SessionQueueConfig.validate,

@@ -26,6 +26,7 @@ from a3s_code.harness.tool_search import ToolIndex
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.bash_sandbox import BashSandbox
 from a3s_code.kernel.confinement import SandboxPolicy
+from a3s_code.kernel.context import ContextProvider
 from a3s_code.kernel.ports import Approver, HookExecutor, Model, SecurityProvider
 from a3s_code.kernel.retention import SessionRetentionLimits
 from a3s_code.kernel.sandbox_config import SandboxConfig
@@ -117,8 +118,8 @@ class SessionOptions(_Named):
     skills_from_dir: str | Path | None = None
     skill_registry: SkillRegistry | None = None
     enforce_active_skill_tool_restrictions: bool = False
-    fs_context: str | Path | None = None
-    context_provider: Any = None
+    fs_context: bool | str | Path | None = None
+    context_provider: ContextProvider | Sequence[ContextProvider] | None = None
     memory_store: FileMemoryStore | Any = None
     memory_dir: str | Path | None = None
     file_memory: str | Path | None = None

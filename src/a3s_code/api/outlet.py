@@ -7,7 +7,8 @@ from collections.abc import Callable
 from a3s_code.errors import SessionClosed
 from a3s_code.kernel.events import RunEvent, RunId
 from a3s_code.kernel.log import SESSION, Log, RunSink
-from a3s_code.kernel.records import Event, LogOnly
+from a3s_code.kernel.messages import Usage
+from a3s_code.kernel.records import Event, LogOnly, TokensSpent
 
 Watch = Callable[[RunEvent], None]
 
@@ -37,9 +38,14 @@ class Seal:
 
 
 class Outlet(RunSink):
-    """The sink of one work."""
+    """
+    The sink of one work.
 
-    __slots__ = ("_recorded", "_seal")
+    Attributes:
+        spent: Tokens of requests beside its turns, such as those of its child runs.
+    """
+
+    __slots__ = ("_recorded", "_seal", "spent")
 
     def __init__(
         self, log: Log, seal: Seal, run: RunId = SESSION, watch: Watch | None = None
@@ -47,9 +53,12 @@ class Outlet(RunSink):
         super().__init__(log, run, watch)
         self._seal = seal
         self._recorded: tuple[Event, ...] = ()
+        self.spent = Usage()
 
     def emit(self, event: Event) -> None:
         self._seal.check()
+        if isinstance(event, TokensSpent):
+            self.spent += event.usage
         super().emit(event)
 
     def record(self, event: RunEvent) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from a3s_code.kernel.events import ContextLeftOut, RunId, TurnEnd
 from a3s_code.kernel.messages import Usage
-from a3s_code.kernel.records import ReceiptPart, Record, RequestReceipt
+from a3s_code.kernel.records import ReceiptPart, Record, RequestReceipt, TokensSpent
 from a3s_code.kernel.state import SessionState
 
 
@@ -43,20 +43,35 @@ class ContextReceipt(msgspec.Struct, frozen=True):
 
 
 def receipts_of(records: Sequence[Record], state: SessionState, run: str) -> list[ContextReceipt]:
-    """List the receipts of a run, one for each turn, oldest first."""
-    places = state.receipts.get(RunId(run), [])
-    if not places:
-        return []
+    """
+    List the receipts of a run, or of a child run by its own id, one for each turn, oldest first.
+    """
     told: dict[int, RequestReceipt] = {}
     counted: dict[int, Usage] = {}
-    for record in records[places[0] :]:
-        if record.run != run:
+    own, child = (RunId(run), "") if RunId(run) in state.receipts else _child(records, state, run)
+    places = state.receipts.get(own, [])
+    for record in records[places[0] :] if places else ():
+        if record.run != own:
             continue
-        if isinstance(record.event, RequestReceipt):
-            told[record.event.turn] = record.event
-        elif isinstance(record.event, TurnEnd):
-            counted[record.event.turn] = record.event.usage
+        match record.event:
+            case RequestReceipt() as receipt if receipt.child == child:
+                told[receipt.turn] = receipt
+            case TurnEnd(turn=turn, usage=usage) if not child:
+                counted[turn] = usage
+            case TokensSpent(usage=usage) as spent if child and spent.child == child:
+                counted[len(counted) + 1] = usage
+            case _:
+                pass
     return [_seen(run, each, counted.get(turn)) for turn, each in told.items()]
+
+
+def _child(records: Sequence[Record], state: SessionState, child: str) -> tuple[RunId, str]:
+    """Find the run that a child run belongs to."""
+    for run, places in state.receipts.items():
+        events = (records[place].event for place in places)
+        if any(isinstance(event, RequestReceipt) and event.child == child for event in events):
+            return run, child
+    return RunId(""), child
 
 
 def _seen(run: str, told: RequestReceipt, usage: Usage | None) -> ContextReceipt:

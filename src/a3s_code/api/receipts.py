@@ -10,19 +10,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from a3s_code.api.supplied import agreed
 from a3s_code.harness.tokens import estimate, estimate_all
 from a3s_code.kernel.encoded import Encoded
 from a3s_code.kernel.events import ContextLeftOut
 from a3s_code.kernel.measure import Measure, escaped_bytes
+from a3s_code.kernel.measured import measure_of
 from a3s_code.kernel.messages import Attachment, Context, ContextText, Message, Text, ToolResult
-from a3s_code.kernel.ports import ModelRequest
+from a3s_code.kernel.ports import Model, ModelRequest
 from a3s_code.kernel.records import ReceiptPart, RequestReceipt
 
 MAX_LISTED = 64
 """Messages that one receipt lists; those before them are kept without a listing of their own."""
 IMAGE_TOKENS = 1_600
 """Of a large image; providers count by its size in pixels."""
+
+SUMMARY = "conversation://summary"
+"""The source of a message that a compaction has put in the place of others."""
+SUMMARISED = "conversation://middle"
+"""That of what such a message is made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,19 @@ class Receipts:
             yield from _parts_of(message, whole, self._sums[place + 1] - self._sums[place])
 
 
+def summary_receipt(model: Model, request: ModelRequest) -> RequestReceipt:
+    """Account for a request for a summary, which is in no turn: it is written with turn 0."""
+    shown = Shown(request.system, (), ())
+    whole = Receipts().write(measure_of(model, request), request, shown, 0, model.ref)
+    parts = tuple(
+        replace(part, kind="context", source=SUMMARISED, trust="external", why="to be summarised")
+        if part.kind == "user"
+        else part
+        for part in whole.parts
+    )
+    return replace(whole, parts=parts)
+
+
 def _parts_of(message: Message, whole: int, tokens: int) -> Iterator[ReceiptPart]:
     """
     List a message: each item, result and image of it, and the words of who speaks.
@@ -136,6 +157,10 @@ def _parts_of(message: Message, whole: int, tokens: int) -> Iterator[ReceiptPart
     """
     if message.role == "assistant":
         yield ReceiptPart("assistant", whole, tokens, why="the model said it")
+        return
+    if message.pinned is not None:
+        size, tokens = escaped_bytes(message.text), estimate(message.text)
+        yield ReceiptPart("context", size, tokens, SUMMARY, "external", "earlier messages")
         return
     for block in message.blocks:
         yield from _PARTS.get(type(block), _no_parts)(block)

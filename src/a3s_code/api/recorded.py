@@ -20,7 +20,7 @@ import msgspec
 
 from a3s_code.api.elsewhere import kept, named
 from a3s_code.api.security import kept_provider, kind_of
-from a3s_code.api.settings import Identity, Limits, Safety, Sampling, Settings, Storage
+from a3s_code.api.settings import Compaction, Identity, Limits, Safety, Sampling, Settings, Storage
 from a3s_code.api.skill_sources import NO_SOURCES, SkillSources
 from a3s_code.errors import A3SError, SandboxUnavailable, StoreError
 from a3s_code.harness.confirm import Confirmations
@@ -56,12 +56,14 @@ class Recorded(msgspec.Struct, frozen=True):
         elsewhere: Where its command lines ran; empty for this machine's own system.
         image: What that was, where it can be kept.
         skills: Where its skills came from; they are loaded again.
+        fs_context: The directory whose files were context; None when nothing was said of it.
     """
 
     sampling: Sampling = Sampling()
     limits: Limits = Limits()
     identity: Identity = Identity()
     slots: SystemPromptSlots = SystemPromptSlots()
+    compaction: Compaction = Compaction()
     policy: Rules | None = None
     mode: Mode | None = None
     confirmations: Confirmations | None = None
@@ -72,6 +74,7 @@ class Recorded(msgspec.Struct, frozen=True):
     elsewhere: str = ""
     image: SandboxConfig | None = None
     skills: SkillSources = NO_SOURCES
+    fs_context: str | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -81,6 +84,7 @@ class Recorded(msgspec.Struct, frozen=True):
             limits=settings.limits,
             identity=settings.identity,
             slots=settings.slots,
+            compaction=settings.compaction,
             policy=_rules(settings.safety.policy),
             mode=settings.safety.mode,
             confirmations=settings.safety.confirmations,
@@ -91,6 +95,7 @@ class Recorded(msgspec.Struct, frozen=True):
             elsewhere=named(settings.safety.elsewhere),
             image=kept(settings.safety.elsewhere),
             skills=settings.skills,
+            fs_context=settings.fs_context,
         )
 
     @classmethod
@@ -124,9 +129,11 @@ class Recorded(msgspec.Struct, frozen=True):
             limits=_over(given.limits, self.limits),
             identity=_over(given.identity, self.identity),
             slots=_over(given.slots, self.slots),
+            compaction=_over(given.compaction, self.compaction),
             safety=self._safety(given.safety),
             storage=self._storage(given.storage),
             skills=_over(given.skills, self.skills),
+            fs_context=self.fs_context if given.fs_context is None else given.fs_context,
         )
 
     def _storage(self, given: Storage) -> Storage:

@@ -12,6 +12,7 @@ Source: SPEC 1.10.
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -30,6 +31,8 @@ from a3s_code.kernel.messages import (
     ToolCall,
     ToolResult,
 )
+from a3s_code.kernel.pinned import Pinned
+from a3s_code.kernel.plain import canonical
 
 _FIELDS = frozenset({"prompt", "history", "attachments"})
 
@@ -67,6 +70,7 @@ _Block = Text | Context | ToolCall | _Thinking | _RedactedThinking | _ToolResult
 class _Message(msgspec.Struct, frozen=True):
     role: Literal["user", "assistant"]
     content: str | tuple[_Block, ...]
+    pinned: Pinned | None = None
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -149,9 +153,9 @@ def read_history(history: Sequence[Mapping[str, Any]]) -> list[Message]:
 
 def _message(given: _Message) -> Message:
     if isinstance(given.content, str):
-        return Message(given.role, (Text(given.content),))
+        return Message(given.role, (Text(given.content),), given.pinned)
     if len(given.content) == 1 and type(given.content[0]) is Text:
-        return Message(given.role, (given.content[0],))
+        return Message(given.role, (given.content[0],), given.pinned)
     blocks = tuple([block if type(block) is Text else _block(block) for block in given.content])
     results = any(type(block) is ToolResult for block in blocks)
     return Message("tool" if results else given.role, blocks)
@@ -191,7 +195,10 @@ def history_rows(messages: Sequence[Message]) -> list[JsonObject]:
 
 def _row(message: Message) -> JsonObject:
     role: Literal["user", "assistant"] = "assistant" if message.role == "assistant" else "user"
-    return {"role": role, "content": [_block_row(block) for block in message.blocks]}
+    row: JsonObject = {"role": role, "content": [_block_row(block) for block in message.blocks]}
+    if message.pinned is not None:
+        row["pinned"] = json.loads(canonical(message.pinned))
+    return row
 
 
 def _block_row(block: Block) -> JsonObject:

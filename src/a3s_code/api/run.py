@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -27,6 +28,8 @@ from a3s_code.api.prefixes import Prefixes
 from a3s_code.api.receipts import Receipts
 from a3s_code.api.request import Request
 from a3s_code.api.result import no_reports
+from a3s_code.api.room import Patience, Room
+from a3s_code.api.settings import Compaction
 from a3s_code.api.supplied import Supplied
 from a3s_code.api.unfinished import close_calls, results, spent
 from a3s_code.errors import A3SError, LimitReached, StoreError
@@ -47,7 +50,7 @@ from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
 from a3s_code.kernel.measured import measure_of
-from a3s_code.kernel.messages import Conversation, Message, Text, Usage, user
+from a3s_code.kernel.messages import Conversation, Message, Text, user
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Model, ModelRequest
 from a3s_code.kernel.records import HistorySupplied, RunStarted, RunStatusChanged
@@ -77,6 +80,7 @@ class Behaviour:
     llm_timeout_ms: int | None = None
     missing: tuple[str, ...] = ()
     retention: SessionRetentionLimits = field(default_factory=SessionRetentionLimits)
+    compaction: Compaction = field(default_factory=Compaction)
 
 
 class Awake(Protocol):
@@ -100,6 +104,8 @@ class Awake(Protocol):
     def hooks(self) -> SessionHooks: ...
     @property
     def price(self) -> PriceOf: ...
+    @property
+    def patience(self) -> Patience: ...
     @property
     def receipts(self) -> Receipts: ...
     @property
@@ -126,6 +132,7 @@ class Run:
         "_loop",
         "_request",
         "_resumed",
+        "_room",
         "_session",
         "_sink",
         "_transcript",
@@ -154,13 +161,15 @@ class Run:
         behaviour = session.behaviour
         self._hooks = session.hooks.run(sink, request.prompt)
         self._context = RunContext(behaviour.context, self._hooks, sink, own)
+        model = self._hooks.model(session.model(session.log.state.model))
+        self._room = room(session, sink, model, own, self._view, is_own=given is None)
         self._loop = Loop(
-            model=self._hooks.model(session.model(session.log.state.model)),
+            model=model,
             executor=session.executor,
             sink=sink,
             prepare=self._prepare,
             review=Completion(behaviour.continuations > 0, behaviour.continuations),
-            compact=_leave_alone,
+            compact=self._make_room,
             inbox=_Empty(),
             limits=behaviour.limits,
             attend=self._context.attend if behaviour.context.companions else None,
@@ -174,6 +183,8 @@ class Run:
         try:
             self._begin()
             answer = await self._within_limit()
+            usage = answer.usage + self._sink.spent
+            answer = msgspec.structs.replace(answer, usage=usage)
             await self._hooks.respond(answer)
             end = _end(answer)
             self._sink.record(end)
@@ -270,6 +281,12 @@ class Run:
                 f"The run took longer than max_execution_time_ms ({limit_ms} ms).",
                 hint="raise max_execution_time_ms, or ask for less at once",
             ) from error
+
+    async def _make_room(self, conversation: Conversation, *, overflowed: bool = False) -> bool:
+        before = len(conversation)
+        made = await self._room(conversation, overflowed=overflowed)
+        self._before = max(self._before - (before - len(conversation)), 0)
+        return made
 
     async def _prepare(self, conversation: Conversation, turn: int) -> ModelRequest:
         """Give what the model sees, and write the receipt of it."""
@@ -380,4 +397,24 @@ class _Empty:
         return ()
 
 
-async def _leave_alone(conversation: Conversation, usage: Usage) -> None: ...
+def room(
+    session: Awake,
+    sink: Outlet,
+    model: Model,
+    conversation: Conversation,
+    view: ModelView,
+    *,
+    is_own: bool,
+) -> Room:
+    """Give what makes room in a conversation: the session's own, or that of the run of `sink`."""
+    return Room(
+        session,
+        sink,
+        conversation,
+        view,
+        model,
+        session.behaviour.compaction,
+        partial(deadline, session),
+        session.patience if is_own else Patience(),
+        None if is_own else sink.run,
+    )

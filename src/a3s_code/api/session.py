@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from a3s_code.api.assembly import Assembly, new_id
 from a3s_code.api.blank import tear_down
+from a3s_code.api.context_index import ContextIndex
 from a3s_code.api.direct_tools import DirectTools
 from a3s_code.api.explaining import Explaining
 from a3s_code.api.hooking import idle
@@ -56,6 +57,7 @@ class AsyncSession(
     SessionSandbox,
     TimeTravel,
     Explaining,
+    ContextIndex,
     DirectTools,
 ):
     """

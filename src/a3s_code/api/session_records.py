@@ -141,6 +141,7 @@ class SessionRecords(ABC):
         much of it, and what was left out.
 
         Args:
+            run_id: Of a run, or of a child run as its events have it (`task_id`).
             turn: From 1; None for the last one.
 
         Returns:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from a3s_code.api.command_env import CommandEnv, command_env_of
+from a3s_code.api.context_options import GivenProvider, fs_context_of, providers_of
 from a3s_code.api.elsewhere import sandbox_of
 from a3s_code.api.option_types import check
 from a3s_code.api.options import SessionOptions
@@ -64,19 +65,13 @@ _TO_COME = frozenset(
         "ahp_executor",
         "ahp_transport",
         "agent_dirs",
-        "auto_compact",
-        "auto_compact_threshold",
         "auto_delegation",
         "auto_parallel",
         "budget_guard_timeout_ms",
-        "context_provider",
-        "enforce_active_skill_tool_restrictions",
         "file_memory",
-        "fs_context",
         "goal_tracking",
         "host_env",
         "manual_delegation_enabled",
-        "max_context_tokens",
         "max_parallel_tasks",
         "memory_dir",
         "memory_store",
@@ -118,6 +113,20 @@ class Limits(msgspec.Struct, frozen=True):
 class Sampling(msgspec.Struct, frozen=True):
     temperature: float | None = None
     thinking_budget: int | None = None
+
+
+class Compaction(msgspec.Struct, frozen=True, omit_defaults=True):
+    """
+    When room is made in a conversation; None = only on demand, 0.8, and the model's own window.
+
+    Attributes:
+        threshold: Share of the window, over 0 and up to 1.
+        max_tokens: The window, where it is to be smaller than the model's.
+    """
+
+    auto: bool | None = None
+    threshold: float | None = None
+    max_tokens: int | None = None
 
 
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -183,6 +192,9 @@ class Settings:
     Attributes:
         tool_index: By which some of the tools are found; None = all are shown.
         missing: Names of options that are accepted and have no effect in this build.
+        fs_context: The directory whose files are context; empty for none, None when nothing was
+            said of it.
+        providers: What is asked for context besides it.
         command_env: Added to the environment of commands; its values are secrets, for whoever
             redacts to know by value.
         skills: Where its skills come from, beside the host's `skill_registry`.
@@ -200,8 +212,11 @@ class Settings:
     tool_index: ToolIndex | None
     missing: tuple[str, ...]
     command_env: CommandEnv = field(repr=False)
+    compaction: Compaction = field(default_factory=Compaction)
     skills: SkillSources = NO_SOURCES
     skill_registry: SkillRegistry | None = None
+    fs_context: str | None = None
+    providers: tuple[GivenProvider, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +257,7 @@ class Opening:
 
 
 _NO_LIMITS, _NO_SAMPLING, _NO_IDENTITY = Limits(), Sampling(), Identity()
+_NO_COMPACTION = Compaction()
 _NO_SLOTS, _NO_SAFETY, _NO_STORAGE = SystemPromptSlots(), Safety(), Storage()
 
 
@@ -270,8 +286,11 @@ def fold(options: SessionOptions) -> Settings:
         tool_index=given.get("tool_index"),
         missing=_missing(given),
         command_env=command_env_of(given.get("command_env")),
+        compaction=_compaction(given),
         skills=sources_of(given),
         skill_registry=given.get("skill_registry"),
+        fs_context=fs_context_of(given),
+        providers=providers_of(given),
     )
 
 
@@ -324,6 +343,14 @@ def _limits(given: dict[str, Any]) -> Limits:
         continuations=_continuations(given),
     )
     return _NO_LIMITS if limits == _NO_LIMITS else limits
+
+
+def _compaction(given: dict[str, Any]) -> Compaction:
+    auto, threshold = given.get("auto_compact"), given.get("auto_compact_threshold")
+    most = given.get("max_context_tokens")
+    if auto is None and threshold is None and most is None:
+        return _NO_COMPACTION
+    return Compaction(auto, None if threshold is None else float(threshold), most)
 
 
 def _continuations(given: dict[str, Any]) -> int | None:

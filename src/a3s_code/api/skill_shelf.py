@@ -15,6 +15,7 @@ from typing import TypeAlias, cast
 from a3s_code.api.options import InlineSkill
 from a3s_code.api.skill_sources import SkillSources
 from a3s_code.capabilities.skills import builtin
+from a3s_code.capabilities.skills.active_gate import ActiveSkills
 from a3s_code.capabilities.skills.directory import Loaded, load
 from a3s_code.capabilities.skills.registry import SkillRegistry
 from a3s_code.capabilities.skills.skill import Skill, SkillKind
@@ -22,7 +23,10 @@ from a3s_code.capabilities.skills.text import inline_skill
 from a3s_code.capabilities.skills.tree import SkillFault, Tree, look
 from a3s_code.capabilities.skills.validator import SkillValidator
 from a3s_code.capabilities.tools.search_skills import search_in
+from a3s_code.capabilities.tools.skill import skill_of
 from a3s_code.errors import A3SError, SkillRefused
+from a3s_code.harness.sources import Strictest
+from a3s_code.kernel.ports import Gate
 from a3s_code.kernel.tool import Tool
 
 MAX_KEPT = 256
@@ -44,6 +48,10 @@ class SessionSkills:
     registry: SkillRegistry
     faults: tuple[SkillFault, ...]
     tools: tuple[Tool, ...]
+
+    def restricting(self, gate: Gate, root: str) -> Gate:
+        """Give a gate that allows no more than `gate`, and than the lists of the skills."""
+        return Strictest((gate, ActiveSkills(self.registry, root)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +125,7 @@ def _shared(
     below.register_unchecked(*_accepted(loaded, host.public_validator, faults))
     above.register_unchecked(*_inline(sources.inline or (), faults))
     registry = SkillRegistry(scorer=host.scorer, below=(below, host, above))
-    return SessionSkills(registry, tuple(faults), (search_in(registry),))
+    return SessionSkills(registry, tuple(faults), (search_in(registry), skill_of(registry)))
 
 
 def _accepted(

@@ -19,7 +19,8 @@ import msgspec
 from a3s_code.api.options import InlineSkill
 from a3s_code.checks import check_text, checked_path
 
-NAMES = ("builtin_skills", "inline_skills", "skill_dirs", "skills_from_dir")
+ENFORCE = "enforce_active_skill_tool_restrictions"
+NAMES = ("builtin_skills", "inline_skills", "skill_dirs", "skills_from_dir", ENFORCE)
 """The options that say it, beside `skill_registry`, which is an object."""
 
 
@@ -29,11 +30,13 @@ class SkillSources(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         dirs: Absolute paths; a relative one was meant from the directory of the process.
+        enforced: The lists of tools of the skills there are restrict the session as well.
     """
 
     builtin: bool | None = None
     dirs: tuple[str, ...] | None = None
     inline: tuple[InlineSkill, ...] | None = None
+    enforced: bool | None = None
 
 
 NO_SOURCES = SkillSources()
@@ -58,6 +61,7 @@ def sources_of(given: Mapping[str, Any]) -> SkillSources:
         builtin=given.get("builtin_skills"),
         dirs=None if named is None else absolute(map(_path, named)),
         inline=None if inline is None else tuple(inline),
+        enforced=given.get(ENFORCE),
     )
 
 

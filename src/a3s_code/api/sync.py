@@ -363,6 +363,7 @@ class Session:
         much of it, and what was left out.
 
         Args:
+            run_id: Of a run, or of a child run as its events have it (`task_id`).
             turn: From 1; None for the last one.
 
         Returns:
@@ -762,6 +763,24 @@ class Session:
             StoreError: what is stored of the session cannot be read.
         """
         return self._door.call(self._inner.explain(tool, args))
+
+    def refresh_context(self) -> int:
+        """
+        Index what is new or changed in the workspace, without the deadline of a run.
+
+        It waits for the run that is active. Providers do the same before each run; after this
+        they have little left to do.
+
+        Returns:
+            How many parts were new to the indexes of the session's providers.
+
+        Raises:
+            ModelRefused, ModelUnavailable: the embedding server failed; what was done is kept.
+            PathRefused, OSError: what is indexed is no directory of the workspace any more.
+            SessionClosed: the session was closed.
+            StoreError: what its store knows of it cannot be read, or this could not be kept.
+        """
+        return self._door.call(self._inner.refresh_context())
 
     def read_file(self, path: str) -> str:
         """

@@ -23,6 +23,7 @@ from a3s_code.kernel.records import (
     HistorySupplied,
     ParentLog,
     RunStarted,
+    TokensSpent,
 )
 
 _NOT_STARTED = "Not run: the process ended before it was started."
@@ -176,11 +177,11 @@ def spent(log: Log, run: RunId) -> tuple[Usage, int]:
     """Give the tokens and the tool calls of a run, with those of the runs that it resumed."""
     runs = resumed_by(log, run)
     events = [record.event for record in log.records if record.run in runs]
-    turns = [event.usage for event in events if isinstance(event, TurnEnd)]
+    turns = [event.usage for event in events if isinstance(event, TurnEnd | TokensSpent)]
     results = [
         block
         for event in events
-        if isinstance(event, HistoryAppended)
+        if isinstance(event, HistoryAppended) and not event.child
         for block in event.message.blocks
         if isinstance(block, ToolResult)
     ]

@@ -64,8 +64,8 @@ class Verdicts:
     @property
     def granted(self) -> Collection[str]:
         """The rules that answers have made and that hold now."""
-        gate = self.executor.gate
-        return gate.rules if isinstance(gate, GrantingGate) else ()
+        standing = self.executor.approvals.standing
+        return standing.rules if isinstance(standing, GrantingGate) else ()
 
     async def resolve(self, call_id: str, *, took_effect: bool) -> bool:
         """

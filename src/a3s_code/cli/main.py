@@ -17,7 +17,17 @@ from a3s_code.errors import A3SError, CapabilityMissing, ConfigError, UsageError
 from a3s_code.kernel.visible import visible
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
-ALLOWED_BY_DEFAULT = ("read", "ls", "glob", "grep", "write", "edit", "patch", "search_skills")
+ALLOWED_BY_DEFAULT = (
+    "read",
+    "ls",
+    "glob",
+    "grep",
+    "write",
+    "edit",
+    "patch",
+    "search_skills",
+    "Skill",
+)
 
 HELP = """examples:
   a3s-code "What files handle authentication?"

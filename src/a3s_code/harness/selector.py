@@ -113,6 +113,10 @@ class Selection:
         self._tools[tool.name] = tool
         self._shelf = self._set = None
 
+    def of_others(self, tools: Sequence[Tool]) -> Selection:
+        """Give the selection among some tools for another conversation, such as that of a child."""
+        return Selection(tools, self._index, sets=self._sets)
+
     def of(self, conversation: Conversation, *, is_own: bool = True) -> ToolSet:
         """
         Give the tools for the next request about a conversation.

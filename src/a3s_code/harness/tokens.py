@@ -20,6 +20,23 @@ import itertools
 import math
 from collections.abc import Sequence
 
+from a3s_code.kernel.messages import (
+    Attachment,
+    Context,
+    Conversation,
+    Message,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
+from a3s_code.kernel.plain import canonical
+
+PER_MESSAGE = 4
+"""For the marks around a message, and around each call and each result in it."""
+PER_IMAGE = 1_600
+"""What the largest image costs that is not made smaller first."""
+
 
 def _all_but(*ranges: range) -> bytes:
     kept = {value for each in ranges for value in each}
@@ -91,3 +108,28 @@ def estimate_all(texts: Sequence[bytes]) -> int:
         piece = text[start : start + _PIECE_BYTES]
         tokens, seen = tokens + estimate(piece), seen + len(piece)
     return round(tokens * whole / seen)
+
+
+def of_message(message: Message) -> int:
+    """Estimate what a message adds to a request."""
+    return PER_MESSAGE + sum(map(_of_block, message.blocks))
+
+
+def of_conversation(conversation: Conversation) -> int:
+    """Estimate what a conversation is in a request; each message is measured once."""
+    return sum(conversation.measured(of_message))
+
+
+def _of_block(block: object) -> int:
+    match block:
+        case Text() | Thinking() | Context():
+            return estimate(block.text)
+        case ToolCall(name=name, input=arguments):
+            given = block.malformed or canonical(arguments)
+            return 2 * PER_MESSAGE + estimate(name) + estimate(given)
+        case ToolResult(content=content, images=images):
+            return 2 * PER_MESSAGE + estimate(content) + PER_IMAGE * len(images)
+        case Attachment():
+            return PER_IMAGE
+        case _:
+            return 0

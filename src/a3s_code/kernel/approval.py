@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, cast
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from msgspec.structs import replace
 
@@ -121,7 +121,9 @@ class Approvals:
     standing: Standing | None = None
     clock: Clock = field(default_factory=SystemClock)
     _open: dict[str, _Question] = field(default_factory=dict[str, _Question])
-    _unused: WeakSet[Approved] = field(default_factory=WeakSet[Approved])
+    _unused: WeakKeyDictionary[Approved, Court] = field(
+        default_factory=WeakKeyDictionary[Approved, Court]
+    )
     _granting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     # Asking
@@ -145,7 +147,7 @@ class Approvals:
         approved = Approved(plain(action.call.input), await take(action, court))
         if large := untold(approved.binding):
             return Deny(unanswered(ask, f"{large} is too large to tell whether it changes"))
-        self._unused.add(approved)
+        self._unused[approved] = court
         decision = await self._put(approved, action, ask, court.approver, sink)
         if isinstance(decision, Deny):
             return decision
@@ -161,7 +163,7 @@ class Approvals:
         changed = await approved.changed(action, court)
         if changed:
             return void(changed)
-        self._unused.add(approved)
+        self._unused[approved] = court
         return approved
 
     def _nobody(self, approver: Approver | None) -> str:
@@ -189,7 +191,7 @@ class Approvals:
             )
         )
         approved = Approved(plain(action.call.input), binding, Allow(reason))
-        self._unused.add(approved)
+        self._unused[approved] = court
         return approved
 
     # Waiting
@@ -360,10 +362,15 @@ class Approvals:
         """Let rules hold. They forbid nothing, so what was approved before them stays approved."""
         if granted is None or self.standing is None:
             return
+        holding = [
+            (approved, court)
+            for approved, court in self._unused.items()
+            if approved.binding.policy_version == str(court.gate.policy_version)
+        ]
         self.standing.grant(granted)
-        for approved in self._unused:
-            if approved.binding.policy_version == granted.before:
-                approved.binding = replace(approved.binding, policy_version=granted.after)
+        for approved, court in holding:
+            version = str(court.gate.policy_version)
+            approved.binding = replace(approved.binding, policy_version=version)
 
 
 async def _approve(approver: Approver, action: Action, ask: Ask) -> Allow | Deny:

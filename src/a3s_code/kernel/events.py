@@ -151,6 +151,20 @@ class PrefixChanged(Tagged, tag="prefix_changed", frozen=True):
     cost_usd: float | None = None
 
 
+class CompactionFailed(Tagged, tag="compaction_failed", frozen=True):
+    """
+    There was to be more room in the conversation, and it was left as it is.
+
+    Attributes:
+        reason: Why; the run goes on.
+        again_at: Messages that the conversation must have before it is tried again by itself.
+    """
+
+    session_id: str
+    reason: str
+    again_at: int = 0
+
+
 class MemoryStored(Tagged, tag="memory_stored", frozen=True):
     memory_id: str
     memory_type: str
@@ -520,6 +534,7 @@ RunEvent: TypeAlias = (
     | ContextResolved
     | ContextCompacted
     | PrefixChanged
+    | CompactionFailed
     | MemoryStored
     | MemoryRecalled
     | MemoriesSearched

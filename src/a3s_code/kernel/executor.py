@@ -13,6 +13,7 @@ matter, the rest one after the other, results in the order of the calls.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -40,6 +41,7 @@ from a3s_code.kernel.ports import (
     Gate,
     Guard,
     Hooks,
+    Household,
     Redactor,
     Sink,
 )
@@ -61,7 +63,9 @@ class Executor:
     Attributes:
         tools: By name; replaced, never changed, when a tool is registered.
         approver: Who is asked; None when nobody is there.
-        tool_timeout_s: For each call; None = only the tool's own limit.
+        tool_timeout_s: For each call but those of containers, whose calls have it each; None =
+            only the tool's own limit.
+        children: Where calls start child runs; None where they cannot.
         touches: Names the files that the text of a call says it would change, beside its target.
         active: Calls that run now: id to (tool name, start in Unix milliseconds).
     """
@@ -80,9 +84,14 @@ class Executor:
     dispatcher: Dispatcher | None = None
     tool_timeout_s: float | None = None
     touches: Callable[[Action], Iterable[str]] | None = None
+    children: Household | None = None
     approvals: Approvals = field(default_factory=Approvals)
     _ended: list[str] = field(default_factory=list[str])
     active: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
+
+    def narrowed(self, gate: Gate, approver: Approver | None, children: Household) -> Executor:
+        """Give the executor of a child: the same in all but who decides and who may be asked."""
+        return replace(self, gate=gate, approver=approver, children=children)
 
     async def execute(
         self,
@@ -214,7 +223,7 @@ class Executor:
             self._observe(call, stopped, self.clock.monotonic() - started, sink)
             raise
         ledger.settle(action, observation, sink)
-        self._ended += [traces.exit_record] if traces.exit_record else []
+        self._ended.extend([traces.exit_record] if traces.exit_record else [])
         seconds = self.clock.monotonic() - started
         observed = self._observe(call, observation, seconds, sink)
         if step.was_refused:
@@ -227,7 +236,7 @@ class Executor:
         """Record the intent, and forget the exits whose outcome became durable with it."""
         if step.action.effect is Effect.READ:
             return
-        ended, self._ended = self._ended, []
+        ended = self._take_ended()
         await ledger.intend(step.action, step.decision, sink, traces)
         self._forget(ended)
 
@@ -245,8 +254,13 @@ class Executor:
 
     def forget_exits(self, names: Iterable[str] = ()) -> None:
         """Remove these exit records, and those of all calls that have ended; all is durable."""
-        ended, self._ended = self._ended, []
-        self._forget([*names, *ended])
+        self._forget([*names, *self._take_ended()])
+
+    def _take_ended(self) -> list[str]:
+        """Empty the list, which executors of children have as well."""
+        ended = [*self._ended]
+        self._ended.clear()
+        return ended
 
     def _forget(self, names: Iterable[str]) -> None:
         if self.space.exits is not None:
@@ -291,7 +305,8 @@ class Executor:
     ) -> Observation:
         action, call = step.action, step.action.call
         is_offered = self.tools.get(action.tool.name) is action.tool
-        limit_s = self.tool_timeout_s if is_offered else None
+        is_limited = is_offered and action.effect is not Effect.CONTAINER
+        limit_s = self.tool_timeout_s if is_limited else None
 
         def show(text: str) -> None:
             sink.emit(ToolOutputDelta(id=call.id, name=call.name, delta=text))
@@ -316,7 +331,7 @@ class Executor:
         target: Resolved | None,
         authority: Authority,
     ) -> ToolContext:
-        space = self.space.of(authority)
+        space, new_id = self.space.of(authority), _numbered(call)
         return ToolContext(
             call_id=call.id,
             session_id=self.session_id,
@@ -326,19 +341,18 @@ class Executor:
             processes=_told(space.processes, call, sink),
             target=target,
             emit_output=emit,
-            call=self._inner(call, sink),
+            call=self._inner(new_id, sink),
             timeout_s=self.tool_timeout_s,
             shell=_told(space.shell, call, sink),
+            children=self.children.inside(new_id, sink) if self.children else None,
+            is_direct=authority is Authority.HOST,
         )
 
-    def _inner(self, outer: ToolCall, sink: Sink) -> CallTool:
+    def _inner(self, new_id: Callable[[], str], sink: Sink) -> CallTool:
         """Calls inside a tool carry the session's authority, whoever called the tool."""
-        count = 0
 
         async def call(name: str, args: JsonObject) -> Observation:
-            nonlocal count
-            count += 1
-            inner = ToolCall(f"{outer.id}.{count}", name, args)
+            inner = ToolCall(new_id(), name, args)
             return await self.call(inner, Authority.SESSION, sink)
 
         return call
@@ -359,6 +373,12 @@ class Executor:
         del self.active[call.id]
         stopped = "Stopped before it was started."
         sink.emit(ToolEnd(id=call.id, name=call.name, output=stopped, exit_code=CUT_OFF))
+
+
+def _numbered(outer: ToolCall) -> Callable[[], str]:
+    """Give what names the calls and the children inside one call."""
+    numbers = itertools.count(1)
+    return lambda: f"{outer.id}.{next(numbers)}"
 
 
 def _told(programs: Processes | None, call: ToolCall, sink: Sink) -> Processes | None:

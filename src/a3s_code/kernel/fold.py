@@ -227,7 +227,8 @@ def _take(state: SessionState, record: Record, event: SnapshotTaken) -> None:
 
 def _offer(state: SessionState, _: Record, event: ToolsOffered) -> None:
     """What was offered before stays held: an earlier run is told with it."""
-    state.offered = event
+    if not event.child:
+        state.offered = event
     _hold(state, event.sha256)
 
 

@@ -152,6 +152,10 @@ class Log:
     def _as_record(self, batch: _Batch) -> Record:
         return Record(batch.sequence, self._clock.now_ms(), batch.run, batch.event())
 
+    def backwards(self) -> Iterator[Record]:
+        """Give the records that are written, the newest first; the loop's thread only."""
+        return reversed(self._records)
+
     @property
     def length(self) -> int:
         """How many records are written: the sequence of the next one."""

@@ -9,14 +9,14 @@ package decides what goes into those steps, or watches them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import msgspec
 
-from a3s_code.errors import LimitReached, ModelRefused
+from a3s_code.errors import ContextOverflow, LimitReached, ModelRefused
 from a3s_code.kernel.events import ModelRetry, TextDelta, ToolInputDelta, TurnEnd, TurnStart
-from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.ledger import digest
 from a3s_code.kernel.messages import (
     Context,
@@ -83,6 +83,21 @@ class Answer(msgspec.Struct, frozen=True):
     is_cost_known: bool = True
 
 
+class Calls(Protocol):
+    """The executor, as a loop sees it."""
+
+    async def execute(
+        self,
+        calls: Sequence[ToolCall],
+        sink: Sink,
+        *,
+        refused: Mapping[str, Observation] | None = None,
+        ended: dict[str, ToolResult] | None = None,
+    ) -> tuple[ToolResult, ...]:
+        """Run the calls of one turn; see `Executor.execute`."""
+        ...
+
+
 class Transcript:
     """The conversation of one run. Each message is an event; a session's own is its fold."""
 
@@ -132,7 +147,7 @@ class Loop:
     """
 
     model: Model
-    executor: Executor
+    executor: Calls
     sink: Sink
     prepare: Prepare
     review: Review
@@ -183,8 +198,8 @@ class Loop:
         for turn in itertools.count(1):
             for message in self.inbox.take():
                 transcript.add(message)
-            request = await self.prepare(transcript.conversation, turn)
-            reply = await self._ask(request, turn)
+            await self.compact(transcript.conversation)
+            reply = await self._reply(transcript.conversation, turn)
             transcript.add(reply.message)
             if reply.stop in WITHHELD:
                 transcript.settle("")
@@ -203,8 +218,21 @@ class Loop:
                     return Answer(text, self.usage, self.tool_calls, turn, reply.meta)
                 text = text if reply.stop == "length" else ""
                 transcript.add(onward)
-            await self.compact(transcript.conversation, reply.usage)
         raise AssertionError("unreachable")
+
+    async def _reply(self, conversation: Conversation, turn: int) -> Reply:
+        """
+        Ask, and once more with a shorter conversation when it was too long.
+
+        Raises:
+            ContextOverflow: it cannot be made shorter, or not short enough.
+        """
+        try:
+            return await self._ask(await self.prepare(conversation, turn), turn)
+        except ContextOverflow as error:
+            if not await self.compact(conversation, overflowed=True):
+                raise _too_long(error) from error
+        return await self._ask(await self.prepare(conversation, turn), turn)
 
     async def _ask(self, request: ModelRequest, turn: int) -> Reply:
         self.results.clear()
@@ -265,6 +293,18 @@ class Loop:
             "threshold": threshold,
         }
         return Observation(note.text, failed=True, exit_code=1, metadata=facts)
+
+
+def _too_long(error: ContextOverflow) -> ContextOverflow:
+    """Say what can still be done when there is nothing left to make shorter."""
+    return ContextOverflow(
+        error.message,
+        kind=error.kind,
+        status=error.status,
+        attempts=error.attempts,
+        hint="nothing of the conversation can be made shorter: send less at once, clear it, "
+        "or use a model with a larger window",
+    )
 
 
 def _fit(given: object) -> Reply:

@@ -11,6 +11,7 @@ import msgspec
 
 from a3s_code.errors import InvalidValue
 from a3s_code.kernel.encoded import Encoded
+from a3s_code.kernel.pinned import Pinned
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -141,16 +142,20 @@ class Context(msgspec.Struct, frozen=True, gc=False, tag="context"):
 Block: TypeAlias = Text | Thinking | Attachment | ToolCall | ToolResult | Context
 
 
-class Message(msgspec.Struct, frozen=True, gc=False):
+class Message(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """
     One entry of a conversation.
 
     A `tool` message holds the results of all calls of the assistant message before it,
     in the order of the calls. Context stands before the words of a user, and behind results.
+
+    Attributes:
+        pinned: Of the summary of a compaction: what its text says of earlier messages, as data.
     """
 
     role: Literal["user", "assistant", "tool"]
     blocks: tuple[Block, ...]
+    pinned: Pinned | None = None
 
     @property
     def text(self) -> str:
@@ -233,11 +238,12 @@ class Conversation:
     memory copy per turn and its prefix is byte-identical for a provider's cache.
     """
 
-    __slots__ = ("_encoded", "_messages")
+    __slots__ = ("_encoded", "_measured", "_messages")
 
     def __init__(self, messages: list[Message] | None = None) -> None:
         self._messages: list[Message] = messages if messages is not None else []
         self._encoded: dict[str, Encoded[Message]] = {}
+        self._measured: dict[Callable[[Message], int], list[int]] | None = None
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -261,12 +267,15 @@ class Conversation:
         """Give a conversation of the first messages, with the bytes that were made of them."""
         other = Conversation(self._messages[:count])
         other._encoded = {wire: kept.until(count) for wire, kept in self._encoded.items()}
+        known = self._measured or {}
+        other._measured = {measure: sizes[:count] for measure, sizes in known.items()} or None
         return other
 
     def replace(self, messages: list[Message]) -> None:
         """Start over with `messages`; used by compaction and `/clear`."""
         self._messages = messages
         self._encoded.clear()
+        self._measured = None
 
     def encoded(self, wire: str, encode: Callable[[Message], bytes]) -> Encoded[Message]:
         """
@@ -284,3 +293,16 @@ class Conversation:
         if len(kept.items) != len(self._messages):
             kept.grow(self._messages, encode)
         return kept
+
+    def measured(self, measure: Callable[[Message], int]) -> list[int]:
+        """
+        Give `measure` of every message, asking only for those that are new.
+
+        Args:
+            measure: A pure function of one message; a list is kept for each.
+        """
+        if self._measured is None:
+            self._measured = {}
+        known = self._measured.setdefault(measure, [])
+        known.extend(measure(message) for message in self._messages[len(known) :])
+        return known

@@ -122,12 +122,29 @@ def _redacted(value: object, redactor: Redactor) -> object:
 
 def _shorten(tool: str, text: str, sink: Sink, artifacts: Artifacts) -> tuple[str, Artifact | None]:
     """Cut `text` to head and tail, and keep the whole as an artifact where it fits."""
-    artifact, evicted = artifacts.put(tool, text, MAX_OUTPUT_BYTES, sink.artifacts)
-    for uri in evicted:
-        sink.emit(ArtifactEvicted(uri=uri))
+    artifact = keep_whole(tool, text, MAX_OUTPUT_BYTES, sink, artifacts)
     if artifact is None:
         too_large = "too large to be kept as an artifact; narrow the call down"
         return bounded(text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut: {too_large}]"), None
+    uri = artifact.artifact_uri
+    shown = bounded(text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut; the whole is {uri} ]")
+    return shown, artifact
+
+
+def keep_whole(
+    tool: str, text: str, shown_bytes: int, sink: Sink, artifacts: Artifacts
+) -> Artifact | None:
+    """
+    Keep a redacted output as an artifact; older ones go for it.
+
+    Returns:
+        None when it is larger than the limits allow.
+    """
+    artifact, evicted = artifacts.put(tool, text, shown_bytes, sink.artifacts)
+    for uri in evicted:
+        sink.emit(ArtifactEvicted(uri=uri))
+    if artifact is None:
+        return None
     uri, sha256 = artifact.artifact_uri, artifact.artifact_uri.rpartition("/")[2]
     sink.put_blob(sha256, text.encode("utf-8", "surrogatepass"))
     sink.emit(
@@ -139,8 +156,7 @@ def _shorten(tool: str, text: str, sink: Sink, artifacts: Artifacts) -> tuple[st
             shown_bytes=artifact.shown_bytes,
         )
     )
-    shown = bounded(text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut; the whole is {uri} ]")
-    return shown, artifact
+    return artifact
 
 
 def _facts(artifact: Artifact) -> JsonObject:

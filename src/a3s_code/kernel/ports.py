@@ -15,6 +15,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
+from a3s_code.kernel.children import Children
 from a3s_code.kernel.events import ReasoningDelta, TextDelta, ToolInputDelta
 from a3s_code.kernel.measure import Measure
 from a3s_code.kernel.messages import (
@@ -456,8 +457,15 @@ class Review(Protocol):
 
 
 class Compact(Protocol):
-    async def __call__(self, conversation: Conversation, usage: Usage) -> None:
-        """Make room when the window fills; does nothing otherwise."""
+    async def __call__(self, conversation: Conversation, *, overflowed: bool = False) -> bool:
+        """
+        Make room when the window fills; say whether the conversation is shorter now.
+
+        Asked before every request.
+
+        Args:
+            overflowed: The provider has refused the request, which is too large for it.
+        """
         ...
 
 
@@ -467,23 +475,17 @@ class Inbox(Protocol):
         ...
 
 
-class ChildSpec(msgspec.Struct, frozen=True):
-    """
-    Attributes:
-        tools: Names the child may see; None = all of its agent's.
-        max_steps: Tool rounds at most; None = the agent's own limit.
-    """
+class Household(Protocol):
+    """Where child runs of a session are started."""
 
-    agent: str
-    description: str
-    prompt: str
-    tools: tuple[str, ...] | None = None
-    max_steps: int | None = None
+    def inside(self, new_id: Callable[[], str], sink: Sink) -> Children:
+        """
+        Give what a call starts its children with.
 
-
-class Children(Protocol):
-    async def start(self, spec: ChildSpec) -> Observation:
-        """Run a child to its end with at most the parent's authority."""
+        Args:
+            new_id: Gives the id of each child: one inside the call, and no other call's.
+            sink: Of the call.
+        """
         ...
 
 

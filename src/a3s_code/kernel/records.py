@@ -82,10 +82,13 @@ class ModelSwitched(LogOnly, tag="model_switched", frozen=True):
 
 
 class HistoryAppended(LogOnly, tag="history_appended", frozen=True):
-    """`isolated` messages belong to a run with a history of its own."""
+    """
+    `isolated` messages belong to a run with a history of its own, or to the child run `child`.
+    """
 
     message: Message
     isolated: bool = False
+    child: str = ""
 
 
 class HistoryReplaced(LogOnly, tag="history_replaced", frozen=True):
@@ -93,6 +96,45 @@ class HistoryReplaced(LogOnly, tag="history_replaced", frozen=True):
 
     messages: tuple[Message, ...]
     reason: str
+
+
+class OutputPruned(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """An output that is a marker now; `uri` is that of its artifact, empty where it has none."""
+
+    call_id: str
+    tokens: int
+    uri: str = ""
+
+
+class Compacted(LogOnly, tag="compacted", frozen=True):
+    """
+    What a compaction did. The `HistoryReplaced` behind it holds what came of it, and the messages
+    that were replaced are in the records before.
+
+    Attributes:
+        trigger: `threshold`, `overflow` (the provider refused the request), or `command`.
+        tokens_before, tokens_after: Of the conversation; estimates.
+        used: Tokens that the request would have had, as reported last, or estimated where that is
+            more.
+        window: Of the model, or less as the session wants it.
+        first, count: Which messages became the summary; none where the count is 0.
+        sha256: Of the JSON of these messages, as a list.
+        left_out: Facts that had to go for others, each with its kind.
+        summary: Of a run with a history of its own, whose conversation is in no other record.
+    """
+
+    trigger: str
+    tokens_before: int
+    tokens_after: int
+    used: int
+    window: int
+    pruned: tuple[OutputPruned, ...] = ()
+    first: int = 0
+    count: int = 0
+    sha256: str = ""
+    left_out: tuple[str, ...] = ()
+    is_isolated: bool = False
+    summary: Message | None = None
 
 
 class HistorySupplied(LogOnly, tag="history_supplied", frozen=True):
@@ -123,11 +165,13 @@ class ToolsOffered(LogOnly, tag="tools_offered", frozen=True):
         sha256: Of `ToolSet.schemas()`, which is a blob of the session.
         names: In the order in which they are shown.
         new: Those of them that were not shown before, but not what a session begins with.
+        child: The child run whose model it is; empty for the session's.
     """
 
     sha256: str
     names: tuple[str, ...]
     new: tuple[ToolDisclosed, ...] = ()
+    child: str = ""
 
 
 class ReceiptPart(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -158,13 +202,15 @@ class RequestReceipt(LogOnly, tag="request_receipt", frozen=True):
     What a model is about to be shown; written before it is asked.
 
     Attributes:
-        turn: Of the run; when a turn has several requests, the last one was answered.
+        turn: Of the run; when a turn has several requests, the last one was answered. 0 for a
+            request for a summary, which is in no turn.
         wire: Whose bytes these are: `openai`, `anthropic`, or `plain` for the canonical JSON
             where only the model itself knows what it sends.
         bytes: Of the body; those of `parts` add up to it.
         tokens: Of `parts`, estimated.
         left_out: What was not shown, since the receipt before.
         prefix: What it begins with, for the comparison with later requests.
+        child: The child run whose request it is, and turn; empty for the session's own.
 
     Source:
         DESIGN 1, "nothing enters the context unseen".
@@ -178,6 +224,7 @@ class RequestReceipt(LogOnly, tag="request_receipt", frozen=True):
     parts: tuple[ReceiptPart, ...]
     left_out: tuple[ContextLeftOut, ...] = ()
     prefix: Prefix | None = None
+    child: str = ""
 
 
 class TokensSpent(LogOnly, tag="tokens_spent", frozen=True):
@@ -519,6 +566,7 @@ SessionEvent: TypeAlias = (
     | ModelSwitched
     | HistoryAppended
     | HistoryReplaced
+    | Compacted
     | HistorySupplied
     | ToolsOffered
     | RequestReceipt

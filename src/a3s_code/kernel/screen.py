@@ -27,6 +27,7 @@ KEPT = frozenset(
         "authority",
         "before",
         "call_id",
+        "child",
         "data",
         "durability",
         "effect",

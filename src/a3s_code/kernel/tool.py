@@ -25,6 +25,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 import msgspec
 
 from a3s_code.errors import UsageError
+from a3s_code.kernel.children import Children
 from a3s_code.kernel.messages import Attachment, JsonObject
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.workspace import Files, Processes, Resolved, Search
@@ -107,6 +108,8 @@ class ToolContext:
         emit_output: Shows a piece of output to who watches while the tool still runs. May
             be called from any thread; `live.MAX_LIVE_CHARS` bounds what one call shows.
         call: Runs another tool.
+        children: Starts child runs; None where there can be none.
+        is_direct: The embedding program called it itself.
         timeout_s: What is left for this call, when the session limits it.
         exit_record: For a tool that runs one command and does nothing else: what that
             `Command` gets as its `exit_record`.
@@ -124,6 +127,8 @@ class ToolContext:
     timeout_s: float | None = None
     exit_record: str = ""
     shell: Processes | None = None
+    children: Children | None = None
+    is_direct: bool = False
 
     @property
     def resolved(self) -> Resolved:

@@ -6,7 +6,7 @@ These are ports; adapters for the local disk are in `workspace/`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -151,6 +151,13 @@ class GrepHits(msgspec.Struct, frozen=True):
     truncated: bool = False
 
 
+class Tally(msgspec.Struct, frozen=True):
+    """How often each word stands in a file; words that do not are left out."""
+
+    path: str
+    counts: dict[str, int]
+
+
 class Search(Protocol):
     """Finding files and lines. Respects ignore files, skips `.git`, follows no links."""
 
@@ -162,6 +169,15 @@ class Search(Protocol):
         """
         Raises:
             InvalidValue: `query.pattern` or `query.glob` is not valid; says where.
+        """
+        ...
+
+    async def tally(self, under: Resolved, words: Sequence[str]) -> list[Tally]:
+        """
+        Count words in text files, in any case and also inside of longer words, by path.
+
+        Where several words begin at one place the longest counts. Of each file only the
+        first lines that hold any are looked at, and a search that takes long ends early.
         """
         ...
 

@@ -32,8 +32,7 @@ async def receive(exchange: Exchange, answer: Answer) -> None:
     start = await _start(exchange)
     opens_with = start[:1]
     if opens_with == b"<" or exchange.headers.get("content-type", "").startswith("text/html"):
-        detail = f"a web page instead of an answer: {start[:80].decode('utf-8', 'replace')}"
-        raise Fault("protocol", detail, again=False, status=exchange.status)
+        raise _web_page(exchange, start)
     if opens_with in {b"{", b"["}:
         answer.whole(await _rest(exchange, start))
         return
@@ -46,6 +45,24 @@ async def receive(exchange: Exchange, answer: Answer) -> None:
         promised = "content-length" in exchange.headers
         if promised or not answer.finished or fault.kind not in _CUT:
             raise
+
+
+async def receive_whole(exchange: Exchange) -> bytes:
+    """
+    Give the body of a good answer that is no stream, at most `MAX_WHOLE_BYTES` of it.
+
+    Raises:
+        Fault: as `receive`.
+    """
+    start = await _start(exchange)
+    if start[:1] == b"<":
+        raise _web_page(exchange, start)
+    return await _rest(exchange, start)
+
+
+def _web_page(exchange: Exchange, start: bytes) -> Fault:
+    detail = f"a web page instead of an answer: {start[:80].decode('utf-8', 'replace')}"
+    return Fault("protocol", detail, again=False, status=exchange.status)
 
 
 async def _start(exchange: Exchange) -> bytes:

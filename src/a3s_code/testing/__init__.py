@@ -10,6 +10,8 @@ checks of what a port promises.
         assert session.send("What is here?").text == "Two files."
 
 `Scripted` plays the same turns without a socket, as the option `llm_client`.
+`VECTOR_STORE_CHECKS`, `EMBEDDING_CHECKS` and `CONTEXT_PROVIDER_CHECKS` are what those ports
+promise, and `WordEmbedding` is an embedding without a model.
 `STORE_CHECKS` are what every session store promises, and `MEDIUM_CHECKS` what one promises
 that outlives its process; `store_conformance` and `medium_conformance` show their use.
 `CrashRig` kills an agent's process wherever that can matter; `crash` shows its use.
@@ -21,7 +23,18 @@ from a3s_code.testing.crash import CrashRig
 from a3s_code.testing.crash_report import CrashLife, CrashReport
 from a3s_code.testing.crash_stage import CrashStage
 from a3s_code.testing.crash_store import CrashingStore, CrashTally
+from a3s_code.testing.embedding_conformance import (
+    EMBEDDING_CHECKS,
+    EmbeddingCheck,
+    EmbeddingFactory,
+)
 from a3s_code.testing.medium_conformance import MEDIUM_CHECKS, Medium, MediumCheck
+from a3s_code.testing.provider_conformance import (
+    CONTEXT_PROVIDER_CHECKS,
+    Provided,
+    ProviderCheck,
+    ProviderFactory,
+)
 from a3s_code.testing.script import Asked, Pattern, Playback, Rule, Script, When, on
 from a3s_code.testing.scripted import Scripted
 from a3s_code.testing.server import Request, ScriptedServer
@@ -40,11 +53,20 @@ from a3s_code.testing.turn import (
     refuses,
     says,
 )
+from a3s_code.testing.vector_store_conformance import (
+    VECTOR_STORE_CHECKS,
+    VectorStoreCheck,
+    VectorStoreFactory,
+)
+from a3s_code.testing.word_vectors import WordEmbedding, word_vector
 
 __all__ = [
+    "CONTEXT_PROVIDER_CHECKS",
+    "EMBEDDING_CHECKS",
     "MEDIUM_CHECKS",
     "ONLY_TOOL",
     "STORE_CHECKS",
+    "VECTOR_STORE_CHECKS",
     "Asked",
     "Call",
     "CrashLife",
@@ -53,11 +75,16 @@ __all__ = [
     "CrashStage",
     "CrashTally",
     "CrashingStore",
+    "EmbeddingCheck",
+    "EmbeddingFactory",
     "Fault",
     "Medium",
     "MediumCheck",
     "Pattern",
     "Playback",
+    "Provided",
+    "ProviderCheck",
+    "ProviderFactory",
     "Refusal",
     "Request",
     "Rule",
@@ -67,7 +94,10 @@ __all__ = [
     "StoreCheck",
     "StoreFactory",
     "Turn",
+    "VectorStoreCheck",
+    "VectorStoreFactory",
     "When",
+    "WordEmbedding",
     "breaks",
     "calls",
     "calls_text",
@@ -75,4 +105,5 @@ __all__ = [
     "overflows",
     "refuses",
     "says",
+    "word_vector",
 ]

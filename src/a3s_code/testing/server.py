@@ -3,6 +3,7 @@ A model server on loopback that plays a script over both real protocols.
 
     POST …/chat/completions     OpenAI Chat Completions, JSON or server-sent events
     POST …/messages             Anthropic Messages, JSON or server-sent events
+    POST …/embeddings           OpenAI Embeddings: vectors of the words of each text
 
 It runs a loop in a thread of its own, so it serves sync and async programs alike.
 """
@@ -20,20 +21,26 @@ import msgspec
 
 from a3s_code.errors import UsageError
 from a3s_code.kernel.messages import JsonObject
-from a3s_code.testing import anthropic_wire, openai_wire
+from a3s_code.testing import anthropic_wire, embeddings_wire, openai_wire
 from a3s_code.testing.answer import Answer
 from a3s_code.testing.anthropic_wire import AnthropicWire
 from a3s_code.testing.connection import Connection, Incoming
+from a3s_code.testing.embeddings_wire import EmbeddingsWire
 from a3s_code.testing.openai_wire import OpenAIWire
 from a3s_code.testing.script import Asked, Playback, Script
-from a3s_code.testing.turn import Turn
+from a3s_code.testing.turn import Turn, says
 from a3s_code.testing.wire import Wire
 
 START_S = 10.0
 CLOSE_S = 5.0
 _ACCEPT_ROUNDS = 3  # of the loop, until a connection on its way has its task
 
-_WIRES: dict[str, Wire] = {openai_wire.PATH: OpenAIWire(), anthropic_wire.PATH: AnthropicWire()}
+_EMBEDDINGS = EmbeddingsWire()
+_WIRES: dict[str, Wire] = {
+    openai_wire.PATH: OpenAIWire(),
+    anthropic_wire.PATH: AnthropicWire(),
+    embeddings_wire.PATH: _EMBEDDINGS,
+}
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -62,6 +69,8 @@ class ScriptedServer:
             agent = Agent.create(server.acl())
 
     A request that the script has no answer for gets status 400 and a message that says so.
+    Requests for embeddings are answered without a script: texts that share words are near each
+    other, and the same text always has the same vector.
 
     Attributes:
         requests: What came in, oldest first; appended to while the server runs.
@@ -71,6 +80,7 @@ class ScriptedServer:
         self.requests: list[Request] = []
         self._arrived = threading.Condition()
         self._playback = Playback(script)
+        self._troubles: list[Turn] = []
         self._connections: set[asyncio.Task[None]] = set()
         self._started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, int]] = Future()
         self._thread = threading.Thread(
@@ -115,6 +125,10 @@ class ScriptedServer:
     def play(self, script: Script) -> None:
         """Answer from the start of `script` from now on."""
         self._playback = Playback(script)
+
+    def trouble_embeddings(self, *turns: Turn) -> None:
+        """Answer the next requests for embeddings with these, such as `refuses(429)`."""
+        self._troubles += turns
 
     def wait_for_requests(self, count: int, timeout_s: float = 10.0) -> None:
         """
@@ -201,13 +215,18 @@ class ScriptedServer:
             await _refuse(connection, wire, f"This is no request of this interface: {error}")
             return True
         try:
-            turn = self._playback.answer(asked, id_prefix=wire.id_prefix)
+            turn = self._turn(wire, asked)
         except UsageError as error:
             self._keep(Request(path, incoming.headers, body, asked, None))
             await _refuse(connection, wire, str(error))
             return True
         self._keep(Request(path, incoming.headers, body, asked, turn))
         return await Answer(connection, wire, turn, asked, len(self.requests)).send()
+
+    def _turn(self, wire: Wire, asked: Asked) -> Turn:
+        if wire is not _EMBEDDINGS:
+            return self._playback.answer(asked, id_prefix=wire.id_prefix)
+        return self._troubles.pop(0) if self._troubles else says()
 
     def _keep(self, request: Request) -> None:
         with self._arrived:

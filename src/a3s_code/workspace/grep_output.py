@@ -8,9 +8,10 @@ Shown: `path:number:text` and `path-number-text`, `--` between blocks that do no
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Container
 
-from a3s_code.kernel.workspace import GrepHits, shown_name
+from a3s_code.kernel.workspace import GrepHits, Tally, shown_name
 
 MAX_LINE_CHARS = 2_000
 """Source: SPEC 5.0."""
@@ -89,6 +90,25 @@ def show(
             if size > MAX_TEXT_CHARS:
                 return GrepHits("\n".join(rows), matches, files, truncated=True)
     return GrepHits("\n".join(rows), matches, files, truncated)
+
+
+def tallied(
+    found: dict[bytes, list[bytes]], words: Container[str], place: Callable[[str], str | None]
+) -> list[Tally]:
+    """
+    Count the words of the lines by file, in lower case, files in the order of their paths.
+
+    Args:
+        found: Lines that are a word each, or the beginning of a line that is too long.
+        place: As of `show`. A path that is no UTF-8 cannot be asked for, and is left out.
+    """
+    rows: list[Tally] = []
+    for name in sorted(found):
+        path = place(name.decode("utf-8", "replace"))
+        if path is not None and "\N{REPLACEMENT CHARACTER}" not in path:
+            texts = (_parts(line)[2].lower() for line in found[name])
+            rows.append(Tally(path, dict(Counter(text for text in texts if text in words))))
+    return rows
 
 
 def _parts(line: bytes) -> tuple[int, str, str]:

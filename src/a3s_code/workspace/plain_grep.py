@@ -39,7 +39,11 @@ def main(arguments: list[str]) -> int:
         return 2
     out, found = sys.stdout.buffer, False
     for name, data in _sources(options.path, options.root, wanted):
-        for number, mark, line in hits(pattern, data, options.context):
+        if options.only_matching:
+            rows = matches(pattern, data, options.max_count)
+        else:
+            rows = hits(pattern, data, options.context)
+        for number, mark, line in rows:
             found = True
             shown = line[: options.max_columns]
             out.write(os.fsencode(name) + f"\0{number}{mark}{shown}\n".encode())
@@ -50,6 +54,8 @@ def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="plain_grep")
     parser.add_argument("--ignore-case", action="store_true")
     parser.add_argument("--context", type=int, default=0)
+    parser.add_argument("--only-matching", action="store_true")
+    parser.add_argument("--max-count", type=int, default=0)
     parser.add_argument("--max-columns", type=int, required=True)
     parser.add_argument("--name", action="append", default=[])
     parser.add_argument("--root", default="/")
@@ -71,6 +77,19 @@ def hits(pattern: re.Pattern[str], data: bytes, context: int) -> Iterator[tuple[
     }
     for number in sorted(shown):
         yield number + 1, ":" if number in matching else "-", lines[number]
+
+
+def matches(
+    pattern: re.Pattern[str], data: bytes, max_lines: int
+) -> Iterator[tuple[int, str, str]]:
+    """Give number, `:` and what matches, for each match in the first `max_lines` that have any."""
+    for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
+        found = [match[0] for match in pattern.finditer(line)]
+        if found and max_lines <= 0:
+            return
+        max_lines -= bool(found)
+        for text in found:
+            yield number, ":", text
 
 
 def _sources(path: str, root: str, wanted: list[Glob]) -> Iterator[tuple[str, bytes]]:

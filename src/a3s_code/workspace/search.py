@@ -15,20 +15,37 @@ Source: SPEC 5.5, 5.6; LIBRARIES 5.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from a3s_code.errors import InvalidValue
-from a3s_code.kernel.workspace import Command, Exit, Files, GrepHits, GrepQuery, Processes, Resolved
+from a3s_code.kernel.workspace import (
+    Command,
+    Exit,
+    Files,
+    GrepHits,
+    GrepQuery,
+    Processes,
+    Resolved,
+    Tally,
+)
 from a3s_code.workspace import plain_grep
 from a3s_code.workspace.beneath import step_by_step
 from a3s_code.workspace.globs import Glob
 from a3s_code.workspace.grep_check import really_there
-from a3s_code.workspace.grep_output import MAX_LINE_CHARS, MAX_TEXT_CHARS, read_lines, show
+from a3s_code.workspace.grep_output import (
+    MAX_LINE_CHARS,
+    MAX_TEXT_CHARS,
+    read_lines,
+    show,
+    tallied,
+)
 from a3s_code.workspace.ignore import Surroundings, surroundings
 from a3s_code.workspace.location import Location, apart, local, readable, shown
 from a3s_code.workspace.tree_walk import MAX_DEPTH, TreeWalk
@@ -39,6 +56,11 @@ MAX_PATHS = 100_000
 MAX_CONTEXT = 100
 TIMEOUT_S = 60.0
 
+MAX_TALLIED_LINES = 20
+"""Of one file; more of them make a word hardly more telling."""
+TALLY_S = 3.0
+
+_TALLY_BYTES = 8 * 1024 * 1024
 _RAW_BYTES = MAX_TEXT_CHARS + 128 * 1024
 _INVALID = 2
 _MESSAGE_CHARS = 500
@@ -55,6 +77,7 @@ _RIPGREP = (
     "--no-ignore-global",
     "--max-columns-preview",
 )
+_OF_BOTH = ("--only-matching", "--max-count")
 _PLAIN = (
     "import sys; sys.path.insert(0, sys.argv.pop(1));"
     " from a3s_code.workspace.plain_grep import main; sys.exit(main(sys.argv[1:]))"
@@ -126,6 +149,32 @@ class LocalSearch:
             truncated=not whole,
         )
 
+    async def tally(self, under: Resolved, words: Sequence[str]) -> list[Tally]:
+        """
+        Count words as the port says: `MAX_TALLIED_LINES` of each file, for `TALLY_S` at most.
+
+        Raises:
+            FileNotFoundError: `under` does not exist.
+            NotADirectoryError: it is a file.
+            ProgramMissing: as `grep`.
+        """
+        location = local(under)
+        longest_first = sorted(map(str.lower, words), key=len, reverse=True)
+        if not longest_first:
+            return []
+        above = await apart(location, _above)
+        if above is None:
+            raise NotADirectoryError(f"{shown(location.spelled)} is no directory.")
+        query = GrepQuery("|".join(map(re.escape, longest_first)), ignore_case=True)
+        scope = () if above.in_repository else ("--no-require-git", "--no-ignore-parent")
+        counting = ("--only-matching", f"--max-count={MAX_TALLIED_LINES}", *scope)
+        argv = self._argv(query, location.root, counting)
+        command = Command((*argv, "./"), TALLY_S, cwd=location.path)
+        output, _ = await self._run(command, _TALLY_BYTES)
+        chosen = _Chosen("", location.path)
+        sought = frozenset(longest_first)
+        return tallied(read_lines(output), sought, lambda name: chosen.place(name, above))
+
     async def _grep_file(self, location: Location, query: GrepQuery) -> GrepHits:
         """Search a file that we read ourselves: a path could have become a link by now."""
         data = await self._files.read(location, limit=plain_grep.MAX_FILE_BYTES)
@@ -138,18 +187,16 @@ class LocalSearch:
             truncated=not whole,
         )
 
-    async def _run(self, command: Command) -> tuple[bytes, bool]:
-        """Give what the program printed, and whether that is all of it."""
+    async def _run(self, command: Command, limit: int = _RAW_BYTES) -> tuple[bytes, bool]:
+        """Give at most `limit` bytes of what the program printed, and whether that is all."""
         output = bytearray()
 
         def collect(piece: bytes) -> None:
             output.extend(piece)
-            if len(output) > _RAW_BYTES:
+            if len(output) > limit:
                 raise _Enough
 
-        command = msgspec.structs.replace(
-            command, separate_stderr=True, max_output_bytes=_RAW_BYTES
-        )
+        command = msgspec.structs.replace(command, separate_stderr=True, max_output_bytes=limit)
         try:
             end = await self._processes.run(command, collect)
         except _Enough:
@@ -179,7 +226,8 @@ class LocalSearch:
             package = str(Path(plain_grep.__file__).parents[2])
             wanted = (f"--name={name}" for name in names)
             python = (sys.executable, "-I", "-c", _PLAIN, package)
-            return (*python, f"--root={root}", *wanted, *common)
+            only = tuple(flag for flag in scope if flag.startswith(_OF_BOTH))
+            return (*python, f"--root={root}", *only, *wanted, *common)
         wanted = tuple(f"--type-add=wanted:{name}" for name in names)
         unwanted = (f"--glob=!{chosen.unwanted}",) if chosen and chosen.unwanted else ()
         only = ("--type=wanted",) if wanted else ()

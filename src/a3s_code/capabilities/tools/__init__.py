@@ -11,6 +11,7 @@ from a3s_code.capabilities.tools import (
     patch,
     read,
     search_skills,
+    skill,
     write,
 )
 from a3s_code.kernel.tool import Tool
@@ -25,4 +26,5 @@ CORE_TOOLS: tuple[Tool, ...] = (
     ls.ls,
     bash.bash,
     search_skills.search_skills,
+    skill.skill_,
 )

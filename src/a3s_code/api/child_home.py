@@ -1,0 +1,123 @@
+"""A session, as the child runs in it see it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from a3s_code.api.context import RunContext
+from a3s_code.api.model_view import ModelView
+from a3s_code.api.offered import offer_child
+from a3s_code.api.receipts import Receipts
+from a3s_code.api.run import deadline
+from a3s_code.delegation.child import Asking, Requests
+from a3s_code.harness.completion import Completion
+from a3s_code.harness.prompt import SystemPromptSlots, system_prompt
+from a3s_code.kernel.executor import Executor
+from a3s_code.kernel.loop import Limits
+from a3s_code.kernel.measured import measure_of
+from a3s_code.kernel.messages import Conversation, Message
+from a3s_code.kernel.ports import Attend, Model, ModelRequest, Review, Sink
+from a3s_code.kernel.tool import ToolSet
+
+if TYPE_CHECKING:
+    from a3s_code.api.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHome:
+    """
+    Attributes:
+        slots: Of the session; a child has a role of its own, and the rest of them.
+    """
+
+    engine: Engine
+    slots: SystemPromptSlots
+
+    @property
+    def session_id(self) -> str:
+        return str(self.engine.log.session)
+
+    @property
+    def executor(self) -> Executor:
+        return self.engine.executor
+
+    @property
+    def limits(self) -> Limits:
+        return self.engine.behaviour.limits
+
+    @property
+    def visible(self) -> ToolSet:
+        return self.engine.visible
+
+    def model(self, ref: str) -> Model:
+        return self.engine.model(ref or self.engine.log.state.model)
+
+    def hooked(self, model: Model, sink: Sink, prompt: str) -> Model:
+        return self.engine.hooks.run(sink, prompt).model(model)
+
+    def requests(self, child: Asking) -> Requests:
+        return _Requests(self.engine, system_prompt(replace(self.slots, role=child.role)), child)
+
+    def review(self) -> Review:
+        continuations = self.engine.behaviour.continuations
+        return Completion(continuations > 0, continuations)
+
+    def shown(self, message: Message) -> Message:
+        screen = self.engine.log.screen
+        return screen.message(message) if screen is not None else message
+
+
+class _Requests:
+    """
+    Assembles the requests of one child.
+
+    What is in force for a run of the session is in force for a child, and what companions have for
+    its calls stands behind their results; what providers have for the words of the user does not
+    enter.
+    """
+
+    __slots__ = (
+        "_child",
+        "_context",
+        "_engine",
+        "_offered",
+        "_prompt",
+        "_receipts",
+        "_selection",
+        "_view",
+        "attend",
+    )
+
+    def __init__(self, engine: Engine, prompt: str, child: Asking) -> None:
+        self._engine, self._prompt, self._child = engine, prompt, child
+        self._view, self._receipts = ModelView(engine.log, is_own=False), Receipts()
+        self._selection = engine.selection.of_others(child.tools.tools)
+        self._offered: ToolSet | None = None
+        sources = dataclasses.replace(engine.behaviour.context, providers=())
+        hooks = engine.hooks.run(child.sink, child.prompt)
+        self._context = RunContext(sources, hooks, child.sink, child.conversation)
+        self.attend: Attend | None = self._context.attend if sources.companions else None
+
+    async def __call__(self, conversation: Conversation, turn: int) -> ModelRequest:
+        engine, child = self._engine, self._child
+        tools = self._selection.of(conversation) if child.selects else child.tools
+        if tools is not self._offered:
+            self._offered = tools
+            offer_child(engine.log, child.sink, tools, self._selection.latest)
+        request = ModelRequest(
+            system=await self._context.system(self._prompt),
+            conversation=self._view.of(conversation),
+            tools=tools,
+            session_id=str(engine.log.session),
+            temperature=engine.behaviour.temperature,
+            thinking_budget=engine.behaviour.thinking_budget,
+            deadline=deadline(engine),
+        )
+        shown, model = self._context.shown(self._prompt), child.model
+        measure = measure_of(model, request)
+        child.sink.emit(self._receipts.write(measure, request, shown, turn, model.ref))
+        return request

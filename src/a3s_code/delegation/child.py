@@ -1,0 +1,296 @@
+"""
+One child run, from `subagent_start` to `subagent_end`.
+
+A child is a loop of its own in the session of the call that started it. Its conversation is its
+own, and its parent sees its answer alone. Every call of it passes the executor of the session, on
+the session's authority, within the rights of the child.
+
+Source:
+    SPEC 9.4; DESIGN 2, "The life of one action".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import msgspec
+
+from a3s_code.delegation.child_gate import OwnRules
+from a3s_code.delegation.child_sink import ChildSink
+from a3s_code.delegation.inner_calls import InnerCalls
+from a3s_code.errors import A3SError, LimitReached, StoreError
+from a3s_code.kernel.border import described
+from a3s_code.kernel.children import ChildOutcome, ChildSpec
+from a3s_code.kernel.events import SubagentEnd, SubagentStart
+from a3s_code.kernel.executor import Executor
+from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
+from a3s_code.kernel.messages import Conversation, Message, Text, user
+from a3s_code.kernel.observation import keep_whole, redact
+from a3s_code.kernel.ports import Attend, Model, ModelRequest, Review, Sink
+from a3s_code.kernel.tool import ToolSet
+
+MAX_SHOWN_CHARS = 16_000
+"""Of the answer of a child in its `subagent_end`; the whole is in its transcript."""
+STOPPED = "Stopped before it was finished."
+
+
+class Requests(Protocol):
+    """What the model of a child is shown."""
+
+    async def __call__(self, conversation: Conversation, turn: int) -> ModelRequest:
+        """Assemble one request, and write its receipt; as `Prepare`."""
+        ...
+
+    @property
+    def attend(self) -> Attend | None:
+        """Gives what is shown behind the results of a turn; None = nothing is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """
+    Who asks a model, inside a session.
+
+    Attributes:
+        id: Of the child.
+        model: Who is asked.
+        tools: All that it may be shown.
+        selects: It is shown those of them that it needs; otherwise all, which were named for it.
+        sink: Of the child.
+    """
+
+    id: str
+    model: Model
+    role: str
+    prompt: str
+    tools: ToolSet
+    selects: bool
+    conversation: Conversation
+    sink: Sink
+
+
+class Home(Protocol):
+    """The session that children live in."""
+
+    @property
+    def session_id(self) -> str: ...
+    @property
+    def executor(self) -> Executor: ...
+    @property
+    def limits(self) -> Limits: ...
+    @property
+    def visible(self) -> ToolSet:
+        """All that the model of the session may be shown."""
+        ...
+
+    def model(self, ref: str) -> Model:
+        """
+        Open a model by its `provider/model`; empty = the one that the session has now.
+
+        Raises:
+            UnknownModel: there is none.
+        """
+        ...
+
+    def hooked(self, model: Model, sink: Sink, prompt: str) -> Model:
+        """Give a model that the hooks of the session are asked and told of."""
+        ...
+
+    def requests(self, child: Asking) -> Requests:
+        """Give what assembles the requests of a child."""
+        ...
+
+    def review(self) -> Review: ...
+
+    def shown(self, message: Message) -> Message:
+        """Give what may be kept of a message."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """
+    Made for one run.
+
+    Attributes:
+        id: Inside that of the call that starts it, and no other call's.
+        executor: With the rights of the child.
+        sink: Of the call that starts it.
+    """
+
+    id: str
+    spec: ChildSpec
+    home: Home
+    rules: OwnRules
+    executor: Executor
+    sink: Sink
+
+    async def run(self) -> ChildOutcome:
+        """
+        Raises:
+            UnknownModel: there is no such model; nothing was begun.
+            StoreError: what it did could not be recorded.
+        """
+        model = self.home.model(self.spec.model)
+        inside = InnerCalls(self.executor, self.id)
+        sink = ChildSink(self.sink, self.id, self.session_id, inside, model.ref)
+        transcript = Transcript(Conversation(), sink, isolated=True)
+        hooked = self.home.hooked(model, sink, self.spec.prompt)
+        loop = self._loop(hooked, inside, sink, transcript.conversation)
+        self._begin()
+        try:
+            outcome = await self._conducted(loop, transcript)
+        except BaseException:
+            _settle(loop, transcript, "the end of its run")
+            self._end(STOPPED, success=False)
+            raise
+        outcome = msgspec.structs.replace(
+            outcome, transcript=self._kept(transcript.conversation, inside)
+        )
+        self._end(outcome.error or outcome.text, success=not outcome.kind)
+        return outcome
+
+    @property
+    def session_id(self) -> str:
+        return f"task-run-{self.id}"
+
+    def _loop(
+        self, model: Model, inside: InnerCalls, sink: ChildSink, conversation: Conversation
+    ) -> Loop:
+        role, prompt = self.spec.role, self.spec.prompt
+        selects = not self.rules.names_tools
+        asking = Asking(self.id, model, role, prompt, self._tools(), selects, conversation, sink)
+        requests = self.home.requests(asking)
+        return Loop(
+            model=model,
+            executor=inside,
+            sink=sink,
+            prepare=requests,
+            review=self.home.review(),
+            compact=_leave_alone,
+            inbox=_Empty(),
+            limits=self._limits(),
+            attend=requests.attend,
+        )
+
+    def _limits(self) -> Limits:
+        limits, steps = self.home.limits, self.spec.max_steps
+        if steps is None:
+            return limits
+        return replace(limits, max_tool_rounds=min(steps, limits.max_tool_rounds))
+
+    def _tools(self) -> ToolSet:
+        """Give the tools that the model may be shown."""
+        visible = self.home.visible.tools
+        known = {tool.name for tool in visible}
+        listed = () if self.spec.allow is None else self.executor.tools.values()
+        others = tuple(tool for tool in listed if tool.name not in known)
+        return ToolSet(tuple(tool for tool in (*visible, *others) if self.rules.shows(tool)))
+
+    # On the way
+
+    async def _conducted(self, loop: Loop, transcript: Transcript) -> ChildOutcome:
+        """Run the loop; what goes wrong inside is the outcome."""
+        try:
+            transcript.add(user(self.spec.prompt))
+            answer = await self._within_limit(loop, transcript)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a model may be foreign code; its caller is told
+            _settle(loop, transcript, "an error")
+            return self._failed(loop, transcript, error)
+        return ChildOutcome(
+            id=self.id,
+            text=answer.text,
+            usage=answer.usage,
+            tool_calls=answer.tool_calls,
+            turns=answer.turns,
+        )
+
+    async def _within_limit(self, loop: Loop, transcript: Transcript) -> Answer:
+        limit_ms = loop.limits.max_execution_ms
+        scope = asyncio.timeout(limit_ms / 1000 if limit_ms else None)
+        try:
+            async with scope:
+                return await loop.run(transcript)
+        except TimeoutError as error:
+            if not scope.expired():
+                raise
+            raise LimitReached(
+                f"{self.spec.agent} took longer than max_execution_time_ms ({limit_ms} ms).",
+                hint="raise max_execution_time_ms, or ask for less at once",
+            ) from error
+
+    def _failed(self, loop: Loop, transcript: Transcript, error: Exception) -> ChildOutcome:
+        is_ours = isinstance(error, A3SError)
+        messages = transcript.conversation.messages
+        said = [message.text for message in messages if message.role == "assistant"]
+        return ChildOutcome(
+            id=self.id,
+            text=next((text for text in reversed(said) if text.strip()), ""),
+            usage=loop.usage,
+            tool_calls=loop.tool_calls,
+            turns=len(said),
+            kind=error.code if is_ours else "child.failed",
+            error=str(error) if is_ours else described(error),
+        )
+
+    # What is recorded of it
+
+    def _begin(self) -> None:
+        self.sink.emit(
+            SubagentStart(
+                task_id=self.id,
+                session_id=self.session_id,
+                parent_session_id=self.home.session_id,
+                agent=self.spec.agent,
+                description=self.spec.description,
+            )
+        )
+
+    def _end(self, output: str, *, success: bool) -> None:
+        self.sink.emit(
+            SubagentEnd(
+                task_id=self.id,
+                session_id=self.session_id,
+                agent=self.spec.agent,
+                output=_cut(output),
+                success=success,
+            )
+        )
+
+    def _kept(self, conversation: Conversation, inside: InnerCalls) -> str:
+        """Keep the whole conversation as JSON, a message a line, and give its URI."""
+        role = redact(self.spec.role, self.executor.redactor)
+        header = {"child": self.id, "agent": self.spec.agent, "role": role}
+        messages = (self.home.shown(inside.recorded(each)) for each in conversation.messages)
+        lines = [msgspec.json.encode(each).decode() for each in (header, *messages)]
+        text, artifacts = "\n".join(lines) + "\n", self.executor.artifacts
+        stored = keep_whole("transcript", text, 0, self.sink, artifacts)
+        return stored.artifact_uri if stored is not None else ""
+
+
+def _cut(text: str) -> str:
+    if len(text) <= MAX_SHOWN_CHARS:
+        return text
+    return f"{text[:MAX_SHOWN_CHARS]}\n[{len(text) - MAX_SHOWN_CHARS} characters left out]"
+
+
+def _settle(loop: Loop, transcript: Transcript, why: str) -> None:
+    """Leave every call with a result, and what was being said as far as it came."""
+    transcript.settle("", loop.results)
+    if loop.spoken:
+        marked = f"{''.join(loop.spoken)}\n\n(Response interrupted by {why}.)"
+        transcript.add(Message("assistant", (Text(marked),)))
+
+
+class _Empty:
+    def take(self) -> tuple[Message, ...]:
+        return ()
+
+
+async def _leave_alone(conversation: Conversation, *, overflowed: bool = False) -> bool:  # noqa: ARG001 - the port
+    return False

@@ -1,0 +1,109 @@
+"""
+The log, as a child run sees it.
+
+What a child says is a message of its own in the log, and no text of its parent's: its deltas and
+turns are shown as progress of the child. What its calls do is recorded like that of all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+
+from msgspec.structs import replace
+
+from a3s_code.delegation.inner_calls import InnerCalls
+from a3s_code.kernel.events import (
+    ModelRetry,
+    ReasoningDelta,
+    SubagentProgress,
+    TextDelta,
+    ToolInputDelta,
+    TurnEnd,
+    TurnStart,
+)
+from a3s_code.kernel.messages import JsonObject, Usage
+from a3s_code.kernel.ports import Sink
+from a3s_code.kernel.records import (
+    ArtifactStored,
+    Event,
+    HistoryAppended,
+    RequestReceipt,
+    TokensSpent,
+    ToolsOffered,
+)
+from a3s_code.kernel.state import Approval, OpenEffect
+
+PURPOSE = "child"
+"""Of the tokens of a child; see `TokensSpent`."""
+
+
+class ChildSink:
+    """
+    Args:
+        sink: Of the call that started the child.
+        model: `provider/model` that answers it.
+    """
+
+    __slots__ = ("_call_ids", "_child", "_inside", "_model", "_session_id", "_sink")
+
+    def __init__(
+        self, sink: Sink, child: str, session_id: str, inside: InnerCalls, model: str
+    ) -> None:
+        self._sink, self._child, self._session_id = sink, child, session_id
+        self._inside, self._model = inside, model
+        self._call_ids: set[str] = set()
+
+    @property
+    def artifacts(self) -> Mapping[str, ArtifactStored]:
+        return self._sink.artifacts
+
+    @property
+    def call_ids(self) -> Container[str]:
+        """The ids that the child's model has given, of this child alone."""
+        return self._call_ids
+
+    @property
+    def effects(self) -> Mapping[str, OpenEffect]:
+        return self._sink.effects
+
+    @property
+    def approvals(self) -> Mapping[str, Approval]:
+        return self._sink.approvals
+
+    def emit(self, event: Event) -> None:
+        match event:
+            case HistoryAppended(message=message):
+                self._call_ids.update(call.id for call in message.calls)
+                known = self._inside.recorded(message)
+                self._sink.emit(replace(event, message=known, child=self._child))
+            case RequestReceipt() | ToolsOffered():
+                self._sink.emit(replace(event, child=self._child))
+            case TurnEnd(turn=turn, usage=usage, stop=stop):
+                self._spend(usage)
+                facts: JsonObject = {"turn": turn, "stop": stop, "tokens": usage.total_tokens}
+                self._progress("running", facts)
+            case ModelRetry(attempt=attempt, reason=reason, delay_ms=delay_ms):
+                said: JsonObject = {"attempt": attempt, "reason": reason, "delay_ms": delay_ms}
+                self._progress("retrying", said)
+            case TurnStart() | TextDelta() | ReasoningDelta() | ToolInputDelta():
+                pass
+            case _:
+                self._sink.emit(event)
+
+    def put_blob(self, sha256: str, data: bytes) -> None:
+        self._sink.put_blob(sha256, data)
+
+    async def barrier(self) -> None:
+        await self._sink.barrier()
+
+    def _spend(self, usage: Usage) -> None:
+        self._sink.emit(
+            TokensSpent(usage=usage, purpose=PURPOSE, child=self._child, model=self._model)
+        )
+
+    def _progress(self, status: str, facts: JsonObject) -> None:
+        self._sink.emit(
+            SubagentProgress(
+                task_id=self._child, session_id=self._session_id, status=status, metadata=facts
+            )
+        )

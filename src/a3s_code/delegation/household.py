@@ -1,0 +1,73 @@
+"""
+Where the children of a session are started, and how deep they may stand.
+
+Source:
+    DESIGN 3, "Doors" (`Children.start`); SPEC 9.1 (no recursion unless it is allowed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from a3s_code.delegation.child import Child, Home
+from a3s_code.delegation.child_gate import ChildGate, OwnRules
+from a3s_code.harness.inheritance import Rights
+from a3s_code.kernel.children import ChildOutcome, ChildSpec
+from a3s_code.kernel.ports import Sink
+
+MAX_DEPTH = 1
+"""Children inside children: with 1 a child starts none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildHousehold:
+    """
+    Attributes:
+        rights: Of the child that the calls belong to; None for those of the session itself.
+        depth: How many children the calls stand inside of.
+    """
+
+    home: Home
+    rights: Rights | None = None
+    depth: int = 0
+    max_depth: int = MAX_DEPTH
+
+    def inside(self, new_id: Callable[[], str], sink: Sink) -> CallChildren:
+        """Give what one call starts its children with."""
+        return CallChildren(self, new_id, sink)
+
+
+@dataclass(frozen=True, slots=True)
+class CallChildren:
+    """The children of one call."""
+
+    household: ChildHousehold
+    new_id: Callable[[], str]
+    sink: Sink
+
+    async def start(self, spec: ChildSpec) -> ChildOutcome:
+        """Run a child to its end; see `kernel.children.Children`."""
+        household, id_ = self.household, self.new_id()
+        if household.depth >= household.max_depth:
+            most = f"{household.max_depth} deep"
+            return ChildOutcome(
+                id=id_,
+                kind="child.too_deep",
+                error=f"{spec.agent} was not started: runs inside runs go {most} at most.",
+            )
+        return await self._child(id_, spec).run()
+
+    def _child(self, id_: str, spec: ChildSpec) -> Child:
+        household, depth = self.household, self.household.depth + 1
+        home, most = household.home, household.max_depth
+        session = home.executor
+        rules = OwnRules.of(spec, session.space.root, may_delegate=depth < most)
+        parents = household.rights or Rights(session.gate, session.approver)
+        rights = parents.for_child(rules, spec.inheritance)
+        executor = session.narrowed(
+            ChildGate(spec.agent, rights),
+            rights.settles if rights.mode == "deny_on_ask" else rights.approver,
+            ChildHousehold(home, rights, depth, most),
+        )
+        return Child(id_, spec, home, rules, executor, self.sink)

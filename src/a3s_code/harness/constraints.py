@@ -1,0 +1,155 @@
+"""
+The sentences in which users say what must, must not or should be.
+
+Found by words, in ten languages, and rather too many than too few: a rule that is lost costs
+more than a sentence that is kept. What is no sentence (a table, a line of code) is kept by the
+line; of one that is very long, what stands around the words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from a3s_code.harness.rule_words import IMPERATIVE, LABEL, STRONG, WEAK
+
+MAX_SENTENCE_CHARS = 600
+AROUND_CHARS = 280
+"""Of a longer sentence: what is kept on each side of a word that makes it a rule."""
+
+_ITEM = re.compile(r"\s*(?:[-*+•·–—]|\(?\d{1,3}[.)、]|\(?[a-zA-Z][.)])\s+")
+_FENCE = re.compile(r"\s*(?:```|~~~)")
+_QUOTED = re.compile(r"\s*>\s?")
+_HEADING = re.compile(r"\s*#{1,6}\s")
+_INTRODUCES = re.compile(r"[:：]\s*[*_]*\s*$")
+_ABBREVIATED = re.compile(
+    r"(?:(?i:\b(?:e\.g|i\.e|etc|vs|cf|approx|nr|bzw|z\.\s?b|d\.\s?h|u\.\s?a|ca|usw|p\.\s?ex|ej|mr|mrs|"
+    r"dr|fig|sec))|\b[A-Z])\.$"
+)
+_END = re.compile(r"[.!?…]+[\"'”’»)\]*_`]*(?=\s+[^a-zà-öø-ÿа-я\s])|[。！？；…]+[”’」』）]*|;(?=\s)")
+_LOGGED = re.compile(r"\W{0,2}(?:\d{4}-\d\d-\d\d[T ]|\d\d:\d\d:\d\d|\w{3} +\d+ \d\d:\d\d:)")
+_CODE = re.compile(
+    r"[{};]\s*$|^\s*[\w.\[\]]+\s*[-+*/|&]?=[^=]|\w\(.*\)\s*[:;{]?\s*$|=>|->|::|&&|\|\|"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """`weak` ones may go first when there is no room for all."""
+
+    text: str
+    weak: bool = False
+
+
+def constraints_in(text: str) -> Iterator[Constraint]:
+    """Find the rules in what a user said, in their order; time is linear in the text."""
+    listed = False
+    for block in _blocks(text):
+        body = block.text
+        if block.is_item and listed:
+            yield Constraint(_shown(body))
+            continue
+        found = [each for sentence in sentences(body) for each in _ruled(sentence)]
+        yield from found
+        if _INTRODUCES.search(body):
+            listed = bool(found)
+        elif not block.is_item:
+            listed = False
+
+
+def sentences(text: str) -> list[str]:
+    """Part a paragraph into sentences; one ends where the next does not go on in lower case."""
+    parts: list[str] = []
+    start = 0
+    for end in _END.finditer(text):
+        said = text[start : end.end()]
+        if end.group()[0] == "." and _ABBREVIATED.search(said[-12:]):
+            continue
+        parts.append(said.strip())
+        start = end.end()
+    parts.append(text[start:].strip())
+    return [part for part in parts if part]
+
+
+def is_question(sentence: str) -> bool:
+    return sentence.rstrip("\"'”’)»*_").endswith(("?", "？", "؟"))
+
+
+def normalised(text: str) -> str:
+    """Give what two sentences have in common that say the same."""
+    return " ".join(text.casefold().split()).strip(" .!。！;；-*•\"'`")
+
+
+def _ruled(sentence: str) -> Iterator[Constraint]:
+    strong = list(STRONG.finditer(sentence))
+    marks = strong or ([] if is_question(sentence) else _likely(sentence))
+    if not marks:
+        return
+    if len(sentence) <= MAX_SENTENCE_CHARS:
+        yield Constraint(sentence, weak=not strong)
+        return
+    for first, last in _around(marks):
+        yield Constraint(sentence[first:last].strip(), weak=not strong)
+
+
+def _likely(sentence: str) -> list[re.Match[str]]:
+    begins = IMPERATIVE.match(sentence) or LABEL.match(sentence)
+    return [begins] if begins is not None else list(WEAK.finditer(sentence))
+
+
+def _around(marks: Iterable[re.Match[str]]) -> list[tuple[int, int]]:
+    """Say which parts of a very long sentence stand around the words that make it a rule."""
+    spans: list[tuple[int, int]] = []
+    for mark in marks:
+        first, last = max(0, mark.start() - AROUND_CHARS), mark.end() + AROUND_CHARS
+        if spans and mark.end() <= spans[-1][0] + MAX_SENTENCE_CHARS and first <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], last)
+        else:
+            spans.append((first, last))
+    return spans
+
+
+def _shown(text: str) -> str:
+    if len(text) <= 2 * MAX_SENTENCE_CHARS:
+        return text
+    return f"{text[:MAX_SENTENCE_CHARS]} […] {text[-MAX_SENTENCE_CHARS:]}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    text: str
+    is_item: bool
+
+
+def _blocks(text: str) -> Iterator[_Block]:
+    """Join the lines of each paragraph and of each item of a list; code is taken by the line."""
+    lines: list[str] = []
+    is_item = in_code = False
+    for line in text.splitlines():
+        if _FENCE.match(line):
+            yield from _joined(lines, is_item=is_item)
+            lines, is_item, in_code = [], False, not in_code
+            continue
+        plain = _QUOTED.sub("", line, count=1)
+        begins = _ITEM.match(plain) is not None
+        if in_code or begins or not plain.strip() or _HEADING.match(plain) or _is_code(plain):
+            yield from _joined(lines, is_item=is_item)
+            lines, is_item = [], begins
+        if (in_code and _is_code(plain)) or _LOGGED.match(plain):
+            continue
+        lines.append(_ITEM.sub("", plain, count=1) if begins else plain)
+        if _INTRODUCES.search(plain):
+            yield from _joined(lines, is_item=is_item)
+            lines, is_item = [], False
+    yield from _joined(lines, is_item=is_item)
+
+
+def _joined(lines: list[str], *, is_item: bool) -> Iterator[_Block]:
+    body = " ".join(line.strip() for line in lines).strip()
+    if body:
+        yield _Block(body, is_item)
+
+
+def _is_code(line: str) -> bool:
+    return _CODE.search(line) is not None

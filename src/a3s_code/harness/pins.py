@@ -1,0 +1,295 @@
+"""
+What must survive when messages leave a conversation, found by code and never by a model.
+
+From the messages that leave: the rules and the words of the user, what was asked and not
+answered, the files that calls touched, the plan. From the log: what was decided about calls.
+From the summaries among them: all that they had pinned. Context that the harness had put into a
+message goes with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+
+from a3s_code.harness.completion import CUT, GO_ON, NOTHING
+from a3s_code.harness.constraints import constraints_in, is_question, normalised, sentences
+from a3s_code.harness.pins_text import escaped
+from a3s_code.harness.tokens import estimate
+from a3s_code.kernel.messages import Message, ToolCall, ToolResult
+from a3s_code.kernel.pinned import Pinned, TouchedFile, Verdict
+
+MAX_OF_ONE = 30
+"""Rules in one message; in one with more something was pasted, and they are only likely ones."""
+MAX_QUESTIONS = 20
+MAX_FILES = 200
+MAX_VERDICTS = 60
+MAX_WORDS_CHARS = 1_600
+"""Of one message of the user; of a longer one the beginning and the end are kept."""
+MAX_PLAN_CHARS = 8_000
+
+_NUDGES = frozenset({CUT, GO_ON, NOTHING})
+"""What the harness says in the place of the user."""
+_READS = frozenset({"read"})
+_CHANGES = frozenset({"write", "edit", "patch"})
+_PATHS = ("file_path", "path")
+_PLANS = ("update_plan",)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """
+    What the log knows of the calls that leave.
+
+    Attributes:
+        changed: Paths that they have changed, oldest first.
+        plan: Rows of the last plan; empty when there is none.
+    """
+
+    verdicts: tuple[Verdict, ...] = ()
+    changed: tuple[str, ...] = ()
+    plan: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Tokens for the rules of the user, and for their words."""
+
+    constraints: int
+    words: int
+
+    @classmethod
+    def within(cls, window: int, leaving: int) -> Allowance:
+        """
+        Args:
+            window: Tokens of the whole request.
+            leaving: Tokens of the messages that leave; words get a third of it at most.
+        """
+        return cls(max(2_000, window // 10), min(6_000, window // 20, leaving // 3))
+
+
+@dataclass(slots=True)
+class _Gone:
+    names: list[str] = field(default_factory=list[str])
+
+    def add(self, kind: str, text: str) -> None:
+        self.names.append(f"{kind}: {text}")
+
+
+def pin(
+    leaving: Sequence[Message], staying: Sequence[Message], facts: Facts, room: Allowance
+) -> tuple[Pinned, tuple[str, ...]]:
+    """
+    Gather what must survive; messages are oldest first.
+
+    Rules go last of all: those that are only likely ones before the others, old before new. No
+    rule goes for anything but other rules.
+
+    Returns:
+        The facts, and those that had to go, each with its kind.
+    """
+    gone = _Gone()
+    before = [message.pinned for message in leaving if message.pinned is not None]
+    said = [message for message in leaving if is_of_user(message)]
+    constraints = _constraints(before, said, room.constraints, gone)
+    pinned = Pinned(
+        constraints=constraints,
+        questions=_questions(before, leaving, staying, gone),
+        files=_files(before, leaving, facts.changed, gone),
+        verdicts=_last(
+            "decision",
+            [*_each(before, lambda it: it.verdicts), *facts.verdicts],
+            MAX_VERDICTS,
+            gone,
+        ),
+        plan=_plan(before, leaving, staying, facts, gone),
+        words=_words(before, said, constraints, room.words, gone),
+    )
+    left_out = sum(it.left_out for it in before) + len(gone.names)
+    return msgspec.structs.replace(pinned, left_out=left_out), tuple(gone.names)
+
+
+def is_of_user(message: Message) -> bool:
+    """Say whether a message is the user's own, and neither a summary nor a nudge of ours."""
+    is_said = message.role == "user" and message.pinned is None
+    return is_said and bool(message.text.strip()) and message.text not in _NUDGES
+
+
+def missing(wanted: Pinned, shorter: Sequence[Message]) -> list[str]:
+    """
+    Name the facts that cannot be found again in a conversation as the log will hold it.
+
+    Each is looked for as data, and the rules also in the text that the model reads.
+    """
+    kept = [msgspec.convert(msgspec.to_builtins(it), Message) for it in shorter]
+    found = [message.pinned for message in kept if message.pinned is not None]
+    text = "\n".join(message.text for message in kept)
+    lost = [each for each in wanted.constraints if escaped(each) not in text]
+    for name in Pinned.__struct_fields__:
+        if name == "left_out":
+            continue
+        there = [each for pinned in found for each in getattr(pinned, name)]
+        lost += [f"{name}: {each}" for each in getattr(wanted, name) if each not in there]
+    return lost
+
+
+# Rules, words
+
+
+def _constraints(
+    before: Sequence[Pinned], said: Sequence[Message], room: int, gone: _Gone
+) -> tuple[str, ...]:
+    """Give every rule once, where it was said last; `weak` ones are only likely to be rules."""
+    found: dict[str, tuple[str, bool]] = {}
+    for text in _each(before, lambda it: it.constraints):
+        found[normalised(text)] = (text, False)
+    for message in said:
+        every = list(constraints_in(message.text))
+        for each in every:
+            key = normalised(each.text)
+            found.pop(key, None)
+            found[key] = (each.text, each.weak or len(every) > MAX_OF_ONE)
+    left = sum(estimate(text) for text, _ in found.values()) - room
+    for weak in (True, False):
+        for key, (text, is_weak) in list(found.items()):
+            if left > 0 and is_weak is weak:
+                del found[key]
+                left -= estimate(text)
+                gone.add("constraint", text)
+    return tuple(text for text, _ in found.values())
+
+
+def _words(
+    before: Sequence[Pinned],
+    said: Sequence[Message],
+    constraints: Sequence[str],
+    room: int,
+    gone: _Gone,
+) -> tuple[str, ...]:
+    """Give what the user said, the newest that there is room for; what is a rule stands there."""
+    rules = {normalised(each) for each in constraints}
+    every = [*_each(before, lambda it: it.words), *(_cut(message.text) for message in said)]
+    every = list(dict.fromkeys(text for text in every if normalised(text) not in rules))
+    kept: list[str] = []
+    for text in reversed(every):
+        room -= estimate(text)
+        if room < 0:
+            break
+        kept.append(text)
+    for text in every[: len(every) - len(kept)]:
+        gone.add("words", text[:80])
+    return tuple(reversed(kept))
+
+
+def _cut(text: str) -> str:
+    text = text.strip()
+    if len(text) <= MAX_WORDS_CHARS:
+        return text
+    head, tail = MAX_WORDS_CHARS * 2 // 3, MAX_WORDS_CHARS // 3
+    return f"{text[:head]} [… {len(text) - head - tail} characters …] {text[-tail:]}"
+
+
+# Questions
+
+
+def _questions(
+    before: Sequence[Pinned], leaving: Sequence[Message], staying: Sequence[Message], gone: _Gone
+) -> tuple[str, ...]:
+    """
+    Give what the user asked before an answer came: the run ended, or they asked again.
+
+    A question is answered when the model speaks without calling a tool before the user does.
+    """
+    open_ = {normalised(text): text for text in _each(before, lambda it: it.questions)}
+    asked: set[str] = set()
+    for at, message in enumerate([*leaving, *staying]):
+        if is_of_user(message):
+            said = {normalised(text): text for text in _asked(message.text)}
+            asked = set(said)
+            if at < len(leaving):
+                open_.update(said)
+        elif _is_answer(message):
+            for key in asked & open_.keys():
+                del open_[key]
+    return _last("question", list(open_.values()), MAX_QUESTIONS, gone)
+
+
+def _is_answer(message: Message) -> bool:
+    said = message.text.strip() if message.role == "assistant" and not message.calls else ""
+    return bool(said) and not (said.endswith(".)") and "(Response interrupted by " in said[-60:])
+
+
+def _asked(text: str) -> list[str]:
+    lines = (line for line in text.splitlines() if line.strip())
+    return [each for line in lines for each in sentences(line) if is_question(each)]
+
+
+# Files, plan
+
+
+def _files(
+    before: Sequence[Pinned], leaving: Sequence[Message], changed: Sequence[str], gone: _Gone
+) -> tuple[TouchedFile, ...]:
+    """Give each file once; when there are too many, those that were only read go first."""
+    failed = {
+        block.tool_use_id
+        for message in leaving
+        for block in message.blocks
+        if isinstance(block, ToolResult) and block.is_error
+    }
+    calls = [call for message in leaving for call in message.calls if call.id not in failed]
+    touched = [*_each(before, lambda it: it.files), *filter(None, map(_file, calls))]
+    touched += [TouchedFile(path, changed=True) for path in changed]
+    every: dict[str, TouchedFile] = {}
+    for each in touched:
+        known = every.pop(each.path, each)
+        every[each.path] = TouchedFile(each.path, each.changed or known.changed)
+    over = len(every) - MAX_FILES
+    for each in sorted(every.values(), key=lambda it: it.changed)[: max(over, 0)]:
+        del every[each.path]
+        gone.add("file", each.path)
+    return tuple(every.values())
+
+
+def _file(call: ToolCall) -> TouchedFile | None:
+    path = next((call.input[name] for name in _PATHS if name in call.input), None)
+    if not isinstance(path, str) or call.name not in _READS | _CHANGES:
+        return None
+    return TouchedFile(path, changed=call.name in _CHANGES)
+
+
+def _plan(
+    before: Sequence[Pinned],
+    leaving: Sequence[Message],
+    staying: Sequence[Message],
+    facts: Facts,
+    gone: _Gone,
+) -> tuple[dict[str, Any], ...]:
+    """Give the last plan, unless a newer one stays in the conversation."""
+    if any(call.name in _PLANS for message in staying for call in message.calls):
+        return ()
+    made = [call.input for message in leaving for call in message.calls if call.name in _PLANS]
+    earlier = [it.plan for it in before if it.plan]
+    plan = facts.plan or tuple(made[-1:]) or (earlier[-1] if earlier else ())
+    if len(json.dumps(plan)) <= MAX_PLAN_CHARS:
+        return plan
+    gone.add("plan", f"{len(plan)} rows")
+    return ()
+
+
+def _each(before: Sequence[Pinned], of: Callable[[Pinned], Iterable[T]]) -> Iterator[T]:
+    return (each for pinned in before for each in of(pinned))
+
+
+def _last(kind: str, every: Sequence[T], most: int, gone: _Gone) -> tuple[T, ...]:
+    """Give the newest of each fact once."""
+    once = list(dict.fromkeys(reversed(every)))[::-1]
+    for each in once[: max(len(once) - most, 0)]:
+        gone.add(kind, str(each)[:200])
+    return tuple(once[-most:])

@@ -1,0 +1,45 @@
+"""A tool that starts a child run as its arguments say."""
+
+from __future__ import annotations
+
+import msgspec
+
+from a3s_code.kernel.children import ChildSpec
+from a3s_code.kernel.tool import Effect, Observation, ToolContext, failure, tool
+
+
+class ErrandArgs(msgspec.Struct, frozen=True):
+    prompt: str = "CHILD"
+    allow: tuple[str, ...] | None = None
+    deny: tuple[str, ...] = ()
+    max_steps: int | None = None
+    inheritance: str = "inherit_parent"
+    model: str = ""
+
+
+@tool(ErrandArgs, effect=Effect.CONTAINER)
+async def errand(args: ErrandArgs, context: ToolContext) -> Observation:
+    """Start a child."""
+    assert context.children is not None
+    outcome = await context.children.start(
+        ChildSpec(
+            agent="helper",
+            description="an errand",
+            role="HELPER-ROLE",
+            prompt=args.prompt,
+            allow=args.allow,
+            deny=args.deny,
+            max_steps=args.max_steps,
+            inheritance=args.inheritance,  # type: ignore[arg-type]
+            model=args.model,
+        )
+    )
+    facts = {
+        "child": outcome.id,
+        "tokens": outcome.usage.total_tokens,
+        "tool_calls": outcome.tool_calls,
+        "transcript": outcome.transcript,
+    }
+    if outcome.kind:
+        return failure(f"{outcome.kind}: {outcome.error}", outcome.kind)
+    return Observation(outcome.text, metadata=facts)
