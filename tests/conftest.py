@@ -9,6 +9,7 @@ from collections.abc import Generator
 
 import pytest
 
+from prefix_audit import PrefixAudit
 from receipt_audit import ReceiptAudit
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -22,6 +23,15 @@ SHARED = "reads ../shared"
 def receipts_add_up(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
     """Hold every request of every test to its receipt: the parts add up to what was sent."""
     audit = ReceiptAudit()
+    audit.listen(monkeypatch)
+    yield
+    assert audit.faults == []
+
+
+@pytest.fixture(autouse=True)
+def no_prefix_changes_silently(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    """Hold every request of every test to the one before it, byte for byte."""
+    audit = PrefixAudit()
     audit.listen(monkeypatch)
     yield
     assert audit.faults == []

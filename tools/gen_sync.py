@@ -25,6 +25,7 @@ SOURCES = (
     "time_travel",
     "questions",
     "session_code",
+    "session_costs",
     "session_hooks",
     "session_records",
     "session_sandbox",

@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from a3s_code.api.agent import AsyncAgent as AsyncAgent
+    from a3s_code.api.costs import CostSummary as CostSummary
+    from a3s_code.api.costs import LlmCostRecord as LlmCostRecord
+    from a3s_code.api.costs import aggregate_cost_records as aggregate_cost_records
     from a3s_code.api.event import AgentEvent as AgentEvent
     from a3s_code.api.event import EventType as EventType
     from a3s_code.api.export import Exported as Exported
@@ -168,6 +171,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "api.agent": ("AsyncAgent",),
+    "api.costs": ("CostSummary", "LlmCostRecord", "aggregate_cost_records"),
     "api.event": ("AgentEvent", "EventType"),
     "api.export": ("Exported", "export_run"),
     "api.options": ("SessionOptions",),

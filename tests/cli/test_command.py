@@ -138,13 +138,13 @@ def test_keys_of_a_model_without_effect_are_announced(command_line: CommandLine)
     command_line.serve(says("Hello."))
     command_line.put(
         "agent.acl",
-        command_line.server.acl(model_extra="tool_call = false\ncost { cacheRead = 1 }"),
+        command_line.server.acl(model_extra="tool_call = false\nreasoning = false"),
     )
     command_line.trust()
     done = command_line.run("go")
 
     assert done.stdout == "Hello.\n"
-    assert "no effect yet: cost.cache_read, models.tool_call." in done.stderr
+    assert "no effect yet: models.reasoning, models.tool_call." in done.stderr
 
 
 # How it ends

@@ -13,6 +13,8 @@ from a3s_code.kernel.measure import escaped_bytes
 from a3s_code.kernel.measured import PLAIN, measure_of
 from a3s_code.kernel.messages import (
     Attachment,
+    Context,
+    ContextText,
     Conversation,
     Message,
     Text,
@@ -35,6 +37,7 @@ BLOCKS = st.one_of(
     WORDS.map(Text),
     st.tuples(WORDS, st.sampled_from(["", "sig"])).map(lambda it: Thinking(*it)),
     st.just(IMAGE),
+    WORDS.map(lambda it: Context((ContextText(it, "file://a"),))),
 )
 CALLS = WORDS.map(lambda it: ToolCall(f"c{it}", "read", {"file_path": it}))
 RESULTS = st.tuples(WORDS, st.booleans(), st.booleans()).map(
@@ -177,9 +180,11 @@ def test_a_digest_of_messages_is_that_of_the_same_messages_said_anew() -> None:
     whole = Conversation([user(str(count)) for count in range(1, 6)])
     kept = whole.encoded(PLAIN, msgspec.json.encode)
 
-    assert {count: kept.digest_of(count) for count in seen} == seen
-    assert kept.digest() == seen[5] == kept.digest_of(5)
+    assert kept.digest() == seen[5]
     assert len(set(seen.values())) == 5
+    assert kept.agreed(seen) == 5
+    assert kept.agreed({3: seen[3], 4: "another", 9: "later"}) == 3
+    assert kept.agreed({2: seen[3]}) == kept.agreed({}) == 0
 
 
 def test_only_new_messages_are_hashed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from functools import partial
 
 from a3s_code.api.changes import clear, compact, switch_model
+from a3s_code.api.cost_log import cost_records
+from a3s_code.api.costs import aggregate_cost_records
 from a3s_code.api.engine import Engine
 from a3s_code.api.outlet import Watch
 from a3s_code.api.result import AgentResult
@@ -129,12 +131,16 @@ async def _call(command: Command, args: str, context: CommandContext) -> Command
 
 def _context(engine: Engine) -> CommandContext:
     state = engine.log.state
+    spent = aggregate_cost_records(cost_records(engine.log, engine.price))
     return CommandContext(
         session_id=str(engine.log.session),
         workspace=state.opened.workspace if state.opened else "",
         model=state.model,
         history_len=len(state.conversation),
         total_tokens=state.usage.total_tokens,
-        total_cost=sum(engine.price(model, usage) for model, usage in state.spent.items()),
+        total_cost=spent.total_usd,
         tool_names=tuple(engine.executor.tools),
+        cache_read_tokens=spent.usage.cache_read_tokens,
+        cache_write_tokens=spent.usage.cache_write_tokens,
+        unpriced=spent.unpriced,
     )

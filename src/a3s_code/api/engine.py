@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from a3s_code.api.blank import blank, taint
 from a3s_code.api.checkpoints import Checkpoints
+from a3s_code.api.costs import PriceOf
 from a3s_code.api.hooking import idle, lost
 from a3s_code.api.outlet import Outlet, Seal, Watch
+from a3s_code.api.prefixes import Prefixes
 from a3s_code.api.receipts import Receipts
 from a3s_code.api.recovery import leave_behind, recover, settle
 from a3s_code.api.request import Request
@@ -24,6 +26,7 @@ from a3s_code.api.rewind import Rewind
 from a3s_code.api.room import Patience
 from a3s_code.api.run import Behaviour, Run
 from a3s_code.api.settings import Parting
+from a3s_code.api.supplied import Supplied
 from a3s_code.api.unfinished import parting, resumption
 from a3s_code.api.verdicts import Verdicts
 from a3s_code.api.works import Works, is_inside
@@ -63,7 +66,7 @@ class Engine:
     Attributes:
         model: Opens a model by its `provider/model`; raises UnknownModel.
         selection: Which tools the model is shown.
-        price: US dollars for a model's tokens; 0 for a model without a known price.
+        price: US dollars for the tokens of a model's answer; None when nobody knows its price.
         keep_s: How long `close` waits for the store.
         hooks_before: Hooks that the session had when it went on.
         sandbox: How the programs of its calls are held.
@@ -78,7 +81,7 @@ class Engine:
     selection: Selection
     clock: Clock
     new_id: Callable[[str], str]
-    price: Callable[[str, Usage], float]
+    price: PriceOf
     checkpoints: Checkpoints
     hooks: SessionHooks
     keep_s: float = KEEP_S
@@ -88,6 +91,8 @@ class Engine:
     code: CodeIntelligence | None = None
     hooks_before: tuple[HookNamed, ...] = field(init=False)
     receipts: Receipts = field(default_factory=Receipts)
+    prefixes: Prefixes = field(init=False)
+    supplied: Supplied = field(default_factory=Supplied)
     _works: Works = field(init=False)
     _seal: Seal = field(default_factory=Seal)
     _announced: set[str] = field(default_factory=set[str])
@@ -98,6 +103,7 @@ class Engine:
     def __post_init__(self) -> None:
         self._works = Works(self.log.release, blank=partial(blank, shown=self.log.shown))
         self._left = dict(self.log.state.effects)
+        self.prefixes = Prefixes(self.log, self.price)
         self.hooks_before = self.log.state.hooks
 
     # Runs

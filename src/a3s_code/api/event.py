@@ -34,6 +34,7 @@ class EventType:
     CONTEXT_RESOLVING = "context_resolving"
     CONTEXT_RESOLVED = "context_resolved"
     CONTEXT_COMPACTED = "context_compacted"
+    PREFIX_CHANGED = "prefix_changed"
     COMPACTION_FAILED = "compaction_failed"
     MEMORY_STORED = "memory_stored"
     MEMORY_RECALLED = "memory_recalled"

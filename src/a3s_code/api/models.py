@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from a3s_code.llm.breaker import Breaker
     from a3s_code.llm.endpoint import Endpoint
     from a3s_code.llm.http import Http
+    from a3s_code.llm.pricing import Price
 
 BREAKER_THRESHOLD = 3
 MIN_KEY_CHARS = 8
@@ -115,12 +116,18 @@ class Models:
                         if len(text := secret.reveal()) >= MIN_KEY_CHARS
                     )
 
-    def price(self, ref: str, usage: Usage) -> float:
-        """Give what tokens cost, in US dollars; the configuration's price wins. Needs no key."""
-        from a3s_code.llm.pricing import Price, cost_usd
+    def price(self, ref: str, usage: Usage) -> float | None:
+        """
+        Give what the tokens of one request cost, in US dollars; None when nobody knows.
 
-        stated = self._cost(ref)
-        return cost_usd(ref, usage, Price(stated.input, stated.output) if stated else None)
+        What the configuration states wins over the table; where it states only some prices, the
+        table has the others. Needs no key.
+        """
+        from a3s_code.llm.pricing import price_of
+
+        known, stated = price_of(ref), self._cost(ref)
+        price = _stated(stated, known) if stated is not None else known
+        return price.of(usage) if price is not None else None
 
     def _cost(self, ref: str) -> Cost | None:
         name, _, model_id = ref.partition("/")
@@ -144,6 +151,21 @@ def _ref_of(client: Model, wanted: str | None) -> str:
             f"model is {wanted}, and llm_client answers as {ref}.", hint="leave model out"
         )
     return ref
+
+
+def _stated(cost: Cost, known: Price | None) -> Price:
+    """Take the prices that the configuration states, and for the others what is known."""
+    from a3s_code.llm.pricing import Price
+
+    said = cost.declared
+    table = known or Price(0.0, 0.0)
+    own_input = "input" in said  # then what the table says of the cache belongs to another price
+    return Price(
+        cost.input if own_input else table.input_usd,
+        cost.output if "output" in said else table.output_usd,
+        cost.cache_read if "cache_read" in said else None if own_input else table.cache_read_usd,
+        cost.cache_write if "cache_write" in said else None if own_input else table.cache_write_usd,
+    )
 
 
 def _endpoint(found: ResolvedModel) -> Endpoint:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from a3s_code.harness.tokens import estimate
+from a3s_code.api.supplied import agreed
+from a3s_code.harness.tokens import estimate, estimate_all
 from a3s_code.kernel.encoded import Encoded
 from a3s_code.kernel.events import ContextLeftOut
 from a3s_code.kernel.measure import Measure, escaped_bytes
@@ -55,7 +56,7 @@ class Receipts:
 
     def __init__(self) -> None:
         self._kept: Encoded[Message] | None = None
-        self._sums: list[int] = []
+        self._sums = [0]
         self._listed = 0
         self._sizes: dict[str | bytes, tuple[int, int]] = {}
 
@@ -79,10 +80,22 @@ class Receipts:
         )
 
     def _grow(self, measure: Measure) -> None:
-        """Estimate the messages that are new; all of them are when the conversation is another."""
+        """
+        Estimate the messages that are new, and those that no receipt lists together.
+
+        What a conversation that is another begins with like the one before is known.
+        """
+        items = measure.encoded.items[: measure.count]
         if measure.encoded is not self._kept:
-            self._kept, self._sums, self._listed = measure.encoded, [0], 0
-        for item in measure.encoded.items[len(self._sums) - 1 : measure.count]:
+            before = self._kept.items[: len(self._sums) - 1] if self._kept is not None else []
+            alike = agreed(before, items)
+            self._kept, self._sums = measure.encoded, self._sums[: alike + 1]
+            self._listed = min(self._listed, alike)
+        new = items[len(self._sums) - 1 :]
+        unlisted = new[:-MAX_LISTED]
+        if unlisted:
+            self._sums += [self._sums[-1] + estimate_all(unlisted)] * len(unlisted)
+        for item in new[len(unlisted) :]:
             self._sums.append(self._sums[-1] + estimate(item))
 
     def _frame(

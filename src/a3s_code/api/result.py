@@ -27,6 +27,8 @@ class AgentResult(msgspec.Struct, frozen=True):
         text: The model's final answer.
         tool_calls_count: Calls that the model made, in all turns.
         usage: Tokens of all turns.
+        cost_usd: US dollars for all requests of the run, also of summaries and children.
+        is_cost_known: Every one of them went to a model with a known price; the others count 0.
         verification_summary: `status` (passed, failed, needs_review, skipped) and counts.
 
     Source:
@@ -37,6 +39,8 @@ class AgentResult(msgspec.Struct, frozen=True):
     tool_calls_count: int = 0
     usage: Usage = Usage()
     verification_summary: JsonObject = msgspec.field(default_factory=no_reports)
+    cost_usd: float = 0.0
+    is_cost_known: bool = True
 
     @property
     def prompt_tokens(self) -> int:
@@ -49,6 +53,16 @@ class AgentResult(msgspec.Struct, frozen=True):
     @property
     def total_tokens(self) -> int:
         return self.usage.total_tokens
+
+    @property
+    def cache_read_tokens(self) -> int:
+        """Those of `prompt_tokens` that the provider had in its cache."""
+        return self.usage.cache_read_tokens
+
+    @property
+    def cache_write_tokens(self) -> int:
+        """Those of `prompt_tokens` that the provider put into its cache."""
+        return self.usage.cache_write_tokens
 
     @property
     def verification_status(self) -> str:
@@ -79,7 +93,13 @@ class AgentResult(msgspec.Struct, frozen=True):
 
 
 def result_of(answer: Answer) -> AgentResult:
-    return AgentResult(answer.text, answer.tool_calls, answer.usage)
+    return AgentResult(
+        answer.text,
+        answer.tool_calls,
+        answer.usage,
+        cost_usd=answer.cost_usd,
+        is_cost_known=answer.is_cost_known,
+    )
 
 
 class ToolResult(msgspec.Struct, frozen=True):

@@ -19,14 +19,18 @@ import msgspec
 
 from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.context import RunContext
+from a3s_code.api.cost_log import costs_of_run
+from a3s_code.api.costs import PriceOf
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer
 from a3s_code.api.outlet import Outlet
+from a3s_code.api.prefixes import Prefixes
 from a3s_code.api.receipts import Receipts
 from a3s_code.api.request import Request
 from a3s_code.api.result import no_reports
 from a3s_code.api.room import Patience, Room
 from a3s_code.api.settings import Compaction
+from a3s_code.api.supplied import Supplied
 from a3s_code.api.unfinished import close_calls, results, spent
 from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
@@ -99,9 +103,15 @@ class Awake(Protocol):
     @property
     def hooks(self) -> SessionHooks: ...
     @property
+    def price(self) -> PriceOf: ...
+    @property
     def patience(self) -> Patience: ...
     @property
     def receipts(self) -> Receipts: ...
+    @property
+    def supplied(self) -> Supplied: ...
+    @property
+    def prefixes(self) -> Prefixes: ...
 
 
 class Run:
@@ -140,7 +150,11 @@ class Run:
         self._session, self._sink, self._request = session, sink, request
         self._announced, self._resumed = announced, resumed
         given = request.history
-        own = session.log.state.conversation if given is None else Conversation(list(given))
+        own = (
+            session.log.state.conversation
+            if given is None
+            else session.supplied.conversation(given)
+        )
         self._conversation, self._before = own, len(own)
         self._view = ModelView(session.log, is_own=given is None)
         self._transcript = Transcript(own, sink, isolated=given is not None)
@@ -180,7 +194,17 @@ class Run:
             await self._fail(error)
             raise
         await self._complete(end, answer)
-        return msgspec.structs.replace(answer, text=self._session.log.shown(answer.text))
+        return self._priced(answer)
+
+    def _priced(self, answer: Answer) -> Answer:
+        log = self._session.log
+        rows = costs_of_run(log, self._session.price, self._sink.run)
+        return msgspec.structs.replace(
+            answer,
+            text=log.shown(answer.text),
+            cost_usd=sum(row.cost_usd for row in rows),
+            is_cost_known=all(row.is_priced for row in rows),
+        )
 
     @property
     def said(self) -> str:
@@ -279,11 +303,20 @@ class Run:
             thinking_budget=behaviour.thinking_budget,
             deadline=deadline(session),
         )
-        model = self._loop.model
-        shown = self._context.shown(behaviour.prompt)
-        measure = measure_of(model, request)
-        self._sink.emit(session.receipts.write(measure, request, shown, turn, model.ref))
+        self._account(request, turn)
         return request
+
+    def _account(self, request: ModelRequest, turn: int) -> None:
+        """Write the receipt of a request, and tell when its prefix is not that of the last one."""
+        session, model = self._session, self._loop.model
+        measure = measure_of(model, request)
+        lane = "" if self._request.history is None else self._sink.run
+        prefix, changed = session.prefixes.look(measure, request, model.ref, lane)
+        if changed is not None:
+            self._sink.emit(changed)
+        shown = self._context.shown(session.behaviour.prompt)
+        receipt = session.receipts.write(measure, request, shown, turn, model.ref)
+        self._sink.emit(msgspec.structs.replace(receipt, prefix=prefix))
 
     # End
 

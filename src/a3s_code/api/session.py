@@ -25,6 +25,7 @@ from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
 from a3s_code.api.rule_names import strange_rules
 from a3s_code.api.session_code import SessionCode
+from a3s_code.api.session_costs import SessionCosts
 from a3s_code.api.session_hooks import HookRegistration
 from a3s_code.api.session_records import SessionRecords
 from a3s_code.api.session_sandbox import SessionSandbox
@@ -51,6 +52,7 @@ Attachments = Sequence[Attachment | Mapping[str, Any]]
 
 class AsyncSession(
     SessionRecords,
+    SessionCosts,
     Questions,
     HookRegistration,
     SessionSandbox,

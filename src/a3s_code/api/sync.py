@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from a3s_code.api.agent import AsyncAgent
+from a3s_code.api.costs import CostSummary, LlmCostRecord
 from a3s_code.api.door import Door
 from a3s_code.api.options import SessionOptions
 from a3s_code.api.receipt_view import ContextReceipt
@@ -438,6 +439,30 @@ class Session:
             SessionClosed: the session was closed.
         """
         return self._door.call(self._inner.resolve_in_doubt(call_id, took_effect))
+
+    def cost_records(self, run_id: str | None = None) -> list[LlmCostRecord]:
+        """
+        List what each request of a model cost, oldest first: turns, summaries, children.
+
+        Args:
+            run_id: Only those of one run; none for an unknown one.
+
+        Raises:
+            SessionClosed: the session was closed.
+
+        Source:
+            SPEC 12.4.
+        """
+        return self._door.between(lambda: self._inner.cost_records(run_id))
+
+    def cost_summary(self, run_id: str | None = None) -> CostSummary:
+        """
+        Give what the session, or one run of it, has cost: in all, by model, run, child and day.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        return self._door.between(lambda: self._inner.cost_summary(run_id))
 
     def pending_confirmations(self) -> list[JsonObject]:
         """

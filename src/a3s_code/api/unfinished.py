@@ -132,7 +132,7 @@ def resumption(log: Log, run_id: str) -> tuple[Request, RunId | None]:
         raise InvalidValue(
             f"Other runs have gone on after {run_id}.", hint="send what is still to be done"
         )
-    chain = _chain(log, run.id)
+    chain = resumed_by(log, run.id)
     said = [record.event for record in log.records if record.run in chain]
     if any(isinstance(event, HistorySupplied) for event in said):
         raise InvalidValue(
@@ -159,7 +159,7 @@ def _was_left(log: Log, run: RunId) -> bool:
     return False
 
 
-def _chain(log: Log, run: RunId) -> set[RunId]:
+def resumed_by(log: Log, run: RunId) -> set[RunId]:
     """Give a run and those that it resumed, one after the other."""
     before = {
         record.run: record.event.resumes
@@ -175,7 +175,7 @@ def _chain(log: Log, run: RunId) -> set[RunId]:
 
 def spent(log: Log, run: RunId) -> tuple[Usage, int]:
     """Give the tokens and the tool calls of a run, with those of the runs that it resumed."""
-    runs = _chain(log, run)
+    runs = resumed_by(log, run)
     events = [record.event for record in log.records if record.run in runs]
     turns = [event.usage for event in events if isinstance(event, TurnEnd | TokensSpent)]
     results = [

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -28,7 +28,10 @@ class CommandContext(msgspec.Struct, frozen=True):
 
     Attributes:
         history_len: Messages in the conversation.
-        total_cost: US dollars; 0 for models without a known price.
+        total_tokens, total_cost: Of all requests; US dollars, where models without a known price
+            count 0.
+        cache_read_tokens, cache_write_tokens: Parts of `total_tokens`.
+        unpriced: Models that have answered and whose price nobody knows.
     """
 
     session_id: str
@@ -38,6 +41,9 @@ class CommandContext(msgspec.Struct, frozen=True):
     total_tokens: int
     total_cost: float
     tool_names: tuple[str, ...]
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    unpriced: tuple[str, ...] = ()
 
 
 class Compact(msgspec.Struct, frozen=True):
@@ -183,12 +189,15 @@ def output_of(value: object) -> CommandOutput:
 
 
 def _cost(args: str, context: CommandContext) -> CommandOutput:  # noqa: ARG001 - a command
-    rows: Mapping[str, str] = {
+    rows: dict[str, str] = {
         "Session": context.session_id[:8],
         "Model": context.model,
         "Tokens": str(context.total_tokens),
         "Cost": f"${context.total_cost:.4f}",
+        "Cached": f"{context.cache_read_tokens} read, {context.cache_write_tokens} written",
     }
+    if context.unpriced:
+        rows["Unknown"] = f"no price for {', '.join(context.unpriced)}, counted as 0"
     return CommandOutput("\n".join(f"{name + ':':<9}{value}" for name, value in rows.items()))
 
 

@@ -25,7 +25,6 @@ Kind = Literal["anthropic", "openai"]
 """The wire: Anthropic's Messages, or OpenAI's chat completions, which all others speak."""
 
 _FLAGS = frozenset({"attachment", "reasoning", "tool_call", "temperature"})
-_PRICES = frozenset({"cache_read", "cache_write"})
 _ANTHROPIC_NAMES = ("anthropic", "claude")
 _BASE_URLS = {
     "anthropic": "https://api.anthropic.com",
@@ -47,8 +46,8 @@ class Cost(Record, frozen=True, kw_only=True):
     US dollars per million tokens.
 
     Attributes:
-        cache_read, cache_write: Without effect yet, see `idle_keys`: cached tokens are
-            counted at the price of others.
+        cache_read, cache_write: Of prompt tokens that the provider's cache gave or took; where
+            they are not set, these cost what `input` says.
     """
 
     input: Dollars = 0.0
@@ -175,15 +174,13 @@ def idle_keys(providers: Sequence[Provider]) -> frozenset[str]:
     """
     Name the keys of models that ask for something and are without effect in this build.
 
-    A flag that is set to false asks that something be left out of requests; a price of
-    cached tokens asks that they be counted apart. Neither is done.
+    A flag that is set to false asks that something be left out of requests, which is not done.
     """
     models = [model for provider in providers for model in provider.models]
     flags = {
         flag for model in models for flag in _FLAGS & model.declared if not getattr(model, flag)
     }
-    prices = {price for model in models if model.cost for price in _PRICES & model.cost.declared}
-    return frozenset({f"models.{flag}" for flag in flags} | {f"cost.{price}" for price in prices})
+    return frozenset(f"models.{flag}" for flag in flags)
 
 
 def _find(providers: Sequence[Provider], ref: str) -> tuple[Provider, str]:

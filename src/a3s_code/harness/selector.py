@@ -201,5 +201,6 @@ def _first(*reasons: Mapping[str, str]) -> dict[str, str]:
 
 def _called(messages: Sequence[Message]) -> dict[str, str]:
     """Give what a conversation has called, the last first."""
-    calls = (call for message in reversed(messages) for call in message.calls)
+    own = (message for message in reversed(messages) if message.role == "assistant")
+    calls = (call for message in own for call in message.calls)
     return dict.fromkeys((call.name for call in calls), CALLED)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -32,14 +33,22 @@ class Encoded(Generic[T]):
 
     def grow(self, messages: Sequence[T], encode: Callable[[T], bytes]) -> None:
         """Take up the messages behind those that are there already."""
-        end = self.ends[-1] if self.ends else 0
-        for message in messages[len(self.items) :]:
-            item = encode(message)
-            if not item:
-                self._empty.append(len(self.items))
-            end += len(item)
-            self.items.append(item)
-            self.ends.append(end)
+        first = len(self.items)
+        items = [encode(message) for message in messages[first:]]
+        below = self.ends[-1] if self.ends else 0
+        self.ends += itertools.islice(itertools.accumulate(map(len, items), initial=below), 1, None)
+        self.items += items
+        if not all(items):
+            self._empty += [place for place, item in enumerate(items, first) if not item]
+
+    def until(self, count: int) -> Encoded[T]:
+        """Give the bytes of the first `count` messages, to go on with otherwise."""
+        other = Encoded[T]()
+        other.items, other.ends = self.items[:count], self.ends[:count]
+        other._empty = self._empty[: bisect_left(self._empty, count)]
+        if self._hashed <= count:
+            other._hash, other._hashed = self._hash.copy(), self._hashed
+        return other
 
     def filled(self, count: int) -> int:
         """Count the items of the first `count` messages that are not empty."""
@@ -52,14 +61,17 @@ class Encoded(Generic[T]):
         self._hashed = len(self.items)
         return self._hash.hexdigest()
 
-    def digest_of(self, count: int) -> str:
-        """Give the digest as it was when the first `count` messages were all."""
-        if count == self._hashed:
-            return self._hash.hexdigest()
-        begun = hashlib.sha256()
-        for item in self.items[:count]:
+    def agreed(self, marks: Mapping[int, str]) -> int:
+        """
+        Give the largest of these counts whose first messages have the digest beside it; 0 when
+        none have. It hashes all of them once more.
+        """
+        found, begun = 0, hashlib.sha256()
+        for count, item in enumerate(self.items[: max(marks, default=0)], 1):
             _take(begun.update, item)
-        return begun.hexdigest()
+            if count in marks and begun.hexdigest() == marks[count]:
+                found = count
+        return found
 
 
 def _take(update: Callable[[bytes], None], item: bytes) -> None:

@@ -128,6 +128,29 @@ class ContextCompacted(Tagged, tag="context_compacted", frozen=True):
     percent_before: float
 
 
+class PrefixChanged(Tagged, tag="prefix_changed", frozen=True):
+    """
+    A request begins otherwise than the one before it, so its provider's cache is of less use.
+
+    Attributes:
+        segment: The first that is another: `model`, `settings`, `tools`, `system`, `messages`.
+        also: Others behind it that changed as well.
+        message: Index of the first message that is another; -1 when none is.
+        why: What made it so, as far as it is known.
+        model: That is asked.
+        tokens: Estimated: those that were sent before and have to be read, and paid for, again.
+        cost_usd: What they cost then, in US dollars; None where no price is known.
+    """
+
+    segment: str
+    also: tuple[str, ...] = ()
+    message: int = -1
+    why: str = ""
+    model: str = ""
+    tokens: int = 0
+    cost_usd: float | None = None
+
+
 class CompactionFailed(Tagged, tag="compaction_failed", frozen=True):
     """
     There was to be more room in the conversation, and it was left as it is.
@@ -510,6 +533,7 @@ RunEvent: TypeAlias = (
     | ContextResolving
     | ContextResolved
     | ContextCompacted
+    | PrefixChanged
     | CompactionFailed
     | MemoryStored
     | MemoryRecalled

@@ -148,11 +148,14 @@ def _change_run(state: SessionState, record: Record, event: RunStatusChanged) ->
     run.status, run.result_text, run.error = event.status, event.result_text, event.error
 
 
-def _spend(state: SessionState, _: Record, event: TurnEnd | TokensSpent) -> None:
+def _spend(state: SessionState, record: Record, event: TurnEnd | TokensSpent) -> None:
     model = (event.model if isinstance(event, TokensSpent) else "") or state.model
     state.spent[model] = state.spent.get(model, Usage()) + event.usage
     if isinstance(event, TurnEnd):
         state.last_usage = event.usage
+    run = state.runs.get(record.run)
+    if run is not None:
+        run.usage += event.usage
 
 
 def _store(state: SessionState, _: Record, event: ArtifactStored) -> None:

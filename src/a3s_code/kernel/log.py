@@ -157,6 +157,11 @@ class Log:
         return reversed(self._records)
 
     @property
+    def length(self) -> int:
+        """How many records are written: the sequence of the next one."""
+        return len(self._records)
+
+    @property
     def is_stored(self) -> bool:
         return self._store is not None
 

@@ -67,13 +67,20 @@ WITHHELD = frozenset({"refusal", "content_filter"})
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """How a run ended well: the last text, and what the run took."""
+    """
+    How a run ended well: the last text, and what the run took.
+
+    Attributes:
+        cost_usd: Of all its requests, as far as prices are known; whoever ran the loop adds it.
+    """
 
     text: str
     usage: Usage
     tool_calls: int
     turns: int
     meta: dict[str, str | int]
+    cost_usd: float = 0.0
+    is_cost_known: bool = True
 
 
 class Calls(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from a3s_code.kernel.measure import Measure, Piece, escaped
 from a3s_code.kernel.plain import canonical, sendable
-from a3s_code.kernel.ports import Measured, Model, ModelRequest
+from a3s_code.kernel.ports import Model, ModelRequest
 
 PLAIN = "plain"
 """The `Measure.wire` of a request for a model that does not say what it sends."""
@@ -12,13 +12,14 @@ PLAIN = "plain"
 
 def measure_of(model: Model, request: ModelRequest) -> Measure:
     """
-    Say what the body of a request is made of.
+    Say what the body of a request is made of; a model that can is `ports.Measured`.
 
-    Of a model that cannot say it, the canonical JSON of the parts is measured.
+    Of one that cannot say it, the canonical JSON of the parts is measured.
     """
-    if isinstance(model, Measured):
+    measure: object = getattr(model, "measure", None)  # `isinstance` takes 8 us with a Protocol
+    if callable(measure):
         try:
-            found: object = model.measure(request)
+            found = measure(request)
         except Exception:  # noqa: BLE001 - a model may be foreign code; its request is sent all the same
             found = None
         if isinstance(found, Measure):

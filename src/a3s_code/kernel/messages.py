@@ -170,7 +170,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     @property
     def calls(self) -> tuple[ToolCall, ...]:
-        return tuple(block for block in self.blocks if isinstance(block, ToolCall))
+        return tuple([block for block in self.blocks if type(block) is ToolCall])
 
 
 def with_own_ids(message: Message, taken: Container[str] = ()) -> Message:
@@ -262,6 +262,14 @@ class Conversation:
 
     def append(self, message: Message) -> None:
         self._messages.append(message)
+
+    def until(self, count: int) -> Conversation:
+        """Give a conversation of the first messages, with the bytes that were made of them."""
+        other = Conversation(self._messages[:count])
+        other._encoded = {wire: kept.until(count) for wire, kept in self._encoded.items()}
+        known = self._measured or {}
+        other._measured = {measure: sizes[:count] for measure, sizes in known.items()} or None
+        return other
 
     def replace(self, messages: list[Message]) -> None:
         """Start over with `messages`; used by compaction and `/clear`."""

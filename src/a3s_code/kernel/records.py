@@ -14,6 +14,7 @@ import msgspec
 from a3s_code.kernel.confinement import SandboxState
 from a3s_code.kernel.events import Binding, ContextLeftOut, RunEvent, RunId, Tagged
 from a3s_code.kernel.messages import JsonObject, Message, Usage
+from a3s_code.kernel.prefix import Prefix
 
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
 """First and last of each row of neighbours, ascending."""
@@ -208,6 +209,7 @@ class RequestReceipt(LogOnly, tag="request_receipt", frozen=True):
         bytes: Of the body; those of `parts` add up to it.
         tokens: Of `parts`, estimated.
         left_out: What was not shown, since the receipt before.
+        prefix: What it begins with, for the comparison with later requests.
         child: The child run whose request it is, and turn; empty for the session's own.
 
     Source:
@@ -221,6 +223,7 @@ class RequestReceipt(LogOnly, tag="request_receipt", frozen=True):
     tokens: int
     parts: tuple[ReceiptPart, ...]
     left_out: tuple[ContextLeftOut, ...] = ()
+    prefix: Prefix | None = None
     child: str = ""
 
 

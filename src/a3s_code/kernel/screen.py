@@ -41,6 +41,7 @@ KEPT = frozenset(
         "parent_session_id",
         "path",
         "policy_version",
+        "prefix",
         "redacted",
         "resumes",
         "role",

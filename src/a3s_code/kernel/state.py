@@ -37,6 +37,7 @@ class RunSnapshot(msgspec.Struct):
 
     Attributes:
         event_count: Of its stream events that are written, those of its deltas counted singly.
+        usage: Tokens of all its requests, also of summaries and children.
 
     Source:
         A3S Code README 3.x, "Durable run state"; SPEC 4.1.
@@ -51,6 +52,7 @@ class RunSnapshot(msgspec.Struct):
     result_text: str | None = None
     error: str | None = None
     event_count: int = 0
+    usage: Usage = Usage()
 
 
 class FileChange(msgspec.Struct, frozen=True):

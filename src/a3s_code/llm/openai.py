@@ -132,9 +132,9 @@ def encode_message(message: Message) -> bytes:
     Images of tool results follow in a user message, since this wire's tool results hold
     text only. A message without content becomes nothing.
     """
-    plain = _plain_text(message)
-    if plain is not None:
-        return plain
+    blocks = message.blocks
+    if len(blocks) == 1 and type(blocks[0]) is Text and blocks[0].text and message.role in _HEADS:
+        return b"%b%b}" % (_HEADS[message.role], encode(blocks[0].text))  # as most messages are
     if message.role == "assistant":
         parts = _assistant(message)
     elif message.role == "tool":
@@ -142,16 +142,6 @@ def encode_message(message: Message) -> bytes:
     else:
         parts = _user(message)
     return b",".join(encode(part) for part in parts)
-
-
-def _plain_text(message: Message) -> bytes | None:
-    """Encode a message that is one text, as most are, without a detour over a dict."""
-    if len(message.blocks) != 1 or message.role == "tool":
-        return None
-    block = message.blocks[0]
-    if type(block) is not Text or not block.text:
-        return None
-    return _HEADS[message.role] + encode(block.text) + b"}"
 
 
 def _user(message: Message) -> list[JsonObject]:

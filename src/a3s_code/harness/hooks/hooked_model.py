@@ -138,9 +138,11 @@ def named_model(ref: str) -> JsonObject:
 
 
 def usage_row(usage: Usage) -> JsonObject:
-    """Give the tokens of an answer in the words of SPEC 7."""
+    """Give the tokens of an answer in the words of SPEC 7; `prompt_tokens` has the cached ones."""
     return {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.total_tokens,
+        "cache_read_tokens": usage.cache_read_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
     }
