@@ -252,9 +252,7 @@ class MemoryStore(Protocol):
 
     async def count(self) -> int: ...
 
-    async def prune(
-        self, pruning: Pruning, relevance: Relevance = DEFAULT_RELEVANCE
-    ) -> int:
+    async def prune(self, pruning: Pruning, relevance: Relevance = DEFAULT_RELEVANCE) -> int:
         """Forget what `pruning` says, durably; says how many went."""
         ...
 

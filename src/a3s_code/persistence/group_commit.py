@@ -191,6 +191,21 @@ class GroupCommit(Generic[K, W]):
         if self._failure is not None:
             raise _again(self._failure)
 
+    def end(self) -> None:
+        """Write what is queued and end the thread, from any thread, and tell nobody of failures."""
+        thread = self._thread
+        if thread is None or self._process != os.getpid():
+            return
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        thread.join(DEADLINE_S)
+
+    @property
+    def failure(self) -> StoreError | None:
+        """Why nothing will be acknowledged any more."""
+        return self._failure
+
     @property
     def has_failed(self) -> bool:
         """Nothing will be acknowledged any more."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
 
-from a3s_code.kernel.memory import Relevance
+from a3s_code.kernel.memory import Pruning, Relevance
 from a3s_code.persistence.memories.order import Order
 from a3s_code.persistence.memories.vocabulary import Vocabulary
 from a3s_code.persistence.memories.words import WHOLE_CHARS, folded, words
@@ -147,17 +147,18 @@ class Index(Generic[K]):
         found = islice(there, max(0, limit))
         return self.named(number for number in found if self._importance[number] >= threshold)
 
-    def aged(self, before_ns: int, below: float) -> list[K]:
-        """Give what is older than a time and less important than a bound."""
+    def prunable(self, pruning: Pruning, relevance: Relevance, now_ns: int) -> list[K]:
+        """Give what `pruning` lets go."""
+        before_ns, below = pruning.oldest_ns(now_ns), pruning.min_importance_to_keep
         importance, stamps = self._importance, self._stamps
-        numbers = self._numbers.items()
-        return [key for key, n in numbers if stamps[n] < before_ns and importance[n] < below]
-
-    def lowest(self, count: int, relevance: Relevance, now_ns: int) -> list[K]:
-        """Give what ranks lowest."""
-        wanted = Wanted(count, relevance, now_ns)
         numbers = self._numbers.values()
-        return self.named(heapq.nsmallest(count, numbers, key=lambda n: self.rank(n, wanted)))
+        gone = [n for n in numbers if stamps[n] < before_ns and importance[n] < below]
+        more = len(numbers) - len(gone) - pruning.max_items
+        if pruning.max_items and more > 0:
+            wanted, going = Wanted(more, relevance, now_ns), frozenset(gone)
+            left = (n for n in numbers if n not in going)
+            gone += heapq.nsmallest(more, left, key=lambda n: self.rank(n, wanted))
+        return self.named(gone)
 
     # What a question is made of
 
