@@ -9,11 +9,22 @@ from collections.abc import Generator
 
 import pytest
 
+from receipt_audit import ReceiptAudit
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background, we would hand an ignored Ctrl-C on to every program.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = "reads ../shared"
+
+
+@pytest.fixture(autouse=True)
+def receipts_add_up(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    """Hold every request of every test to its receipt: the parts add up to what was sent."""
+    audit = ReceiptAudit()
+    audit.listen(monkeypatch)
+    yield
+    assert audit.faults == []
 
 
 @pytest.hookimpl(wrapper=True)

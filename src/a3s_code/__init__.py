@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from a3s_code.api.export import export_run as export_run
     from a3s_code.api.options import SessionOptions as SessionOptions
     from a3s_code.api.policy_files import load_policy as load_policy
+    from a3s_code.api.receipt_view import ContextReceipt as ContextReceipt
     from a3s_code.api.replay import Replay as Replay
     from a3s_code.api.replay import replay as replay
     from a3s_code.api.result import AgentResult as AgentResult
@@ -140,6 +141,7 @@ _HOMES = {
     "api.options": ("SessionOptions",),
     "api.policy_files": ("load_policy",),
     "api.replay": ("Replay", "replay"),
+    "api.receipt_view": ("ContextReceipt",),
     "api.result": ("AgentResult", "ToolResult"),
     "api.session": ("AsyncSession",),
     "api.stream": ("EventStream",),

@@ -66,8 +66,8 @@ SPEC_3_1: dict[str, str] = {
 NOBODY_YET = listed(
     """
     agent_mode_changed budget_threshold_hit command_dead_lettered command_retry
-    context_resolved context_resolving external_task_completed
-    external_task_pending goal_achieved goal_extracted goal_progress memories_searched
+    external_task_completed external_task_pending goal_achieved goal_extracted goal_progress
+    memories_searched
     memory_cleared memory_recalled memory_stored passivation_requested peer_invocation planning_end
     planning_start queue_alert step_end step_start subagent_end subagent_progress subagent_start
     task_updated
@@ -128,6 +128,7 @@ def sample(event: type[RunEvent]) -> RunEvent:
 def _value(name: str, kind: str) -> Any:
     samples: dict[str, Any] = {
         "Binding": {"args_sha256": "the a", "tool_sha256": "the t", "policy_version": "the p"},
+        "ContextLeftOut": [{"source": "the s", "why": "the w"}],
         "bool": True,
         "tuple[dict": [{"k": f"the {name}"}],
         "tuple": [f"the {name}"],

@@ -268,7 +268,7 @@ class Play:
         mail, self.mail = self.mail, []
         return mail
 
-    async def _prepare(self, conversation: Conversation) -> ModelRequest:
+    async def _prepare(self, conversation: Conversation, turn: int) -> ModelRequest:
         return ModelRequest("", conversation, ToolSet(tuple(self.bench.tools)), SESSION)
 
     async def _compact(self, conversation: Conversation, usage: Usage) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from a3s_code.kernel.encoded import Encoded
 from a3s_code.kernel.messages import (
     Attachment,
     Conversation,
@@ -183,7 +184,7 @@ def test_history_is_encoded_once() -> None:
     encoded: list[Message] = []
 
     class Counting(Conversation):
-        def encoded(self, wire: str, encode: Any) -> list[bytes]:
+        def encoded(self, wire: str, encode: Any) -> Encoded[Message]:
             def counted(message: Message) -> bytes:
                 encoded.append(message)
                 return encode(message)

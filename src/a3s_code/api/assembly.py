@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from a3s_code.api.closing import close_all
 from a3s_code.api.confined import Held
+from a3s_code.api.context_sources import context_sources
 from a3s_code.api.hooking import engine_of
 from a3s_code.api.models import Models
 from a3s_code.api.opened import begin, last_of
@@ -411,7 +412,6 @@ class Assembly:
 
     def _behaviour(self, settings: Settings, space: Space) -> Behaviour:
         from a3s_code.api.engine import Behaviour
-        from a3s_code.harness.context import agents_file
         from a3s_code.kernel.loop import Limits
         from a3s_code.kernel.retention import SessionRetentionLimits
 
@@ -424,7 +424,7 @@ class Assembly:
         )
         return Behaviour(
             prompt=system_prompt(settings.slots),
-            sources=(agents_file(space.files),),
+            context=context_sources(space),
             limits=limits,
             continuations=_first(given.continuations, CONTINUATIONS),
             temperature=settings.sampling.temperature,

@@ -17,6 +17,7 @@ from a3s_code.api.blank import blank, taint
 from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.hooking import idle, lost
 from a3s_code.api.outlet import Outlet, Seal, Watch
+from a3s_code.api.receipts import Receipts
 from a3s_code.api.recovery import leave_behind, recover, settle
 from a3s_code.api.request import Request
 from a3s_code.api.rewind import Rewind
@@ -78,6 +79,7 @@ class Engine:
     sandbox: SandboxState | None = None
     provider: SecurityProvider | None = None
     hooks_before: tuple[HookNamed, ...] = field(init=False)
+    receipts: Receipts = field(default_factory=Receipts)
     _works: Works = field(init=False)
     _seal: Seal = field(default_factory=Seal)
     _announced: set[str] = field(default_factory=set[str])

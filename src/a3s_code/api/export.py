@@ -8,7 +8,7 @@ import os
 import secrets
 import tempfile
 import zipfile
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,18 +29,12 @@ from a3s_code.api.bundle import (
 )
 from a3s_code.api.option_types import check_foreign
 from a3s_code.api.run_files import GetBlob, begin_of
-from a3s_code.api.run_record import RunTrees, Span, blobs_of, facts, span_of, trees_of
-from a3s_code.api.stores import bodies_of, decoded
+from a3s_code.api.run_record import RunTrees, blobs_of, facts, trees_of
+from a3s_code.api.stored_run import StoredRun, find_run
 from a3s_code.api.trees import ShadowObjects, trees_beside
 from a3s_code.checks import check_text, checked_path
-from a3s_code.errors import BundleError, InvalidValue, StoreError, WorkspaceError
-from a3s_code.kernel.events import SessionId
-from a3s_code.kernel.fold import fold
-from a3s_code.kernel.records import Record, emptied
-from a3s_code.kernel.state import SessionState
+from a3s_code.errors import BundleError, InvalidValue, WorkspaceError
 from a3s_code.kernel.store import Store
-
-Bodies = Sequence[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +57,6 @@ class Exported:
     gone: int
     trees: Trees
     size: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A run, the log up to its end, and the fold of that."""
-
-    session: SessionId
-    run: str
-    bodies: Bodies
-    records: Sequence[Record]
-    span: Span
-    state: SessionState
 
 
 async def export_run(
@@ -107,7 +89,7 @@ async def export_run(
     check_text("run", run)
     check_foreign("session_store", store)
     target = Path(checked_path("path", path))
-    found = await _find(store, run, session)
+    found = await find_run(store, run, session)
 
     async def blob(sha256: str) -> bytes | None:
         return await store.get_blob(found.session, sha256)
@@ -122,46 +104,10 @@ async def export_run(
     )
 
 
-# Finding
-
-
-async def _find(store: Store, run: str, session: str | None) -> _Found:
-    damaged: list[str] = []
-    names = [SessionId(session)] if session is not None else await store.sessions()
-    for name in names:
-        try:
-            bodies = await bodies_of(store, name)
-        except StoreError:
-            if session is not None:
-                raise
-            damaged.append(name)
-            continue
-        found = await asyncio.to_thread(_read, name, bodies, run)
-        if found is not None:
-            return found
-    passed = f" Not read, because damaged: {', '.join(damaged)}." if damaged else ""
-    where = f"session {session!r}" if session is not None else "the store"
-    raise InvalidValue(
-        f"There is no run {run!r} in {where}.{passed}",
-        hint="see session.runs(), or `a3s-code runs`, for those there are",
-    )
-
-
-def _read(session: SessionId, bodies: Bodies, run: str) -> _Found | None:
-    records = [
-        decoded(body) if body else emptied(sequence) for sequence, (body, _) in enumerate(bodies)
-    ]
-    span = span_of(records, run)
-    if span is None:
-        return None
-    records = records[: span.stop]
-    return _Found(session, run, bodies[: span.stop], records, span, fold(records))
-
-
 # The trees
 
 
-async def _trees(store: Store, found: _Found, blob: GetBlob) -> tuple[Trees, bytes]:
+async def _trees(store: Store, found: StoredRun, blob: GetBlob) -> tuple[Trees, bytes]:
     """Give the trees of the run and a pack of them; without those, why."""
     told = trees_of(found.records, found.state, found.span)
     if not told.taken:
@@ -194,7 +140,7 @@ async def _packed(kept: ShadowObjects, told: RunTrees, blob: GetBlob) -> tuple[T
 
 
 async def _write(
-    bundle: BundleWriter, found: _Found, blob: GetBlob, files: tuple[Trees, bytes]
+    bundle: BundleWriter, found: StoredRun, blob: GetBlob, files: tuple[Trees, bytes]
 ) -> tuple[Manifest, int]:
     """Write every member; give the manifest, and how many blobs there are."""
     offered = found.state.offered
@@ -221,7 +167,7 @@ async def _write(
 
 
 def _manifest(
-    found: _Found, members: dict[str, bytes], trees: Trees, gone: tuple[str, ...]
+    found: StoredRun, members: dict[str, bytes], trees: Trees, gone: tuple[str, ...]
 ) -> Manifest:
     from a3s_code import __version__
 

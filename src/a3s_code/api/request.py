@@ -16,11 +16,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import asdict
 
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.kernel.messages import (
     Attachment,
     Block,
+    Context,
     JsonObject,
     Message,
     Text,
@@ -59,7 +61,7 @@ class _ToolResult(msgspec.Struct, frozen=True, tag="tool_result"):
     is_error: bool = False
 
 
-_Block = Text | ToolCall | _Thinking | _RedactedThinking | _ToolResult | _Image
+_Block = Text | Context | ToolCall | _Thinking | _RedactedThinking | _ToolResult | _Image
 
 
 class _Message(msgspec.Struct, frozen=True):
@@ -196,10 +198,8 @@ def _block_row(block: Block) -> JsonObject:
     match block:
         case Text(text=text):
             return {"type": "text", "text": text}
-        case Thinking(redacted=data) if data:
-            return {"type": "redacted_thinking", "data": data}
-        case Thinking(text=text, signature=signature):
-            return {"type": "thinking", "thinking": text, "signature": signature}
+        case Thinking():
+            return _thinking_row(block)
         case ToolCall(id=id_, name=name, input=given, malformed=malformed):
             row = {"type": "tool_use", "id": id_, "name": name, "input": given}
             return row if malformed is None else {**row, "malformed": malformed}
@@ -210,10 +210,18 @@ def _block_row(block: Block) -> JsonObject:
                 "content": _content(result),
                 "is_error": result.is_error,
             }
+        case Context() as context:
+            return {"type": "context", "items": [asdict(item) for item in context.items]}
         case Attachment(data=data, media_type=kind):
             encoded = base64.b64encode(data).decode()
             source = {"type": "base64", "media_type": kind, "data": encoded}
             return {"type": "image", "source": source}
+
+
+def _thinking_row(block: Thinking) -> JsonObject:
+    if block.redacted:
+        return {"type": "redacted_thinking", "data": block.redacted}
+    return {"type": "thinking", "thinking": block.text, "signature": block.signature}
 
 
 def _content(result: ToolResult) -> str | list[JsonObject]:

@@ -12,21 +12,22 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Protocol
 
 import msgspec
 
 from a3s_code.api.checkpoints import Checkpoints
+from a3s_code.api.context import RunContext
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer
 from a3s_code.api.outlet import Outlet
+from a3s_code.api.receipts import Receipts
 from a3s_code.api.request import Request
 from a3s_code.api.result import no_reports
 from a3s_code.api.unfinished import close_calls, results, spent
 from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
-from a3s_code.harness.context import ContextSource, gather, render
+from a3s_code.harness.context import ContextSources
 from a3s_code.harness.hooks.run_hooks import SessionHooks
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import (
@@ -40,6 +41,7 @@ from a3s_code.kernel.events import (
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
+from a3s_code.kernel.measured import measure_of
 from a3s_code.kernel.messages import Conversation, Message, Text, Usage, user
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Model, ModelRequest
@@ -63,7 +65,7 @@ class Behaviour:
     """
 
     prompt: str
-    sources: tuple[ContextSource, ...]
+    context: ContextSources
     limits: Limits
     continuations: int = 3
     temperature: float | None = None
@@ -92,6 +94,8 @@ class Awake(Protocol):
     def checkpoints(self) -> Checkpoints: ...
     @property
     def hooks(self) -> SessionHooks: ...
+    @property
+    def receipts(self) -> Receipts: ...
 
 
 class Run:
@@ -106,6 +110,7 @@ class Run:
     __slots__ = (
         "_announced",
         "_before",
+        "_context",
         "_conversation",
         "_hooks",
         "_loop",
@@ -113,7 +118,6 @@ class Run:
         "_resumed",
         "_session",
         "_sink",
-        "_system",
         "_transcript",
         "_view",
     )
@@ -128,7 +132,6 @@ class Run:
     ) -> None:
         self._session, self._sink, self._request = session, sink, request
         self._announced, self._resumed = announced, resumed
-        self._system: str | None = None
         given = request.history
         own = session.log.state.conversation if given is None else Conversation(list(given))
         self._conversation, self._before = own, len(own)
@@ -136,6 +139,7 @@ class Run:
         self._transcript = Transcript(own, sink, isolated=given is not None)
         behaviour = session.behaviour
         self._hooks = session.hooks.run(sink, request.prompt)
+        self._context = RunContext(behaviour.context, self._hooks, sink, own)
         self._loop = Loop(
             model=self._hooks.model(session.model(session.log.state.model)),
             executor=session.executor,
@@ -145,6 +149,7 @@ class Run:
             compact=_leave_alone,
             inbox=_Empty(),
             limits=behaviour.limits,
+            attend=self._context.attend if behaviour.context.companions else None,
         )
 
     async def conduct(self) -> Answer:
@@ -196,8 +201,10 @@ class Run:
         system = self._session.behaviour.prompt
         await self._session.hooks.start(self._sink, system, self._session.log.state.model)
         if self._resumed is None:
+            request = self._request
             await self._hooks.admit(system, self._before)
-            self._transcript.add(user(self._request.prompt, self._request.attachments))
+            found = await self._context.gather(request.prompt, str(self._session.log.session))
+            self._transcript.add(user(request.prompt, request.attachments, found))
 
     def _go_on(self, resumed: RunId) -> None:
         """Take over what the run before has used; the model is asked once more where it stopped."""
@@ -240,15 +247,12 @@ class Run:
                 hint="raise max_execution_time_ms, or ask for less at once",
             ) from error
 
-    async def _prepare(self, conversation: Conversation) -> ModelRequest:
-        """Give what the model sees; the context is gathered once, in the first turn."""
+    async def _prepare(self, conversation: Conversation, turn: int) -> ModelRequest:
+        """Give what the model sees, and write the receipt of it."""
         session, behaviour = self._session, self._session.behaviour
-        if self._system is None:
-            items = await self._hooks.perceive(partial(gather, behaviour.sources))
-            self._system = render(behaviour.prompt, items)
         offer(session.log, self._sink, session.visible)
-        return ModelRequest(
-            system=self._system,
+        request = ModelRequest(
+            system=await self._context.system(behaviour.prompt),
             conversation=self._view.of(conversation),
             tools=session.visible,
             session_id=str(session.log.session),
@@ -256,6 +260,11 @@ class Run:
             thinking_budget=behaviour.thinking_budget,
             deadline=deadline(session),
         )
+        model = self._loop.model
+        shown = self._context.shown(behaviour.prompt)
+        measure = measure_of(model, request)
+        self._sink.emit(session.receipts.write(measure, request, shown, turn, model.ref))
+        return request
 
     # End
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from a3s_code.api import records_view
 from a3s_code.api.event_page import event_page
+from a3s_code.api.receipt_view import ContextReceipt, receipts_of
 from a3s_code.kernel.messages import JsonObject
 
 if TYPE_CHECKING:  # a session that is not awake imports no event loop
@@ -133,6 +134,35 @@ class SessionRecords(ABC):
         """
         log = self._log()
         return records_view.trace_events(log) if log else []
+
+    def context_receipt(self, run_id: str, turn: int | None = None) -> ContextReceipt | None:
+        """
+        Say what a request of a run was made of: what the model was shown, why, from where, how
+        much of it, and what was left out.
+
+        Args:
+            turn: From 1; None for the last one.
+
+        Returns:
+            None for a run or a turn that is not known, or whose record was dropped.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        found = self.context_receipts(run_id)
+        if turn is None:
+            return found[-1] if found else None
+        return next((each for each in found if each.turn == turn), None)
+
+    def context_receipts(self, run_id: str) -> list[ContextReceipt]:
+        """
+        List what the requests of a run were made of, one for each turn; see `context_receipt`.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        log = self._log()
+        return receipts_of(log.records, log.state, run_id) if log else []
 
     async def get_artifact(self, artifact_uri: str) -> JsonObject | None:
         """

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from a3s_code.api.agent import AsyncAgent
 from a3s_code.api.door import Door
 from a3s_code.api.options import SessionOptions
+from a3s_code.api.receipt_view import ContextReceipt
 from a3s_code.api.result import AgentResult, ToolResult
 from a3s_code.api.session import AsyncSession, Attachments, History, Prompt
 from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
@@ -350,6 +351,31 @@ class Session:
             SessionClosed: the session was closed.
         """
         return self._door.between(self._inner.trace_events)
+
+    def context_receipt(self, run_id: str, turn: int | None = None) -> ContextReceipt | None:
+        """
+        Say what a request of a run was made of: what the model was shown, why, from where, how
+        much of it, and what was left out.
+
+        Args:
+            turn: From 1; None for the last one.
+
+        Returns:
+            None for a run or a turn that is not known, or whose record was dropped.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        return self._door.between(lambda: self._inner.context_receipt(run_id, turn))
+
+    def context_receipts(self, run_id: str) -> list[ContextReceipt]:
+        """
+        List what the requests of a run were made of, one for each turn; see `context_receipt`.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        return self._door.between(lambda: self._inner.context_receipts(run_id))
 
     def get_artifact(self, artifact_uri: str) -> JsonObject | None:
         """

@@ -29,6 +29,7 @@ HELP = """examples:
   a3s-code verify sessions/
   a3s-code import old-sessions/ --store sessions/
   a3s-code runs --store sessions/
+  a3s-code context RUN --store sessions/
   a3s-code export RUN --store sessions/ -o run.a3s
   a3s-code replay run.a3s
   a3s-code policy lint policy.acl
@@ -63,6 +64,8 @@ def _command(given: list[str]) -> int:
     match given[:1]:
         case ["demo"]:
             from a3s_code.cli.demo import main as command
+        case ["context"]:
+            from a3s_code.cli.context import main as command
         case ["export"]:
             from a3s_code.cli.bundles import export as command
         case ["replay"]:

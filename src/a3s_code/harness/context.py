@@ -1,94 +1,279 @@
 """
-The one assembler: everything the model sees passes through here.
+The one assembler: everything the model sees beside the conversation passes through here.
 
-Sources give `ContextItem`s; they are ordered, bounded and rendered behind the system
-prompt, each marked with where it came from.
+    standing    instructions, behind the system prompt; asked at the start of each run
+    for a run   what providers have for the words of the user, in front of them
+    for calls   what companions have for the calls of a turn, behind their results
+
+Items are ranked, those that are there already or do not fit are left out, and each of the others
+is marked with where it comes from and whose words it is. What was left out is said as well.
+
+Source:
+    A3S Code README 3.x, "Context"; SPEC 11.2.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
 
-import msgspec
+from a3s_code.harness.tokens import estimate
+from a3s_code.kernel.context import Companion, ContextItem, ContextProvider, ContextQuery
+from a3s_code.kernel.events import ContextLeftOut
+from a3s_code.kernel.messages import ContextText, ToolCall, ToolResult
 
-from a3s_code.errors import A3SError
-from a3s_code.kernel.workspace import Files
-
-AGENTS_FILE = "AGENTS.md"
 MAX_ITEM_CHARS = 32_000
 """Of one item; the rest is left out, and the item says so."""
-_READ_BYTES = 4 * MAX_ITEM_CHARS  # as many as so many characters may have in UTF-8
+MAX_LEFT_OUT = 50
+"""What was left out is named one by one up to here."""
+SOURCE_DEADLINE_S = 5.0
+"""What a source has to say after that is not waited for."""
+MIN_PART_TOKENS = 64
+"""An item is cut to what room is left, unless that is less."""
 _MARK = re.compile(r"<(?=\s*(?:/\s*)?context)", re.IGNORECASE)
-
-
-class ContextItem(msgspec.Struct, frozen=True):
-    """
-    Attributes:
-        source: Where the text comes from, such as `file://AGENTS.md`.
-        trust: `host` for what the embedding program said, `workspace` for what files say.
-        partial: `text` is only the beginning of what is there.
-    """
-
-    source: str
-    text: str
-    trust: str
-    partial: bool = False
-
+_TRUST = {"host": 1.0, "user": 0.8, "workspace": 0.5, "external": 0.0}
 
 ContextSource = Callable[[], Awaitable[Sequence[ContextItem]]]
+"""A standing source: asked at the start of each run, and shown behind the system prompt."""
 
 
-def agents_file(files: Files) -> ContextSource:
+@dataclass(frozen=True, slots=True)
+class Budget:
     """
-    Give the source that reads AGENTS.md at the workspace root, each time it is asked.
+    What may enter at once; tokens as estimated.
 
-    One that is missing, leads outside or is no regular file is left out.
+    Attributes:
+        source_items, source_tokens: Of what one provider gave.
     """
 
-    async def read() -> Sequence[ContextItem]:
-        try:
-            target = files.resolve(AGENTS_FILE)
-        except A3SError:
-            return ()
-        try:
-            data = await files.read(target, limit=_READ_BYTES + 1)
-        except (OSError, A3SError):
-            return ()
-        finally:
-            target.close()
-        found = data.decode("utf-8", errors="replace").strip()
-        partial = len(data) > _READ_BYTES
-        return (ContextItem(f"file://{AGENTS_FILE}", found, "workspace", partial),) if found else ()
-
-    return read
+    items: int = 12
+    tokens: int = 4_000
+    source_items: int = 6
+    source_tokens: int = 2_500
 
 
-async def gather(sources: Sequence[ContextSource]) -> list[ContextItem]:
-    """Ask every source in order; an item that is equal to an earlier one is left out."""
-    items: list[ContextItem] = []
-    for source in sources:
-        items += [item for item in await source() if item not in items]
-    return items
+COMPACT = Budget(8, 2_500, 4, 1_200)
+BALANCED = Budget()
+EXPANSIVE = Budget(20, 8_000, 8, 3_500)
+"""Source: SPEC 11.2."""
+
+STANDING = Budget(64, 100_000, 64, 100_000)
+"""Instructions are not retrieved but in force, so only what is absurd is left out."""
 
 
-def render(prompt: str, items: Sequence[ContextItem]) -> str:
+@dataclass(frozen=True, slots=True)
+class Assembled:
     """
-    Write the system prompt with its context behind it, each item in marks of its own.
+    Attributes:
+        items: What enters, each as it is shown.
+        tokens: Of these together, estimated.
+        left_out: What does not, and why.
+    """
+
+    items: tuple[ContextText, ...] = ()
+    tokens: int = 0
+    left_out: tuple[ContextLeftOut, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.items or self.left_out)
+
+
+NOTHING = Assembled()
+
+
+@dataclass(frozen=True, slots=True)
+class ContextSources:
+    """What a session's context comes from."""
+
+    standing: tuple[ContextSource, ...] = ()
+    providers: tuple[ContextProvider, ...] = ()
+    companions: tuple[Companion, ...] = ()
+    budget: Budget = BALANCED
+
+    async def stand(self) -> Assembled:
+        """Ask for what is in force, in order: the first is the outermost."""
+        offers = [await _asked("instructions", source()) for source in self.standing]
+        return assemble(offers, STANDING, ranked=False)
+
+    async def for_run(self, query: ContextQuery, present: Iterable[ContextText]) -> Assembled:
+        """
+        Ask every provider at once.
+
+        Args:
+            present: What the conversation has already; it is not shown again.
+        """
+        if not self.providers:
+            return NOTHING
+        asked = (_asked(each.name, each.query(query)) for each in self.providers)
+        return assemble(await asyncio.gather(*asked), self.budget, present)
+
+    async def for_calls(
+        self,
+        calls: Sequence[ToolCall],
+        results: Sequence[ToolResult],
+        present: Iterable[ContextText],
+    ) -> Assembled:
+        """Ask every companion, in order, about the calls of a turn."""
+        offers = [await _asked(each.name, each.attend(calls, results)) for each in self.companions]
+        if not any(offer.items or offer.failed for offer in offers):
+            return NOTHING
+        return assemble(offers, self.budget, present, ranked=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """
+    What one source gave.
+
+    Attributes:
+        failed: Why it gave nothing; empty when it did not fail.
+    """
+
+    name: str
+    items: Sequence[ContextItem] = ()
+    failed: str = ""
+
+
+async def _asked(name: str, answer: Awaitable[Sequence[ContextItem]]) -> Offer:
+    """Take what a source answers; one that fails or is late says nothing."""
+    try:
+        async with asyncio.timeout(SOURCE_DEADLINE_S):
+            given = await answer
+        items = tuple(given)
+        wrong = next((it for it in items if not isinstance(it, ContextItem)), None)  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
+        if wrong is not None:
+            return Offer(name, failed=f"gave a {type(wrong).__name__}, not a ContextItem")
+        return Offer(name, items)
+    except TimeoutError:
+        return Offer(name, failed=f"did not answer within {SOURCE_DEADLINE_S:g} s")
+    except Exception as error:  # noqa: BLE001 - border: sources are foreign code; a run goes on without
+        return Offer(name, failed=f"failed: {type(error).__name__}: {error}")
+
+
+def rank(item: ContextItem) -> float:
+    """Say how much an item deserves its place; SPEC 11.2."""
+    trust = _TRUST.get(item.trust, 0.0)
+    return item.relevance + 0.25 * item.priority + 0.15 * trust + 0.10 * item.freshness
+
+
+def assemble(
+    offers: Sequence[Offer],
+    budget: Budget,
+    present: Iterable[ContextText] = (),
+    *,
+    ranked: bool = True,
+) -> Assembled:
+    """
+    Choose what enters.
+
+    An item that has no content is left out for the reason that it gives in `why`.
+
+    Args:
+        present: What is shown already; the same text of the same source is not shown again.
+        ranked: The best enters first, and stands first; else all stay in their order.
+    """
+    return _Choice(budget, present).made(offers, ranked=ranked)
+
+
+class _Choice:
+    __slots__ = ("_budget", "_entered", "_left", "_seen", "_sources", "_spent", "_used")
+
+    def __init__(self, budget: Budget, present: Iterable[ContextText]) -> None:
+        self._budget = budget
+        self._seen = {item.text for item in present}
+        self._sources: set[str] = set()
+        self._entered: list[ContextText] = []
+        self._left: list[ContextLeftOut] = []
+        self._spent = 0
+        self._used: dict[str, tuple[int, int]] = {}
+
+    def made(self, offers: Sequence[Offer], *, ranked: bool) -> Assembled:
+        self._left += [ContextLeftOut(it.name, it.failed) for it in offers if it.failed]
+        items = [(offer.name, item) for offer in offers for item in offer.items]
+        if ranked:
+            items.sort(key=lambda pair: -rank(pair[1]))
+        for name, item in items:
+            self._consider(name, item)
+        return Assembled(tuple(self._entered), self._spent, _bounded(self._left))
+
+    def _consider(self, name: str, item: ContextItem) -> None:
+        if not item.content.strip():
+            self._leave(item, item.why or "it is empty")
+        elif item.source in self._sources:
+            self._leave(item, "another item of the same source entered")
+        else:
+            self._enter(name, item)
+
+    def _enter(self, name: str, item: ContextItem) -> None:
+        items, tokens = self._used.get(name, (0, 0))
+        room = min(self._budget.tokens - self._spent, self._budget.source_tokens - tokens)
+        if len(self._entered) >= self._budget.items or items >= self._budget.source_items:
+            self._leave(item, "more items than the budget has room for")
+            return
+        text, cost = _fitted(item, room)
+        if not text:
+            self._leave(item, f"{room} tokens of the budget are left")
+        elif text in self._seen:
+            self._leave(item, "it is in the conversation already")
+        else:
+            self._sources.add(item.source)
+            self._seen.add(text)
+            self._entered.append(
+                ContextText(text, item.source, type=item.type, trust=item.trust, why=item.why)
+            )
+            self._spent += cost
+            self._used[name] = items + 1, tokens + cost
+
+    def _leave(self, item: ContextItem, why: str) -> None:
+        tokens = estimate(item.content) if len(self._left) < MAX_LEFT_OUT else 0
+        self._left.append(ContextLeftOut(item.source, why, tokens))
+
+
+def _bounded(left: list[ContextLeftOut]) -> tuple[ContextLeftOut, ...]:
+    if len(left) <= MAX_LEFT_OUT:
+        return tuple(left)
+    more = len(left) - MAX_LEFT_OUT + 1
+    return (*left[: MAX_LEFT_OUT - 1], ContextLeftOut("others", f"{more} more were left out"))
+
+
+def _fitted(item: ContextItem, room: int) -> tuple[str, int]:
+    """Render an item, cut to `room` tokens; empty when there is no room for a part of it."""
+    whole = _rendered(item, MAX_ITEM_CHARS)
+    cost = estimate(whole)
+    if cost <= room:
+        return whole, cost
+    if room < MIN_PART_TOKENS:
+        return "", 0
+    shown = min(len(item.content), MAX_ITEM_CHARS)
+    while cost > room and shown > 1:
+        shown = min(shown - 1, int(shown * 0.99 * room / cost))
+        whole = _rendered(item, shown)
+        cost = estimate(whole)
+    return (whole, cost) if cost <= room else ("", 0)
+
+
+def _rendered(item: ContextItem, chars: int) -> str:
+    """
+    Write an item in marks of its own.
 
     A text that writes such marks itself, in any case and spacing, has them escaped: it
     speaks for nobody else.
     """
-    return "\n\n".join([prompt, *map(_render_item, items)])
+    body = _MARK.sub("&lt;", item.content[:chars]) + _rest(item, chars)
+    source, trust = escape(item.source), escape(item.trust)
+    return f'<context source="{source}" trust="{trust}">\n{body}\n</context>'
 
 
-def _render_item(item: ContextItem) -> str:
-    body = _MARK.sub("&lt;", item.text[:MAX_ITEM_CHARS]) + _left_out(item)
-    return f'<context source="{item.source}" trust="{item.trust}">\n{body}\n</context>'
-
-
-def _left_out(item: ContextItem) -> str:
-    more = len(item.text) - MAX_ITEM_CHARS
+def _rest(item: ContextItem, chars: int) -> str:
+    more = len(item.content) - chars
     if item.partial:
         return f"\n[at least {max(more, 1)} characters left out]"
     return f"\n[{more} characters left out]" if more > 0 else ""
+
+
+def render(prompt: str, items: Sequence[ContextText]) -> str:
+    """Write the system prompt with what is in force behind it."""
+    return "\n\n".join([prompt, *(item.text for item in items)])

@@ -87,12 +87,38 @@ class StepEnd(Tagged, tag="step_end", frozen=True):
 
 
 class ContextResolving(Tagged, tag="context_resolving", frozen=True):
+    """Before a run, or behind the results of calls, these sources are asked what they have."""
+
     providers: tuple[str, ...]
 
 
+class ContextLeftOut(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """
+    What a source gave, or should have given, and the model is not shown.
+
+    Attributes:
+        source: Of the item; the name of the source where it gave none.
+        tokens: Estimated; 0 where it is not known.
+    """
+
+    source: str
+    why: str
+    tokens: int = 0
+
+
 class ContextResolved(Tagged, tag="context_resolved", frozen=True):
+    """
+    What entered of it.
+
+    Attributes:
+        total_tokens: Estimated.
+        left_out: The first `harness.context.MAX_LEFT_OUT` that did not enter; the last of them
+            counts the rest.
+    """
+
     total_items: int
     total_tokens: int
+    left_out: tuple[ContextLeftOut, ...] = ()
 
 
 class ContextCompacted(Tagged, tag="context_compacted", frozen=True):

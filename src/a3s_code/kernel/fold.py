@@ -36,6 +36,7 @@ from a3s_code.kernel.records import (
     ModelSwitched,
     Record,
     RecordsPruned,
+    RequestReceipt,
     RewindBegun,
     Rewound,
     RuleGranted,
@@ -296,10 +297,15 @@ def _trace(state: SessionState, record: Record, _: TraceRecorded) -> None:
     state.traces.append(record.sequence)
 
 
+def _receive(state: SessionState, record: Record, _: RequestReceipt) -> None:
+    state.receipts.setdefault(record.run, []).append(record.sequence)
+
+
 def _prune(state: SessionState, _: Record, event: RecordsPruned) -> None:
     for id_ in event.evicted:
         state.runs.pop(id_, None)
         state.events.pop(id_, None)
+        state.receipts.pop(id_, None)
     for short in event.shortened:
         events = state.events.setdefault(short.id, RunEvents())
         events.drop(short.first_event, short.event_count)
@@ -338,6 +344,7 @@ _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     RuleGranted: _grant,
     ToolEnd: _end_call,
     TraceRecorded: _trace,
+    RequestReceipt: _receive,
     RecordsPruned: _prune,
 }
 

@@ -19,6 +19,7 @@ from a3s_code.kernel.events import ModelRetry, TextDelta, ToolInputDelta, TurnEn
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.ledger import digest
 from a3s_code.kernel.messages import (
+    Context,
     Conversation,
     Message,
     Text,
@@ -28,6 +29,7 @@ from a3s_code.kernel.messages import (
     with_own_ids,
 )
 from a3s_code.kernel.ports import (
+    Attend,
     Compact,
     Inbox,
     Model,
@@ -117,6 +119,7 @@ class Loop:
     One run. Made for it, and used once.
 
     Attributes:
+        attend: Gives what is shown behind the results of a turn; None = nothing is.
         spoken: What the model has said in the current turn, in pieces.
         results: Of the calls of the current turn that have ended, by call id.
     """
@@ -129,6 +132,7 @@ class Loop:
     compact: Compact
     inbox: Inbox
     limits: Limits
+    attend: Attend | None = None
     spoken: list[str] = field(default_factory=list[str])
     usage: Usage = field(default_factory=Usage)
     tool_calls: int = 0
@@ -172,7 +176,7 @@ class Loop:
         for turn in itertools.count(1):
             for message in self.inbox.take():
                 transcript.add(message)
-            request = await self.prepare(transcript.conversation)
+            request = await self.prepare(transcript.conversation, turn)
             reply = await self._ask(request, turn)
             transcript.add(reply.message)
             if reply.stop in WITHHELD:
@@ -228,7 +232,8 @@ class Loop:
         self.tool_calls += len(calls)
         refused = {call.id: note for call in calls if (note := self._repetition(call)) is not None}
         results = await self.executor.execute(calls, self.sink, refused=refused, ended=self.results)
-        return Message("tool", results)
+        beside = await self.attend(calls, results) if self.attend is not None else ()
+        return Message("tool", (*results, Context(beside)) if beside else results)
 
     def _repetition(self, call: ToolCall) -> Observation | None:
         """Refuse a call that is the same as those just before it; end the run if it goes on."""

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from a3s_code.errors import InvalidValue
+from a3s_code.kernel.encoded import Encoded
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -110,7 +111,34 @@ class ToolResult(msgspec.Struct, frozen=True, gc=False, tag="tool_result"):
     images: tuple[Attachment, ...] = ()
 
 
-Block: TypeAlias = Text | Thinking | Attachment | ToolCall | ToolResult
+class ContextText(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """
+    One item of context as a model is shown it.
+
+    Attributes:
+        text: With the marks around it that say where it comes from.
+        source, type, trust, why: As of the `context.ContextItem` that it was made of.
+    """
+
+    text: str
+    source: str
+    type: str = ""
+    trust: str = ""
+    why: str = ""
+
+
+class Context(msgspec.Struct, frozen=True, gc=False, tag="context"):
+    """What the harness put beside the words or the results of a message."""
+
+    items: tuple[ContextText, ...]
+
+    @property
+    def text(self) -> str:
+        """All of it, as it stands in a request."""
+        return "\n\n".join([item.text for item in self.items])
+
+
+Block: TypeAlias = Text | Thinking | Attachment | ToolCall | ToolResult | Context
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -118,7 +146,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     One entry of a conversation.
 
     A `tool` message holds the results of all calls of the assistant message before it,
-    in the order of the calls.
+    in the order of the calls. Context stands before the words of a user, and behind results.
     """
 
     role: Literal["user", "assistant", "tool"]
@@ -126,7 +154,14 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def text(self) -> str:
+        """The words of whoever speaks, without context."""
         return "".join(block.text for block in self.blocks if isinstance(block, Text))
+
+    @property
+    def context(self) -> tuple[ContextText, ...]:
+        return tuple(
+            item for block in self.blocks if isinstance(block, Context) for item in block.items
+        )
 
     @property
     def calls(self) -> tuple[ToolCall, ...]:
@@ -161,9 +196,12 @@ def _numbered(id_: str, others: set[str], taken: Container[str]) -> str:
     return next(free for free in numbered if free not in others and free not in taken)
 
 
-def user(text: str, images: tuple[Attachment, ...] = ()) -> Message:
-    """Make a user message; images stand before the text, where models see them best."""
-    return Message("user", (*images, Text(text)))
+def user(
+    text: str, images: tuple[Attachment, ...] = (), context: tuple[ContextText, ...] = ()
+) -> Message:
+    """Make a user message; images and context stand before the words, which are the last."""
+    beside = (Context(context),) if context else ()
+    return Message("user", (*images, *beside, Text(text)))
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
@@ -199,7 +237,7 @@ class Conversation:
 
     def __init__(self, messages: list[Message] | None = None) -> None:
         self._messages: list[Message] = messages if messages is not None else []
-        self._encoded: dict[str, list[bytes]] = {}
+        self._encoded: dict[str, Encoded[Message]] = {}
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -212,6 +250,10 @@ class Conversation:
     def last(self) -> Message | None:
         return self._messages[-1] if self._messages else None
 
+    def since(self, start: int) -> list[Message]:
+        """Give the messages from index `start` on."""
+        return self._messages[start:]
+
     def append(self, message: Message) -> None:
         self._messages.append(message)
 
@@ -220,14 +262,19 @@ class Conversation:
         self._messages = messages
         self._encoded.clear()
 
-    def encoded(self, wire: str, encode: Callable[[Message], bytes]) -> list[bytes]:
+    def encoded(self, wire: str, encode: Callable[[Message], bytes]) -> Encoded[Message]:
         """
         Give the bytes of every message, encoding only those that are new.
+
+        What was given before `replace` stays as it was then.
 
         Args:
             wire: Name of the format; one cache is kept for each.
             encode: A pure function of one message.
         """
-        cache = self._encoded.setdefault(wire, [])
-        cache.extend(encode(message) for message in self._messages[len(cache) :])
-        return cache
+        kept = self._encoded.get(wire)
+        if kept is None:
+            kept = self._encoded[wire] = Encoded()
+        if len(kept.items) != len(self._messages):
+            kept.grow(self._messages, encode)
+        return kept

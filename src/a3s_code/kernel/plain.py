@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from collections.abc import Sequence
+from typing import Any, cast
 
 import msgspec
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def plain(value: object) -> Any:  # noqa: ANN401 - JSON
@@ -37,3 +41,24 @@ def canonical(value: object) -> bytes:
     except UnicodeEncodeError:
         sorted_ = msgspec.to_builtins(value, order="sorted")
         return json.dumps(sorted_, separators=(",", ":"), sort_keys=True).encode("ascii")
+
+
+def sendable(value: object) -> bytes:
+    """
+    Encode plain JSON. Halves of surrogate pairs, which UTF-8 cannot carry, become U+FFFD.
+    """
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_without_surrogates(value))
+
+
+def _without_surrogates(value: object) -> object:
+    if isinstance(value, str):
+        return _SURROGATES.sub("\ufffd", value)
+    if isinstance(value, dict):
+        entries = cast("dict[str, object]", value)
+        return {_without_surrogates(k): _without_surrogates(v) for k, v in entries.items()}
+    if isinstance(value, list | tuple):
+        return [_without_surrogates(item) for item in cast("Sequence[object]", value)]
+    return value

@@ -16,7 +16,16 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import msgspec
 
 from a3s_code.kernel.events import ReasoningDelta, TextDelta, ToolInputDelta
-from a3s_code.kernel.messages import Conversation, JsonObject, Message, ToolCall, Usage
+from a3s_code.kernel.measure import Measure
+from a3s_code.kernel.messages import (
+    ContextText,
+    Conversation,
+    JsonObject,
+    Message,
+    ToolCall,
+    ToolResult,
+    Usage,
+)
 from a3s_code.kernel.records import ArtifactStored, Event
 from a3s_code.kernel.state import Approval, OpenEffect
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolSet
@@ -96,6 +105,15 @@ class Model(Protocol):
             ModelUnavailable: all attempts failed, or the deadline passed.
             ContextOverflow: the conversation does not fit; compact and call again.
         """
+        ...
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A model that can say what it will send; a `Model` need not. See `measured.measure_of`."""
+
+    def measure(self, request: ModelRequest) -> Measure:
+        """Say what the body of a request is made of, to the byte, without making it."""
         ...
 
 
@@ -418,8 +436,16 @@ class Sink(Protocol):
 
 
 class Prepare(Protocol):
-    async def __call__(self, conversation: Conversation) -> ModelRequest:
+    async def __call__(self, conversation: Conversation, turn: int) -> ModelRequest:
         """Assemble what the model sees this turn. All context passes through here."""
+        ...
+
+
+class Attend(Protocol):
+    async def __call__(
+        self, calls: Sequence[ToolCall], results: Sequence[ToolResult]
+    ) -> tuple[ContextText, ...]:
+        """Give what is shown behind the results of a turn; `results` are in the calls' order."""
         ...
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from a3s_code.kernel.confinement import SandboxState
-from a3s_code.kernel.events import Binding, RunEvent, RunId, Tagged
+from a3s_code.kernel.events import Binding, ContextLeftOut, RunEvent, RunId, Tagged
 from a3s_code.kernel.messages import JsonObject, Message, Usage
 
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
@@ -118,6 +118,54 @@ class ToolsOffered(LogOnly, tag="tools_offered", frozen=True):
 
     sha256: str
     names: tuple[str, ...]
+
+
+class ReceiptPart(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """
+    A part of a request.
+
+    Attributes:
+        kind: `settings`, `tools`, `prompt` (the harness's own words), `context`, `kept`
+            (messages that are in an earlier receipt, or before the first), `user`, `assistant`,
+            `result`, `image`, or `joints` (brackets, names and commas between the others).
+        bytes: In the body of the request, as they are escaped there.
+        tokens: Estimated; see `harness.tokens`.
+        source, trust, why: Where it comes from, whose words it is, and why it is there.
+        count: Of tools, of kept messages.
+    """
+
+    kind: str
+    bytes: int
+    tokens: int = 0
+    source: str = ""
+    trust: str = ""
+    why: str = ""
+    count: int = 1
+
+
+class RequestReceipt(LogOnly, tag="request_receipt", frozen=True):
+    """
+    What a model is about to be shown; written before it is asked.
+
+    Attributes:
+        turn: Of the run; when a turn has several requests, the last one was answered.
+        wire: Whose bytes these are: `openai`, `anthropic`, or `plain` for the canonical JSON
+            where only the model itself knows what it sends.
+        bytes: Of the body; those of `parts` add up to it.
+        tokens: Of `parts`, estimated.
+        left_out: What was not shown, since the receipt before.
+
+    Source:
+        DESIGN 1, "nothing enters the context unseen".
+    """
+
+    turn: int
+    model: str
+    wire: str
+    bytes: int
+    tokens: int
+    parts: tuple[ReceiptPart, ...]
+    left_out: tuple[ContextLeftOut, ...] = ()
 
 
 class TokensSpent(LogOnly, tag="tokens_spent", frozen=True):
@@ -453,6 +501,7 @@ SessionEvent: TypeAlias = (
     | HistoryReplaced
     | HistorySupplied
     | ToolsOffered
+    | RequestReceipt
     | TokensSpent
     | RunStarted
     | RunStatusChanged

@@ -106,6 +106,7 @@ def beyond(log: Log, limits: SessionRetentionLimits) -> RecordsPruned | None:
         *(state.events[short.id].before(short.first_event) for short in shortened),
     )
     places = [place for place in events if not is_needed(state, log.at(place).event)]
+    places += chain.from_iterable(state.receipts.get(run, ()) for run in evicted)
     return RecordsPruned(
         count=len(places) + len(traces),
         ranges=tuple(ranges_of(sorted([*places, *traces]))),

@@ -157,6 +157,7 @@ class SessionState:
         runs: By id, oldest first.
         events: Where the stream events of each run are.
         traces: Sequences of the records of tool calls, oldest first.
+        receipts: Sequences of the receipts of the requests of each run, oldest first.
         spent: Tokens of all runs by the model that answered.
         last_usage: Of the latest answer in a run.
         artifacts: What `a3s://` URIs stand for, oldest first.
@@ -185,6 +186,7 @@ class SessionState:
         "model",
         "offered",
         "opened",
+        "receipts",
         "released",
         "runs",
         "snapshots",
@@ -203,6 +205,7 @@ class SessionState:
         self.runs: dict[RunId, RunSnapshot] = {}
         self.events: dict[RunId, RunEvents] = {}
         self.traces: list[int] = []
+        self.receipts: dict[RunId, list[int]] = {}
         self.spent: dict[str, Usage] = {}
         self.last_usage = Usage()
         self.artifacts: dict[str, ArtifactStored] = {}

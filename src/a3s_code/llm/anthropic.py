@@ -14,11 +14,11 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 
-import msgspec
-
+from a3s_code.kernel.measure import Measure, Piece, escaped
 from a3s_code.kernel.messages import (
     Attachment,
     Block,
+    Context,
     JsonObject,
     Message,
     Text,
@@ -31,13 +31,16 @@ from a3s_code.kernel.tool import Tool
 from a3s_code.llm.anthropic_answer import AnthropicAnswer
 from a3s_code.llm.calls import CallIds
 from a3s_code.llm.endpoint import Endpoint
-from a3s_code.llm.wire import encode, splice, tool_name
+from a3s_code.llm.wire import assemble, encode, tool_name
 from a3s_code.llm.wire_model import WireModel
 
 DEFAULT_MAX_TOKENS = 8192
 _VERSION = "2023-06-01"
 _WIRE = "anthropic"
 _CACHE: JsonObject = {"cache_control": {"type": "ephemeral"}}
+_MARK = b',"cache_control":{"type":"ephemeral"}'
+_END = b"}]}"
+"""What a message ends with: its last block, its content, itself."""
 _NOT_IN_IDS = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -57,21 +60,32 @@ class AnthropicWire:
         return {**headers, "x-api-key": key} if key else headers
 
     def body(self, request: ModelRequest) -> bytes:
-        settings: JsonObject = {
-            "model": self.endpoint.model,
-            "stream": True,
-            **self._sampling(request),
-        }
-        if request.system:
-            settings["system"] = [{"type": "text", "text": request.system, **_CACHE}]
-        if request.tools.tools:
-            settings["tools"] = msgspec.Raw(request.tools.encoded(_WIRE, encode_tools))
-        items = request.conversation.encoded(_WIRE, encode_message)
-        last = request.conversation.last
-        if last is not None:
+        items = request.conversation.encoded(_WIRE, encode_message).items
+        if _is_marked(request):
             # The mark moves from turn to turn, so it must not get into the kept bytes.
-            items = [*items[:-1], encode_message(last, marked=True)]
-        return splice(encode(settings)[:-1] + b',"messages":[', items, b"]}")
+            items = [*items[:-1], items[-1][: -len(_END)] + _MARK + _END]
+        return assemble(self._frame(request), items)
+
+    def measure(self, request: ModelRequest) -> Measure:
+        kept = request.conversation.encoded(_WIRE, encode_message)
+        mark = len(_MARK) if _is_marked(request) else 0
+        identity = encode([self.endpoint.model, request.thinking_budget])
+        return Measure(_WIRE, identity, self._frame(request), kept, len(kept.items), mark)
+
+    def _frame(self, request: ModelRequest) -> tuple[Piece, ...]:
+        """Give all that stands before the messages."""
+        settings = {"model": self.endpoint.model, "stream": True, **self._sampling(request)}
+        pieces = [Piece("settings", encode(settings)[:-1])]
+        if request.system:
+            pieces += (
+                Piece("joints", b',"system":[{"type":"text","text":"'),
+                Piece("system", escaped(request.system)),
+                Piece("joints", b'"%s}]' % _MARK),
+            )
+        if request.tools.tools:
+            tools = request.tools.encoded(_WIRE, encode_tools)
+            pieces += (Piece("joints", b',"tools":'), Piece("tools", tools))
+        return (*pieces, Piece("joints", b',"messages":['))
 
     def answer(self, request: ModelRequest, listener: ReplyListener) -> AnthropicAnswer:
         return AnthropicAnswer(listener, CallIds(len(request.conversation)))
@@ -111,26 +125,34 @@ def encode_tools(tools: tuple[Tool, ...]) -> bytes:
     return encode([*wire[:-1], {**wire[-1], **_CACHE}] if wire else wire)
 
 
-def encode_message(message: Message, *, marked: bool = False) -> bytes:
-    """
-    Encode one message; one without content becomes nothing.
-
-    Args:
-        marked: Mark the last block that can carry a mark for the prompt cache.
-    """
-    content = [wire for block in message.blocks if (wire := _block(block)) is not None]
+def encode_message(message: Message) -> bytes:
+    """Encode one message; one without content becomes nothing."""
+    content = [_block(block) for block in message.blocks if _is_sent(block)]
     if not content:
         return b""
-    if marked and "thinking" not in content[-1]["type"]:
-        content[-1] = {**content[-1], **_CACHE}
     role = "assistant" if message.role == "assistant" else "user"
     return encode({"role": role, "content": content})
 
 
-def _block(block: Block) -> JsonObject | None:
-    """Encode a block; None for those that the provider would refuse."""
-    if isinstance(block, Text):
-        return {"type": "text", "text": block.text} if block.text.strip() else None
+def _is_marked(request: ModelRequest) -> bool:
+    """Say whether the last block of the conversation carries a mark for the prompt cache."""
+    last = request.conversation.last
+    sent = [block for block in last.blocks if _is_sent(block)] if last is not None else []
+    return bool(sent) and not isinstance(sent[-1], Thinking)
+
+
+def _is_sent(block: Block) -> bool:
+    """Say whether the provider takes a block; it would refuse a message for one it does not."""
+    if isinstance(block, Text | Context):
+        return bool(block.text.strip())
+    if isinstance(block, Thinking):  # another provider's, which this one cannot check
+        return bool(block.redacted or block.signature)
+    return True
+
+
+def _block(block: Block) -> JsonObject:
+    if isinstance(block, Text | Context):
+        return {"type": "text", "text": block.text}
     if isinstance(block, ToolCall):
         return {
             "type": "tool_use",
@@ -142,14 +164,8 @@ def _block(block: Block) -> JsonObject | None:
         return _result(block)
     if isinstance(block, Attachment):
         return _image(block)
-    return _thinking(block)
-
-
-def _thinking(block: Thinking) -> JsonObject | None:
     if block.redacted:
         return {"type": "redacted_thinking", "data": block.redacted}
-    if not block.signature:
-        return None  # Another provider's reasoning, which this one cannot check.
     return {"type": "thinking", "thinking": block.text, "signature": block.signature}
 
 

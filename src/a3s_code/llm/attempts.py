@@ -15,6 +15,7 @@ import msgspec
 
 from a3s_code.errors import ModelUnavailable
 from a3s_code.kernel.clock import Clock
+from a3s_code.kernel.measure import Measure
 from a3s_code.kernel.ports import ModelRequest, Reply, ReplyListener
 from a3s_code.llm.breaker import Breaker
 from a3s_code.llm.faults import Fault
@@ -75,6 +76,9 @@ class Line:
         self._url = self.endpoint.url(wire.path)
         own = ((name.lower(), value) for name, value in self.endpoint.headers)
         self._headers = {**_HEADERS, **wire.headers(), **dict(own)}
+
+    def measure(self, request: ModelRequest) -> Measure:
+        return self._wire.measure(request)
 
     async def ask(self, request: ModelRequest, listener: ReplyListener) -> Reply:
         """

@@ -15,10 +15,11 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
+from a3s_code.kernel.encoded import Encoded
+from a3s_code.kernel.measure import Measure, Piece, escaped
 from a3s_code.kernel.messages import (
     Attachment,
+    Context,
     JsonObject,
     Message,
     Text,
@@ -30,7 +31,7 @@ from a3s_code.kernel.tool import Tool
 from a3s_code.llm.calls import CallIds
 from a3s_code.llm.endpoint import Endpoint
 from a3s_code.llm.openai_answer import OpenAIAnswer
-from a3s_code.llm.wire import encode, splice, tool_name
+from a3s_code.llm.wire import assemble, encode, tool_name
 from a3s_code.llm.wire_model import WireModel
 
 _HEADS = {role: b'{"role":"%s","content":' % role.encode() for role in ("user", "assistant")}
@@ -53,6 +54,31 @@ class OpenAIWire:
         return {"authorization": f"Bearer {key}"} if key else {}
 
     def body(self, request: ModelRequest) -> bytes:
+        kept = request.conversation.encoded(_WIRE, encode_message)
+        return assemble(self._frame(request, kept), kept.items)
+
+    def measure(self, request: ModelRequest) -> Measure:
+        kept = request.conversation.encoded(_WIRE, encode_message)
+        identity = self.endpoint.model.encode()
+        return Measure(_WIRE, identity, self._frame(request, kept), kept, len(kept.items))
+
+    def _frame(self, request: ModelRequest, kept: Encoded[Message]) -> tuple[Piece, ...]:
+        """Give all that stands before the messages."""
+        pieces = [Piece("settings", encode(self._settings(request))[:-1])]
+        if request.tools.tools:
+            tools = request.tools.encoded(_WIRE, encode_tools)
+            pieces += (Piece("joints", b',"tools":'), Piece("tools", tools))
+        pieces.append(Piece("joints", b',"messages":['))
+        if request.system:
+            follows = kept.filled(len(kept.items)) > 0
+            pieces += (
+                Piece("joints", b'{"role":"system","content":"'),
+                Piece("system", escaped(request.system)),
+                Piece("joints", b'"},' if follows else b'"}'),
+            )
+        return tuple(pieces)
+
+    def _settings(self, request: ModelRequest) -> JsonObject:
         settings: JsonObject = {
             "model": self.endpoint.model,
             "stream": True,
@@ -65,12 +91,7 @@ class OpenAIWire:
             own = self.endpoint.host == _OWN_HOST
             name = "max_completion_tokens" if own else "max_tokens"
             settings[name] = request.max_output_tokens
-        if request.tools.tools:
-            settings["tools"] = msgspec.Raw(request.tools.encoded(_WIRE, encode_tools))
-        items = request.conversation.encoded(_WIRE, encode_message)
-        if request.system:
-            items = [encode({"role": "system", "content": request.system}), *items]
-        return splice(encode(settings)[:-1] + b',"messages":[', items, b"]}")
+        return settings
 
     def answer(self, request: ModelRequest, listener: ReplyListener) -> OpenAIAnswer:
         return OpenAIAnswer(listener, CallIds(len(request.conversation)))
@@ -136,12 +157,13 @@ def _plain_text(message: Message) -> bytes | None:
 def _user(message: Message) -> list[JsonObject]:
     images = [block for block in message.blocks if isinstance(block, Attachment)]
     if not images:
-        return [{"role": "user", "content": message.text}]
+        parts = [item.text for item in message.context]
+        return [{"role": "user", "content": "\n\n".join([*parts, message.text])}]
     content: list[JsonObject] = []
     for block in message.blocks:
         if isinstance(block, Attachment):
             content.append(_image(block))
-        elif isinstance(block, Text) and block.text:
+        elif isinstance(block, Text | Context) and block.text:
             content.append({"type": "text", "text": block.text})
     return [{"role": "user", "content": content}]
 
@@ -180,6 +202,10 @@ def _results(message: Message) -> list[JsonObject]:
         {"role": "tool", "tool_call_id": result.tool_use_id, "content": result.content}
         for result in results
     ]
+    if wire and message.context:  # this wire lets nobody speak between results and the model
+        wire[-1]["content"] = "\n\n".join(
+            [wire[-1]["content"], *(item.text for item in message.context)]
+        )
     seen: list[JsonObject] = []
     for result in results:
         if result.images:

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Protocol, cast
+from typing import Protocol
 
-import msgspec
-
+from a3s_code.kernel.measure import Measure, Piece
+from a3s_code.kernel.plain import sendable
 from a3s_code.kernel.ports import ModelRequest, Reply, ReplyListener
 from a3s_code.llm.endpoint import Endpoint
 from a3s_code.llm.sse import ServerEvent
 
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 _MAX_NAME_CHARS = 64
-_SURROGATES = re.compile("[\ud800-\udfff]")
+
+TAIL = b"]}"
+"""What stands behind the messages."""
+
+encode = sendable
 
 
 class Answer(Protocol):
@@ -79,17 +83,11 @@ class Wire(Protocol):
 
     def body(self, request: ModelRequest) -> bytes: ...
 
+    def measure(self, request: ModelRequest) -> Measure:
+        """Say what `body` is made of, without making it."""
+        ...
+
     def answer(self, request: ModelRequest, listener: ReplyListener) -> Answer: ...
-
-
-def encode(value: object) -> bytes:
-    """
-    Encode plain JSON. Halves of surrogate pairs, which UTF-8 cannot carry, become U+FFFD.
-    """
-    try:
-        return msgspec.json.encode(value)
-    except UnicodeEncodeError:
-        return msgspec.json.encode(_without_surrogates(value))
 
 
 def tool_name(name: str) -> str:
@@ -100,26 +98,17 @@ def tool_name(name: str) -> str:
     return _NOT_IN_NAMES.sub("_", name)[:_MAX_NAME_CHARS] or "unnamed"
 
 
-def splice(head: bytes, items: Sequence[bytes], tail: bytes) -> bytes:
+def assemble(frame: Sequence[Piece], items: Sequence[bytes]) -> bytes:
     """
-    Give `head`, the items with commas between them, and `tail`; empty items are left out.
+    Give the body: the frame, the items with commas between them, and the brackets behind them.
 
-    The items are copied once, so this costs one memory copy of the result.
+    Empty items are left out. The items are copied once, so this costs one memory copy of the
+    result.
     """
+    head = b"".join([piece.data for piece in frame])
     parts = [item for item in items if item]
     if not parts:
-        return head + tail
+        return head + TAIL
     parts[0] = head + parts[0]
-    parts[-1] += tail
+    parts[-1] += TAIL
     return b",".join(parts)
-
-
-def _without_surrogates(value: object) -> object:
-    if isinstance(value, str):
-        return _SURROGATES.sub("\ufffd", value)
-    if isinstance(value, dict):
-        entries = cast("dict[str, object]", value)
-        return {_without_surrogates(k): _without_surrogates(v) for k, v in entries.items()}
-    if isinstance(value, list | tuple):
-        return [_without_surrogates(item) for item in cast("Sequence[object]", value)]
-    return value

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from a3s_code.kernel.clock import Clock
+from a3s_code.kernel.measure import Measure
 from a3s_code.kernel.ports import ModelRequest, Reply, ReplyListener
 from a3s_code.llm.attempts import Line
 from a3s_code.llm.breaker import Breaker
@@ -53,3 +54,7 @@ class WireModel:
 
     async def reply(self, request: ModelRequest, listener: ReplyListener) -> Reply:
         return await self._line.ask(request, listener)
+
+    def measure(self, request: ModelRequest) -> Measure:
+        """See `kernel.ports.Measured`."""
+        return self._line.measure(request)

@@ -17,6 +17,8 @@ from a3s_code.errors import HookBlocked, ModelError
 from a3s_code.harness.hooks.event_names import GENERATE_END, GENERATE_START, ON_RATE_LIMIT
 from a3s_code.harness.hooks.firing import Blocked, Firing
 from a3s_code.kernel.clock import Clock
+from a3s_code.kernel.measure import Measure
+from a3s_code.kernel.measured import measure_of
 from a3s_code.kernel.messages import JsonObject, Usage
 from a3s_code.kernel.ports import Model, ModelDelta, ModelRequest, Reply, ReplyListener, Sink
 
@@ -44,6 +46,9 @@ class HookedModel:
     @property
     def context_window(self) -> int:
         return self.model.context_window
+
+    def measure(self, request: ModelRequest) -> Measure:
+        return measure_of(self.model, request)
 
     async def reply(self, request: ModelRequest, listener: ReplyListener) -> Reply:
         """

@@ -21,13 +21,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from a3s_code.errors import HookBlocked, LimitReached, ModelError
-from a3s_code.harness.context import ContextItem
 from a3s_code.harness.hooks import event_names as names
 from a3s_code.harness.hooks.firing import Blocked, Firing
 from a3s_code.harness.hooks.hooked_model import HookedModel, named_model, usage_row
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.loop import Answer
-from a3s_code.kernel.messages import JsonObject, Usage
+from a3s_code.kernel.messages import ContextText, JsonObject, Usage
 from a3s_code.kernel.ports import Model, Sink
 
 
@@ -107,8 +106,8 @@ class RunHooks:
             raise HookBlocked(f"The prompt was not sent: {verdict.reason}", hook_id=verdict.hook_id)
 
     async def perceive(
-        self, gather: Callable[[], Awaitable[list[ContextItem]]]
-    ) -> list[ContextItem]:
+        self, gather: Callable[[], Awaitable[tuple[ContextText, ...]]]
+    ) -> tuple[ContextText, ...]:
         """Gather the context, and tell before and after."""
         await self.session.tell(names.PRE_CONTEXT, {"prompt": self.prompt}, self.sink)
         items = await gather()

@@ -1,0 +1,99 @@
+"""The context of one run: gathered once for its prompt, and after the calls of each turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from a3s_code.api.receipts import Shown
+from a3s_code.harness.context import NOTHING, Assembled, ContextSources, render
+from a3s_code.harness.hooks.run_hooks import RunHooks
+from a3s_code.kernel.context import ContextQuery
+from a3s_code.kernel.events import ContextLeftOut, ContextResolved, ContextResolving
+from a3s_code.kernel.messages import ContextText, Conversation, ToolCall, ToolResult
+from a3s_code.kernel.ports import Sink
+
+
+class RunContext:
+    """
+    Made for one run.
+
+    Attributes:
+        standing: What is in force in this run; None until it was asked for.
+    """
+
+    __slots__ = ("_conversation", "_hooks", "_left", "_sink", "_sources", "_system", "standing")
+
+    def __init__(
+        self, sources: ContextSources, hooks: RunHooks, sink: Sink, conversation: Conversation
+    ) -> None:
+        self._sources, self._hooks, self._sink = sources, hooks, sink
+        self._conversation = conversation
+        self._system = ""
+        self._left: tuple[ContextLeftOut, ...] = ()
+        self.standing: Assembled | None = None
+
+    async def gather(self, prompt: str, session_id: str) -> tuple[ContextText, ...]:
+        """Give what stands in front of the words of the user, and find what is in force."""
+        found = NOTHING
+
+        async def both() -> tuple[ContextText, ...]:
+            nonlocal found
+            found = await self._resolve(ContextQuery(query=prompt, session_id=session_id))
+            standing = self.standing.items if self.standing is not None else ()
+            return (*standing, *found.items)
+
+        await self._hooks.perceive(both)
+        return found.items
+
+    async def _resolve(self, query: ContextQuery) -> Assembled:
+        self.standing = standing = await self._sources.stand()
+        names = [each.name for each in self._sources.providers]
+        if not names and not standing:
+            return NOTHING
+        sources = (item.source for item in standing.items)
+        self._sink.emit(ContextResolving(providers=(*sources, *names)))
+        found = await self._sources.for_run(query, self._present())
+        self._resolved(standing, found)
+        return found
+
+    async def system(self, prompt: str) -> str:
+        """Give the system prompt of this run; every turn has the same."""
+        if self.standing is None:  # a run that goes on was not asked about a prompt
+            await self._hooks.perceive(self._stand)
+        if not self._system:
+            self._system = render(prompt, self.standing.items if self.standing is not None else ())
+        return self._system
+
+    async def _stand(self) -> tuple[ContextText, ...]:
+        self.standing = await self._sources.stand()
+        return self.standing.items
+
+    async def attend(
+        self, calls: Sequence[ToolCall], results: Sequence[ToolResult]
+    ) -> tuple[ContextText, ...]:
+        """Give what is shown behind the results of a turn."""
+        found = await self._sources.for_calls(calls, results, self._present())
+        if found:
+            names = tuple(each.name for each in self._sources.companions)
+            self._sink.emit(ContextResolving(providers=names))
+            self._resolved(found)
+        return found.items
+
+    def shown(self, prompt: str) -> Shown:
+        """Say what the next request shows beside the conversation, for its receipt."""
+        left, self._left = self._left, ()
+        return Shown(prompt, self.standing.items if self.standing is not None else (), left)
+
+    def _resolved(self, *parts: Assembled) -> None:
+        left = tuple(left for part in parts for left in part.left_out)
+        self._left += left
+        self._sink.emit(
+            ContextResolved(
+                total_items=sum(len(part.items) for part in parts),
+                total_tokens=sum(part.tokens for part in parts),
+                left_out=left,
+            )
+        )
+
+    def _present(self) -> Iterator[ContextText]:
+        return (item for message in self._conversation.messages for item in message.context)

@@ -1,0 +1,166 @@
+"""
+The receipt of each request: what it is made of, to the byte.
+
+A message is listed part by part in the first receipt after it came; later ones count it among
+the `kept`, so a receipt is as long as what is new. What a resume finds is kept from before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from a3s_code.harness.tokens import estimate
+from a3s_code.kernel.encoded import Encoded
+from a3s_code.kernel.events import ContextLeftOut
+from a3s_code.kernel.measure import Measure, escaped_bytes
+from a3s_code.kernel.messages import Attachment, Context, ContextText, Message, Text, ToolResult
+from a3s_code.kernel.ports import ModelRequest
+from a3s_code.kernel.records import ReceiptPart, RequestReceipt
+
+MAX_LISTED = 64
+"""Messages that one receipt lists; those before them are kept without a listing of their own."""
+IMAGE_TOKENS = 1_600
+"""Of a large image; providers count by its size in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """
+    What a request shows beside the conversation.
+
+    Attributes:
+        prompt: The harness's own words in the system prompt; it begins with them.
+        standing: What is behind them.
+        left_out: What was not shown, since the receipt before.
+    """
+
+    prompt: str
+    standing: tuple[ContextText, ...]
+    left_out: tuple[ContextLeftOut, ...]
+
+
+class Receipts:
+    """Of one session; knows what its receipts have listed."""
+
+    __slots__ = ("_kept", "_listed", "_sizes", "_sums")
+
+    def __init__(self) -> None:
+        self._kept: Encoded[Message] | None = None
+        self._sums: list[int] = []
+        self._listed = 0
+        self._sizes: dict[str | bytes, tuple[int, int]] = {}
+
+    def write(
+        self, measure: Measure, request: ModelRequest, shown: Shown, turn: int, model: str
+    ) -> RequestReceipt:
+        """Account for one request."""
+        self._grow(measure)
+        messages = self._messages(measure, request)
+        parts = [*self._frame(measure, request, shown), *messages]
+        joints = measure.total_bytes - sum(part.bytes for part in parts)
+        parts.append(ReceiptPart("joints", joints, joints // 4, why="the form of the request"))
+        return RequestReceipt(
+            turn=turn,
+            model=model,
+            wire=measure.wire,
+            bytes=measure.total_bytes,
+            tokens=sum(part.tokens for part in parts),
+            parts=tuple(parts),
+            left_out=shown.left_out,
+        )
+
+    def _grow(self, measure: Measure) -> None:
+        """Estimate the messages that are new; all of them are when the conversation is another."""
+        if measure.encoded is not self._kept:
+            self._kept, self._sums, self._listed = measure.encoded, [0], 0
+        for item in measure.encoded.items[len(self._sums) - 1 : measure.count]:
+            self._sums.append(self._sums[-1] + estimate(item))
+
+    def _frame(
+        self, measure: Measure, request: ModelRequest, shown: Shown
+    ) -> Iterator[ReceiptPart]:
+        settings = measure.bytes_of("settings")
+        yield ReceiptPart("settings", settings, settings // 4, why="what the model is asked for")
+        if request.tools.tools:
+            size, tokens = self._size(measure.segment("tools"))
+            count = len(request.tools.tools)
+            yield ReceiptPart("tools", size, tokens, why="offered", count=count)
+        if request.system:
+            size, tokens = self._size(shown.prompt)
+            yield ReceiptPart("prompt", size, tokens, trust="host", why="how the agent works")
+        for item in shown.standing:
+            size, tokens = self._size(item.text)
+            yield ReceiptPart("context", size, tokens, item.source, item.trust, item.why)
+
+    def _size(self, given: str | bytes) -> tuple[int, int]:
+        """Give bytes and tokens of what stands in every request of a run."""
+        known = self._sizes.get(given)
+        if known is None:
+            if len(self._sizes) >= MAX_LISTED:
+                self._sizes.clear()
+            length = len(given) if isinstance(given, bytes) else escaped_bytes(given)
+            known = self._sizes[given] = length, estimate(given)
+        return known
+
+    def _messages(self, measure: Measure, request: ModelRequest) -> Iterator[ReceiptPart]:
+        start = max(self._listed, measure.count - MAX_LISTED)
+        self._listed = measure.count
+        if start:
+            size = measure.message_bytes(0, start)
+            why = "the conversation so far"
+            yield ReceiptPart("kept", size, self._sums[start], why=why, count=start)
+        for place, message in enumerate(request.conversation.since(start), start):
+            whole = measure.message_bytes(place, place + 1)
+            yield from _parts_of(message, whole, self._sums[place + 1] - self._sums[place])
+
+
+def _parts_of(message: Message, whole: int, tokens: int) -> Iterator[ReceiptPart]:
+    """
+    List a message: each item, result and image of it, and the words of who speaks.
+
+    Around these is the form of the message, which `joints` counts.
+    """
+    if message.role == "assistant":
+        yield ReceiptPart("assistant", whole, tokens, why="the model said it")
+        return
+    for block in message.blocks:
+        yield from _PARTS.get(type(block), _no_parts)(block)
+
+
+def _words(block: Text) -> Iterator[ReceiptPart]:
+    if not block.text.strip():  # some wires leave it out
+        return
+    size, tokens = escaped_bytes(block.text), estimate(block.text)
+    yield ReceiptPart("user", size, tokens, trust="user", why="the user said it")
+
+
+def _items(block: Context) -> Iterator[ReceiptPart]:
+    for item in block.items:
+        size, tokens = escaped_bytes(item.text), estimate(item.text)
+        yield ReceiptPart("context", size, tokens, item.source, item.trust, item.why)
+
+
+def _result(block: ToolResult) -> Iterator[ReceiptPart]:
+    source = f"call://{block.tool_use_id}"
+    size, tokens = escaped_bytes(block.content), estimate(block.content)
+    yield ReceiptPart("result", size, tokens, source, "workspace", "what a call brought")
+    for image in block.images:
+        yield from _image(image, source)
+
+
+def _image(block: Attachment, source: str = "") -> Iterator[ReceiptPart]:
+    size = 4 * -(-len(block.data) // 3)  # in base64
+    yield ReceiptPart("image", size, IMAGE_TOKENS, source, "user", "attached")
+
+
+def _no_parts(_: object) -> Iterator[ReceiptPart]:
+    return iter(())
+
+
+_PARTS: dict[type, Callable[..., Iterator[ReceiptPart]]] = {
+    Text: _words,
+    Context: _items,
+    ToolResult: _result,
+    Attachment: _image,
+}

@@ -1,0 +1,43 @@
+"""What a request is made of, whichever model it is for."""
+
+from __future__ import annotations
+
+from a3s_code.kernel.measure import Measure, Piece, escaped
+from a3s_code.kernel.plain import canonical, sendable
+from a3s_code.kernel.ports import Measured, Model, ModelRequest
+
+PLAIN = "plain"
+"""The `Measure.wire` of a request for a model that does not say what it sends."""
+
+
+def measure_of(model: Model, request: ModelRequest) -> Measure:
+    """
+    Say what the body of a request is made of.
+
+    Of a model that cannot say it, the canonical JSON of the parts is measured.
+    """
+    if isinstance(model, Measured):
+        try:
+            found: object = model.measure(request)
+        except Exception:  # noqa: BLE001 - a model may be foreign code; its request is sent all the same
+            found = None
+        if isinstance(found, Measure):
+            return found
+    return _plain(model.ref, request)
+
+
+def _plain(ref: str, request: ModelRequest) -> Measure:
+    settings = {
+        "model": ref,
+        "temperature": request.temperature,
+        "thinking_budget": request.thinking_budget,
+        "max_output_tokens": request.max_output_tokens,
+    }
+    given = {name: value for name, value in settings.items() if value is not None}
+    frame = (
+        Piece("settings", canonical(given)),
+        Piece("tools", request.tools.schemas() if request.tools.tools else b""),
+        Piece("system", escaped(request.system)),
+    )
+    kept = request.conversation.encoded(PLAIN, canonical)
+    return Measure(PLAIN, sendable(ref), frame, kept, len(kept.items), tail=0)
