@@ -24,6 +24,7 @@ SOURCES = (
     "time_travel",
     "questions",
     "session_hooks",
+    "session_memory",
     "session_records",
     "session_sandbox",
     "session",

@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from a3s_code.capabilities.commands import CommandRegistry as CommandRegistry
     from a3s_code.capabilities.commands import SlashCommand as SlashCommand
     from a3s_code.capabilities.function_tool import function_tool as function_tool
-    from a3s_code.capabilities.memory import FileMemoryStore as FileMemoryStore
     from a3s_code.capabilities.web_search import BrowserBackend as BrowserBackend
     from a3s_code.capabilities.web_search import HeadlessConfig as HeadlessConfig
     from a3s_code.capabilities.web_search import SearchConfig as SearchConfig
@@ -70,6 +69,7 @@ if TYPE_CHECKING:
     from a3s_code.errors import InvalidType as InvalidType
     from a3s_code.errors import InvalidValue as InvalidValue
     from a3s_code.errors import LimitReached as LimitReached
+    from a3s_code.errors import MemoryUnavailable as MemoryUnavailable
     from a3s_code.errors import ModelError as ModelError
     from a3s_code.errors import ModelRefused as ModelRefused
     from a3s_code.errors import ModelUnavailable as ModelUnavailable
@@ -101,6 +101,8 @@ if TYPE_CHECKING:
     from a3s_code.kernel.confinement import SandboxPolicy as SandboxPolicy
     from a3s_code.kernel.confinement import SandboxReads as SandboxReads
     from a3s_code.kernel.events import SessionId as SessionId
+    from a3s_code.kernel.memory import MemoryItem as MemoryItem
+    from a3s_code.kernel.memory import MemoryStore as MemoryStore
     from a3s_code.kernel.messages import Attachment as Attachment
     from a3s_code.kernel.messages import Message as Message
     from a3s_code.kernel.messages import Text as Text
@@ -128,6 +130,8 @@ if TYPE_CHECKING:
     from a3s_code.kernel.tool import ToolContext as ToolContext
     from a3s_code.kernel.tool import tool as tool
     from a3s_code.lanes.queue import SessionQueueConfig as SessionQueueConfig
+    from a3s_code.persistence.memories.file_store import FileMemoryStore as FileMemoryStore
+    from a3s_code.persistence.memories.in_process import InMemoryStore as InMemoryStore
     from a3s_code.persistence.memory import MemorySessionStore as MemorySessionStore
     from a3s_code.persistence.sqlite import FileSessionStore as FileSessionStore
     from a3s_code.workspace.backend import LocalWorkspaceBackend as LocalWorkspaceBackend
@@ -168,7 +172,6 @@ _HOMES = {
         "SlashCommand",
     ),
     "capabilities.function_tool": ("function_tool",),
-    "capabilities.memory": ("FileMemoryStore",),
     "capabilities.web_search": (
         "BrowserBackend",
         "HeadlessConfig",
@@ -188,6 +191,7 @@ _HOMES = {
         "InvalidType",
         "InvalidValue",
         "LimitReached",
+        "MemoryUnavailable",
         "ModelError",
         "ModelRefused",
         "ModelUnavailable",
@@ -219,6 +223,7 @@ _HOMES = {
         "SandboxReads",
     ),
     "kernel.events": ("SessionId",),
+    "kernel.memory": ("MemoryItem", "MemoryStore"),
     "kernel.messages": ("Attachment", "Message", "Text", "Usage"),
     "kernel.ports": (
         "Action",
@@ -239,6 +244,8 @@ _HOMES = {
     "kernel.store": ("Store",),
     "kernel.tool": ("Effect", "Evidence", "Observation", "Tool", "ToolContext", "tool"),
     "lanes.queue": ("SessionQueueConfig",),
+    "persistence.memories.file_store": ("FileMemoryStore",),
+    "persistence.memories.in_process": ("InMemoryStore",),
     "persistence.memory": ("MemorySessionStore",),
     "persistence.sqlite": ("FileSessionStore",),
     "workspace.backend": ("LocalWorkspaceBackend",),

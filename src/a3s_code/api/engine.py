@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from a3s_code.api.blank import blank, taint
 from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.hooking import idle, lost
+from a3s_code.api.memory_runs import Lessons, SessionMemory
 from a3s_code.api.outlet import Outlet, Seal, Watch
 from a3s_code.api.receipts import Receipts
 from a3s_code.api.recovery import leave_behind, recover, settle
@@ -63,6 +64,8 @@ class Engine:
         hooks_before: Hooks that the session had when it went on.
         sandbox: How the programs of its calls are held.
         provider: The security provider of the session; None when it has none.
+        memory: What it remembers; set by whoever wakes it.
+        lessons: What it keeps of its runs; None where it was given no memory store.
     """
 
     log: Log
@@ -78,6 +81,8 @@ class Engine:
     keep_s: float = KEEP_S
     sandbox: SandboxState | None = None
     provider: SecurityProvider | None = None
+    memory: SessionMemory = field(init=False)
+    lessons: Lessons | None = None
     hooks_before: tuple[HookNamed, ...] = field(init=False)
     receipts: Receipts = field(default_factory=Receipts)
     _works: Works = field(init=False)
@@ -86,6 +91,7 @@ class Engine:
     _closing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _settling: asyncio.Lock = field(default_factory=asyncio.Lock)
     _left: dict[str, OpenEffect] = field(init=False)
+    _outlet: Outlet | None = None
 
     def __post_init__(self) -> None:
         self._works = Works(self.log.release, blank=partial(blank, shown=self.log.shown))
@@ -124,7 +130,8 @@ class Engine:
             request, resumed = asked()
             self._note_hooks()
             taint(self.provider, request.prompt)
-            run = Run(self, self.outlet(run_id, watch), request, self._news(), resumed)
+            self._outlet = outlet = self.outlet(run_id, watch)
+            run = Run(self, outlet, request, self._news(), resumed)
             try:
                 return await self._works.run(run_id, partial(self._bounded, run))
             except RunError as error:
@@ -193,6 +200,10 @@ class Engine:
     def outlet(self, run: RunId = SESSION, watch: Watch | None = None) -> Outlet:
         """Give the log to a run, or to what belongs to no run."""
         return Outlet(self.log, self._seal, run, watch)
+
+    def telling(self) -> Outlet:
+        """Give the log to what belongs to the run of now, or to none."""
+        return self._outlet if self._outlet is not None and self.current else self.outlet()
 
     # The end of the process before, and of this session
 
@@ -316,6 +327,7 @@ class Engine:
         try:
             async with asyncio.timeout(self.keep_s):
                 await self.log.barrier()
+                await self.memory.flush()
             self.executor.forget_exits()
         except TimeoutError as error:
             raise StoreError(f"The store did not answer within {self.keep_s:g} s.") from error

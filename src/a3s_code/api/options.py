@@ -15,7 +15,6 @@ from typing import Any, ClassVar, dataclass_transform
 
 import msgspec
 
-from a3s_code.capabilities.memory import FileMemoryStore
 from a3s_code.delegation.agents import AutoDelegationConfig, WorkerAgentSpec
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.confirm import ConfirmationPolicy, Confirmer
@@ -25,6 +24,7 @@ from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.bash_sandbox import BashSandbox
 from a3s_code.kernel.confinement import SandboxPolicy
+from a3s_code.kernel.memory import MemoryStore
 from a3s_code.kernel.ports import Approver, HookExecutor, Model, SecurityProvider
 from a3s_code.kernel.retention import SessionRetentionLimits
 from a3s_code.kernel.sandbox_config import SandboxConfig
@@ -115,7 +115,7 @@ class SessionOptions(_Named):
     enforce_active_skill_tool_restrictions: bool = False
     fs_context: str | Path | None = None
     context_provider: Any = None
-    memory_store: FileMemoryStore | Any = None
+    memory_store: MemoryStore | None = None
     memory_dir: str | Path | None = None
     file_memory: str | Path | None = None
     auto_compact: bool = False

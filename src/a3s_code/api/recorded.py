@@ -54,6 +54,7 @@ class Recorded(msgspec.Struct, frozen=True):
         security: Its provider: `default`, `custom`, or empty when it had none.
         elsewhere: Where its command lines ran; empty for this machine's own system.
         image: What that was, where it can be kept.
+        memory_dir: Where it remembered; empty for in its process, or in an object of the host.
     """
 
     sampling: Sampling = Sampling()
@@ -69,6 +70,7 @@ class Recorded(msgspec.Struct, frozen=True):
     security: str = ""
     elsewhere: str = ""
     image: SandboxConfig | None = None
+    memory_dir: str = ""
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -87,6 +89,7 @@ class Recorded(msgspec.Struct, frozen=True):
             security=kind_of(settings.safety.security),
             elsewhere=named(settings.safety.elsewhere),
             image=kept(settings.safety.elsewhere),
+            memory_dir=settings.memory.kept,
         )
 
     @classmethod
@@ -122,6 +125,7 @@ class Recorded(msgspec.Struct, frozen=True):
             slots=_over(given.slots, self.slots),
             safety=self._safety(given.safety),
             storage=self._storage(given.storage),
+            memory=given.memory.over(self.memory_dir),
         )
 
     def _storage(self, given: Storage) -> Storage:

@@ -18,6 +18,7 @@ import msgspec
 
 from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.context import RunContext
+from a3s_code.api.memory_runs import Lessons
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer
 from a3s_code.api.outlet import Outlet
@@ -96,6 +97,8 @@ class Awake(Protocol):
     def hooks(self) -> SessionHooks: ...
     @property
     def receipts(self) -> Receipts: ...
+    @property
+    def lessons(self) -> Lessons | None: ...
 
 
 class Run:
@@ -161,6 +164,9 @@ class Run:
             self._begin()
             answer = await self._within_limit()
             await self._hooks.respond(answer)
+            if self._session.lessons is not None:
+                prompt = self._request.prompt
+                await self._session.lessons.learn(self._session.log, self._sink, prompt, answer)
             end = _end(answer)
             self._sink.record(end)
             await self._sink.barrier()

@@ -24,6 +24,7 @@ from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
 from a3s_code.api.rule_names import strange_rules
 from a3s_code.api.session_hooks import HookRegistration
+from a3s_code.api.session_memory import SessionRemembrance
 from a3s_code.api.session_records import SessionRecords
 from a3s_code.api.session_sandbox import SessionSandbox
 from a3s_code.api.settings import Opening, warning
@@ -54,6 +55,7 @@ class AsyncSession(
     SessionSandbox,
     TimeTravel,
     Explaining,
+    SessionRemembrance,
     DirectTools,
 ):
     """
@@ -111,12 +113,16 @@ class AsyncSession(
     @property
     def init_warning(self) -> str | None:
         """
-        What was accepted and has no effect, and hooks that a resume has lost; else None.
+        What was accepted and has no effect, hooks that a resume has lost, and why nothing can
+        be remembered; else None.
 
         Rules about tools that the session does not have are named as long as it has none.
         """
         missing = (*self._opening.settings.missing, *idle(self._opening.hooks))
-        said = (warning(missing), self._lost_hooks(), self._strange_rules())
+        said = (
+            *(warning(missing), self._lost_hooks(), self._strange_rules()),
+            self._memory_warning(),
+        )
         return " ".join(filter(None, said)) or None
 
     # Runs

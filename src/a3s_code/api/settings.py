@@ -17,6 +17,7 @@ import msgspec
 
 from a3s_code.api.command_env import CommandEnv, command_env_of
 from a3s_code.api.elsewhere import sandbox_of
+from a3s_code.api.memory_choice import NO_CHOICE, MemoryChoice
 from a3s_code.api.option_types import check
 from a3s_code.api.options import SessionOptions
 from a3s_code.api.security import provider_of
@@ -67,7 +68,6 @@ _TO_COME = frozenset(
         "builtin_skills",
         "context_provider",
         "enforce_active_skill_tool_restrictions",
-        "file_memory",
         "fs_context",
         "goal_tracking",
         "host_env",
@@ -75,8 +75,6 @@ _TO_COME = frozenset(
         "manual_delegation_enabled",
         "max_context_tokens",
         "max_parallel_tasks",
-        "memory_dir",
-        "memory_store",
         "queue_config",
         "remote_git",
         "retry_config",
@@ -197,6 +195,7 @@ class Settings:
     tools: tuple[Tool | Callable[..., Any], ...]
     missing: tuple[str, ...]
     command_env: CommandEnv = field(repr=False)
+    memory: MemoryChoice = NO_CHOICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +263,7 @@ def fold(options: SessionOptions) -> Settings:
         tools=tuple(given.get("tools", ())),
         missing=_missing(given),
         command_env=command_env_of(given.get("command_env")),
+        memory=MemoryChoice.of(given),
     )
 
 

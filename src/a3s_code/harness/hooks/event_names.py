@@ -28,6 +28,8 @@ PRE_CONTEXT = "pre_context_perception"
 POST_CONTEXT = "post_context_perception"
 PRE_COMPACT = "pre_compact"
 POST_COMPACT = "post_compact"
+PRE_MEMORY = "pre_memory_recall"
+POST_MEMORY = "post_memory_recall"
 
 GATING = frozenset({PRE_TOOL_USE, PRE_PROMPT, GENERATE_START, PERMISSION_REQUEST})
 """What comes after them happens only when no hook blocks, fails or is late."""
@@ -41,10 +43,8 @@ ABOUT_SKILLS = frozenset({"skill_load", "skill_unload"})
 
 IDLE = ABOUT_SKILLS | {
     "intent_detection",
-    "post_memory_recall",
     "post_planning",
     "post_reasoning",
-    "pre_memory_recall",
     "pre_planning",
     "pre_reasoning",
 }
@@ -59,9 +59,11 @@ FIRED = (
         ON_SUCCESS,
         POST_COMPACT,
         POST_CONTEXT,
+        POST_MEMORY,
         POST_RESPONSE,
         PRE_COMPACT,
         PRE_CONTEXT,
+        PRE_MEMORY,
         SESSION_END,
         SESSION_START,
     }

@@ -19,6 +19,7 @@ from a3s_code.errors import StoreError
 from a3s_code.kernel.events import SessionId
 from a3s_code.persistence.database import connect, create, explained, set_up
 from a3s_code.persistence.memories.earlier import Imported, holds_earlier_memories, read_earlier
+from a3s_code.persistence.memories.header import FORMAT, WHAT, refuse_strange, strange_format
 from a3s_code.persistence.memories.tables import (
     SCHEMA,
     Keep,
@@ -27,7 +28,6 @@ from a3s_code.persistence.memories.tables import (
     read_import,
     write_all,
 )
-from a3s_code.persistence.memories.header import FORMAT, WHAT, refuse_strange, strange_format
 from a3s_code.persistence.network_mounts import refuse_network
 
 T = TypeVar("T")

@@ -116,11 +116,12 @@ class FileMemoryStore:
 
     def check(self) -> None:
         """
-        Look whether memories can be kept here, as far as that is quickly told.
+        Look whether memories can be kept here, as far as is known or quickly told.
 
         Raises:
             StoreError: they cannot; says why.
         """
+        self._raise_failure()
         check_directory(self.directory)
 
     # Writing
@@ -338,10 +339,13 @@ class FileMemoryStore:
     # The writer
 
     def _add(self, write: Write, about: str = "items") -> None:
+        self._raise_failure()
+        self._writing.add(_writer(about), write)
+
+    def _raise_failure(self) -> None:
         failure = self.failure
         if failure is not None:
             raise StoreError(failure.message, hint=failure.hint) from failure
-        self._writing.add(_writer(about), write)
 
     @property
     def _writing(self) -> GroupCommit[Writer, Write]:

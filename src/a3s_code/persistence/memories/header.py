@@ -17,6 +17,9 @@ from a3s_code.persistence.network_mounts import refuse_network
 WHAT = "memory store"
 DATABASE = "memories.db"
 
+OWN = tuple(f"{DATABASE}{end}" for end in ("", "-wal", "-shm", "-journal"))
+"""All that we write in such a directory."""
+
 FORMAT = 1
 """Of the tables; `PRAGMA user_version`."""
 APPLICATION = 0x6133736D

@@ -14,9 +14,9 @@ from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
 
 from a3s_code.kernel.memory import Pruning, Relevance
+from a3s_code.kernel.words import WHOLE_CHARS, folded, words
 from a3s_code.persistence.memories.order import Order
 from a3s_code.persistence.memories.vocabulary import Vocabulary
-from a3s_code.persistence.memories.words import WHOLE_CHARS, folded, words
 
 K = TypeVar("K", bound=Hashable)
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Generic, TypeVar
 
+from a3s_code.kernel.words import asked_words, folded
 from a3s_code.persistence.memories.index import MAX_LOOKED_AT, MAX_RANKED, Index, Wanted
-from a3s_code.persistence.memories.words import asked_words, folded
 
 K = TypeVar("K")
 
@@ -74,7 +75,7 @@ class _Question(Generic[K]):
 
         return index.first(fits, self._wanted)
 
-    def partly(self, limit: int, without: Set[int]) -> list[int]:
+    def partly(self, limit: int, without: AbstractSet[int]) -> list[int]:
         """Give the best items that hold some of the words, but for those in `without`."""
         held = {word: self._held(word) for word in self._telling()}
         weights = {word: self._weight(numbers) for word, numbers in held.items()}
@@ -125,7 +126,9 @@ class _Question(Generic[K]):
 
         return heapq.nlargest(limit, candidates, key=order)
 
-    def _holding_one(self, words: Sequence[str], limit: int, without: Set[int]) -> list[int]:
+    def _holding_one(
+        self, words: Sequence[str], limit: int, without: AbstractSet[int]
+    ) -> list[int]:
         """Give the best items that hold one of the words that many items hold."""
         texts = self._index.texts
 
