@@ -12,6 +12,7 @@ checks of what a port promises.
 `Scripted` plays the same turns without a socket, as the option `llm_client`.
 `STORE_CHECKS` are what every session store promises, and `MEDIUM_CHECKS` what one promises
 that outlives its process; `store_conformance` and `medium_conformance` show their use.
+`MEMORY_CHECKS` are what every memory store promises.
 `CrashRig` kills an agent's process wherever that can matter; `crash` shows its use.
 """
 
@@ -22,6 +23,7 @@ from a3s_code.testing.crash_report import CrashLife, CrashReport
 from a3s_code.testing.crash_stage import CrashStage
 from a3s_code.testing.crash_store import CrashingStore, CrashTally
 from a3s_code.testing.medium_conformance import MEDIUM_CHECKS, Medium, MediumCheck
+from a3s_code.testing.memory_conformance import MEMORY_CHECKS, MemoryCheck, MemoryFactory
 from a3s_code.testing.script import Asked, Pattern, Playback, Rule, Script, When, on
 from a3s_code.testing.scripted import Scripted
 from a3s_code.testing.server import Request, ScriptedServer
@@ -43,6 +45,7 @@ from a3s_code.testing.turn import (
 
 __all__ = [
     "MEDIUM_CHECKS",
+    "MEMORY_CHECKS",
     "ONLY_TOOL",
     "STORE_CHECKS",
     "Asked",
@@ -56,6 +59,8 @@ __all__ = [
     "Fault",
     "Medium",
     "MediumCheck",
+    "MemoryCheck",
+    "MemoryFactory",
     "Pattern",
     "Playback",
     "Refusal",

@@ -6,6 +6,8 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from a3s_code.errors import StoreError
 from a3s_code.kernel.memory import DEFAULT_RELEVANCE, MemoryItem, Pruning, Relevance
 from a3s_code.persistence.memories.index import Index, Wanted
@@ -40,7 +42,7 @@ class InMemoryStore:
             StoreError: the store was closed.
         """
         self._check_open()
-        self._items[item.id] = item
+        self._items[item.id] = msgspec.structs.replace(item, metadata=dict(item.metadata))
         self._new.append(item.id)
 
     async def flush(self) -> None:
