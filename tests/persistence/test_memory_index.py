@@ -18,7 +18,9 @@ from a3s_code.persistence.memories.question import answer
 NOW = 1_000 * 86_400 * 1_000_000_000
 Item = tuple[str, float, int, tuple[str, ...]]
 
-word = st.sampled_from(["auth", "authentication", "oauth2", "db", "x", "认证", "登录认证", "42", "420"])
+word = st.sampled_from(
+    ["auth", "authentication", "oauth2", "db", "x", "认证", "登录认证", "42", "420"]
+)
 texts = st.lists(word, max_size=4).map(" ".join)
 items = st.lists(
     st.tuples(
@@ -95,7 +97,9 @@ def test_tags_find_what_has_one_of_them(
     relevance = Relevance(importance_weight=0.2, recency_weight=0.8, decay_days=3)
     found = filled(given_items).by_tags(tags, Wanted(limit, relevance, NOW))
 
-    fitting = [key for key in ranked(given_items, relevance) if set(tags) & set(given_items[key][3])]
+    fitting = [
+        key for key in ranked(given_items, relevance) if set(tags) & set(given_items[key][3])
+    ]
     assert found == fitting[:limit]
 
 
