@@ -11,7 +11,7 @@ target was missed.
 
 from __future__ import annotations
 
-import os
+import asyncio
 import sys
 from pathlib import Path
 
@@ -155,30 +155,30 @@ async def recall_by_tags(directory: Path) -> Samples:
 @row(f"memory of the index over {MANY} items", "MB")
 async def footprint(directory: Path) -> Samples:
     await (await _filled(directory, MANY)).close()
-    reader, writer = os.pipe()
-    child = os.fork()  # a process of its own, whose peak is the index
-    if child == 0:
-        import asyncio
-
-        os.close(reader)
-        before = _resident_mb()
-        store = FileMemoryStore(directory)
-        asyncio.run(_ask_once(store))
-        os.write(writer, str(_resident_mb() - before).encode())
-        os._exit(0)
-    os.close(writer)
-    yield float(os.read(reader, 100))
-    os.waitpid(child, 0)
-    os.close(reader)
+    asked = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _ASK, directory, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await asked.communicate()
+    yield float(said)
 
 
-async def _ask_once(store: FileMemoryStore) -> None:
-    await store.search(QUESTIONS[0], 5)
+_ASK = """
+import asyncio, os, sys
+from a3s_code import FileMemoryStore
 
+def resident_mb():
+    with open("/proc/self/statm", encoding="ascii") as opened:
+        return int(opened.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
-def _resident_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+async def ask():
+    store = FileMemoryStore(sys.argv[1])
+    await store.count()
+    before = resident_mb()
+    await store.search("parser", 5)
+    print(resident_mb() - before)
+
+asyncio.run(ask())
+"""
 
 
 ROWS = (

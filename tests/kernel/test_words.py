@@ -16,7 +16,7 @@ from a3s_code.kernel.words import MAX_WORD_CHARS, WHOLE_CHARS, asked_words, fold
         ("修复登录", ["修复", "复登", "登录"]),
         ("字", ["字"]),
         ("STRASSE straße", ["strasse", "strasse"]),
-        ("ＡＵＴＨ", ["auth"]),
+        ("\uff21\uff35\uff34\uff28", ["auth"]),
         ("cafe\u0301", ["caf\xe9"]),
         ("-> !", []),
     ],

@@ -197,6 +197,10 @@ class Engine:
         """Run what may itself wait for the turn."""
         return await self._works.run(self.new_id(_COMMAND), begin)
 
+    async def aside(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run what only adds to the log, whoever has the turn."""
+        return await self._works.run(self.new_id("memory"), begin)
+
     def outlet(self, run: RunId = SESSION, watch: Watch | None = None) -> Outlet:
         """Give the log to a run, or to what belongs to no run."""
         return Outlet(self.log, self._seal, run, watch)

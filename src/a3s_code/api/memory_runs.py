@@ -47,7 +47,7 @@ class SessionMemory:
         Raises:
             StoreError: it could not be.
         """
-        if self.made is not None:
+        if self.made is not None and self.made.is_owed:
             await self.made.flush()
 
 

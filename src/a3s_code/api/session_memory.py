@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from a3s_code.api.settings import Opening
@@ -103,7 +104,7 @@ class SessionRemembrance(ABC):
             metadata=metadata,
             provenance=memory.origin,
         )
-        return await memory.remember(item, engine.outlet())
+        return await engine.aside(partial(memory.remember, item, engine.outlet()))
 
     async def remember_success(self, task: str, tools: Sequence[str], result: str) -> JsonObject:
         """
@@ -120,7 +121,8 @@ class SessionRemembrance(ABC):
 
         engine = await self._awake()
         memory = engine.memory()
-        return await memory.remember(success(task, tools, result, memory.origin), engine.outlet())
+        item = success(task, tools, result, memory.origin)
+        return await engine.aside(partial(memory.remember, item, engine.outlet()))
 
     async def remember_failure(self, task: str, error: str, tools: Sequence[str]) -> JsonObject:
         """
@@ -137,7 +139,8 @@ class SessionRemembrance(ABC):
 
         engine = await self._awake()
         memory = engine.memory()
-        return await memory.remember(failure(task, error, tools, memory.origin), engine.outlet())
+        item = failure(task, error, tools, memory.origin)
+        return await engine.aside(partial(memory.remember, item, engine.outlet()))
 
     async def flush_memory(self) -> None:
         """
@@ -147,7 +150,8 @@ class SessionRemembrance(ABC):
             MemoryUnavailable: it is not, and never will be.
             SessionClosed: the session was closed.
         """
-        await (await self._awake()).memory().flush()
+        engine = await self._awake()
+        await engine.aside(engine.memory().flush)
 
     # Recalling
 
@@ -175,7 +179,8 @@ class SessionRemembrance(ABC):
             )
         _check_limit(limit)
         engine = await self._awake()
-        return _rows(await engine.memory().recall(query, limit, engine.outlet()))
+        recall = partial(engine.memory().recall, query, limit, engine.outlet())
+        return _rows(await engine.aside(recall))
 
     async def recall_by_tags(self, tags: Sequence[str], limit: int = 10) -> list[JsonObject]:
         """
@@ -189,7 +194,8 @@ class SessionRemembrance(ABC):
             check_text("a tag", tag)
         _check_limit(limit)
         engine = await self._awake()
-        return _rows(await engine.memory().recall_by_tags(tags, limit, engine.outlet()))
+        recall = partial(engine.memory().recall_by_tags, tags, limit, engine.outlet())
+        return _rows(await engine.aside(recall))
 
     async def memory_recent(self, limit: int = 10) -> list[JsonObject]:
         """
@@ -199,7 +205,8 @@ class SessionRemembrance(ABC):
             As `recall_similar`.
         """
         _check_limit(limit)
-        return _rows(await (await self._awake()).memory().recent(limit))
+        engine = await self._awake()
+        return _rows(await engine.aside(partial(engine.memory().recent, limit)))
 
     async def memory_stats(self) -> JsonObject:
         """
@@ -210,7 +217,7 @@ class SessionRemembrance(ABC):
             SessionClosed: the session was closed.
         """
         engine = await self._awake()
-        return await engine.memory().counts(engine.outlet())
+        return await engine.aside(partial(engine.memory().counts, engine.outlet()))
 
     def get_working(self) -> list[JsonObject]:
         """
@@ -245,7 +252,7 @@ class SessionRemembrance(ABC):
         """
         check_text("memory_id", memory_id)
         engine = await self._awake()
-        return await engine.memory().forget(memory_id, engine.outlet())
+        return await engine.aside(partial(engine.memory().forget, memory_id, engine.outlet()))
 
     async def clear_memory(self) -> int:
         """
@@ -259,7 +266,7 @@ class SessionRemembrance(ABC):
             SessionClosed: the session was closed.
         """
         engine = await self._awake()
-        return await engine.memory().clear(engine.outlet())
+        return await engine.aside(partial(engine.memory().clear, engine.outlet()))
 
     async def clear_working(self) -> int:
         """
@@ -269,7 +276,7 @@ class SessionRemembrance(ABC):
             SessionClosed: the session was closed.
         """
         engine = await self._awake()
-        return engine.memory().clear_working(engine.outlet())
+        return await engine.aside(partial(engine.memory().clear_working, engine.outlet()))
 
     async def clear_short_term(self) -> int:
         """
@@ -279,7 +286,7 @@ class SessionRemembrance(ABC):
             SessionClosed: the session was closed.
         """
         engine = await self._awake()
-        return engine.memory().clear_short_term(engine.outlet())
+        return await engine.aside(partial(engine.memory().clear_short_term, engine.outlet()))
 
 
 def _rows(items: Sequence[MemoryItem]) -> list[JsonObject]:

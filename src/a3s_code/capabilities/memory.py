@@ -93,6 +93,7 @@ class AgentMemory:
         origin: What new items say of where they come from.
         shown: Takes secrets out of a text, before it is kept.
         tell: Tells hooks.
+        is_owed: The store has taken something that need not be durable yet.
     """
 
     store: MemoryStore
@@ -100,6 +101,7 @@ class AgentMemory:
     origin: Provenance
     shown: Callable[[str], str]
     tell: Tell
+    is_owed: bool = field(default=False, init=False)
     _short: deque[MemoryItem] = field(init=False)
     _working: list[MemoryItem] = field(default_factory=list[MemoryItem], init=False)
     _pruned_s: float | None = field(default=None, init=False)
@@ -129,6 +131,7 @@ class AgentMemory:
         else:
             await self._prune_in_time(told)
             await self._asked(self.store.store(item))
+            self.is_owed = True
             self._short.append(item)
         told.emit(
             MemoryStored(
@@ -176,6 +179,7 @@ class AgentMemory:
             MemoryUnavailable: it is not, and never will be.
         """
         await self._asked(self.store.flush())
+        self.is_owed = False
 
     # Recalling
 
@@ -292,17 +296,19 @@ class AgentMemory:
         """
         count = await self._asked(self.store.clear())
         told.emit(MemoryCleared(tier="long_term", count=count))
-        self.clear_short_term(told)
-        self.clear_working(told)
+        await self.clear_short_term(told)
+        await self.clear_working(told)
         return count
 
-    def clear_working(self, told: Told) -> int:
+    async def clear_working(self, told: Told) -> int:
+        """Empty the working tier; says how many items it had."""
         count = len(self._working)
         self._working = []
         told.emit(MemoryCleared(tier="working", count=count))
         return count
 
-    def clear_short_term(self, told: Told) -> int:
+    async def clear_short_term(self, told: Told) -> int:
+        """Empty the short-term tier; says how many items it had."""
         count = len(self._short)
         self._short.clear()
         told.emit(MemoryCleared(tier="short_term", count=count))

@@ -17,6 +17,7 @@ raises AssertionError when a promise is broken.
 Source:
     kernel/memory.py, `MemoryStore`.
 """
+# ruff: noqa: PLR2004 - the numbers of a check are its claim
 
 from __future__ import annotations
 
@@ -46,7 +47,7 @@ async def _open(factory: MemoryFactory) -> AsyncGenerator[MemoryStore]:
         await store.close()
 
 
-def _item(item_id: str, content: str = "", *, days: float = 0, **more: Any) -> MemoryItem:
+def _item(item_id: str, content: str = "", *, days: float = 0, **more: Any) -> MemoryItem:  # noqa: ANN401 - fields of an item
     """Give an item that is `days` old."""
     at = _NOW_NS - round(days * _DAY_NS)
     return MemoryItem(id=item_id, content=content or item_id, timestamp_ns=at, **more)
@@ -132,7 +133,7 @@ async def words_of_every_script_are_found(factory: MemoryFactory) -> None:
         "de": "Die STRASSE ist länger",
         "ko": "인증 오류를 고쳤다",
         "th": "แก้ไขการยืนยันตัวตน",
-        "wide": "ＡＵＴＨ",
+        "wide": "\uff21\uff35\uff34\uff28",
     }
     asked = {
         "zh": "认证",

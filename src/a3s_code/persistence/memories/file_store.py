@@ -71,7 +71,7 @@ class FileMemoryStore:
         "_commits",
         "_durability",
         "_first_use",
-        "_is_found",
+        "_is_open",
         "_path",
         "_reading",
         "_shelf",
@@ -93,7 +93,7 @@ class FileMemoryStore:
         self._path = Path(checked).absolute() / DATABASE  # also after a chdir
         self._first_use, self._reading = threading.Lock(), threading.Lock()
         self._commits: GroupCommit[Writer, Write] | None = None
-        self._is_found = False
+        self._is_open = False
         self._shelf: Shelf | None = None
         self.notes: tuple[str, ...] = ()
 
@@ -128,13 +128,15 @@ class FileMemoryStore:
 
     async def store(self, item: MemoryItem) -> None:
         """
-        Queue an item and return at once.
+        Queue an item and return at once; only the first one waits until the file is open.
 
         Raises:
-            StoreError: the store was closed, or its file has failed.
+            StoreError: the store was closed, or its file cannot be opened, or has failed.
         """
         from a3s_code.persistence.memories.tables import Keep
 
+        if not self._is_open:
+            await self._open()
         self._add(Keep(item))
 
     async def record_access(self, item_ids: Sequence[str], at_ns: int) -> None:
@@ -209,7 +211,11 @@ class FileMemoryStore:
             StoreError: it could not be written.
         """
         self._shelf = None
-        await self._writing.close()
+        try:
+            await self._writing.close()
+        except StoreError:
+            if self._is_open:  # else nothing was taken that could be lost
+                raise
 
     # Questions
 
@@ -321,26 +327,31 @@ class FileMemoryStore:
         from asyncio import to_thread
 
         from a3s_code.persistence.memories.file import look
-        from a3s_code.persistence.memories.tables import Open
 
         if self._commits is not None:
             await self._commits.durable(_writer("items"))
-        if self._is_found:
+        if self._is_open:
             return True
         seen = await to_thread(look, self._path)
         if seen.is_earlier:
-            self._add(Open())
-            await self._writing.durable(_writer("items"))
+            await self._open()
         elif seen.note:
             self.notes = (seen.note,)
-        self._is_found = seen.is_there
         return seen.is_there
+
+    async def _open(self) -> None:
+        """Have the file opened by its writer, which also reads what an earlier layout holds."""
+        from a3s_code.persistence.memories.tables import Open
+
+        self._add(Open(), at_once=True)
+        await self._writing.durable(_writer("items"))
+        self._is_open = True
 
     # The writer
 
-    def _add(self, write: Write, about: str = "items") -> None:
+    def _add(self, write: Write, about: str = "items", *, at_once: bool = False) -> None:
         self._raise_failure()
-        self._writing.add(_writer(about), write)
+        self._writing.add(_writer(about), write, at_once=at_once)
 
     def _raise_failure(self) -> None:
         failure = self.failure
