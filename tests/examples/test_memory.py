@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from a3s_code import Agent
-from a3s_code.testing import ScriptedServer, says
+from a3s_code.testing import Script, ScriptedServer, says
 
 PAGE = (Path(__file__).parents[2] / "docs/memory.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-(CONFIG,) = re.findall(r"^```\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+FENCED = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+BLOCKS = [text for language, text in FENCED if language == "python"]
+(CONFIG,) = [text for language, text in FENCED if not language]
 
 
 def test_every_block_of_the_page_runs(
@@ -21,7 +22,7 @@ def test_every_block_of_the_page_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with (
-        ScriptedServer(default=says("ok")) as server,
+        ScriptedServer(Script(says("ok"))) as server,
         Agent(server.acl(extra=CONFIG)) as agent,
     ):
         names: dict[str, Any] = {"agent": agent, "session": agent.session(tmp_path)}
