@@ -92,6 +92,7 @@ class Engine:
     _settling: asyncio.Lock = field(default_factory=asyncio.Lock)
     _left: dict[str, OpenEffect] = field(init=False)
     _outlet: Outlet | None = None
+    _asides: int = 0
 
     def __post_init__(self) -> None:
         self._works = Works(self.log.release, blank=partial(blank, shown=self.log.shown))
@@ -199,7 +200,8 @@ class Engine:
 
     async def aside(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run what only adds to the log, whoever has the turn."""
-        return await self._works.run(self.new_id("memory"), begin)
+        self._asides += 1
+        return await self._works.run(f"aside-{self._asides}", begin)
 
     def outlet(self, run: RunId = SESSION, watch: Watch | None = None) -> Outlet:
         """Give the log to a run, or to what belongs to no run."""

@@ -17,6 +17,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -380,6 +381,7 @@ class FileMemoryStore:
         return commits
 
 
+@cache
 def _writer(about: str) -> Writer:
     from a3s_code.kernel.events import SessionId
     from a3s_code.persistence.memories.file import Writer

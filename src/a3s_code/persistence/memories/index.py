@@ -20,7 +20,7 @@ from a3s_code.persistence.memories.vocabulary import Vocabulary
 
 K = TypeVar("K", bound=Hashable)
 
-MAX_WORDS_HOLDING = 4_096
+MAX_WORDS_HOLDING = 1_024
 """A text that more words than these hold is no rare one."""
 MAX_LOOKED_AT = 8_192
 """Items that are looked at one by one."""

@@ -51,17 +51,18 @@ def _holding_marks(index: Index[K], part: str, wanted: Wanted) -> list[int]:
 
 
 class _Question(Generic[K]):
-    __slots__ = ("_index", "_wanted", "_words")
+    __slots__ = ("_held", "_index", "_wanted", "_words")
 
     def __init__(self, index: Index[K], words: Sequence[str], wanted: Wanted) -> None:
         self._index, self._wanted = index, wanted
         self._words = sorted(words, key=index.frequency)
+        self._held: dict[str, list[int] | None] = {}
 
     def whole(self) -> list[int]:
         """Give the best items that hold every word."""
         index, texts = self._index, self._index.texts
         for rare in self._words:
-            held = index.holding(rare)
+            held = self._holding(rare)
             if held is None:
                 continue
             for word in self._words:
@@ -77,7 +78,7 @@ class _Question(Generic[K]):
 
     def partly(self, limit: int, without: AbstractSet[int]) -> list[int]:
         """Give the best items that hold some of the words, but for those in `without`."""
-        held = {word: self._held(word) for word in self._telling()}
+        held = {word: self._holding_itself(word) for word in self._telling()}
         weights = {word: self._weight(numbers) for word, numbers in held.items()}
         candidates: set[int] = set()
         for numbers in sorted((n for n in held.values() if n), key=len):
@@ -95,8 +96,14 @@ class _Question(Generic[K]):
         long = [w for w in self._words if len(w) >= _TELLING_CHARS or not w.isascii()]
         return (long or self._words)[:MAX_WORDS]
 
-    def _held(self, word: str) -> list[int] | None:
-        held = self._index.holding(word)
+    def _holding(self, word: str) -> list[int] | None:
+        if word not in self._held:
+            self._held[word] = self._index.holding(word)
+        return self._held[word]
+
+    def _holding_itself(self, word: str) -> list[int] | None:
+        """Give the items that hold a word; where they are many, those that have just that."""
+        held = self._holding(word)
         return self._index.holding_itself(word) if held is None else held
 
     def _narrowed(self, candidates: Collection[int], limit: int) -> Collection[int]:

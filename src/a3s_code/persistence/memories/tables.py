@@ -46,7 +46,7 @@ SCHEMA = (
     "CREATE TABLE state (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID",
     "INSERT INTO state VALUES ('change', 0), ('epoch', 0)",
     """CREATE VIRTUAL TABLE words USING fts5 (
-        content, tags, content = 'items', content_rowid = 'number'
+        content, tags, content = 'items', content_rowid = 'number', columnsize = 0
     )""",
     """CREATE TRIGGER item_kept AFTER INSERT ON items BEGIN
         INSERT INTO words (rowid, content, tags) VALUES (new.number, new.content, new.tags);
