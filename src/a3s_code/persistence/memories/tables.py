@@ -18,6 +18,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby, islice
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -71,12 +72,18 @@ _FIELDS = (
     "id, content, timestamp_ns, importance, tags, memory_type, metadata, access_count, "
     "last_accessed_ns, provenance"
 )
-_KEEP = f"""INSERT INTO items (change, {_FIELDS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+_AT_ONCE = (64, 8, 1)
+"""Items that go into one statement, which lets other threads work until all of them are in."""
+_MARKS = f"({', '.join('?' * 11)})"
+_KEEP = {
+    count: f"""INSERT INTO items (change, {_FIELDS}) VALUES {", ".join([_MARKS] * count)}
     ON CONFLICT (id) DO UPDATE SET change = excluded.change, content = excluded.content,
         timestamp_ns = excluded.timestamp_ns, importance = excluded.importance,
         tags = excluded.tags, memory_type = excluded.memory_type,
         metadata = excluded.metadata, access_count = excluded.access_count,
         last_accessed_ns = excluded.last_accessed_ns, provenance = excluded.provenance"""  # noqa: S608 - the fields above
+    for count in _AT_ONCE
+}
 _ACCESS = """UPDATE items SET access_count = access_count + 1,
     last_accessed_ns = max(coalesce(last_accessed_ns, ?1), ?1) WHERE id = ?2"""
 
@@ -121,22 +128,42 @@ class Mark(NamedTuple):
 def write_all(connection: sqlite3.Connection, writes: Iterable[Write]) -> None:
     """Write in order; the caller has begun a transaction."""
     before = change = read_mark(connection).change
-    for write in writes:
-        match write:
-            case Keep(item):
-                change += 1
-                connection.execute(_KEEP, (change, *_columns(item)))
-            case Access(ids, at_ns):
-                connection.executemany(_ACCESS, [(at_ns, each) for each in ids])
-            case Drop(None):
-                change += 1
-                write.count = _drop_all(connection)
-            case Drop(ids):
-                change = _drop(connection, write, ids or (), change)
-            case Open():
-                pass
+    for are_kept, neighbours in groupby(writes, lambda write: isinstance(write, Keep)):
+        if are_kept:
+            items = (write.item for write in neighbours if isinstance(write, Keep))
+            change = _keep(connection, items, change)
+        else:
+            for write in neighbours:
+                change = _change(connection, write, change)
     if change != before:
         connection.execute("UPDATE state SET value = ? WHERE name = 'change'", (change,))
+
+
+def _keep(connection: sqlite3.Connection, items: Iterator[MemoryItem], change: int) -> int:
+    """Write items, as many at once as there are; give the change of the last one."""
+    while rows := list(islice(items, _AT_ONCE[0])):
+        for count in _AT_ONCE:
+            while len(rows) >= count:
+                numbers = range(change + 1, change + count + 1)
+                values = [(n, *_columns(it)) for n, it in zip(numbers, rows, strict=False)]
+                connection.execute(_KEEP[count], [each for row in values for each in row])
+                change += count
+                del rows[:count]
+    return change
+
+
+def _change(connection: sqlite3.Connection, write: Write, change: int) -> int:
+    match write:
+        case Access(ids, at_ns):
+            connection.executemany(_ACCESS, [(at_ns, each) for each in ids])
+        case Drop(None):
+            write.count = _drop_all(connection)
+            return change + 1
+        case Drop(ids):
+            return _drop(connection, write, ids or (), change)
+        case _:
+            pass
+    return change
 
 
 def _columns(item: MemoryItem) -> tuple[Any, ...]:
