@@ -99,7 +99,14 @@ ROWS = (
         "session_store",
         "test_a_store_of_the_user_keeps_the_session",
     ),
-    Row("MemoryStore", "Long-term memory backend"),
+    Row(
+        "MemoryStore",
+        "Long-term memory backend",
+        "kernel.memory.MemoryStore",
+        "persistence.memories.in_process.InMemoryStore",
+        "memory_store",
+        "test_a_memory_store_of_the_user_is_recalled_from",
+    ),
     Row(
         "Tool",
         "Custom tools",

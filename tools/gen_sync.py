@@ -27,6 +27,7 @@ SOURCES = (
     "session_code",
     "session_costs",
     "session_hooks",
+    "session_memory",
     "session_records",
     "session_sandbox",
     "session",

@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from a3s_code.capabilities.commands import CommandRegistry as CommandRegistry
     from a3s_code.capabilities.commands import SlashCommand as SlashCommand
     from a3s_code.capabilities.function_tool import function_tool as function_tool
-    from a3s_code.capabilities.memory import FileMemoryStore as FileMemoryStore
     from a3s_code.capabilities.retrieval.file_context import (
         FileSystemContextProvider as FileSystemContextProvider,
     )
@@ -93,6 +92,7 @@ if TYPE_CHECKING:
     from a3s_code.errors import InvalidType as InvalidType
     from a3s_code.errors import InvalidValue as InvalidValue
     from a3s_code.errors import LimitReached as LimitReached
+    from a3s_code.errors import MemoryUnavailable as MemoryUnavailable
     from a3s_code.errors import ModelError as ModelError
     from a3s_code.errors import ModelRefused as ModelRefused
     from a3s_code.errors import ModelUnavailable as ModelUnavailable
@@ -131,6 +131,8 @@ if TYPE_CHECKING:
     from a3s_code.kernel.context import ContextProvider as ContextProvider
     from a3s_code.kernel.context import ContextQuery as ContextQuery
     from a3s_code.kernel.events import SessionId as SessionId
+    from a3s_code.kernel.memory import MemoryItem as MemoryItem
+    from a3s_code.kernel.memory import MemoryStore as MemoryStore
     from a3s_code.kernel.messages import Attachment as Attachment
     from a3s_code.kernel.messages import Message as Message
     from a3s_code.kernel.messages import Text as Text
@@ -163,6 +165,8 @@ if TYPE_CHECKING:
     from a3s_code.kernel.tool import tool as tool
     from a3s_code.lanes.queue import SessionQueueConfig as SessionQueueConfig
     from a3s_code.llm.embeddings import OpenAiEmbeddingProvider as OpenAiEmbeddingProvider
+    from a3s_code.persistence.memories.file_store import FileMemoryStore as FileMemoryStore
+    from a3s_code.persistence.memories.in_process import InMemoryStore as InMemoryStore
     from a3s_code.persistence.memory import MemorySessionStore as MemorySessionStore
     from a3s_code.persistence.sqlite import FileSessionStore as FileSessionStore
     from a3s_code.workspace.backend import LocalWorkspaceBackend as LocalWorkspaceBackend
@@ -204,7 +208,6 @@ _HOMES = {
         "SlashCommand",
     ),
     "capabilities.function_tool": ("function_tool",),
-    "capabilities.memory": ("FileMemoryStore",),
     "capabilities.retrieval.file_context": ("FileSystemContextProvider",),
     "capabilities.retrieval.in_memory_vectors": ("InMemoryVectorStore",),
     "capabilities.retrieval.vector_context": ("VectorContextProvider",),
@@ -232,6 +235,7 @@ _HOMES = {
         "InvalidType",
         "InvalidValue",
         "LimitReached",
+        "MemoryUnavailable",
         "ModelError",
         "ModelRefused",
         "ModelUnavailable",
@@ -266,6 +270,7 @@ _HOMES = {
     ),
     "kernel.context": ("ContextItem", "ContextProvider", "ContextQuery"),
     "kernel.events": ("SessionId",),
+    "kernel.memory": ("MemoryItem", "MemoryStore"),
     "kernel.messages": ("Attachment", "Message", "Text", "Usage"),
     "kernel.ports": (
         "Action",
@@ -288,6 +293,8 @@ _HOMES = {
     "kernel.tool": ("Effect", "Evidence", "Observation", "Tool", "ToolContext", "tool"),
     "lanes.queue": ("SessionQueueConfig",),
     "llm.embeddings": ("OpenAiEmbeddingProvider",),
+    "persistence.memories.file_store": ("FileMemoryStore",),
+    "persistence.memories.in_process": ("InMemoryStore",),
     "persistence.memory": ("MemorySessionStore",),
     "persistence.sqlite": ("FileSessionStore",),
     "workspace.backend": ("LocalWorkspaceBackend",),

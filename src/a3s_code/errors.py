@@ -31,7 +31,8 @@ Every exception A3S Code raises.
     ├── StoreError             a session could not be read or written
     │   ├── SessionNotFound    the store holds no session of this id
     │   ├── SessionInUse       somebody else is writing the session now
-    │   └── SessionTakenOver   somebody else has gone on with the session since
+    │   ├── SessionTakenOver   somebody else has gone on with the session since
+    │   └── MemoryUnavailable  what is remembered cannot be read or written
     └── BundleError            a file is no bundle of a run, or cannot be read or written
 
 All of them are `RuntimeError`s, which is what earlier bindings raised. A tool that fails
@@ -321,6 +322,12 @@ class SessionTakenOver(StoreError):
     """Somebody else has gone on with the session since."""
 
     code = "store.session_taken_over"
+
+
+class MemoryUnavailable(StoreError):
+    """The memory store cannot be opened, read or written; says why."""
+
+    code = "store.memory"
 
 
 class BundleError(A3SError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from a3s_code import (
     ContextItem,
     ContextQuery,
+    InMemoryStore,
     InMemoryVectorStore,
     PermissionPolicy,
     SandboxOutput,
@@ -22,6 +24,7 @@ from a3s_code import (
     VectorHit,
 )
 from a3s_code.kernel.events import SessionId, TextDelta
+from a3s_code.kernel.memory import DEFAULT_RELEVANCE, MemoryItem, Relevance, remembered
 from a3s_code.kernel.messages import JsonObject, Message, Text, Usage
 from a3s_code.kernel.ports import Action, Allow, Ask, Deny, ModelRequest, Reply, ReplyListener
 from a3s_code.kernel.records import Record
@@ -133,6 +136,19 @@ def test_a_store_of_the_user_keeps_the_session(house: House) -> None:
     assert later.history() == spoken
     assert later.send("Who am I?").text == "Ada."
     assert "Hello Ada." in str(house.bodies[1]["messages"])
+
+
+def test_a_memory_store_of_the_user_is_recalled_from(house: House) -> None:
+    class Elephant(InMemoryStore):
+        async def search(
+            self, query: str, limit: int, relevance: Relevance = DEFAULT_RELEVANCE
+        ) -> Sequence[MemoryItem]:
+            return [remembered(f"an elephant remembers the {query}")]
+
+    session = house.session(says("Yes."), memory_store=Elephant())
+    session.send("login parser")
+
+    assert "an elephant remembers the login parser" in json.dumps(house.bodies[0])
 
 
 def test_a_function_of_the_user_becomes_a_tool(house: House) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from a3s_code.errors import StoreError
 from a3s_code.kernel.events import SessionId, ToolEnd
-from a3s_code.persistence import sqlite_file
+from a3s_code.persistence import database
 from a3s_code.persistence.sqlite import FileSessionStore
 from persistence.logs import OTHER, S, change, keep, record, records
 
@@ -36,7 +36,7 @@ async def test_a_directory_that_is_a_file_is_told_at_every_barrier(tmp_path: Pat
 async def test_a_store_that_stays_locked_fails_and_others_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
     store = FileSessionStore(tmp_path)
     await keep(store, records(2))
     with closing(sqlite3.connect(tmp_path / "sessions.db")) as connection:

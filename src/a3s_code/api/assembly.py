@@ -19,6 +19,7 @@ from a3s_code.api.closing import close_all
 from a3s_code.api.confined import Held
 from a3s_code.api.context_sources import context_sources, with_code
 from a3s_code.api.hooking import engine_of
+from a3s_code.api.memories import Memories
 from a3s_code.api.models import Models
 from a3s_code.api.opened import begin, last_of
 from a3s_code.api.recorded import Recorded
@@ -63,8 +64,6 @@ KEYS_TO_COME = frozenset(
         "document_parser",
         "max_parallel_tasks",
         "mcp_servers",
-        "memory",
-        "memory_dir",
         "os",
         "queue",
         "search",
@@ -102,18 +101,19 @@ class Assembly:
     """One agent's parts: what its sessions share, and how one is put together."""
 
     __slots__ = (
-        *("_idle_keys", "_models", "_outlines", "_secrets", "_shelved", "_skill_dirs"),
-        *("_stores", "_toolbox", "_working", "_workplaces"),
+        *("_idle_keys", "_memories", "_models", "_outlines", "_secrets", "_shelved"),
+        *("_skill_dirs", "_stores", "_toolbox", "_working", "_workplaces"),
         "config",
     )
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self._idle_keys = _idle_keys(config)
+        self._memories = Memories(config)
+        self._idle_keys = _idle_keys(config) | self._memories.idle_keys
         self._models = Models(config)
         self._stores = Stores(config)
         self._toolbox = Toolbox()
-        self._workplaces = Workplaces(self._stores)
+        self._workplaces = Workplaces(self._stores, self._memories)
         self._secrets: Values | None = None
         self._skill_dirs = dirs_of_file(config.skill_dirs, config.at.file)
         self._shelved: SkillShelf | None = None
@@ -294,9 +294,19 @@ class Assembly:
         """Close what the sessions shared, whatever fails; they must be closed before."""
         try:
             left = [code.close for code in self._working]
-            await close_all(left, [self._stores.close, self._models.close])
+            await close_all(left, [self._stores.close, self._memories.close, self._models.close])
         finally:
             await self._workplaces.close()
+
+    # What it remembers
+
+    def memory_trouble(self, opening: Opening) -> str:
+        """Say why a session cannot remember; empty when nothing is known against it."""
+        return self._memories.trouble(opening.settings)
+
+    def memory_notes(self, opening: Opening) -> str:
+        """Say what a person should know of the memories of a session; mostly empty."""
+        return self._memories.notes(opening.settings)
 
     # Waking up
 
@@ -336,6 +346,7 @@ class Assembly:
         from a3s_code.api.checkpoints import Checkpoints
         from a3s_code.api.child_home import SessionHome
         from a3s_code.api.engine import Engine
+        from a3s_code.api.remembering import bring_memory
         from a3s_code.api.session_security import protected, secrets_given, secure
         from a3s_code.api.skill_news import in_persona, news_of
         from a3s_code.delegation.household import ChildHousehold
@@ -391,6 +402,7 @@ class Assembly:
             engine.behaviour = with_code(engine.behaviour, self.code_of(engine, opening))
         if engine.checkpoints.is_kept:
             engine.executor.before_effect = engine.checkpoints.before_effect
+        bring_memory(engine, opening, self._memories)
         begin(engine, opening)
         log.release()
         return engine

@@ -17,6 +17,7 @@ from a3s_code.api.blank import blank, taint
 from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.costs import PriceOf
 from a3s_code.api.hooking import idle, lost
+from a3s_code.api.memory_runs import Lessons, SessionMemory
 from a3s_code.api.outlet import Outlet, Seal, Watch
 from a3s_code.api.prefixes import Prefixes
 from a3s_code.api.receipts import Receipts
@@ -72,6 +73,8 @@ class Engine:
         sandbox: How the programs of its calls are held.
         provider: The security provider of the session; None when it has none.
         code: The map and the diagnostics; None when nobody asked for them.
+        memory: What it remembers; set by whoever wakes it.
+        lessons: What it keeps of its runs; None where it was given no memory store.
     """
 
     log: Log
@@ -89,6 +92,8 @@ class Engine:
     provider: SecurityProvider | None = None
     patience: Patience = field(default_factory=Patience)
     code: CodeIntelligence | None = None
+    memory: SessionMemory = field(init=False)
+    lessons: Lessons | None = None
     hooks_before: tuple[HookNamed, ...] = field(init=False)
     receipts: Receipts = field(default_factory=Receipts)
     prefixes: Prefixes = field(init=False)
@@ -99,6 +104,8 @@ class Engine:
     _closing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _settling: asyncio.Lock = field(default_factory=asyncio.Lock)
     _left: dict[str, OpenEffect] = field(init=False)
+    _outlet: Outlet | None = None
+    _asides: int = 0
 
     def __post_init__(self) -> None:
         self._works = Works(self.log.release, blank=partial(blank, shown=self.log.shown))
@@ -138,7 +145,8 @@ class Engine:
             request, resumed = asked()
             self._note_hooks()
             taint(self.provider, request.prompt)
-            run = Run(self, self.outlet(run_id, watch), request, self._news(), resumed)
+            self._outlet = outlet = self.outlet(run_id, watch)
+            run = Run(self, outlet, request, self._news(), resumed)
             try:
                 return await self._works.run(run_id, partial(self._bounded, run))
             except RunError as error:
@@ -204,9 +212,18 @@ class Engine:
         """Run what may itself wait for the turn."""
         return await self._works.run(self.new_id(_COMMAND), begin)
 
+    async def aside(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run what only adds to the log, whoever has the turn."""
+        self._asides += 1
+        return await self._works.run(f"aside-{self._asides}", begin)
+
     def outlet(self, run: RunId = SESSION, watch: Watch | None = None) -> Outlet:
         """Give the log to a run, or to what belongs to no run."""
         return Outlet(self.log, self._seal, run, watch)
+
+    def telling(self) -> Outlet:
+        """Give the log to what belongs to the run of now, or to none."""
+        return self._outlet if self._outlet is not None and self.current else self.outlet()
 
     # The end of the process before, and of this session
 
@@ -332,6 +349,7 @@ class Engine:
         try:
             async with asyncio.timeout(self.keep_s):
                 await self.log.barrier()
+                await self.memory.flush()
             self.log.release()  # what was recorded of the end came after the last work
             self.executor.forget_exits()
         except TimeoutError as error:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 import msgspec
 
-from a3s_code.capabilities.memory import FileMemoryStore
 from a3s_code.delegation.agents import AutoDelegationConfig, WorkerAgentSpec
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.confirm import ConfirmationPolicy, Confirmer
@@ -27,6 +26,7 @@ from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.bash_sandbox import BashSandbox
 from a3s_code.kernel.confinement import SandboxPolicy
 from a3s_code.kernel.context import ContextProvider
+from a3s_code.kernel.memory import MemoryStore
 from a3s_code.kernel.ports import Approver, HookExecutor, Model, SecurityProvider
 from a3s_code.kernel.retention import SessionRetentionLimits
 from a3s_code.kernel.sandbox_config import SandboxConfig
@@ -123,7 +123,7 @@ class SessionOptions(_Named):
     repository_map: bool = False
     repository_map_tokens: int | None = None
     diagnostics: bool | Sequence[str] = False
-    memory_store: FileMemoryStore | Any = None
+    memory_store: MemoryStore | None = None
     memory_dir: str | Path | None = None
     file_memory: str | Path | None = None
     auto_compact: bool = False

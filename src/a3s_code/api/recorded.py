@@ -58,6 +58,7 @@ class Recorded(msgspec.Struct, frozen=True):
         image: What that was, where it can be kept.
         skills: Where its skills came from; they are loaded again.
         fs_context: The directory whose files were context; None when nothing was said of it.
+        memory_dir: Where it remembered; empty for in its process, or in an object of the host.
     """
 
     sampling: Sampling = Sampling()
@@ -77,6 +78,7 @@ class Recorded(msgspec.Struct, frozen=True):
     skills: SkillSources = NO_SOURCES
     fs_context: str | None = None
     code: CodeOptions = NO_CODE
+    memory_dir: str = ""
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -99,6 +101,7 @@ class Recorded(msgspec.Struct, frozen=True):
             skills=settings.skills,
             fs_context=settings.fs_context,
             code=settings.code,
+            memory_dir=settings.memory.kept,
         )
 
     @classmethod
@@ -138,6 +141,7 @@ class Recorded(msgspec.Struct, frozen=True):
             skills=_over(given.skills, self.skills),
             fs_context=self.fs_context if given.fs_context is None else given.fs_context,
             code=_over(given.code, self.code),
+            memory=given.memory.over(self.memory_dir),
         )
 
     def _storage(self, given: Storage) -> Storage:

@@ -21,6 +21,7 @@ from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.context import RunContext
 from a3s_code.api.cost_log import costs_of_run
 from a3s_code.api.costs import PriceOf
+from a3s_code.api.memory_runs import Lessons
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer
 from a3s_code.api.outlet import Outlet
@@ -112,6 +113,8 @@ class Awake(Protocol):
     def supplied(self) -> Supplied: ...
     @property
     def prefixes(self) -> Prefixes: ...
+    @property
+    def lessons(self) -> Lessons | None: ...
 
 
 class Run:
@@ -186,6 +189,9 @@ class Run:
             usage = answer.usage + self._sink.spent
             answer = msgspec.structs.replace(answer, usage=usage)
             await self._hooks.respond(answer)
+            if self._session.lessons is not None:
+                prompt = self._request.prompt
+                await self._session.lessons.learn(self._session.log, self._sink, prompt, answer)
             end = _end(answer)
             self._sink.record(end)
             await self._sink.barrier()

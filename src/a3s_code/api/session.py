@@ -27,6 +27,7 @@ from a3s_code.api.rule_names import strange_rules
 from a3s_code.api.session_code import SessionCode
 from a3s_code.api.session_costs import SessionCosts
 from a3s_code.api.session_hooks import HookRegistration
+from a3s_code.api.session_memory import SessionRemembrance
 from a3s_code.api.session_records import SessionRecords
 from a3s_code.api.session_sandbox import SessionSandbox
 from a3s_code.api.settings import Opening, warning
@@ -60,6 +61,7 @@ class AsyncSession(
     TimeTravel,
     Explaining,
     ContextIndex,
+    SessionRemembrance,
     DirectTools,
 ):
     """
@@ -117,13 +119,16 @@ class AsyncSession(
     @property
     def init_warning(self) -> str | None:
         """
-        What was accepted and has no effect, hooks that a resume has lost, and from the first use
-        on skills that could not be loaded; else None.
+        What was accepted and has no effect, hooks that a resume has lost, why nothing can be
+        remembered, and from the first use on skills that could not be loaded; else None.
 
         Rules about tools that the session does not have are named as long as it has none.
         """
         missing = (*self._opening.settings.missing, *idle(self._opening.hooks))
-        said = (warning(missing), self._lost_hooks(), self._strange_rules(), self._skipped())
+        said = (
+            *(warning(missing), self._lost_hooks(), self._strange_rules()),
+            *(self._memory_warning(), self._skipped()),
+        )
         return " ".join(filter(None, said)) or None
 
     # Runs

@@ -19,6 +19,7 @@ from a3s_code.api.code_options import NO_CODE, CodeOptions, code_options
 from a3s_code.api.command_env import CommandEnv, command_env_of
 from a3s_code.api.context_options import GivenProvider, fs_context_of, providers_of
 from a3s_code.api.elsewhere import sandbox_of
+from a3s_code.api.memory_choice import NO_CHOICE, MemoryChoice
 from a3s_code.api.option_types import check
 from a3s_code.api.options import SessionOptions
 from a3s_code.api.security import provider_of
@@ -69,13 +70,10 @@ _TO_COME = frozenset(
         "auto_delegation",
         "auto_parallel",
         "budget_guard_timeout_ms",
-        "file_memory",
         "goal_tracking",
         "host_env",
         "manual_delegation_enabled",
         "max_parallel_tasks",
-        "memory_dir",
-        "memory_store",
         "queue_config",
         "remote_git",
         "retry_config",
@@ -219,6 +217,7 @@ class Settings:
     fs_context: str | None = None
     providers: tuple[GivenProvider, ...] = ()
     code: CodeOptions = NO_CODE
+    memory: MemoryChoice = NO_CHOICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +293,7 @@ def fold(options: SessionOptions) -> Settings:
         fs_context=fs_context_of(given),
         providers=providers_of(given),
         code=code_options(given),
+        memory=MemoryChoice.of(given),
     )
 
 

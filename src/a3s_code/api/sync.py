@@ -71,8 +71,8 @@ class Session:
     @property
     def init_warning(self) -> str | None:
         """
-        What was accepted and has no effect, hooks that a resume has lost, and from the first use
-        on skills that could not be loaded; else None.
+        What was accepted and has no effect, hooks that a resume has lost, why nothing can be
+        remembered, and from the first use on skills that could not be loaded; else None.
 
         Rules about tools that the session does not have are named as long as it has none.
         """
@@ -804,6 +804,192 @@ class Session:
             StoreError: what its store knows of it cannot be read, or this could not be kept.
         """
         return self._door.call(self._inner.refresh_context())
+
+    @property
+    def has_memory(self) -> bool:
+        """
+        Whether the session can remember; when not, `init_warning` says why.
+
+        One without a memory store remembers in this process, until it is closed.
+        """
+        return self._inner.has_memory
+
+    def remember(
+        self,
+        content: str,
+        memory_type: str = "episodic",
+        importance: float = 0.5,
+        tags: Sequence[str] = (),
+        metadata: Mapping[str, str] | None = None,
+    ) -> JsonObject:
+        """
+        Remember a text.
+
+        It is queued, and durable at the store's next commit, 50 ms later at most when the disk
+        keeps up; `flush_memory` and `close` wait for that. Secrets that the session knows are
+        taken out before.
+
+        Args:
+            memory_type: `episodic`, `semantic`, `procedural`; or `working`, which stays in this
+                session and is not in the store.
+            importance: 0 to 1; what is outside is brought to the nearer end.
+            metadata: Texts by names, for the caller.
+
+        Returns:
+            `id`, `memory_type`, `tags`, `importance`, and `durability`: `next_commit`, or `none`
+            where nothing outlives this process.
+
+        Raises:
+            InvalidType, InvalidValue: one of them is not accepted; nothing was kept.
+            MemoryUnavailable: the store does not take it.
+            SessionClosed: the session was closed.
+        """
+        return self._door.call(
+            self._inner.remember(content, memory_type, importance, tags, metadata)
+        )
+
+    def remember_success(self, task: str, tools: Sequence[str], result: str) -> JsonObject:
+        """
+        Remember how something worked: procedural, importance 0.8, tags `success` and `pattern`
+        and the tools.
+
+        Returns, Raises:
+            As `remember`.
+
+        Source:
+            A3S Code README, "Memory"; SPEC 11.1.
+        """
+        return self._door.call(self._inner.remember_success(task, tools, result))
+
+    def remember_failure(self, task: str, error: str, tools: Sequence[str]) -> JsonObject:
+        """
+        Remember what did not work: episodic, importance 0.9, tags `failure` and `avoid` and the
+        tools.
+
+        Returns, Raises:
+            As `remember`.
+
+        Source:
+            SPEC 11.1.
+        """
+        return self._door.call(self._inner.remember_failure(task, error, tools))
+
+    def flush_memory(self) -> None:
+        """
+        Return when all that was remembered is as durable as the store can make it.
+
+        Raises:
+            MemoryUnavailable: it is not, and never will be.
+            SessionClosed: the session was closed.
+        """
+        self._door.call(self._inner.flush_memory())
+
+    def recall_similar(self, query: str, limit: int = 5) -> list[JsonObject]:
+        """
+        Give what fits a text: items that hold all its words first, then those that hold some.
+
+        A word is held wherever it stands, inside other words too, whatever its case. Among
+        equals the more important and the newer come first.
+
+        Returns:
+            Of each item `id`, `content`, `timestamp` and `last_accessed` (RFC 3339; None when it
+            never was), `importance`, `tags`, `memory_type`, `metadata`, `access_count` (before
+            this recall) and `provenance`.
+
+        Raises:
+            InvalidType, InvalidValue: the query is no text, or the limit is not 1 to 10,000.
+            MemoryUnavailable: the store cannot be asked.
+            SessionClosed: the session was closed.
+        """
+        return self._door.call(self._inner.recall_similar(query, limit))
+
+    def recall_by_tags(self, tags: Sequence[str], limit: int = 10) -> list[JsonObject]:
+        """
+        Give what has at least one of `tags`, the more important and newer first.
+
+        Returns, Raises:
+            As `recall_similar`.
+        """
+        return self._door.call(self._inner.recall_by_tags(tags, limit))
+
+    def memory_recent(self, limit: int = 10) -> list[JsonObject]:
+        """
+        Give the newest items of the store, newest first.
+
+        Returns, Raises:
+            As `recall_similar`.
+        """
+        return self._door.call(self._inner.memory_recent(limit))
+
+    def memory_stats(self) -> JsonObject:
+        """
+        Count `long_term_count`, `short_term_count` and `working_count`.
+
+        Raises:
+            MemoryUnavailable: the store cannot be asked.
+            SessionClosed: the session was closed.
+        """
+        return self._door.call(self._inner.memory_stats())
+
+    def get_working(self) -> list[JsonObject]:
+        """
+        Give the items of the type `working`, the highest rank first.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        return self._door.between(self._inner.get_working)
+
+    def get_short_term(self) -> list[JsonObject]:
+        """
+        Give the last items that this session remembered, oldest first.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        return self._door.between(self._inner.get_short_term)
+
+    def forget(self, memory_id: str) -> bool:
+        """
+        Forget one item, durably; False when there is none of this id.
+
+        Raises:
+            InvalidType: the id is no text.
+            MemoryUnavailable: the store cannot be asked.
+            SessionClosed: the session was closed.
+        """
+        return self._door.call(self._inner.forget(memory_id))
+
+    def clear_memory(self) -> int:
+        """
+        Forget everything, durably, also what other sessions stored in the same directory.
+
+        Returns:
+            How many items the store had.
+
+        Raises:
+            MemoryUnavailable: the store cannot be asked.
+            SessionClosed: the session was closed.
+        """
+        return self._door.call(self._inner.clear_memory())
+
+    def clear_working(self) -> int:
+        """
+        Forget the items of the type `working`; says how many there were.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        return self._door.call(self._inner.clear_working())
+
+    def clear_short_term(self) -> int:
+        """
+        Empty the short-term tier; the store keeps its items. Says how many there were.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        return self._door.call(self._inner.clear_short_term())
 
     def read_file(self, path: str) -> str:
         """

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from a3s_code.api.command_env import NO_COMMAND_ENV, CommandEnv
 from a3s_code.api.confined import Confine, Held, held
+from a3s_code.api.memories import Memories
 from a3s_code.api.settings import Opening, Settings
 from a3s_code.api.stores import Stores, own_files, place_of
 from a3s_code.errors import CapabilityMissing, InvalidValue
@@ -42,10 +43,10 @@ class Workplaces:
         stores: Where the sessions are kept, which no program of theirs may change.
     """
 
-    __slots__ = ("_guard", "_scratch", "_shells", "_stores")
+    __slots__ = ("_guard", "_memories", "_scratch", "_shells", "_stores")
 
-    def __init__(self, stores: Stores) -> None:
-        self._stores = stores
+    def __init__(self, stores: Stores, memories: Memories) -> None:
+        self._stores, self._memories = stores, memories
         self._guard: Guard | None = None
         self._shells: Shells | None = None
         self._scratch: Path | None = None
@@ -154,7 +155,12 @@ class Workplaces:
         if place is None:
             place = self._scratch = self._scratch or Path(tempfile.mkdtemp(prefix="a3s-code-"))
         shadow = shadow_directory(place, root)
-        return ShadowGit(root, shadow, never=own_files(place), guard=self._programs_guard())
+        return ShadowGit(
+            root,
+            shadow,
+            never=[*own_files(place), *self._memories.own_files],
+            guard=self._programs_guard(),
+        )
 
     async def close(self) -> None:
         """End what was shared; the sessions must be closed before."""

@@ -69,10 +69,13 @@ class GroupCommit(Generic[K, W]):
     Args:
         open_medium: Called on the writer thread, before its first commit.
         name: Of the thread.
+        what: What errors call the store.
     """
 
-    def __init__(self, open_medium: Callable[[], Medium[K, W]], name: str) -> None:
-        self._open_medium, self._name = open_medium, name
+    def __init__(
+        self, open_medium: Callable[[], Medium[K, W]], name: str, what: str = "session store"
+    ) -> None:
+        self._open_medium, self._name, self._what = open_medium, name, what
         self._changed = threading.Condition(threading.Lock())
         self._queue: list[tuple[K, W]] = []
         self._last_ticket = 0
@@ -103,7 +106,7 @@ class GroupCommit(Generic[K, W]):
         self._check_process()
         with self._changed:
             if self._closed:
-                raise _closed()
+                raise _closed(self._what)
             if self._failure is not None or (key in self._refused and not always):
                 return
             self._last_ticket += 1
@@ -125,7 +128,7 @@ class GroupCommit(Generic[K, W]):
         self._check_process()
         with self._changed:
             if self._closed:
-                raise _closed()
+                raise _closed(self._what)
             self._refused.setdefault(key, error)
 
     def accept(self, key: K) -> None:
@@ -141,7 +144,7 @@ class GroupCommit(Generic[K, W]):
             StoreError: one of them is not, and never will be.
         """
         if self._closed:
-            raise _closed()
+            raise _closed(self._what)
         self._check_process()
         await self._settled(self._pending.get(key, 0))
         error = self._failure or self._refused.get(key)
@@ -188,6 +191,21 @@ class GroupCommit(Generic[K, W]):
         if self._failure is not None:
             raise _again(self._failure)
 
+    def end(self) -> None:
+        """Write what is queued and end the thread, from any thread, and tell nobody of failures."""
+        thread = self._thread
+        if thread is None or self._process != os.getpid():
+            return
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        thread.join(DEADLINE_S)
+
+    @property
+    def failure(self) -> StoreError | None:
+        """Why nothing will be acknowledged any more."""
+        return self._failure
+
     @property
     def has_failed(self) -> bool:
         """Nothing will be acknowledged any more."""
@@ -197,7 +215,7 @@ class GroupCommit(Generic[K, W]):
         # Before the lock: the thread that held it may not exist on this side of a fork.
         if self._thread_goes_on and self._process != os.getpid():
             raise StoreError(
-                "This session store was in use when the process forked.",
+                f"This {self._what} was in use when the process forked.",
                 hint="make a new store in the child process",
             )
 
@@ -235,7 +253,7 @@ class GroupCommit(Generic[K, W]):
         except StoreError as error:
             self._fail(error)
         except Exception as error:  # noqa: BLE001 - border: barriers must not wait for a dead thread
-            self._fail(_caused(StoreError(f"The session store broke: {error!r}"), error))
+            self._fail(_caused(StoreError(f"The {self._what} broke: {error!r}"), error))
         finally:
             if medium is not None:
                 medium.close()
@@ -288,8 +306,8 @@ def _late() -> StoreError:
     )
 
 
-def _closed() -> StoreError:
-    return StoreError("The session store was closed.", hint="make a new store")
+def _closed(what: str) -> StoreError:
+    return StoreError(f"The {what} was closed.", hint="make a new store")
 
 
 def _again(error: StoreError) -> StoreError:

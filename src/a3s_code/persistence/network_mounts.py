@@ -75,7 +75,7 @@ def _is_below(path: str, point: str) -> bool:
     return path == point or path.startswith(point.rstrip("/") + "/")
 
 
-def refuse_network(directory: Path) -> None:
+def refuse_network(directory: Path, what: str = "session store") -> None:
     """
     Let a directory on a local disk pass, which need not exist yet.
 
@@ -89,7 +89,7 @@ def refuse_network(directory: Path) -> None:
     mount = mount_of(os.path.realpath(directory), parse(text))
     if mount is not None and mount.kind in NETWORK_KINDS:
         raise StoreError(
-            f"The session store {directory} is on a network file system "
+            f"The {what} {directory} is on a network file system "
             f"({mount.kind}, mounted at {mount.point}).",
-            hint="keep sessions in a directory on a local disk",
+            hint=f"keep a {what} in a directory on a local disk",
         )

@@ -14,6 +14,7 @@ checks of what a port promises.
 promise, and `WordEmbedding` is an embedding without a model.
 `STORE_CHECKS` are what every session store promises, and `MEDIUM_CHECKS` what one promises
 that outlives its process; `store_conformance` and `medium_conformance` show their use.
+`MEMORY_CHECKS` are what every memory store promises.
 `CrashRig` kills an agent's process wherever that can matter; `crash` shows its use.
 """
 
@@ -29,6 +30,7 @@ from a3s_code.testing.embedding_conformance import (
     EmbeddingFactory,
 )
 from a3s_code.testing.medium_conformance import MEDIUM_CHECKS, Medium, MediumCheck
+from a3s_code.testing.memory_conformance import MEMORY_CHECKS, MemoryCheck, MemoryFactory
 from a3s_code.testing.provider_conformance import (
     CONTEXT_PROVIDER_CHECKS,
     Provided,
@@ -64,6 +66,7 @@ __all__ = [
     "CONTEXT_PROVIDER_CHECKS",
     "EMBEDDING_CHECKS",
     "MEDIUM_CHECKS",
+    "MEMORY_CHECKS",
     "ONLY_TOOL",
     "STORE_CHECKS",
     "VECTOR_STORE_CHECKS",
@@ -80,6 +83,8 @@ __all__ = [
     "Fault",
     "Medium",
     "MediumCheck",
+    "MemoryCheck",
+    "MemoryFactory",
     "Pattern",
     "Playback",
     "Provided",

@@ -28,6 +28,8 @@ PRE_CONTEXT = "pre_context_perception"
 POST_CONTEXT = "post_context_perception"
 PRE_COMPACT = "pre_compact"
 POST_COMPACT = "post_compact"
+PRE_MEMORY = "pre_memory_recall"
+POST_MEMORY = "post_memory_recall"
 
 GATING = frozenset({PRE_TOOL_USE, PRE_PROMPT, GENERATE_START, PERMISSION_REQUEST})
 """What comes after them happens only when no hook blocks, fails or is late."""
@@ -44,10 +46,8 @@ ABOUT_SKILLS = frozenset({SKILL_LOAD, SKILL_UNLOAD})
 IDLE = frozenset(
     {
         "intent_detection",
-        "post_memory_recall",
         "post_planning",
         "post_reasoning",
-        "pre_memory_recall",
         "pre_planning",
         "pre_reasoning",
     }
@@ -64,9 +64,11 @@ FIRED = (
         ON_SUCCESS,
         POST_COMPACT,
         POST_CONTEXT,
+        POST_MEMORY,
         POST_RESPONSE,
         PRE_COMPACT,
         PRE_CONTEXT,
+        PRE_MEMORY,
         SESSION_END,
         SESSION_START,
     }

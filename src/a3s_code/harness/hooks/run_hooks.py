@@ -13,6 +13,8 @@ Payloads, SPEC 7; all have `session_id`:
     post_context_perception  prompt, items: source, trust, chars
     pre_compact              messages
     post_compact             messages_before, messages_after
+    pre_memory_recall        query, tags, limit
+    post_memory_recall       query, tags, items: id, relevance
 """
 
 from __future__ import annotations

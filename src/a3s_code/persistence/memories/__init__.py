@@ -1,0 +1,1 @@
+"""Stores of long-term memory, and the index that they recall from."""
