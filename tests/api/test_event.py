@@ -67,8 +67,8 @@ NOBODY_YET = listed(
     """
     agent_mode_changed budget_threshold_hit command_dead_lettered command_retry
     external_task_completed external_task_pending goal_achieved goal_extracted goal_progress
-    memories_searched memory_cleared memory_recalled memory_stored passivation_requested
-    peer_invocation planning_end planning_start queue_alert step_end step_start task_updated
+    passivation_requested peer_invocation planning_end planning_start queue_alert step_end
+    step_start task_updated
     """
 )
 """Types whose feature is still to come. A name leaves this set when something emits it."""

@@ -39,7 +39,10 @@ from a3s_code.testing.crash_store import CrashingStore, CrashTally, told
 LEFT_S = 5.0
 """How long what a killed process left running may take to end."""
 _LOOK_S = 0.002
-_PARTS = ("api", "capabilities", "config", "harness", "llm", "persistence", "workspace")
+_PARTS = (
+    *("api", "capabilities", "config", "delegation", "harness", "kernel"),
+    *("llm", "persistence", "workspace"),
+)
 _PR_SET_CHILD_SUBREAPER = 36
 
 

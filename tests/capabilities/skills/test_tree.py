@@ -10,6 +10,7 @@ import pytest
 from a3s_code.capabilities.skills import directory, tree
 from a3s_code.capabilities.skills.directory import Loaded, load
 from a3s_code.capabilities.skills.tree import look
+from unprivileged import as_somebody_without_privileges
 
 SKILL = "---\nname: {name}\ndescription: About {name}\n---\nText of {name}\n"
 
@@ -105,10 +106,10 @@ def test_a_pipe_in_the_place_of_a_file_does_not_stop_the_loader(tmp_path: Path) 
     assert [fault.reason for fault in load(seen).faults] == ["It is not a file."]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_an_unreadable_file_is_reported(tmp_path: Path) -> None:
     put(tmp_path, "a.md").chmod(0)
-    assert faults(tmp_path) == {"a.md": "It cannot be read: Permission denied."}
+    with as_somebody_without_privileges(tmp_path):
+        assert faults(tmp_path) == {"a.md": "It cannot be read: Permission denied."}
 
 
 def test_a_directory_that_is_not_there_is_reported(tmp_path: Path) -> None:

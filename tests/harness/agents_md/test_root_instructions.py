@@ -13,6 +13,7 @@ from a3s_code.harness.agents_md.standing import root_instructions
 from a3s_code.harness.context import MAX_ITEM_CHARS, ContextSource, ContextSources
 from a3s_code.kernel.context import ContextItem
 from a3s_code.workspace.local import LocalFiles
+from unprivileged import as_somebody_without_privileges
 
 RULES = ContextItem(
     source="file://AGENTS.md",
@@ -88,12 +89,12 @@ async def test_rules_that_lie_outside_or_are_no_file_are_left_out_and_it_is_said
     assert why in await why_not(root)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 async def test_rules_that_may_not_be_read_are_left_out_and_it_is_said_why(tmp_path: Path) -> None:
     (tmp_path / "AGENTS.md").write_text("Use tabs.")
     (tmp_path / "AGENTS.md").chmod(0)
 
-    assert "denied" in (await why_not(tmp_path)).lower()
+    with as_somebody_without_privileges(tmp_path):
+        assert "denied" in (await why_not(tmp_path)).lower()
 
 
 async def test_they_are_read_anew_each_time(tmp_path: Path) -> None:
