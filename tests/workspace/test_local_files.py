@@ -15,7 +15,6 @@ import pytest
 from a3s_code.errors import PathRefused, UsageError, WorkspaceError
 from a3s_code.kernel.workspace import Entry
 from a3s_code.workspace.local import (
-from unprivileged import as_somebody_without_privileges
     IN_PLACE_BYTES,
     TEMPORARY_PREFIX,
     TEMPORARY_SUFFIX,
