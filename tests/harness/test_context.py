@@ -105,6 +105,8 @@ def test_what_does_not_fit_is_cut_and_what_would_be_a_scrap_is_left_out() -> Non
     )
     assert cut is not None
     assert f"[{cut[1]} characters left out]" in found.items[0].text
+    (first,) = [left for left in found.left_out if left.source == "first"]
+    assert 0.8 * found.tokens < first.tokens * (10_000 - int(cut[1])) / int(cut[1])
 
 
 def test_an_item_without_content_says_why_it_has_none() -> None:
@@ -157,7 +159,8 @@ async def test_an_item_with_a_wrong_value_is_named_and_the_others_go_on(
     class Other(Given):
         name = "other"
 
-    nonsense = ContextItem(**{"source": "s", "content": "text", **wrong})
+    values: dict[str, Any] = {"source": "s", "content": "text", **wrong}
+    nonsense = ContextItem(**values)
     both = ContextSources(providers=(Given(nonsense), Other(item("a"))))
     found = await both.for_run(QUERY, ())
 

@@ -275,17 +275,18 @@ class _Choice:
             )
             self._spent += cost
             self._used[name] = items + 1, tokens + cost
-            self._leave_rest(item, shown)
+            self._leave_rest(item, shown, cost)
 
     def _leave(self, item: ContextItem, why: str) -> None:
         tokens = estimate(item.content) if len(self._left) < MAX_LEFT_OUT else 0
         self._left.append(ContextLeftOut(item.source, why, tokens))
 
-    def _leave_rest(self, item: ContextItem, shown: int) -> None:
+    def _leave_rest(self, item: ContextItem, shown: int, cost: int) -> None:
+        """Name what was cut, with its tokens by those of what is shown: it may be very long."""
         more = len(item.content) - shown
         if more > 0:
             why = f"it was cut: {more} of its {len(item.content)} characters did not fit"
-            self._left.append(ContextLeftOut(item.source, why, estimate(item.content[shown:])))
+            self._left.append(ContextLeftOut(item.source, why, cost * more // shown))
 
 
 def _bounded(left: list[ContextLeftOut]) -> tuple[ContextLeftOut, ...]:
