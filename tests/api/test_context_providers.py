@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from a3s_code import FileSystemContextProvider, PermissionPolicy, Session
+from a3s_code import FileSystemContextProvider, InMemoryStore, PermissionPolicy, Session
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.kernel.context import ContextItem, ContextQuery
 from a3s_code.kernel.messages import JsonObject
@@ -243,6 +243,25 @@ def test_what_is_no_provider_is_refused_when_the_session_is_made(
 def test_two_providers_of_one_name_are_refused(house: House) -> None:
     with pytest.raises(InvalidValue, match="'librarian'"):
         house.session(says("Never."), context_provider=[AsyncLibrarian(), BlockingLibrarian()])
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"repository_map": True}, "repository_map"),
+        ({"memory_store": InMemoryStore()}, "memory"),
+    ],
+)
+def test_a_provider_is_told_from_those_that_options_bring(
+    options: dict[str, Any], name: str, house: House
+) -> None:
+    class Named(AsyncLibrarian):
+        pass
+
+    Named.name = name
+    with pytest.raises(InvalidValue, match=f"{next(iter(options))} and .* named {name!r}"):
+        house.session(says("Never."), context_provider=Named(), **options)
+    house.session(says("ok"), context_provider=Named()).send("hi")
 
 
 def test_a_provider_of_files_beside_the_option_needs_a_name_of_its_own(house: House) -> None:

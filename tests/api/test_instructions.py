@@ -157,6 +157,15 @@ def test_the_hosts_own_come_first_and_are_its_words(house: House, tmp_path: Path
     assert str(own) not in json.dumps(house.bodies)
 
 
+def test_a_directory_of_the_host_that_is_not_there_is_named(house: House, tmp_path: Path) -> None:
+    absent = tmp_path / "absent"
+    session = agent(house, extra=f'user_instructions_dir = "{absent}"').session(house.root)
+    session.send("hi")
+
+    assert left_out(session) == {"user_instructions_dir": f"the directory {absent} cannot be read"}
+    assert str(absent) not in json.dumps(house.bodies)
+
+
 def test_names_and_bytes_are_those_of_the_configuration(house: House) -> None:
     extra = 'project_doc_fallback_filenames = ["RULES.md"]\nproject_doc_max_bytes = 5'
     house.put("RULES.md", "abcdefgh")

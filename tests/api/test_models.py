@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from a3s_code import Agent, MemorySessionStore, Message, Reply, Text, Usage
-from a3s_code.errors import InvalidType, InvalidValue, UnknownModel
+from a3s_code.errors import InvalidType, InvalidValue, ModelRefused, UnknownModel
 from api.house import House
 
 PRICED = """
@@ -83,3 +83,12 @@ def test_a_price_is_known_without_a_key(house: House) -> None:
         assert session.send("hi").text == "Hello."
         assert "Available commands" in session.send("/help").text
         assert cost_of(session) == 3 + 2 * 4
+
+
+def test_a_model_that_does_not_wait_is_told_how_it_is_written(house: House) -> None:
+    class Sync(Own):
+        def reply(self, request: Any, listener: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride] - the claim
+            return "Hello."
+
+    with pytest.raises(ModelRefused, match=r"own/m gave a str at once.*async def reply"):
+        house.session(llm_client=Sync()).send("hi")

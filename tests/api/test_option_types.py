@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from a3s_code import AutoDelegationConfig, SessionOptions, SystemPromptSlots, WorkerAgentSpec
+from a3s_code import (
+    AutoDelegationConfig,
+    FileMemoryStore,
+    SessionOptions,
+    SystemPromptSlots,
+    WorkerAgentSpec,
+)
 from a3s_code.api import option_types
 from a3s_code.api.settings import fold
 from a3s_code.errors import InvalidType, InvalidValue
+from a3s_code.kernel.memory import MemoryStore
 from api.house import House
 
 WRONG: list[tuple[str, Any]] = [
@@ -47,6 +55,9 @@ WRONG: list[tuple[str, Any]] = [
     ("queue_config", {}),
     ("llm_client", "openai/m"),
     ("session_store", "sessions"),
+    ("memory_store", FileMemoryStore),
+    ("skills_from_dir", ""),
+    ("file_memory", ""),
 ]
 
 
@@ -83,3 +94,21 @@ def test_an_older_name_counts_where_the_newer_one_is_none(order: tuple[str, str]
         setattr(options, name, 5 if name == "tool_timeout" else None)
 
     assert fold(options).limits.tool_timeout_ms == 5
+
+
+def test_a_class_in_place_of_an_object_is_told_from_one(house: House) -> None:
+    with pytest.raises(
+        InvalidType, match=r"the class FileMemoryStore, .*FileMemoryStore\(\.\.\.\)"
+    ):
+        house.employ().session(house.root, memory_store=FileMemoryStore)
+
+
+def test_a_memory_store_is_asked_for_every_method_of_its_port() -> None:
+    port = {name for name in vars(MemoryStore) if not name.startswith("_")}
+
+    class Lacking:
+        pass
+
+    with pytest.raises(InvalidType) as raised:
+        option_types.check_foreign("memory_store", Lacking())
+    assert port <= set(re.findall(r"\w+", str(raised.value)))

@@ -183,6 +183,19 @@ def _on_disk(place: Path) -> list[str]:
         connection.close()
 
 
+def test_a_memory_directory_may_lie_in_the_home_directory(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    agent = house.employ(says("ok"), extra='memory_dir = "~/configured"')
+    for session in (agent.session(house.root), agent.session(house.root, memory_dir="~/given")):
+        session.remember("kept")
+        session.flush_memory()
+
+    assert (tmp_path / "configured/memories.db").is_file()
+    assert (tmp_path / "given/memories.db").is_file()
+
+
 @pytest.mark.parametrize("option", ["memory_dir", "file_memory"])
 def test_a_directory_takes_effect_across_agents(house: House, tmp_path: Path, option: str) -> None:
     options: dict[str, Any] = {option: tmp_path / "memory"}

@@ -356,3 +356,31 @@ def test_an_old_item_is_less_fresh() -> None:
     offer = provider(log, memory(log))._offer(old, 1.0, "full")
 
     assert offer.freshness == pytest.approx(0.135, abs=0.01)
+
+
+class Elsewhere(InMemoryStore):
+    """A store of somebody's own, which is not quite one."""
+
+    def __init__(self, found: Any = ()) -> None:
+        super().__init__()
+        self.found = found
+
+    async def search(self, query: str, limit: int) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride] - the claim
+        return self.found
+
+    async def get_recent(self, limit: int) -> Any:
+        return self.found
+
+
+async def test_a_store_with_other_parameters_is_unavailable_and_says_why() -> None:
+    log = Log()
+    with pytest.raises(MemoryUnavailable, match=r"TypeError: .*search\(\) takes 3 positional"):
+        await memory(log, Elsewhere()).recall("x", 5, log)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"), [("text", "gave a str"), ([{}], "gave a dict"), (None, "gave a NoneType")]
+)
+async def test_a_store_that_finds_what_is_no_item_is_unavailable(found: Any, said: str) -> None:
+    with pytest.raises(MemoryUnavailable, match=said):
+        await memory(Log(), Elsewhere(found)).recent(5)

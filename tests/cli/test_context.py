@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from a3s_code import Agent, FileSessionStore
+from a3s_code.cli.discovery import VARIABLES
 from a3s_code.cli.main import main
 from a3s_code.testing import Scripted, calls, says
 
@@ -55,7 +56,7 @@ def test_one_turn_as_json_adds_up(
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["--turn", "9"], 1, "has no turn 9"),
+        (["--turn", "9"], 1, "has no turn 9 (turns with a receipt: 1, 2)"),
         (["--session", "nobody"], 1, "nobody"),
     ],
 )
@@ -77,3 +78,15 @@ def test_an_unknown_run_is_said(
 ) -> None:
     assert main(["context", f"{run}x", "--store", str(tmp_path / "sessions")]) != 0
     assert "There is no run" in capsys.readouterr().err
+
+
+def test_without_a_configuration_a_store_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+
+    assert main(["context", "run-1"]) == 2
+    assert "There is no configuration. (name the store with --store)" in capsys.readouterr().err

@@ -121,7 +121,8 @@ def test_any_other_provider_speaks_openai_at_its_own_address() -> None:
         ("openai/", "openai/ is no model"),
         ("/gpt-4o", "/gpt-4o is no model"),
         ("", "'' is no model"),
-        ("zzz/zzz", "name a model as provider/model"),
+        ("zzz/zzz", "add providers zzz to the configuration, or give the session an llm_client"),
+        ("/gpt-9", "name a model as provider/model"),
         ("a" * 10_000, "is no model"),
     ],
 )

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from a3s_code import SessionOptions
 from a3s_code.config.record import Record, Secret, Unread, keys_of
 from a3s_code.config.schema import Config, load
 from a3s_code.errors import ConfigError
@@ -547,3 +548,20 @@ def test_a_damaged_configuration_is_read_or_refused_at_a_place_inside_it(
     if error is not None:
         assert_points_into(error, damaged)
         assert len(str(error)) < 1_500
+
+
+@pytest.mark.parametrize("key", ["memory_dir", "user_instructions_dir"])
+def test_a_directory_that_is_empty_is_refused(key: str) -> None:
+    with pytest.raises(ConfigError, match=f"{key}: expected the path of a directory"):
+        load(f'{key} = ""')
+
+
+def test_an_option_of_a_session_is_told_from_an_unknown_key() -> None:
+    options = set(SessionOptions.__annotations__)
+    assert options >= Config.options
+    assert not Config.options & {*keys_of(Config), *Config.aliases}
+    for key in ("auto_compact", "autoCompact"):
+        with pytest.raises(ConfigError) as raised:
+            load(f"{key} = true")
+        assert f"{key} is no key of a configuration" in str(raised.value)
+        assert "agent.session(..., auto_compact=...)" in str(raised.value)

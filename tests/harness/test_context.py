@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -98,7 +99,14 @@ def test_what_does_not_fit_is_cut_and_what_would_be_a_scrap_is_left_out() -> Non
     assert sources(found) == ["first"]
     assert found.tokens <= 1_000
     assert "characters left out]" in found.items[0].text
-    assert set(whys(found)) == {"second", "third"}
+    assert set(whys(found)) == {"first", "second", "third"}
+    cut = re.fullmatch(
+        r"it was cut: (\d+) of its 10000 characters did not fit", whys(found)["first"]
+    )
+    assert cut is not None
+    assert f"[{cut[1]} characters left out]" in found.items[0].text
+    (first,) = [left for left in found.left_out if left.source == "first"]
+    assert 0.8 * found.tokens < first.tokens * (10_000 - int(cut[1])) / int(cut[1])
 
 
 def test_an_item_without_content_says_why_it_has_none() -> None:
@@ -130,6 +138,78 @@ async def test_a_source_that_fails_or_answers_nonsense_says_nothing_and_is_named
         "broken": "failed: ValueError: no what",
         "given": "gave a str, not a ContextItem",
     }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"content": 3}, "gave an item whose content is a int, not str"),
+        ({"source": None}, "gave an item whose source is a NoneType, not str"),
+        ({"why": b"x"}, "gave an item whose why is a bytes, not str"),
+        ({"relevance": "high"}, "gave an item whose relevance is a str, not int or float"),
+        (
+            {"trust": "root"},
+            "gave an item whose trust is 'root', not one of host, user, workspace, external",
+        ),
+    ],
+)
+async def test_an_item_with_a_wrong_value_is_named_and_the_others_go_on(
+    wrong: dict[str, Any], said: str
+) -> None:
+    class Other(Given):
+        name = "other"
+
+    values: dict[str, Any] = {"source": "s", "content": "text", **wrong}
+    nonsense = ContextItem(**values)
+    both = ContextSources(providers=(Given(nonsense), Other(item("a"))))
+    found = await both.for_run(QUERY, ())
+
+    assert sources(found) == ["a"]
+    assert whys(found) == {"given": said}
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (SystemExit(3), "failed: EndedItself: it called sys.exit(3)"),
+        (
+            asyncio.CancelledError(),
+            "failed: EndedItself: something that it waited for was cancelled",
+        ),
+    ],
+)
+async def test_a_source_that_would_end_the_program_only_says_nothing(
+    end: BaseException, said: str
+) -> None:
+    class Ending(Given):
+        async def query(self, query: ContextQuery) -> Sequence[ContextItem]:
+            raise end
+
+    found = await ContextSources(providers=(Ending(),)).for_run(QUERY, ())
+
+    assert whys(found) == {"given": said}
+
+
+async def test_a_source_that_gives_no_list_says_what_it_gave() -> None:
+    class Nothing(Given):
+        async def query(self, query: ContextQuery) -> Sequence[ContextItem]:
+            return None  # pyright: ignore[reportReturnType] - foreign code may be wrong
+
+    found = await ContextSources(providers=(Nothing(),)).for_run(QUERY, ())
+
+    assert whys(found) == {"given": "gave a NoneType, not a list of ContextItem"}
+
+
+def test_no_item_ranks_itself_above_what_a_share_can_say() -> None:
+    items = [
+        item("none", relevance=float("nan")),
+        item("low", relevance=-1e9),
+        item("loud", relevance=1e9, priority=0.0),
+        item("good", relevance=1.0),
+    ]
+    found = sources(assemble([Offer("p", items)], Budget()))
+
+    assert found == ["good", "loud", "none", "low"]
 
 
 async def test_a_source_that_is_late_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

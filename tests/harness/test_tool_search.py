@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -174,3 +176,11 @@ def test_an_index_that_was_changed_is_as_one_that_was_made_so(
 @given(st.text())
 def test_any_text_has_words(text: str) -> None:
     assert all(words(text))
+
+
+def test_an_index_says_what_is_no_configuration_and_no_query() -> None:
+    wrong: Any = 3
+    with pytest.raises(InvalidType, match="config of a ToolIndex is a int"):
+        ToolIndex(wrong)
+    with pytest.raises(InvalidType, match="query is a int"):
+        ToolIndex().search(wrong)

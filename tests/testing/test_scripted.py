@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from a3s_code import Agent
-from a3s_code.errors import ModelUnavailable, UsageError
+from a3s_code.errors import InvalidType, ModelUnavailable, UsageError
 from a3s_code.kernel.messages import (
     Conversation,
     Message,
@@ -20,6 +20,7 @@ from a3s_code.kernel.messages import (
 from a3s_code.kernel.ports import Model, ModelRequest
 from a3s_code.kernel.tool import ToolSet
 from a3s_code.testing import (
+    Script,
     Scripted,
     breaks,
     calls,
@@ -77,3 +78,12 @@ def test_it_is_a_model() -> None:
     scripted: Model = Scripted(ref="a/b", context_window=10)
 
     assert (scripted.ref, scripted.context_window) == ("a/b", 10)
+
+
+@pytest.mark.parametrize("wrong", [Script(says("x")), "Two files.", None])
+def test_what_is_no_turn_is_refused_where_the_script_is_written(wrong: Any) -> None:
+    with pytest.raises(InvalidType, match=rf"A {type(wrong).__name__} is no turn of a script"):
+        Scripted(wrong)
+    if wrong is not None:
+        with pytest.raises(InvalidType, match="is no turn of a script"):
+            Scripted(default=wrong)

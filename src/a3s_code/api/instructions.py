@@ -35,8 +35,9 @@ def instructions(
     standing = (root_instructions(own), nested.begin)
     if host_docs is None:
         return standing, nested
-    host = Directories(files_of(str(Path(host_docs).expanduser())), docs, "user", "host")
-    return (host_instructions(host), *standing), nested
+    place = str(Path(host_docs).expanduser())
+    host = Directories(files_of(place), docs, "user", "host")
+    return (host_instructions(host, place=place), *standing), nested
 
 
 def _denied(executor: Executor, path: str) -> str:

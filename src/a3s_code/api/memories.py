@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from a3s_code.api.closing import close_all
 from a3s_code.api.settings import Settings
+from a3s_code.api.skill_sources import absolute
 from a3s_code.errors import A3SError, SessionClosed, StoreError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Memories:
             place: object = getattr(choice.store, "directory", None)
             return self._one(str(place), choice.store) if isinstance(place, Path) else choice.store
         directory = choice.directory or self._config.memory_dir
-        return self._in_directory(os.path.abspath(directory)) if directory else None  # noqa: PTH100 - as above
+        return self._in_directory(absolute((directory,))[0]) if directory else None
 
     def in_process(self) -> MemoryStore:
         """Give a new store for one session."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from a3s_code.api.skill_sources import absolute
 from a3s_code.checks import checked_path
 from a3s_code.kernel.memory import MemoryStore
 from a3s_code.kernel.messages import JsonObject
@@ -18,7 +18,7 @@ class MemoryChoice:
 
     Attributes:
         store: An object of the caller's own, or of ours.
-        directory: Where our store keeps its file; absolute.
+        directory: Where our store keeps its file; absolute. A store counts before it.
     """
 
     store: MemoryStore | None = None
@@ -32,11 +32,11 @@ class MemoryChoice:
         Raises:
             InvalidType, InvalidValue: a directory is no path, or empty.
         """
-        store, directory = given.get("memory_store"), given.get("memory_dir")
-        directory = given.get("file_memory") if directory is None else directory
-        if directory is None:
+        store = given.get("memory_store")
+        name = "file_memory" if given.get("memory_dir") is None else "memory_dir"
+        if given.get(name) is None:
             return NO_CHOICE if store is None else cls(store)
-        return cls(store, os.path.abspath(checked_path("memory_dir", directory)))  # noqa: PTH100 - a name, not a look-up
+        return cls(store, absolute((checked_path(name, given[name]),))[0])
 
     @property
     def kept(self) -> str:

@@ -127,6 +127,7 @@ _FOREIGN = {
         "search",
         "search_by_tags",
         "get_recent",
+        "get_important",
         "record_access",
         "delete",
         "clear",
@@ -190,8 +191,13 @@ def check_foreign(name: str, value: object) -> None:
         name: The option that takes such objects.
 
     Raises:
-        InvalidType: says what is missing.
+        InvalidType: says what is missing, or that a class was given where one of it is meant.
     """
+    if isinstance(value, type):
+        raise InvalidType(
+            f"{name} is the class {value.__name__}, not one that was made of it.",
+            hint=f"give {value.__name__}(...)",
+        )
     absent = [method for method in _FOREIGN[name] if not hasattr(value, method)]
     if absent:
         raise InvalidType(

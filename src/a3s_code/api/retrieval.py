@@ -8,6 +8,7 @@ Source:
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from a3s_code.errors import InvalidValue
@@ -29,17 +30,28 @@ def check_roots(settings: Settings, workspace: str) -> None:
     Raises:
         InvalidValue: one leads outside, or is no directory; or two providers have one name.
     """
-    if settings.fs_context and any(each.name == "files" for each in settings.providers):
-        raise InvalidValue(
-            "fs_context and a context_provider are both named 'files'.",
-            hint="give the provider another name, or leave fs_context out",
-        )
+    for option, name in _own_names(settings) if settings.providers else ():
+        if any(each.name == name for each in settings.providers):
+            raise InvalidValue(
+                f"{option} and a context_provider are both named {name!r}.",
+                hint=f"give the provider another name, or leave {option} out",
+            )
     if settings.fs_context:
         _check_root("fs_context", settings.fs_context, workspace)
     for provider in settings.providers:
         root: object = getattr(provider, "root", None)
         if isinstance(root, str) and isinstance(provider, WorkspaceProvider):
             _check_root(f"root of the context_provider {provider.name!r}", root, workspace)
+
+
+def _own_names(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Give the options that bring a provider, each with its name."""
+    if settings.fs_context:
+        yield "fs_context", "files"
+    if settings.code.map:
+        yield "repository_map", "repository_map"
+    if settings.memory.store is not None or settings.memory.directory is not None:
+        yield "memory_dir" if settings.memory.store is None else "memory_store", "memory"
 
 
 def _check_root(what: str, root: str, workspace: str) -> None:

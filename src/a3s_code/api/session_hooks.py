@@ -51,7 +51,7 @@ class HookRegistration(ABC):
         hook_id: str,
         event_type: str,
         matcher: Mapping[str, Any] | HookHandler | None = None,
-        config: Mapping[str, Any] | None = None,
+        config: Mapping[str, Any] | HookHandler | None = None,
         handler: HookHandler | None = None,
     ) -> None:
         """
@@ -72,7 +72,7 @@ class HookRegistration(ABC):
             matcher: What it is about: `tool`, `path_pattern`, `command_pattern`, `session_id`,
                 `skill`; all that is given must match. Or the handler.
             config: `priority` (100; lower ones are asked first), `timeout_ms` (30000),
-                `async_execution` (False), `max_retries` (0).
+                `async_execution` (False), `max_retries` (0). Or the handler.
             handler: Sync or async. A sync one is called in a thread of its own. Calls of one
                 turn may ask it more than once at a time.
 

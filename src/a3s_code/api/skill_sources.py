@@ -53,7 +53,8 @@ def sources_of(given: Mapping[str, Any]) -> SkillSources:
         return NO_SOURCES
     named: Sequence[Any] | None = given.get("skill_dirs")
     if "skills_from_dir" in given:
-        named = (*(named or ()), given["skills_from_dir"])
+        own = checked_path("skills_from_dir", given["skills_from_dir"])
+        named = (*(named or ()), own)
     inline: Sequence[InlineSkill] | None = given.get("inline_skills")
     for skill in inline or ():
         _check(skill)

@@ -19,7 +19,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import ParamSpec, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -43,6 +43,7 @@ from a3s_code.kernel.memory import (
 )
 from a3s_code.kernel.messages import JsonObject
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 STORE_DEADLINE_S = 90.0
@@ -130,7 +131,7 @@ class AgentMemory:
             self._focus(item)
         else:
             await self._prune_in_time(told)
-            await self._asked(self.store.store(item))
+            await self._asked(self.store.store, item)
             self.is_owed = True
             self._short.append(item)
         told.emit(
@@ -178,7 +179,7 @@ class AgentMemory:
         Raises:
             MemoryUnavailable: it is not, and never will be.
         """
-        await self._asked(self.store.flush())
+        await self._asked(self.store.flush)
         self.is_owed = False
 
     # Recalling
@@ -197,7 +198,7 @@ class AgentMemory:
         """
         await self.tell(PRE_MEMORY, {"query": query, "tags": [], "limit": limit})
         await self._prune_when_due(told)
-        found = await self._asked(self.store.search(query, limit, self.limits.relevance))
+        found = await self._found(self.store.search, query, limit, self.limits.relevance)
         chosen = found[:limit] if choose is None else choose(found)
         return await self._recalled(chosen, query, (), told)
 
@@ -210,8 +211,8 @@ class AgentMemory:
         """
         await self.tell(PRE_MEMORY, {"query": "", "tags": list(tags), "limit": limit})
         await self._prune_when_due(told)
-        asked = self.store.search_by_tags(tags, limit, self.limits.relevance)
-        return await self._recalled((await self._asked(asked))[:limit], None, tuple(tags), told)
+        found = await self._found(self.store.search_by_tags, tags, limit, self.limits.relevance)
+        return await self._recalled(found[:limit], None, tuple(tags), told)
 
     async def _recalled(
         self, found: Sequence[MemoryItem], query: str | None, tags: tuple[str, ...], told: Told
@@ -219,7 +220,7 @@ class AgentMemory:
         now_ns = time.time_ns()
         if found:
             ids = [item.id for item in found]
-            await self._asked(self.store.record_access(ids, now_ns))
+            await self._asked(self.store.record_access, ids, now_ns)
         told.emit(MemoriesSearched(query=query, tags=tags, result_count=len(found)))
         rows: list[JsonObject] = []
         for item in found:
@@ -243,7 +244,7 @@ class AgentMemory:
         Raises:
             MemoryUnavailable: the store cannot be asked.
         """
-        return list(await self._asked(self.store.get_recent(limit)))[:limit]
+        return list(await self._found(self.store.get_recent, limit))[:limit]
 
     async def counts(self, told: Told) -> JsonObject:
         """
@@ -254,7 +255,7 @@ class AgentMemory:
         """
         await self._prune_when_due(told)
         return {
-            "long_term_count": await self._asked(self.store.count()),
+            "long_term_count": await self._asked(self.store.count),
             "short_term_count": len(self._short),
             "working_count": len(self._working),
         }
@@ -278,7 +279,7 @@ class AgentMemory:
         Raises:
             MemoryUnavailable: the store cannot be asked.
         """
-        known = await self._asked(self.store.delete(item_id))
+        known = await self._asked(self.store.delete, item_id)
         known = known or any(item.id == item_id for item in self._working)
         self._working = [item for item in self._working if item.id != item_id]
         others = [item for item in self._short if item.id != item_id]
@@ -294,7 +295,7 @@ class AgentMemory:
         Raises:
             MemoryUnavailable: the store cannot be asked.
         """
-        count = await self._asked(self.store.clear())
+        count = await self._asked(self.store.clear)
         told.emit(MemoryCleared(tier="long_term", count=count))
         await self.clear_short_term(told)
         await self.clear_working(told)
@@ -326,17 +327,32 @@ class AgentMemory:
         if pruning is None or (last is not None and now - last < self.limits.prune_interval_s):
             return
         self._pruned_s = now
-        count = await self._asked(self.store.prune(pruning, self.limits.relevance))
+        count = await self._asked(self.store.prune, pruning, self.limits.relevance)
         if count:
             told.emit(MemoryCleared(tier="long_term", count=count))
 
     # The store
 
-    async def _asked(self, answer: Awaitable[T]) -> T:
-        """Wait for a store, which may be anybody's."""
+    async def _found(
+        self, method: Callable[P, Awaitable[Sequence[MemoryItem]]], *args: P.args, **named: P.kwargs
+    ) -> Sequence[MemoryItem]:
+        """Ask a store for items, which may be anything."""
+        given = await self._asked(method, *args, **named)
+        kind = _not_items(given)
+        if kind:
+            raise MemoryUnavailable(
+                f"The memory store gave a {kind} where items belong.",
+                hint="its searches give a list of MemoryItem",
+            )
+        return given
+
+    async def _asked(
+        self, method: Callable[P, Awaitable[T]], *args: P.args, **named: P.kwargs
+    ) -> T:
+        """Ask a store, which may be anybody's, and wait for it."""
         try:
             async with asyncio.timeout(STORE_DEADLINE_S):
-                return await answer
+                return await method(*args, **named)
         except A3SError as error:
             raise MemoryUnavailable(error.message, hint=error.hint) from error
         except TimeoutError as error:
@@ -347,6 +363,14 @@ class AgentMemory:
             raise MemoryUnavailable(
                 f"The memory store failed: {type(error).__name__}: {error}."
             ) from error
+
+
+def _not_items(given: object) -> str:
+    """Say of which kind is what a search gave in place of items; empty when it gave items."""
+    if not isinstance(given, Sequence):
+        return type(given).__name__
+    kinds = map(type, cast("Sequence[object]", given))
+    return next((kind.__name__ for kind in kinds if not issubclass(kind, MemoryItem)), "")
 
 
 def success(task: str, tools: Sequence[str], result: str, origin: Provenance) -> MemoryItem:

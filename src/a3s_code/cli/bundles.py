@@ -18,7 +18,7 @@ from a3s_code.api.export import Exported, export_run
 from a3s_code.api.replay import Replay, replay
 from a3s_code.api.stores import file_store
 from a3s_code.cli.configuration import configuration
-from a3s_code.errors import A3SError, InvalidValue
+from a3s_code.errors import A3SError, ConfigError, InvalidValue
 from a3s_code.kernel.visible import visible
 
 EXPORT = """Write a run of a stored session to one file that anybody can check.
@@ -106,7 +106,12 @@ def store_directory(given: Path | None) -> Path:
 
 
 def _configured() -> Path:
-    config = configuration(None, os.environ, Path.cwd(), Path.home())
+    try:
+        config = configuration(None, os.environ, Path.cwd(), Path.home())
+    except ConfigError as error:
+        if error.file:
+            raise
+        raise ConfigError(error.message, hint="name the store with --store") from error
     if config.storage_backend != "file" or not config.sessions_dir:
         raise InvalidValue("The configuration names no store.", hint="name it with --store")
     return Path(config.sessions_dir)

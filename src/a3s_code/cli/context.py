@@ -46,7 +46,9 @@ def main(arguments: Sequence[str]) -> int:
     for receipt in shown:
         print(msgspec.json.encode(receipt).decode() if given.json else _table(receipt))
     if not shown:
-        which = "no receipt" if given.turn is None else f"no turn {given.turn}"
+        turns = ", ".join(str(each.turn) for each in receipts) or "none"
+        which = f"no turn {given.turn} (turns with a receipt: {turns})"
+        which = "no receipt" if given.turn is None else which
         sys.stderr.write(f"a3s-code: run {visible(given.run)} has {which}\n")
     return 0 if shown else 1
 

@@ -22,6 +22,10 @@ _SHOWN = (inspect.IntType, inspect.FloatType, inspect.BoolType, inspect.LiteralT
 
 def unknown(source: Source, entry: Entry, cls: type[Record]) -> ConfigError:
     """Say that a record has no such key, and which one may be meant."""
+    if snake_case(entry.key) in cls.options:
+        name = snake_case(entry.key)
+        hint = f"it is an option of a session: agent.session(..., {name}=...)"
+        return source.error(f"{brief(entry.key)} is no key of a configuration", entry.at, hint)
     known = sorted({*keys_of(cls), *cls.aliases})
     near = difflib.get_close_matches(brief(snake_case(entry.key)).lower(), known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"

@@ -194,9 +194,14 @@ def _find(providers: Sequence[Provider], ref: str) -> tuple[Provider, str]:
     fault = (
         f"no provider is named {brief(name)}" if name and model_id else f"{brief(ref)} is no model"
     )
+    other = (
+        f"add providers {brief(name)} to the configuration, or give the session an llm_client"
+        if name and model_id
+        else "name a model as provider/model"
+    )
     raise UnknownModel(
         f"{fault}; providers here: {', '.join(map(brief, known)) or 'none'}",
-        hint=f"did you mean {near[0]}?" if near else "name a model as provider/model",
+        hint=f"did you mean {near[0]}?" if near else other,
     )
 
 

@@ -86,12 +86,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         label_key: The key that a block's label stands for; empty = no label. Records
             with one have a field `at`.
         aliases: Other names of keys, in snake_case.
+        options: What is none of its keys, but may be taken for one: options of a session.
         inlined: Two keys: of an object whose entries are read as the record's own, and
             of the entry in it whose value becomes that of the first.
     """
 
     label_key: ClassVar[str] = ""
     aliases: ClassVar[Mapping[str, str]] = {}
+    options: ClassVar[frozenset[str]] = frozenset()
     inlined: ClassVar[tuple[str, str]] = ("", "")
 
 

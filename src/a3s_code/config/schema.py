@@ -45,6 +45,9 @@ FileName = Annotated[
         extra={"expected": 'the name of a file without a directory, such as "RULES.md"'},
     ),
 ]
+Directory = Annotated[
+    str, msgspec.Meta(pattern=r"^[^\x00]+$", extra={"expected": "the path of a directory"})
+]
 
 INLINE = "configuration"
 """What errors call a configuration that came as text."""
@@ -269,6 +272,26 @@ class Config(Record, frozen=True, kw_only=True):
         sha256: Of the text it was read from, in hexadecimal; empty for a typed one.
     """
 
+    options: ClassVar[frozenset[str]] = frozenset(
+        {
+            "auto_compact",
+            "auto_compact_threshold",
+            "builtin_skills",
+            "context_threshold",
+            "default_security",
+            "diagnostics",
+            "fs_context",
+            "max_context_tokens",
+            "permission_mode",
+            "permissive",
+            "planning_mode",
+            "repository_map",
+            "repository_map_tokens",
+            "sandbox",
+            "skills_from_dir",
+            "temperature",
+        }
+    )
     aliases: ClassVar[Mapping[str, str]] = {
         "skills": "skill_dirs",
         "mcp_server": "mcp_servers",
@@ -286,7 +309,7 @@ class Config(Record, frozen=True, kw_only=True):
     skill_dirs: tuple[str, ...] = ()
     agent_dirs: tuple[str, ...] = ()
     memory: Memory | None = None
-    memory_dir: str | None = None
+    memory_dir: Directory | None = None
     queue: Queue | None = None
     search: Search | None = None
     mcp_servers: tuple[McpServer, ...] = ()
@@ -295,7 +318,7 @@ class Config(Record, frozen=True, kw_only=True):
     auto_parallel: bool | None = None
     llm_api_timeout_ms: Positive | None = None
     ahp: Ahp | None = None
-    user_instructions_dir: str | None = None
+    user_instructions_dir: Directory | None = None
     project_doc_max_bytes: Count | None = None
     project_doc_fallback_filenames: tuple[FileName, ...] = ()
     document_parser: Unread | None = None

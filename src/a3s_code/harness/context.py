@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from html import escape
 
 from a3s_code.harness.tokens import estimate
+from a3s_code.kernel.border import answer_of
 from a3s_code.kernel.context import (
     Companion,
     ContextItem,
@@ -40,6 +41,12 @@ SOURCE_DEADLINE_S = 5.0
 MIN_PART_TOKENS = 64
 """An item is cut to what room is left; where that is less, nothing enters any more."""
 _MARK = re.compile(r"<(?=\s*(?:/\s*)?context)", re.IGNORECASE)
+_TEXT, _NUMBER = (str,), (int, float)
+_KINDS = (
+    *((name, _TEXT) for name in ("source", "content", "trust", "type", "why")),
+    *((name, _NUMBER) for name in ("relevance", "priority", "freshness")),
+)
+"""What a source may get wrong, since a struct does not check its values when it is made."""
 _TRUST = {"host": 1.0, "user": 0.8, "workspace": 0.5, "external": 0.0}
 
 ContextSource = Callable[[], Awaitable[Sequence[ContextItem]]]
@@ -160,22 +167,45 @@ async def _asked(name: str, answer: Awaitable[Sequence[ContextItem]]) -> Offer:
     """Take what a source answers; one that fails or is late says nothing."""
     try:
         async with asyncio.timeout(SOURCE_DEADLINE_S):
-            given = await answer
+            given = await answer_of(answer)
+        kind = type(given).__name__
+        if not isinstance(given, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
+            return Offer(name, failed=f"gave a {kind}, not a list of ContextItem")
         items = tuple(given)
-        wrong = next((it for it in items if not isinstance(it, ContextItem)), None)  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
-        if wrong is not None:
-            return Offer(name, failed=f"gave a {type(wrong).__name__}, not a ContextItem")
-        return Offer(name, items)
+        fault = next((said for said in map(_fault, items) if said), "")
+        return Offer(name, failed=fault) if fault else Offer(name, items)
     except TimeoutError:
         return Offer(name, failed=f"did not answer within {SOURCE_DEADLINE_S:g} s")
     except Exception as error:  # noqa: BLE001 - border: sources are foreign code; a run goes on without
         return Offer(name, failed=f"failed: {type(error).__name__}: {error}")
 
 
+def _fault(item: object) -> str:
+    """Say why something that a source gave cannot be shown; empty when it can."""
+    if not isinstance(item, ContextItem):
+        return f"gave a {type(item).__name__}, not a ContextItem"
+    for name, kinds in _KINDS:
+        value: object = getattr(item, name)
+        if not isinstance(value, kinds):
+            return f"gave an item whose {name} is a {type(value).__name__}, not {_named(kinds)}"
+    if item.trust not in _TRUST:
+        return f"gave an item whose trust is {item.trust!r}, not one of {', '.join(_TRUST)}"
+    return ""
+
+
+def _named(kinds: tuple[type, ...]) -> str:
+    return " or ".join(kind.__name__ for kind in kinds)
+
+
 def rank(item: ContextItem) -> float:
-    """Say how much an item deserves its place; SPEC 11.2."""
+    """Say how much an item deserves its place (SPEC 11.2); values are brought into 0 to 1."""
     trust = _TRUST.get(item.trust, 0.0)
-    return item.relevance + 0.25 * item.priority + 0.15 * trust + 0.10 * item.freshness
+    relevance, priority, freshness = map(_share, (item.relevance, item.priority, item.freshness))
+    return relevance + 0.25 * priority + 0.15 * trust + 0.10 * freshness
+
+
+def _share(value: float) -> float:
+    return min(1.0, max(0.0, value))  # in this order NaN, which has no order, is 0
 
 
 def assemble(
@@ -232,7 +262,7 @@ class _Choice:
         if len(self._entered) >= self._budget.items or items >= self._budget.source_items:
             self._leave(item, "more items than the budget has room for")
             return
-        text, cost = _fitted(item, room) if room >= MIN_PART_TOKENS else ("", 0)
+        text, cost, shown = _fitted(item, room) if room >= MIN_PART_TOKENS else ("", 0, 0)
         if not text:
             self._leave(item, f"{room} tokens of the budget are left")
         elif text in self._seen:
@@ -245,10 +275,18 @@ class _Choice:
             )
             self._spent += cost
             self._used[name] = items + 1, tokens + cost
+            self._leave_rest(item, shown, cost)
 
     def _leave(self, item: ContextItem, why: str) -> None:
         tokens = estimate(item.content) if len(self._left) < MAX_LEFT_OUT else 0
         self._left.append(ContextLeftOut(item.source, why, tokens))
+
+    def _leave_rest(self, item: ContextItem, shown: int, cost: int) -> None:
+        """Name what was cut, with its tokens by those of what is shown: it may be very long."""
+        more = len(item.content) - shown
+        if more > 0:
+            why = f"it was cut: {more} of its {len(item.content)} characters did not fit"
+            self._left.append(ContextLeftOut(item.source, why, cost * more // shown))
 
 
 def _bounded(left: list[ContextLeftOut]) -> tuple[ContextLeftOut, ...]:
@@ -258,18 +296,21 @@ def _bounded(left: list[ContextLeftOut]) -> tuple[ContextLeftOut, ...]:
     return (*left[: MAX_LEFT_OUT - 1], ContextLeftOut("others", f"{more} more were left out"))
 
 
-def _fitted(item: ContextItem, room: int) -> tuple[str, int]:
-    """Render an item, cut to `room` tokens; empty when its marks alone take more."""
-    whole = _rendered(item, MAX_ITEM_CHARS)
-    cost = estimate(whole)
-    if cost <= room:
-        return whole, cost
+def _fitted(item: ContextItem, room: int) -> tuple[str, int, int]:
+    """
+    Render an item, cut to `room` tokens; empty when its marks alone take more.
+
+    Returns:
+        The text, its tokens, and how many characters of the content it shows.
+    """
     shown = min(len(item.content), MAX_ITEM_CHARS)
+    whole = _rendered(item, shown)
+    cost = estimate(whole)
     while cost > room and shown > 1:
         shown = min(shown - 1, int(shown * 0.99 * room / cost))
         whole = _rendered(item, shown)
         cost = estimate(whole)
-    return (whole, cost) if cost <= room else ("", 0)
+    return (whole, cost, shown) if cost <= room else ("", 0, 0)
 
 
 def _rendered(item: ContextItem, chars: int) -> str:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import msgspec
 
 from a3s_code.checks import check_list, check_text
-from a3s_code.errors import InvalidValue
+from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.patterns import MCP_PREFIX
 from a3s_code.harness.tool_words import words
 
@@ -101,11 +101,18 @@ class ToolIndex:
     `1 - (1 - a)(1 - b)`. Tools of one score come in the order in which they were added.
 
     May be changed while sessions use it, from any thread.
+
+    Raises:
+        InvalidType: the configuration is none.
     """
 
     __slots__ = ("_lock", "_order", "_postings", "_terms", "_turn", "config")
 
     def __init__(self, config: ToolSearchConfig | None = None) -> None:
+        if config is not None and not isinstance(config, ToolSearchConfig):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
+            raise InvalidType(
+                f"config of a ToolIndex is a {type(config).__name__}, not ToolSearchConfig."
+            )
         self.config = config if config is not None else ToolSearchConfig()
         self._terms: dict[str, dict[str, _Place]] = {}
         self._postings: dict[str, dict[str, _Place]] = {}
@@ -150,7 +157,11 @@ class ToolIndex:
         Args:
             limit: At most so many, and never more than `max_tools`; those that are always
                 included come first and count.
+
+        Raises:
+            InvalidType: the query is no text.
         """
+        check_text("query", query)
         most = self.config.max_tools if limit is None else min(limit, self.config.max_tools)
         asked = list(dict.fromkeys(words(query)))[:MAX_QUERY_WORDS]
         with self._lock:

@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from a3s_code.errors import UsageError
+from a3s_code.errors import InvalidType, UsageError
 from a3s_code.kernel.messages import Usage
 from a3s_code.testing.turn import ONLY_TOOL, Turn
 
@@ -148,6 +148,9 @@ class Script:
 
     Attributes:
         usage: Tokens that a turn reports which says nothing of them.
+
+    Raises:
+        InvalidType: something is no turn.
     """
 
     __slots__ = ("default", "rules", "turns", "usage")
@@ -159,6 +162,13 @@ class Script:
         default: Turn | None = None,
         usage: Usage = USAGE,
     ) -> None:
+        for turn in turns if default is None else (*turns, default):
+            if not isinstance(turn, Turn):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
+                raise InvalidType(
+                    f"A {type(turn).__name__} is no turn of a script.",
+                    hint='give says("text"), calls("tool", argument=...) and their like; '
+                    "Scripted and Script take turns, ScriptedServer a Script",
+                )
         self.turns, self.rules, self.default, self.usage = turns, rules, default, usage
 
 

@@ -190,6 +190,15 @@ async def test_a_server_that_is_not_installed_is_said_once(house: House) -> None
     assert house.told == []
 
 
+async def test_a_program_that_was_named_and_is_not_there_is_named(house: House) -> None:
+    absent = Server(
+        name="ruff", argv=("ruff",), languages={"py": "python"}, path="/no/such/place/ruff"
+    )
+    house.changed = [Changed("a.py", "", "x")]
+    (item,) = await attend(house.diagnostics(absent))
+    assert item.why == "/no/such/place/ruff is no program that can be run"
+
+
 async def test_one_that_runs_code_of_the_workspace_is_not_started_unnamed_and_unheld(
     house: House,
 ) -> None:

@@ -38,6 +38,9 @@ def test_both_forms_of_the_documents_register() -> None:
     assert engine.count == 1, "an equal id is replaced"
     assert not isinstance(fired(engine), Blocked)
 
+    engine.register("audit", "pre_tool_use", {"tool": "bash"}, answers(BLOCK))
+    assert isinstance(fired(engine), Blocked), "the handler is the last argument"
+
 
 @pytest.mark.parametrize(
     ("arguments", "kind", "told"),
@@ -49,6 +52,7 @@ def test_both_forms_of_the_documents_register() -> None:
         (("x", "pre_tool_use"), InvalidType, "not a function"),
         (("x", "pre_tool_use", None, None, "run"), InvalidType, "not a function"),
         (("x", "pre_tool_use", nothing, None, nothing), InvalidType, "two handlers"),
+        (("x", "pre_tool_use", nothing, nothing), InvalidType, "two handlers"),
         (("x", "pre_tool_use", None, {"prio": 1}, nothing), InvalidValue, "mean 'priority'"),
         (("x", "pre_tool_use", None, {"priority": "1"}, nothing), InvalidType, "not int"),
         (("x", "pre_tool_use", None, {"priority": True}, nothing), InvalidType, "not int"),

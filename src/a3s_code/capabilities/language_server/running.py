@@ -129,7 +129,11 @@ class RunningServers:
         server = kept.server
         program = await asyncio.to_thread(self._program, server)
         if not program:
-            raise Unserved(f"{server.argv[0]} is not installed on the host")
+            raise Unserved(
+                f"{server.path} is no program that can be run"
+                if server.path
+                else f"{server.argv[0]} is not installed on the host"
+            )
         if kept.starts >= MAX_STARTS:
             raise Unserved(f"{server.name} was started {MAX_STARTS} times, and is not any more")
         processes, held = await self._placed()

@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 
 from a3s_code.capabilities.skills.ranking import SkillIndex
 from a3s_code.capabilities.skills.scorer import DefaultSkillScorer, SkillScorer
-from a3s_code.capabilities.skills.skill import Skill
+from a3s_code.capabilities.skills.skill import Skill, check_skill
 from a3s_code.capabilities.skills.validator import DefaultSkillValidator, SkillValidator
+from a3s_code.errors import InvalidType
 
 _Layers = tuple[Mapping[str, Skill], ...]
 
@@ -31,6 +32,9 @@ class SkillRegistry:
             see `DefaultSkillValidator`.
         scorer: Says which skills a search leaves out.
         below: Registries whose skills this one has, too.
+
+    Raises:
+        InvalidType: the validator or the scorer is none.
     """
 
     __slots__ = ("_below", "_index", "_own", "public_validator", "scorer", "validator")
@@ -42,6 +46,8 @@ class SkillRegistry:
         scorer: SkillScorer | None = None,
         below: Sequence[SkillRegistry] = (),
     ) -> None:
+        _check_port("validator", validator, "validate")
+        _check_port("scorer", scorer, "record", "should_disable")
         self.validator: SkillValidator = validator or DefaultSkillValidator()
         self.public_validator = validator or DefaultSkillValidator(is_public=True)
         self.scorer: SkillScorer = scorer or DefaultSkillScorer()
@@ -54,8 +60,10 @@ class SkillRegistry:
         Add a skill, or put it in the place of the one of its name.
 
         Raises:
+            InvalidType, InvalidValue: it is no skill, or one of its values is none.
             SkillRefused: the validator does not accept it; its `kind` says why.
         """
+        check_skill(skill)
         self.validator.validate(skill)
         self.register_unchecked(skill)
 
@@ -117,6 +125,16 @@ class SkillRegistry:
         index = SkillIndex(_merged(layers).values())
         self._index = layers, index
         return index
+
+
+def _check_port(name: str, given: object, *methods: str) -> None:
+    absent = [method for method in methods if not callable(getattr(given, method, None))]
+    if given is not None and (absent or isinstance(given, type)):
+        what = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+        raise InvalidType(
+            f"{name} of a SkillRegistry is {what}, not an object with {', '.join(methods)}.",
+            hint="see docs/extension-points.md for its port",
+        )
 
 
 def _merged(layers: _Layers) -> dict[str, Skill]:

@@ -10,10 +10,13 @@ Source:
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Literal, TypeAlias, cast, get_args
 
 import msgspec
 
+from a3s_code.checks import check_text
+from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.patterns import Rule, parse_rule
 
 SkillKind: TypeAlias = Literal["instruction", "persona", "tool", "agent"]
@@ -60,3 +63,41 @@ class Skill(msgspec.Struct, frozen=True, kw_only=True):
     def tool_names(self) -> tuple[str, ...]:
         """Name the tools of `allowed_tools`, each once, in its order."""
         return tuple(dict.fromkeys(rule.tool.source for rule in self.rules))
+
+
+def check_skill(given: object) -> None:
+    """
+    Check the values of a skill that a host made: a struct takes whatever it is given.
+
+    Raises:
+        InvalidType: it is no skill, or a value is of a wrong kind; says which.
+        InvalidValue: there is no such kind of skill, or one of its tools is no rule.
+    """
+    if not isinstance(given, Skill):
+        what = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+        raise InvalidType(f"{what} is no Skill.", hint="give Skill(name=..., body=...)")
+    check_text("name of a skill", given.name)
+    for field in ("description", "body", "kind", "version"):
+        check_text(f"{field} of the skill {given.name!r}", getattr(given, field))
+    if given.kind not in get_args(SkillKind):
+        raise InvalidValue(
+            f"kind of the skill {given.name!r} is {given.kind!r}.",
+            hint=f"use one of {', '.join(get_args(SkillKind))}",
+        )
+    for field in ("allowed_tools", "tags"):
+        _check_texts(f"{field} of the skill {given.name!r}", getattr(given, field))
+    try:
+        given.rules  # noqa: B018 - read for what it raises
+    except InvalidValue as error:
+        raise InvalidValue(
+            f"allowed_tools of the skill {given.name!r}: {error.message}", hint=error.hint
+        ) from error
+
+
+def _check_texts(name: str, given: object) -> None:
+    if given is None:
+        return
+    if not isinstance(given, tuple | list):
+        raise InvalidType(f"{name} is a {type(given).__name__}, not a tuple of texts.")
+    for each in cast("Sequence[object]", given):
+        check_text(f"an entry in {name}", each)

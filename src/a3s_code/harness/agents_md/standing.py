@@ -24,7 +24,7 @@ def root_instructions(directories: Directories) -> ContextSource:
 
 
 def host_instructions(
-    directories: Directories, key: str = "user_instructions_dir"
+    directories: Directories, key: str = "user_instructions_dir", place: str = ""
 ) -> ContextSource:
     """
     Give the source that reads the `*.md` files of a directory of the host, by name.
@@ -32,14 +32,15 @@ def host_instructions(
     Of the names that stand in for each other only the one that counts is read, and first.
 
     Args:
-        key: What named the directory, for what is said of it.
+        key, place: What named the directory, and what it named, for what is said of it.
     """
 
     async def read() -> Sequence[ContextItem]:
         try:
             names = await _names(directories)
         except (OSError, A3SError):
-            why = "the directory cannot be read"
+            named = f"the directory {shown_name(place)}" if place else "the directory"
+            why = f"{named} cannot be read"
             return (ContextItem(source=key, content="", trust="host", why=why),)
         items = list(await directories.items("", f"{key} holds it"))
         for name in names[:MAX_HOST_FILES]:

@@ -10,10 +10,11 @@ Payloads, SPEC 7; all have `session_id`, `model_provider` and `model_name`:
 
 from __future__ import annotations
 
+import inspect
 import re
 from dataclasses import dataclass
 
-from a3s_code.errors import HookBlocked, ModelError
+from a3s_code.errors import HookBlocked, ModelError, ModelRefused
 from a3s_code.harness.hooks.event_names import GENERATE_END, GENERATE_START, ON_RATE_LIMIT
 from a3s_code.harness.hooks.firing import Blocked, Firing
 from a3s_code.kernel.clock import Clock
@@ -63,13 +64,23 @@ class HookedModel:
             listener = _Listener(listener, self)
         started = self.clock.monotonic()
         try:
-            reply = await self.model.reply(request, listener)
+            reply = await self._answer(request, listener)
         except ModelError as error:
             if error.kind == "rate_limit":
                 self.limited(0, str(error), 0.0)
             raise
         await self._tell(reply, self.clock.monotonic() - started)
         return reply
+
+    async def _answer(self, request: ModelRequest, listener: ReplyListener) -> Reply:
+        answer: object = self.model.reply(request, listener)
+        if not inspect.isawaitable(answer):
+            raise ModelRefused(
+                f"The reply of {self.ref} gave a {type(answer).__name__} at once.",
+                kind="protocol",
+                hint="write `async def reply(self, request, listener)`",
+            )
+        return await answer
 
     async def _admit(self, request: ModelRequest) -> None:
         if not self.firing.is_awaited(GENERATE_START):

@@ -27,6 +27,19 @@ _Given = Mapping[str, Any] | None
 _numbers = itertools.count()
 
 
+def _told_apart(
+    matcher: _Given | HookHandler, config: _Given | HookHandler, handler: HookHandler | None
+) -> tuple[_Given, _Given, HookHandler | None]:
+    """Find the handler, which is the last argument that was given, wherever it stands."""
+    if sum(map(callable, (matcher, config, handler))) > 1:
+        raise InvalidType("A hook was given two handlers.", hint="leave one out")
+    if callable(matcher):
+        return None, config if not callable(config) else None, matcher
+    if callable(config):
+        return matcher, None, config
+    return matcher, config, handler
+
+
 @dataclass(frozen=True, slots=True)
 class Hook:
     """
@@ -81,7 +94,7 @@ class HookRegistry:
         hook_id: str,
         event_type: str,
         matcher: _Given | HookHandler = None,
-        config: _Given = None,
+        config: _Given | HookHandler = None,
         handler: HookHandler | None = None,
     ) -> None:
         """
@@ -90,7 +103,8 @@ class HookRegistry:
         Args:
             event_type: One of `event_names.EVENTS`.
             matcher: Which events of this type; see `matcher`. A function here is the
-                handler, as in `register("audit", "pre_tool_use", handler_fn)`.
+                handler, as in `register("audit", "pre_tool_use", handler_fn)`; one in the place
+                of `config` as well.
             config: `priority`, `timeout_ms`, `async_execution`, `max_retries`; see
                 `HookConfig`.
             handler: Takes `{"event_type", "payload"}`; sync or async. See `answer` for what
@@ -99,10 +113,7 @@ class HookRegistry:
         Raises:
             InvalidType, InvalidValue: one of them is not accepted; says which and why.
         """
-        if callable(matcher):
-            if handler is not None:
-                raise InvalidType("A hook was given two handlers.", hint="leave one out")
-            matcher, handler = None, matcher
+        matcher, config, handler = _told_apart(matcher, config, handler)
         event = checked_event(event_type)
         self._put(
             _checked_id(hook_id),
