@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -130,6 +131,53 @@ async def test_a_source_that_fails_or_answers_nonsense_says_nothing_and_is_named
         "broken": "failed: ValueError: no what",
         "given": "gave a str, not a ContextItem",
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ({"content": None}, "gave an item whose content is no text"),
+        ({"source": 7}, "gave an item whose source is no text"),
+        ({"why": b"because"}, "gave an item whose why is no text"),
+        ({"relevance": "high"}, "gave an item whose relevance is no number"),
+        ({"freshness": math.nan}, "gave an item whose freshness is no number"),
+        ({"trust": "system"}, "gave an item whose trust is 'system'"),
+    ],
+    ids=str,
+)
+async def test_an_item_with_a_value_of_another_kind_is_no_item(
+    value: dict[str, object], why: str
+) -> None:
+    wrong = ContextItem(**{"source": "b", "content": "text"} | value)  # pyright: ignore[reportArgumentType]
+    right = Given(item("a"))
+    right.name = "right"
+    found = await ContextSources(providers=(Given(wrong), right)).for_run(QUERY, ())
+
+    assert sources(found) == ["a"]
+    assert whys(found) == {"given": why}
+
+
+async def test_a_source_that_cannot_even_be_asked_fails_by_itself_alone() -> None:
+    class Deaf(Given):
+        name = "deaf"
+
+        async def query(self) -> Sequence[ContextItem]:  # pyright: ignore[reportIncompatibleMethodOverride]
+            return ()
+
+    found = await ContextSources(providers=(Deaf(), Given(item("a")))).for_run(QUERY, ())
+
+    assert sources(found) == ["a"]
+    assert whys(found)["deaf"].startswith("failed: TypeError: ")
+
+
+async def test_a_time_limit_of_a_sources_own_is_not_taken_for_ours() -> None:
+    class Impatient(Given):
+        async def query(self, query: ContextQuery) -> Sequence[ContextItem]:
+            raise TimeoutError("504")
+
+    found = await ContextSources(providers=(Impatient(),)).for_run(QUERY, ())
+
+    assert whys(found) == {"given": "failed: TimeoutError: 504"}
 
 
 async def test_a_source_that_is_late_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,10 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
+from math import isfinite
+from numbers import Real
 
 from a3s_code.harness.tokens import estimate
 from a3s_code.kernel.context import (
@@ -40,6 +43,8 @@ SOURCE_DEADLINE_S = 5.0
 MIN_PART_TOKENS = 64
 """An item is cut to what room is left; where that is less, nothing enters any more."""
 _MARK = re.compile(r"<(?=\s*(?:/\s*)?context)", re.IGNORECASE)
+_TEXTS = ("source", "content", "trust", "type", "why")
+_SHARES = ("relevance", "priority", "freshness")
 _TRUST = {"host": 1.0, "user": 0.8, "workspace": 0.5, "external": 0.0}
 
 ContextSource = Callable[[], Awaitable[Sequence[ContextItem]]]
@@ -104,7 +109,7 @@ class ContextSources:
 
     async def stand(self) -> Assembled:
         """Ask for what is in force, in order: the first is the outermost."""
-        offers = [await _asked("instructions", source()) for source in self.standing]
+        offers = [await _asked("instructions", source) for source in self.standing]
         return assemble(offers, STANDING, ranked=False)
 
     async def for_run(self, query: ContextQuery, present: Iterable[ContextText]) -> Assembled:
@@ -116,7 +121,7 @@ class ContextSources:
         """
         if not self.providers:
             return NOTHING
-        asked = (_asked(each.name, each.query(query)) for each in self.providers)
+        asked = (_asked(each.name, partial(each.query, query)) for each in self.providers)
         return assemble(await asyncio.gather(*asked), self.budget, present)
 
     async def for_calls(
@@ -134,9 +139,10 @@ class ContextSources:
         offers: list[Offer] = []
         for each in self.companions:
             if isinstance(each, MindfulCompanion):
-                offers.append(await _asked(each.name, each.attend_beside(calls, results, present)))
+                ask = partial(each.attend_beside, calls, results, present)
             else:
-                offers.append(await _asked(each.name, each.attend(calls, results)))
+                ask = partial(each.attend, calls, results)
+            offers.append(await _asked(each.name, ask))
         if not any(offer.items or offer.failed for offer in offers):
             return NOTHING
         return assemble(offers, BESIDE, present, ranked=False)
@@ -156,25 +162,38 @@ class Offer:
     failed: str = ""
 
 
-async def _asked(name: str, answer: Awaitable[Sequence[ContextItem]]) -> Offer:
+async def _asked(name: str, ask: ContextSource) -> Offer:
     """Take what a source answers; one that fails or is late says nothing."""
+    scope = asyncio.timeout(SOURCE_DEADLINE_S)
     try:
-        async with asyncio.timeout(SOURCE_DEADLINE_S):
-            given = await answer
+        async with scope:
+            given = await ask()
         items = tuple(given)
-        wrong = next((it for it in items if not isinstance(it, ContextItem)), None)  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
-        if wrong is not None:
-            return Offer(name, failed=f"gave a {type(wrong).__name__}, not a ContextItem")
-        return Offer(name, items)
-    except TimeoutError:
-        return Offer(name, failed=f"did not answer within {SOURCE_DEADLINE_S:g} s")
+        wrong = next((why for item in items if (why := _wrong(item))), "")
+        return Offer(name, failed=wrong) if wrong else Offer(name, items)
     except Exception as error:  # noqa: BLE001 - border: sources are foreign code; a run goes on without
+        if scope.expired():
+            return Offer(name, failed=f"did not answer within {SOURCE_DEADLINE_S:g} s")
         return Offer(name, failed=f"failed: {type(error).__name__}: {error}")
+
+
+def _wrong(item: ContextItem) -> str:
+    """Say what is wrong with what foreign code gave as an item; empty when nothing is."""
+    if not isinstance(item, ContextItem):  # pyright: ignore[reportUnnecessaryIsInstance] - as said
+        return f"gave a {type(item).__name__}, not a ContextItem"
+    for name in _TEXTS:
+        if not isinstance(getattr(item, name), str):
+            return f"gave an item whose {name} is no text"
+    for name in _SHARES:
+        value: object = getattr(item, name)
+        if not isinstance(value, Real) or not isfinite(value):
+            return f"gave an item whose {name} is no number"
+    return "" if item.trust in _TRUST else f"gave an item whose trust is {item.trust!r}"
 
 
 def rank(item: ContextItem) -> float:
     """Say how much an item deserves its place; SPEC 11.2."""
-    trust = _TRUST.get(item.trust, 0.0)
+    trust = _TRUST[item.trust]
     return item.relevance + 0.25 * item.priority + 0.15 * trust + 0.10 * item.freshness
 
 
