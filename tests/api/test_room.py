@@ -543,6 +543,30 @@ def test_the_request_for_a_summary_has_a_receipt_and_so_has_the_summary(desk: De
         assert sum(part.bytes for part in receipt.parts) == receipt.bytes
 
 
+def test_every_request_is_listed_with_what_the_provider_counted(desk: Desk) -> None:
+    answers = [says("word " * 60) for _ in range(13)]
+    session = desk.session(*answers, overflows(), says("fits now"))
+    talk(session, 14)
+    run = session.runs()[-1]["id"]
+    refused, notes, fits = session.context_receipts(run)
+
+    assert [each.turn for each in (refused, notes, fits)] == [1, 0, 1]
+    assert [each.usage is not None for each in (refused, notes, fits)] == [False, True, True]
+    assert session.context_receipt(run) == session.context_receipt(run, 1) == fits
+    assert session.context_receipt(run, 0) == notes
+
+
+def test_a_summary_that_was_asked_for_is_listed_without_a_run(desk: Desk) -> None:
+    session = desk.session()
+    talk(session, 13)
+    assert session.context_receipts("") == []
+    session.send("/compact")
+    (notes,) = session.context_receipts("")
+
+    assert notes.turn == 0
+    assert notes.usage is not None
+
+
 # The prefix
 
 
