@@ -21,6 +21,7 @@ from a3s_code.kernel.events import CompactionFailed, ContextCompacted
 from a3s_code.kernel.messages import Message, ToolResult, Usage
 from a3s_code.kernel.pinned import Pinned
 from a3s_code.kernel.plain import canonical
+from a3s_code.kernel.ports import ModelRequest, Reply, ReplyListener
 from a3s_code.kernel.records import Compacted, HistoryReplaced, RequestReceipt, TokensSpent
 from a3s_code.testing import Rule, Scripted, Turn, When, breaks, calls, on, overflows, refuses, says
 from api.house import House, arrive, come, meanwhile
@@ -481,6 +482,40 @@ def test_outputs_alone_make_room_where_no_summary_can_be_had(desk: Desk) -> None
     (record,) = events(session, Compacted)
     assert (record.count, len(record.pruned)) == (0, 1)
     assert len(events(session, CompactionFailed)) == 1
+
+
+class Clumsy(Scripted):
+    """A model of the host's own that can answer, and not summarise."""
+
+    notes: Any = None
+
+    async def reply(self, request: ModelRequest, listener: ReplyListener) -> Reply:
+        if IS_SUMMARY not in request.conversation.messages[-1].text:
+            return await super().reply(request, listener)
+        if isinstance(self.notes, Exception):
+            raise self.notes
+        return self.notes
+
+
+@pytest.mark.parametrize(
+    ("notes", "why"),
+    [
+        (RuntimeError("no notes"), "the model failed: RuntimeError: no notes"),
+        ("a text", "a str, not a Reply"),
+        (Reply(Message("assistant", ()), usage=None), "cannot be used"),  # pyright: ignore[reportArgumentType]
+    ],
+    ids=["raises", "nonsense", "no usage"],
+)
+def test_a_run_goes_on_when_a_model_of_the_hosts_own_cannot_summarise(
+    desk: Desk, notes: Any, why: str
+) -> None:
+    model = Clumsy(default=says("answer", usage=FULL))
+    model.notes = notes
+    session = desk.agent.session(desk.root, llm_client=model, auto_compact=True)
+    talk(session, 13)
+
+    assert {run["status"] for run in session.runs()} == {"completed"}
+    assert why in events(session, CompactionFailed)[0].reason
 
 
 # A history of the caller's own
