@@ -19,7 +19,7 @@ from a3s_code.api.reading import may_read
 from a3s_code.capabilities.code_map.code_map import CodeMap
 from a3s_code.capabilities.code_map.outlines import Outlines
 from a3s_code.capabilities.code_map.ranking import Interest
-from a3s_code.capabilities.code_map.repository_map import MAX_TOKENS, SOURCE, RepositoryMap
+from a3s_code.capabilities.code_map.repository_map import MAX_TOKENS, RepositoryMap
 from a3s_code.capabilities.language_server.diagnostics import Changed, Diagnostics
 from a3s_code.capabilities.language_server.running import RunningServers
 from a3s_code.capabilities.language_server.servers import SERVERS, named
@@ -107,12 +107,7 @@ class CodeIntelligence:
         if not self._options.map or self._executor.space.search is None:
             return None
         tokens = self._options.map_tokens or MAX_TOKENS
-        return RepositoryMap(self._map(), tokens, self.touched, self._present)
-
-    def _present(self) -> list[str]:
-        """Give the maps that the model sees already."""
-        messages = self._log.state.conversation.messages
-        return [item.text for one in messages for item in one.context if item.source == SOURCE]
+        return RepositoryMap(self._map(), tokens, self.touched)
 
     async def repository_map(self, query: str, max_tokens: int) -> str:
         """

@@ -131,7 +131,7 @@ async def summarise(model: Model, request: ModelRequest, count: int) -> Notes:
         reply = fit(await model.reply(request, _Silent()))
     except A3SError:
         raise
-    except Exception as error:  # noqa: BLE001 - border: a model may be foreign code
+    except Exception as error:  # border: a model may be foreign code
         raise NoSummary(f"the model failed: {described(error)}") from error
     if reply.stop in _WITHHELD:
         raise ModelRefused("The model would not summarise the conversation.", kind=reply.stop)

@@ -30,6 +30,7 @@ from a3s_code.kernel.context import (
     ContextProvider,
     ContextQuery,
     MindfulCompanion,
+    MindfulProvider,
 )
 from a3s_code.kernel.events import ContextLeftOut
 from a3s_code.kernel.messages import ContextText, ToolCall, ToolResult
@@ -117,11 +118,17 @@ class ContextSources:
         Ask every provider at once.
 
         Args:
-            present: What the conversation has already; it is not shown again.
+            present: What the conversation has already; it is not shown again. May be gone
+                through more than once.
         """
         if not self.providers:
             return NOTHING
-        asked = (_asked(each.name, partial(each.query, query)) for each in self.providers)
+        asked = (
+            _asked(each.name, partial(each.query_beside, query, present))
+            if isinstance(each, MindfulProvider)
+            else _asked(each.name, partial(each.query, query))
+            for each in self.providers
+        )
         return assemble(await asyncio.gather(*asked), self.budget, present)
 
     async def for_calls(
@@ -134,7 +141,7 @@ class ContextSources:
         Ask every companion, in order, about the calls of a turn.
 
         Args:
-            present: As of `for_run`; may be gone through more than once.
+            present: As of `for_run`.
         """
         offers: list[Offer] = []
         for each in self.companions:
