@@ -17,12 +17,27 @@ from a3s_code import Agent, AsyncAgent, FileSessionStore, PermissionPolicy, Sess
 from a3s_code.api import room
 from a3s_code.errors import ContextOverflow, RunCancelled
 from a3s_code.harness.compaction import Notes, summary
-from a3s_code.kernel.events import CompactionFailed, ContextCompacted
+from a3s_code.kernel.clock import SystemClock
+from a3s_code.kernel.events import (
+    CompactionFailed,
+    ContextCompacted,
+    RunId,
+    SessionId,
+    TurnEnd,
+)
+from a3s_code.kernel.log import Log
 from a3s_code.kernel.messages import Message, ToolResult, Usage
 from a3s_code.kernel.pinned import Pinned
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import ModelRequest, Reply, ReplyListener
-from a3s_code.kernel.records import Compacted, HistoryReplaced, RequestReceipt, TokensSpent
+from a3s_code.kernel.records import (
+    Compacted,
+    HistoryAppended,
+    HistoryReplaced,
+    RequestReceipt,
+    RunStarted,
+    TokensSpent,
+)
 from a3s_code.testing import Rule, Scripted, Turn, When, breaks, calls, on, overflows, refuses, says
 from api.house import House, arrive, come, meanwhile
 from harness.planted import RULES, message_with
@@ -156,6 +171,19 @@ def test_what_was_set_holds_after_a_resume_and_can_be_taken_back(tmp_path: Path)
         talk(again, 3)
         desk.agent.close()
         assert (desk.summaries > 0) is made
+
+
+@pytest.mark.parametrize("is_isolated", [False, True], ids=["own", "history of the caller"])
+def test_what_a_child_said_is_no_part_of_the_conversation_that_was_reported(
+    is_isolated: bool,
+) -> None:
+    log, run = Log(SessionId("s"), SystemClock(), None), RunId("r")
+    said = HistoryAppended(message=Message("assistant", ()), isolated=is_isolated)
+    inside = HistoryAppended(message=Message("assistant", ()), isolated=True, child="call_1.1")
+    for event in (RunStarted(prompt="go"), TurnEnd(turn=1, usage=FULL), said, inside, inside, said):
+        log.append(event, run)
+
+    assert room.reported(log, run if is_isolated else None) == (FULL, 2)
 
 
 def test_an_estimate_counts_where_it_is_more_than_what_was_reported(desk: Desk) -> None:
