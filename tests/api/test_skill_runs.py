@@ -370,6 +370,23 @@ def test_the_receipt_of_a_skill_says_which_instructions_were_left_out(house: Hou
     assert [left.source for left in receipt.left_out] == ["file://AGENTS.md"]
 
 
+def test_a_skill_is_told_what_its_change_breaks(house: House) -> None:
+    session = with_skills(
+        house,
+        run("free"),
+        calls("write", file_path="a.py", content="print(foo)\n"),
+        says("oh"),
+        says("done"),
+        diagnostics=["ruff"],
+    )
+    session.send("go")
+
+    _, _, inside, parent = map(json.dumps, house.bodies)
+    assert "lsp://ruff/a.py" in inside
+    assert "lsp://ruff/a.py" in parent  # what is left broken when the skill is done
+    session.close()
+
+
 # Skills that are merely there
 
 
