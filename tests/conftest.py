@@ -6,6 +6,7 @@ import shutil
 import signal
 from collections import Counter
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
@@ -16,13 +17,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background, we would hand an ignored Ctrl-C on to every program.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+TESTS = Path(__file__).parent
+WITHOUT_SESSIONS = frozenset({"llm", "testing"})
+"""Folders of tests that ask models by themselves, which nobody writes receipts of."""
 SHARED = "reads ../shared"
 
 
 @pytest.fixture(autouse=True)
-def receipts_add_up(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+def receipts_add_up(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Generator[None]:
     """Hold every request of every test to its receipt: the parts add up to what was sent."""
-    audit = ReceiptAudit()
+    audit = ReceiptAudit(every=request.path.relative_to(TESTS).parts[0] not in WITHOUT_SESSIONS)
     audit.listen(monkeypatch)
     yield
     assert audit.faults == []

@@ -20,12 +20,16 @@ MESSAGE_FORM_BYTES = 400
 
 class ReceiptAudit:
     """
+    Args:
+        every: A request without a receipt is a fault, too.
+
     Attributes:
         faults: What does not add up.
         seen: How many requests were held to a receipt.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, every: bool = True) -> None:
+        self._every = every
         self.faults: list[str] = []
         self.seen = 0
         self._written: dict[int, tuple[ModelRequest, RequestReceipt]] = {}
@@ -48,6 +52,8 @@ class ReceiptAudit:
         def sent(wire: Any, request: ModelRequest) -> bytes:
             data: bytes = body(wire, request)
             _, receipt = self._written.get(id(request), (None, None))
+            if receipt is None and self._every:
+                self.faults.append(f"{len(data)} bytes were sent without a receipt: {request}")
             if receipt is not None:
                 self.seen += 1
                 if receipt.bytes != len(data):

@@ -78,6 +78,17 @@ def test_a_map_is_shown_again_when_much_of_it_is_new(house: House) -> None:
     assert str(house.bodies[-1]["messages"]).count("repo://map") == 2
 
 
+def test_a_history_of_the_callers_own_is_shown_the_map_that_it_lacks(house: House) -> None:
+    house.put("till.py", TILL)
+    session = house.session(default=says("Seen."), repository_map=True)
+    session.send("What is here?")
+    session.send("And what is here?", history=[{"role": "user", "content": "Hello."}])
+    assert str(house.bodies[-1]["messages"]).count("repo://map") == 1
+
+    session.send("And now?")
+    assert str(house.bodies[-1]["messages"]).count("repo://map") == 1
+
+
 def test_without_the_option_there_is_no_map_and_the_host_can_still_have_one(house: House) -> None:
     house.put("till.py", TILL)
     session = house.session(says("Seen."))

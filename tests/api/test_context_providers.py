@@ -313,6 +313,23 @@ def test_a_provider_of_the_host_reads_the_workspace_within_its_policy(house: Hou
     assert "PRIVATE" not in told(house)
 
 
+class BlockingArchivist(Archivist):
+    def within(self, place: Place) -> BlockingArchivist:
+        return BlockingArchivist(place)
+
+    def query(self, query: ContextQuery) -> Sequence[ContextItem]:
+        assert self.place is not None
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+        return [ContextItem(source="archive://1", content=self.place.root)]
+
+
+def test_a_provider_of_a_workspace_may_block_as_any_other(house: House) -> None:
+    house.session(says("Well."), context_provider=BlockingArchivist()).send("Anything?")
+
+    assert str(house.root) in told(house)
+
+
 @pytest.mark.parametrize("wrong", [3, b"docs", ["docs"]])
 def test_fs_context_takes_a_path_or_a_yes(house: House, wrong: object) -> None:
     with pytest.raises(InvalidType, match="fs_context is a"):

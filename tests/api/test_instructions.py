@@ -97,6 +97,15 @@ def test_a_history_of_the_caller_has_none_until_its_own_calls_touch_them(house: 
     assert [json.dumps(body).count(NESTED) for body in house.bodies] == [0, 1, 0, 1]
 
 
+def test_a_link_that_a_policy_denies_is_no_way_to_what_it_leads_to(house: House) -> None:
+    house.put("docs/rules.md", "RULES")
+    (house.root / "AGENTS.md").symlink_to("docs/rules.md")
+    policy = PermissionPolicy(allow=["*"], deny=["read(AGENTS.md)"])
+    house.session(says("ok"), permission_policy=policy).send("go")
+
+    assert "RULES" not in str(house.bodies)
+
+
 def test_what_a_policy_denies_reading_is_not_given_either(house: House) -> None:
     house.put("secret/AGENTS.md", NESTED)
     house.put("AGENTS.md", "RULE-ROOT")

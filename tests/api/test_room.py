@@ -17,11 +17,27 @@ from a3s_code import Agent, AsyncAgent, FileSessionStore, PermissionPolicy, Sess
 from a3s_code.api import room
 from a3s_code.errors import ContextOverflow, RunCancelled
 from a3s_code.harness.compaction import Notes, summary
-from a3s_code.kernel.events import CompactionFailed, ContextCompacted
+from a3s_code.kernel.clock import SystemClock
+from a3s_code.kernel.events import (
+    CompactionFailed,
+    ContextCompacted,
+    RunId,
+    SessionId,
+    TurnEnd,
+)
+from a3s_code.kernel.log import Log
 from a3s_code.kernel.messages import Message, ToolResult, Usage
 from a3s_code.kernel.pinned import Pinned
 from a3s_code.kernel.plain import canonical
-from a3s_code.kernel.records import Compacted, HistoryReplaced, RequestReceipt, TokensSpent
+from a3s_code.kernel.ports import ModelRequest, Reply, ReplyListener
+from a3s_code.kernel.records import (
+    Compacted,
+    HistoryAppended,
+    HistoryReplaced,
+    RequestReceipt,
+    RunStarted,
+    TokensSpent,
+)
 from a3s_code.testing import Rule, Scripted, Turn, When, breaks, calls, on, overflows, refuses, says
 from api.house import House, arrive, come, meanwhile
 from harness.planted import RULES, message_with
@@ -155,6 +171,19 @@ def test_what_was_set_holds_after_a_resume_and_can_be_taken_back(tmp_path: Path)
         talk(again, 3)
         desk.agent.close()
         assert (desk.summaries > 0) is made
+
+
+@pytest.mark.parametrize("is_isolated", [False, True], ids=["own", "history of the caller"])
+def test_what_a_child_said_is_no_part_of_the_conversation_that_was_reported(
+    is_isolated: bool,
+) -> None:
+    log, run = Log(SessionId("s"), SystemClock(), None), RunId("r")
+    said = HistoryAppended(message=Message("assistant", ()), isolated=is_isolated)
+    inside = HistoryAppended(message=Message("assistant", ()), isolated=True, child="call_1.1")
+    for event in (RunStarted(prompt="go"), TurnEnd(turn=1, usage=FULL), said, inside, inside, said):
+        log.append(event, run)
+
+    assert room.reported(log, run if is_isolated else None) == (FULL, 2)
 
 
 def test_an_estimate_counts_where_it_is_more_than_what_was_reported(desk: Desk) -> None:
@@ -483,6 +512,40 @@ def test_outputs_alone_make_room_where_no_summary_can_be_had(desk: Desk) -> None
     assert len(events(session, CompactionFailed)) == 1
 
 
+class Clumsy(Scripted):
+    """A model of the host's own that can answer, and not summarise."""
+
+    notes: Any = None
+
+    async def reply(self, request: ModelRequest, listener: ReplyListener) -> Reply:
+        if IS_SUMMARY not in request.conversation.messages[-1].text:
+            return await super().reply(request, listener)
+        if isinstance(self.notes, Exception):
+            raise self.notes
+        return self.notes
+
+
+@pytest.mark.parametrize(
+    ("notes", "why"),
+    [
+        (RuntimeError("no notes"), "the model failed: RuntimeError: no notes"),
+        ("a text", "a str, not a Reply"),
+        (Reply(Message("assistant", ()), usage=None), "cannot be used"),  # pyright: ignore[reportArgumentType]
+    ],
+    ids=["raises", "nonsense", "no usage"],
+)
+def test_a_run_goes_on_when_a_model_of_the_hosts_own_cannot_summarise(
+    desk: Desk, notes: Any, why: str
+) -> None:
+    model = Clumsy(default=says("answer", usage=FULL))
+    model.notes = notes
+    session = desk.agent.session(desk.root, llm_client=model, auto_compact=True)
+    talk(session, 13)
+
+    assert {run["status"] for run in session.runs()} == {"completed"}
+    assert why in events(session, CompactionFailed)[0].reason
+
+
 # A history of the caller's own
 
 
@@ -541,6 +604,30 @@ def test_the_request_for_a_summary_has_a_receipt_and_so_has_the_summary(desk: De
     assert "conversation://summary" in {part.source for part in last.parts}
     for receipt in (notes, last):
         assert sum(part.bytes for part in receipt.parts) == receipt.bytes
+
+
+def test_every_request_is_listed_with_what_the_provider_counted(desk: Desk) -> None:
+    answers = [says("word " * 60) for _ in range(13)]
+    session = desk.session(*answers, overflows(), says("fits now"))
+    talk(session, 14)
+    run = session.runs()[-1]["id"]
+    refused, notes, fits = session.context_receipts(run)
+
+    assert [each.turn for each in (refused, notes, fits)] == [1, 0, 1]
+    assert [each.usage is not None for each in (refused, notes, fits)] == [False, True, True]
+    assert session.context_receipt(run) == session.context_receipt(run, 1) == fits
+    assert session.context_receipt(run, 0) == notes
+
+
+def test_a_summary_that_was_asked_for_is_listed_without_a_run(desk: Desk) -> None:
+    session = desk.session()
+    talk(session, 13)
+    assert session.context_receipts("") == []
+    session.send("/compact")
+    (notes,) = session.context_receipts("")
+
+    assert notes.turn == 0
+    assert notes.usage is not None
 
 
 # The prefix

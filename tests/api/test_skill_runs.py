@@ -361,6 +361,32 @@ def test_every_request_of_a_skill_has_a_receipt_by_the_id_of_its_run(house: Hous
     assert session.context_receipts("call_9.1") == []
 
 
+def test_the_receipt_of_a_skill_says_which_instructions_were_left_out(house: House) -> None:
+    (house.root / "AGENTS.md").write_bytes(b"\0\0")
+    session = with_skills(house, run("reviewer"), says("fine"), says("done"))
+    session.send("go")
+
+    (receipt,) = session.context_receipts("call_1.1")
+    assert [left.source for left in receipt.left_out] == ["file://AGENTS.md"]
+
+
+def test_a_skill_is_told_what_its_change_breaks(house: House) -> None:
+    session = with_skills(
+        house,
+        run("free"),
+        calls("write", file_path="a.py", content="print(foo)\n"),
+        says("oh"),
+        says("done"),
+        diagnostics=["ruff"],
+    )
+    session.send("go")
+
+    _, _, inside, parent = map(json.dumps, house.bodies)
+    assert "lsp://ruff/a.py" in inside
+    assert "lsp://ruff/a.py" in parent  # what is left broken when the skill is done
+    session.close()
+
+
 # Skills that are merely there
 
 

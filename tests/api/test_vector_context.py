@@ -17,6 +17,7 @@ from a3s_code import (
     PermissionPolicy,
     VectorContextProvider,
 )
+from a3s_code.capabilities.retrieval import vector_context
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.testing import Script, ScriptedServer, WordEmbedding, refuses, says
 
@@ -97,6 +98,21 @@ async def test_only_what_changed_is_embedded_again(shop: Shop) -> None:
         [QUESTION],
     ]
     assert "file://moved.md" in shop.told()
+
+
+async def test_files_that_are_too_many_are_named_among_what_is_left_out(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vector_context, "MAX_FILES", 1)
+    shop.put("a.md", BACKOFF)
+    shop.put("b.md", COOKING)
+    session = shop.agent.session(shop.root, context_provider=shop.provider())
+    await session.send(QUESTION)
+
+    assert shop.embedded() == [[BACKOFF], [QUESTION]]
+    assert [(left["source"], left["why"]) for left in left_out(session)] == [
+        ("vectors", "1 files beyond the first 1 are not looked at")
+    ]
 
 
 async def test_a_line_at_the_top_moves_the_others_and_embeds_none_of_them(shop: Shop) -> None:

@@ -212,6 +212,29 @@ def test_no_item_ranks_itself_above_what_a_share_can_say() -> None:
     assert found == ["good", "loud", "none", "low"]
 
 
+async def test_a_source_that_cannot_even_be_asked_fails_by_itself_alone() -> None:
+    class Deaf(Given):
+        name = "deaf"
+
+        async def query(self) -> Sequence[ContextItem]:  # pyright: ignore[reportIncompatibleMethodOverride]
+            return ()
+
+    found = await ContextSources(providers=(Deaf(), Given(item("a")))).for_run(QUERY, ())
+
+    assert sources(found) == ["a"]
+    assert whys(found)["deaf"].startswith("failed: TypeError: ")
+
+
+async def test_a_time_limit_of_a_sources_own_is_not_taken_for_ours() -> None:
+    class Impatient(Given):
+        async def query(self, query: ContextQuery) -> Sequence[ContextItem]:
+            raise TimeoutError("504")
+
+    found = await ContextSources(providers=(Impatient(),)).for_run(QUERY, ())
+
+    assert whys(found) == {"given": "failed: TimeoutError: 504"}
+
+
 async def test_a_source_that_is_late_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     class Late(Given):
         name = "late"

@@ -15,10 +15,11 @@ from typing import Protocol
 
 from a3s_code.api.code_options import CodeOptions
 from a3s_code.api.outlet import Outlet
+from a3s_code.api.reading import may_read
 from a3s_code.capabilities.code_map.code_map import CodeMap
 from a3s_code.capabilities.code_map.outlines import Outlines
 from a3s_code.capabilities.code_map.ranking import Interest
-from a3s_code.capabilities.code_map.repository_map import MAX_TOKENS, SOURCE, RepositoryMap
+from a3s_code.capabilities.code_map.repository_map import MAX_TOKENS, RepositoryMap
 from a3s_code.capabilities.language_server.diagnostics import Changed, Diagnostics
 from a3s_code.capabilities.language_server.running import RunningServers
 from a3s_code.capabilities.language_server.servers import SERVERS, named
@@ -26,8 +27,6 @@ from a3s_code.errors import A3SError, CapabilityMissing
 from a3s_code.kernel.confinement import Confinement
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log
-from a3s_code.kernel.messages import ToolCall
-from a3s_code.kernel.ports import Action, Allow, Authority
 from a3s_code.kernel.records import FileChanging, ProgramClosed, ProgramOpened
 from a3s_code.kernel.state import is_within
 from a3s_code.kernel.workspace import Processes, Resolved
@@ -37,8 +36,6 @@ MAX_FILE_BYTES = 1024 * 1024
 
 LOOKED_BACK = 200
 """Messages, and changes, in which files are looked for that the session has touched."""
-
-_READ = "read"
 
 Place = Callable[[], Awaitable[tuple[Processes, Confinement]]]
 
@@ -68,21 +65,8 @@ class ReadingGate:
         return self._executor.gate.policy_version
 
     def allows(self, target: Resolved) -> bool:
-        """Decide as for a call of the model; no hook and nobody is asked."""
-        tool = self._executor.tools.get(_READ)
-        if tool is None:
-            return False
-        args = tool.args(file_path=target.path)
-        action = Action(
-            call=ToolCall(_READ, _READ, {"file_path": target.path}),
-            tool=tool,
-            args=args,
-            subject=tool.subject_of(args),
-            effect=tool.effect_of(args),
-            target=target,
-            authority=Authority.SESSION,
-        )
-        return isinstance(self._executor.gate.decide(action), Allow)
+        """See `reading.may_read`."""
+        return may_read(self._executor, target)
 
 
 class CodeIntelligence:
@@ -123,12 +107,7 @@ class CodeIntelligence:
         if not self._options.map or self._executor.space.search is None:
             return None
         tokens = self._options.map_tokens or MAX_TOKENS
-        return RepositoryMap(self._map(), tokens, self.touched, self._present)
-
-    def _present(self) -> list[str]:
-        """Give the maps that the model sees already."""
-        messages = self._log.state.conversation.messages
-        return [item.text for one in messages for item in one.context if item.source == SOURCE]
+        return RepositoryMap(self._map(), tokens, self.touched)
 
     async def repository_map(self, query: str, max_tokens: int) -> str:
         """

@@ -89,6 +89,7 @@ class RunContext:
 
     async def _stand(self) -> tuple[ContextText, ...]:
         self.standing = await self._sources.stand()
+        self._left += self.standing.left_out
         return self.standing.items
 
     async def attend(

@@ -5,18 +5,13 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from a3s_code.api.reading import denied
 from a3s_code.api.workplaces import files_of
 from a3s_code.harness.agents_md.directory import Directories, ProjectDocs
 from a3s_code.harness.agents_md.nested import NestedInstructions
 from a3s_code.harness.agents_md.standing import host_instructions, root_instructions
 from a3s_code.harness.context import ContextSource
-from a3s_code.kernel.actions import foresee
 from a3s_code.kernel.executor import Executor
-from a3s_code.kernel.messages import ToolCall
-from a3s_code.kernel.ports import Deny
-from a3s_code.kernel.tool import Observation
-
-_READ = "read"
 
 
 def instructions(
@@ -30,7 +25,7 @@ def instructions(
     """
     if not docs.max_bytes:
         return (), None
-    own = Directories(executor.space.files, docs, denied=partial(_denied, executor))
+    own = Directories(executor.space.files, docs, denied=partial(denied, executor))
     nested = NestedInstructions(own, lambda: executor.tools)
     standing = (root_instructions(own), nested.begin)
     if host_docs is None:
@@ -38,17 +33,3 @@ def instructions(
     place = str(Path(host_docs).expanduser())
     host = Directories(files_of(place), docs, "user", "host")
     return (host_instructions(host, place=place), *standing), nested
-
-
-def _denied(executor: Executor, path: str) -> str:
-    """Say why the policy denies that the model reads a file; empty when it does not."""
-    if _READ not in executor.tools:
-        return ""
-    foreseen = foresee(ToolCall("instructions", _READ, {"file_path": path}), executor, None)
-    if isinstance(foreseen, Observation):
-        return ""
-    try:
-        decision = foreseen.decision
-        return decision.reason if isinstance(decision, Deny) else ""
-    finally:
-        foreseen.release()

@@ -11,13 +11,16 @@ from a3s_code.kernel.messages import Usage
 from a3s_code.kernel.records import ReceiptPart, Record, RequestReceipt, TokensSpent
 from a3s_code.kernel.state import SessionState
 
+SUMMARY_TURN = 0
+"""Of a request for a summary, which is in no turn."""
+
 
 class ContextReceipt(msgspec.Struct, frozen=True):
     """
     What one request to a model was made of.
 
     Attributes:
-        turn: Of the run, from 1.
+        turn: Of the run, from 1; 0 for a request for a summary.
         model: `provider/model`.
         wire: Whose bytes these are; `plain` is the canonical JSON of a request whose form only
             the model itself knows.
@@ -44,25 +47,37 @@ class ContextReceipt(msgspec.Struct, frozen=True):
 
 def receipts_of(records: Sequence[Record], state: SessionState, run: str) -> list[ContextReceipt]:
     """
-    List the receipts of a run, or of a child run by its own id, one for each turn, oldest first.
+    List the receipts of a run, or of a child run by its own id, oldest first.
+
+    Each request has its own: also one that was refused as too long, and a summary.
     """
-    told: dict[int, RequestReceipt] = {}
-    counted: dict[int, Usage] = {}
-    own, child = (RunId(run), "") if RunId(run) in state.receipts else _child(records, state, run)
+    found: list[ContextReceipt] = []
+    is_run = not run or RunId(run) in state.receipts
+    own, child = (RunId(run), "") if is_run else _child(records, state, run)
     places = state.receipts.get(own, [])
     for record in records[places[0] :] if places else ():
         if record.run != own:
             continue
         match record.event:
             case RequestReceipt() as receipt if receipt.child == child:
-                told[receipt.turn] = receipt
+                found.append(_seen(run, receipt))
             case TurnEnd(turn=turn, usage=usage) if not child:
-                counted[turn] = usage
-            case TokensSpent(usage=usage) as spent if child and spent.child == child:
-                counted[len(counted) + 1] = usage
+                _count(found, turn, usage)
+            case TokensSpent(usage=usage, child=spender) if child and spender == child:
+                _count(found, None, usage)
+            case TokensSpent(usage=usage, child="", purpose="compact") if not child:
+                _count(found, SUMMARY_TURN, usage)
             case _:
                 pass
-    return [_seen(run, each, counted.get(turn)) for turn, each in told.items()]
+    return found
+
+
+def _count(found: list[ContextReceipt], turn: int | None, usage: Usage) -> None:
+    """Put beside the last request of a turn, or of all, what the provider counted."""
+    for place in range(len(found) - 1, -1, -1):
+        if turn in (None, found[place].turn):
+            found[place] = msgspec.structs.replace(found[place], usage=usage)
+            return
 
 
 def _child(records: Sequence[Record], state: SessionState, child: str) -> tuple[RunId, str]:
@@ -74,7 +89,7 @@ def _child(records: Sequence[Record], state: SessionState, child: str) -> tuple[
     return RunId(""), child
 
 
-def _seen(run: str, told: RequestReceipt, usage: Usage | None) -> ContextReceipt:
+def _seen(run: str, told: RequestReceipt) -> ContextReceipt:
     return ContextReceipt(
         run_id=run,
         turn=told.turn,
@@ -82,7 +97,7 @@ def _seen(run: str, told: RequestReceipt, usage: Usage | None) -> ContextReceipt
         wire=told.wire,
         bytes=told.bytes,
         tokens=told.tokens,
-        usage=usage,
+        usage=None,
         parts=told.parts,
         left_out=told.left_out,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from a3s_code.errors import InvalidValue
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from a3s_code.kernel.executor import Executor
     from a3s_code.kernel.log import Log
     from a3s_code.kernel.retrieval import Place
-    from a3s_code.kernel.workspace import Resolved
 
 
 def check_roots(settings: Settings, workspace: str) -> None:
@@ -78,12 +78,13 @@ def asked_providers(
     place = _place(executor, log)
     own = (FileSystemContextProvider(settings.fs_context),) if settings.fs_context else ()
     return tuple(
-        each.within(place) if isinstance(each, WorkspaceProvider) else asked(each)
+        asked(each.within(place) if isinstance(each, WorkspaceProvider) else each)
         for each in (*own, *settings.providers)
     )
 
 
 def _place(executor: Executor, log: Log) -> Place:
+    from a3s_code.api.reading import may_read
     from a3s_code.kernel.messages import Usage
     from a3s_code.kernel.observation import redact
     from a3s_code.kernel.records import TokensSpent
@@ -97,31 +98,7 @@ def _place(executor: Executor, log: Log) -> Place:
         root=space.root,
         files=space.files,
         search=space.search,
-        may_read=lambda target: may_read(executor, target),
+        may_read=partial(may_read, executor),
         redact=lambda text: redact(text, executor.redactor),
         spent=spent,
     )
-
-
-def may_read(executor: Executor, target: Resolved) -> bool:
-    """
-    Say whether the session's policy lets the model read a file without asking anybody.
-
-    The gate decides it as a call of `read` by the model, also where the session has another
-    tool of that name.
-    """
-    from a3s_code.capabilities.tools.read import read
-    from a3s_code.kernel.messages import ToolCall
-    from a3s_code.kernel.ports import Action, Allow, Authority
-
-    args = read.args(file_path=target.spelled)  # pyright: ignore[reportCallIssue] - its own field
-    action = Action(
-        call=ToolCall("context", read.name, {"file_path": target.spelled}),
-        tool=read,
-        args=args,
-        subject=read.subject_of(args),
-        effect=read.effect,
-        target=target,
-        authority=Authority.SESSION,
-    )
-    return isinstance(executor.gate.decide(action), Allow)

@@ -365,6 +365,8 @@ def reported(log: Log, run: RunId | None = None) -> tuple[Usage, int] | None:
     newer, others = 0, set[RunId]()
     for record in islice(log.backwards(), MAX_LOOKED):
         match record.event:
+            case HistoryAppended(child=child) if child:  # its own conversation, in the same run
+                pass
             case HistoryAppended(isolated=isolated):
                 if isolated == (run is not None) and run in (None, record.run):
                     newer += 1

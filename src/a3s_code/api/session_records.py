@@ -142,7 +142,8 @@ class SessionRecords(ABC):
 
         Args:
             run_id: Of a run, or of a child run as its events have it (`task_id`).
-            turn: From 1; None for the last one.
+            turn: From 1; None for the last one. A turn whose first request was refused as too
+                long has the one that followed.
 
         Returns:
             None for a run or a turn that is not known, or whose record was dropped.
@@ -151,13 +152,18 @@ class SessionRecords(ABC):
             SessionClosed: the session was closed.
         """
         found = self.context_receipts(run_id)
-        if turn is None:
-            return found[-1] if found else None
-        return next((each for each in found if each.turn == turn), None)
+        asked = [each for each in found if each.turn == turn or (turn is None and each.turn)]
+        return asked[-1] if asked else None
 
     def context_receipts(self, run_id: str) -> list[ContextReceipt]:
         """
-        List what the requests of a run were made of, one for each turn; see `context_receipt`.
+        List what the requests of a run were made of, oldest first; see `context_receipt`.
+
+        Each request is listed: one of a turn that was refused as too long beside the one that
+        followed, and that for a summary, with turn 0.
+
+        Args:
+            run_id: As of `context_receipt`; empty for summaries that belong to no run.
 
         Raises:
             SessionClosed: the session was closed.

@@ -364,7 +364,8 @@ class Session:
 
         Args:
             run_id: Of a run, or of a child run as its events have it (`task_id`).
-            turn: From 1; None for the last one.
+            turn: From 1; None for the last one. A turn whose first request was refused as too
+                long has the one that followed.
 
         Returns:
             None for a run or a turn that is not known, or whose record was dropped.
@@ -376,7 +377,13 @@ class Session:
 
     def context_receipts(self, run_id: str) -> list[ContextReceipt]:
         """
-        List what the requests of a run were made of, one for each turn; see `context_receipt`.
+        List what the requests of a run were made of, oldest first; see `context_receipt`.
+
+        Each request is listed: one of a turn that was refused as too long beside the one that
+        followed, and that for a summary, with turn 0.
+
+        Args:
+            run_id: As of `context_receipt`; empty for summaries that belong to no run.
 
         Raises:
             SessionClosed: the session was closed.

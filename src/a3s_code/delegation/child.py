@@ -173,7 +173,7 @@ class Child:
             compact=_leave_alone,
             inbox=_Empty(),
             limits=self._limits(),
-            attend=requests.attend,
+            attend=inside.attended(requests.attend) if requests.attend is not None else None,
         )
 
     def _limits(self) -> Limits:

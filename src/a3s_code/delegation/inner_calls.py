@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from a3s_code.kernel.executor import Executor
-from a3s_code.kernel.messages import Message, ToolCall, ToolResult
-from a3s_code.kernel.ports import Sink
+from a3s_code.kernel.messages import ContextText, Message, ToolCall, ToolResult
+from a3s_code.kernel.ports import Attend, Sink
 from a3s_code.kernel.tool import Observation
 
 
@@ -67,6 +67,19 @@ class InnerCalls:
                 ended.update({own[id_]: _for(own[id_], each) for id_, each in found.items()})
         return tuple(_for(own[result.tool_use_id], result) for result in results)
 
+    def attended(self, attend: Attend) -> Attend:
+        """Give what attends to the calls of the child, and is told of them as the session is."""
 
-def _for(own_id: str, result: ToolResult) -> ToolResult:
-    return replace(result, tool_use_id=own_id)
+        async def inner(
+            calls: Sequence[ToolCall], results: Sequence[ToolResult]
+        ) -> tuple[ContextText, ...]:
+            known = [replace(call, id=self.named(call.id)) for call in calls]
+            return await attend(
+                known, [_for(self.named(each.tool_use_id), each) for each in results]
+            )
+
+        return inner
+
+
+def _for(call_id: str, result: ToolResult) -> ToolResult:
+    return replace(result, tool_use_id=call_id)

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from a3s_code.errors import ModelRefused
+from a3s_code.errors import A3SError, ModelRefused
 from a3s_code.harness.pins_text import as_text
 from a3s_code.harness.prompt import text
 from a3s_code.harness.tokens import estimate, of_message
+from a3s_code.kernel.border import described
+from a3s_code.kernel.loop import fit
 from a3s_code.kernel.messages import (
     Attachment,
     Conversation,
@@ -123,8 +125,14 @@ async def summarise(model: Model, request: ModelRequest, count: int) -> Notes:
 
     Raises:
         ModelError: the provider failed; nothing was changed.
+        NoSummary: the model, which may be the host's own, raised what is no error of ours.
     """
-    reply = await model.reply(request, _Silent())
+    try:
+        reply = fit(await model.reply(request, _Silent()))
+    except A3SError:
+        raise
+    except Exception as error:  # border: a model may be foreign code
+        raise NoSummary(f"the model failed: {described(error)}") from error
     if reply.stop in _WITHHELD:
         raise ModelRefused("The model would not summarise the conversation.", kind=reply.stop)
     return Notes(reply.message.text.strip(), count, reply.usage)

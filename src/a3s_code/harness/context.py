@@ -18,6 +18,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 
 from a3s_code.harness.tokens import estimate
@@ -28,6 +29,7 @@ from a3s_code.kernel.context import (
     ContextProvider,
     ContextQuery,
     MindfulCompanion,
+    MindfulProvider,
 )
 from a3s_code.kernel.events import ContextLeftOut
 from a3s_code.kernel.messages import ContextText, ToolCall, ToolResult
@@ -111,7 +113,7 @@ class ContextSources:
 
     async def stand(self) -> Assembled:
         """Ask for what is in force, in order: the first is the outermost."""
-        offers = [await _asked("instructions", source()) for source in self.standing]
+        offers = [await _asked("instructions", source) for source in self.standing]
         return assemble(offers, STANDING, ranked=False)
 
     async def for_run(self, query: ContextQuery, present: Iterable[ContextText]) -> Assembled:
@@ -119,11 +121,17 @@ class ContextSources:
         Ask every provider at once.
 
         Args:
-            present: What the conversation has already; it is not shown again.
+            present: What the conversation has already; it is not shown again. May be gone
+                through more than once.
         """
         if not self.providers:
             return NOTHING
-        asked = (_asked(each.name, each.query(query)) for each in self.providers)
+        asked = (
+            _asked(each.name, partial(each.query_beside, query, present))
+            if isinstance(each, MindfulProvider)
+            else _asked(each.name, partial(each.query, query))
+            for each in self.providers
+        )
         return assemble(await asyncio.gather(*asked), self.budget, present)
 
     async def for_calls(
@@ -136,14 +144,15 @@ class ContextSources:
         Ask every companion, in order, about the calls of a turn.
 
         Args:
-            present: As of `for_run`; may be gone through more than once.
+            present: As of `for_run`.
         """
         offers: list[Offer] = []
         for each in self.companions:
             if isinstance(each, MindfulCompanion):
-                offers.append(await _asked(each.name, each.attend_beside(calls, results, present)))
+                ask = partial(each.attend_beside, calls, results, present)
             else:
-                offers.append(await _asked(each.name, each.attend(calls, results)))
+                ask = partial(each.attend, calls, results)
+            offers.append(await _asked(each.name, ask))
         if not any(offer.items or offer.failed for offer in offers):
             return NOTHING
         return assemble(offers, BESIDE, present, ranked=False)
@@ -163,20 +172,21 @@ class Offer:
     failed: str = ""
 
 
-async def _asked(name: str, answer: Awaitable[Sequence[ContextItem]]) -> Offer:
+async def _asked(name: str, ask: ContextSource) -> Offer:
     """Take what a source answers; one that fails or is late says nothing."""
+    scope = asyncio.timeout(SOURCE_DEADLINE_S)
     try:
-        async with asyncio.timeout(SOURCE_DEADLINE_S):
-            given = await answer_of(answer)
+        async with scope:
+            given = await answer_of(ask())
         kind = type(given).__name__
         if not isinstance(given, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
             return Offer(name, failed=f"gave a {kind}, not a list of ContextItem")
         items = tuple(given)
         fault = next((said for said in map(_fault, items) if said), "")
         return Offer(name, failed=fault) if fault else Offer(name, items)
-    except TimeoutError:
-        return Offer(name, failed=f"did not answer within {SOURCE_DEADLINE_S:g} s")
     except Exception as error:  # noqa: BLE001 - border: sources are foreign code; a run goes on without
+        if scope.expired():
+            return Offer(name, failed=f"did not answer within {SOURCE_DEADLINE_S:g} s")
         return Offer(name, failed=f"failed: {type(error).__name__}: {error}")
 
 

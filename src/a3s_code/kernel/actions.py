@@ -176,7 +176,7 @@ def foresee(call: ToolCall, deciders: Deciders, sink: Sink | None) -> Foreseen |
     action = _decode(call, Authority.SESSION, deciders, None)
     if isinstance(action, Observation):
         return action
-    decision = _ask_gate(action, deciders.gate)
+    decision = ask_gate(action, deciders.gate)
     doubted = _doubted(action, sink) if sink is not None else None
     if doubted is not None:
         decision = _asked_too(decision, Ask(_again(doubted), IN_DOUBT))
@@ -266,7 +266,7 @@ def _effect(tool: Tool, args: msgspec.Struct) -> Effect:
 
 async def _decide(action: Action, veto: Deny | None, sink: Sink, deciders: Deciders) -> Step:
     doubted = _doubted(action, sink)
-    decision = veto or _ask_gate(action, deciders.gate)
+    decision = veto or ask_gate(action, deciders.gate)
     if doubted is not None:
         decision = _asked_too(decision, Ask(_again(doubted), IN_DOUBT))
     found = _inspected(action, deciders.guard)
@@ -318,7 +318,8 @@ def _asked_too(decision: Decision, why: Ask) -> Decision:
             return replace(decision, reason=reason, explicit=True)
 
 
-def _ask_gate(action: Action, gate: Gate) -> Decision:
+def ask_gate(action: Action, gate: Gate) -> Decision:
+    """Give what a gate decides; one that fails, or decides nothing, denies."""
     try:
         decision = gate.decide(action)
     except Exception as error:  # noqa: BLE001 - rules meet any text; what they cannot decide is denied

@@ -100,6 +100,17 @@ class ContextProvider(Protocol):
         ...
 
 
+@runtime_checkable
+class MindfulProvider(Protocol):
+    """A `ContextProvider` that says nothing twice; it is asked so instead of by `query`."""
+
+    async def query_beside(
+        self, query: ContextQuery, present: Iterable[ContextText]
+    ) -> Sequence[ContextItem]:
+        """Give what fits the query; `present` is what the conversation has already."""
+        ...
+
+
 class Companion(Protocol):
     """
     A source that is asked after the calls of a turn, with what they were and what they brought.

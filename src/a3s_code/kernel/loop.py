@@ -238,7 +238,7 @@ class Loop:
         self.results.clear()
         listener = _Listener(self, turn)
         self.sink.emit(TurnStart(turn=turn))
-        reply = _fit(await self.model.reply(request, listener))
+        reply = fit(await self.model.reply(request, listener))
         reply = msgspec.structs.replace(
             reply, message=with_own_ids(reply.message, self.sink.call_ids)
         )
@@ -307,7 +307,7 @@ def _too_long(error: ContextOverflow) -> ContextOverflow:
     )
 
 
-def _fit(given: object) -> Reply:
+def fit(given: object) -> Reply:
     """
     Take an answer of a model, which may be foreign code, if the log can hold it.
 

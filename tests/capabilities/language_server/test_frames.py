@@ -57,6 +57,8 @@ def test_other_headers_and_spellings_are_accepted() -> None:
         (b"Content-Length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1), "bytes"),
         (b"Content-Length: 3\r\n\r\nabc", "no JSON"),
         (b"Content-Length: 2\r\n\r\n[]", "no object"),
+        (b'Content-Length: 9\r\n\r\n{"a":"\xff"}', "no JSON"),
+        (b"Content-Length: 40000\r\n\r\n" + b"[" * 40_000, "nests too deeply"),
     ],
 )
 def test_what_is_no_message_says_what_it_is(data: bytes, why: str) -> None:

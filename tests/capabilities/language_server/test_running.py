@@ -15,6 +15,7 @@ from a3s_code.capabilities.language_server import client, running
 from a3s_code.capabilities.language_server.diagnostics import Changed, Diagnostics
 from a3s_code.capabilities.language_server.running import MAX_STARTS, RunningServers, Unserved
 from a3s_code.capabilities.language_server.servers import Server, find, named
+from a3s_code.errors import StoreError
 from a3s_code.kernel.confinement import HYGIENE, Confinement
 from a3s_code.kernel.context import ContextItem
 from a3s_code.kernel.messages import ToolCall, ToolResult
@@ -38,6 +39,7 @@ class House:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.told: list[ProgramOpened | ProgramClosed] = []
+        self.lost: list[Exception] = []
         self.changed: list[Changed] = []
         self._made: list[RunningServers | Diagnostics] = []
 
@@ -46,6 +48,8 @@ class House:
             return LocalProcesses(self.root), HYGIENE
 
         async def record(event: ProgramOpened | ProgramClosed) -> None:
+            if self.lost:
+                raise self.lost.pop()
             self.told.append(event)
 
         def new_id(prefix: str) -> str:
@@ -137,6 +141,30 @@ async def test_one_that_nothing_asks_for_is_ended_and_started_again(
             while len(house.told) < 2 * (number + 1):  # noqa: ASYNC110 - a record sets none
                 await asyncio.sleep(0.01)
     assert house.told[-1] == ProgramClosed(id=house.told[-1].id, status=0, reason="idle for 0.05 s")
+
+
+async def test_a_start_that_cannot_be_recorded_is_tried_again_and_keeps_nothing_open(
+    house: House,
+) -> None:
+    house.lost = [StoreError("the disk is full"), StoreError("the disk is full")]
+    diagnostics = house.diagnostics(odd("fine"))
+    said: list[str] = []
+    for number in range(3):
+        house.changed = [Changed(f"{number}.py", "x", "bad")]
+        said += [item.content or item.why for item in await attend(diagnostics)]
+
+    assert said[0] == "fine failed: StoreError: the disk is full"
+    assert "bad bad" in said[1]  # the second failure said the same, and is said once
+
+
+async def test_servers_whose_start_cannot_be_recorded_do_not_keep_a_session_open(
+    house: House,
+) -> None:
+    house.lost = [StoreError("the disk is full")]
+    servers = house.servers(odd("fine"))
+    with pytest.raises(StoreError):
+        await servers.check(odd("fine"), "a.py", ("", "bad"))
+    await servers.close()
 
 
 async def test_no_server_edits_a_file(house: House) -> None:

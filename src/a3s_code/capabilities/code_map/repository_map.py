@@ -7,12 +7,13 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from a3s_code.capabilities.code_map.code_map import CodeMap, MapText
 from a3s_code.capabilities.code_map.page import rows_of
 from a3s_code.capabilities.code_map.ranking import Interest
 from a3s_code.kernel.context import ContextItem, ContextQuery
+from a3s_code.kernel.messages import ContextText
 
 MAX_TOKENS = 1_500
 """Of a map, unless something else is said."""
@@ -32,20 +33,17 @@ class RepositoryMap:
 
     Args:
         touched: Names the files that the session has read or changed.
-        present: Gives the maps that are in the conversation, as they are shown there.
     """
 
-    __slots__ = ("_code_map", "_max_tokens", "_present", "_said", "_touched")
+    __slots__ = ("_code_map", "_max_tokens", "_said", "_touched")
 
     def __init__(
         self,
         code_map: CodeMap,
         max_tokens: int,
         touched: Callable[[], frozenset[str]],
-        present: Callable[[], Sequence[str]],
     ) -> None:
         self._code_map, self._max_tokens, self._touched = code_map, max_tokens, touched
-        self._present = present
         self._said: set[str] = set()
 
     @property
@@ -53,7 +51,18 @@ class RepositoryMap:
         return "repository_map"
 
     async def query(self, query: ContextQuery) -> Sequence[ContextItem]:
-        """Give the map as one item; and once for each grammar that is missing, that it is."""
+        """Give the map, whatever was shown before."""
+        return await self.query_beside(query, ())
+
+    async def query_beside(
+        self, query: ContextQuery, present: Iterable[ContextText]
+    ) -> Sequence[ContextItem]:
+        """
+        Give the map as one item; and once for each grammar that is missing, that it is.
+
+        Args:
+            present: Among it the maps that the model sees already.
+        """
         if query.context_types and "map" not in query.context_types:
             return ()
         interest = Interest(query.query, self._touched())
@@ -61,17 +70,18 @@ class RepositoryMap:
         made = await self._code_map.text(interest, room)
         new = [package for package in made.missing if package not in self._said]
         self._said.update(new)
-        return [*self._item(made), *map(_absent, new)]
+        return [*_item(made, present), *map(_absent, new)]
 
-    def _item(self, made: MapText) -> list[ContextItem]:
-        if not made.text:
-            return []
-        rows = rows_of(made.text)
-        known = {row for text in self._present() for row in rows_of(text)}
-        if len(rows - known) < len(rows) * NEW_SHARE:
-            why = "most of it is in the conversation already"
-            return [ContextItem(source=SOURCE, content="", type="map", why=why)]
-        return [_shown(made)]
+
+def _item(made: MapText, present: Iterable[ContextText]) -> list[ContextItem]:
+    if not made.text:
+        return []
+    rows = rows_of(made.text)
+    known = {row for item in present if item.source == SOURCE for row in rows_of(item.text)}
+    if len(rows - known) < len(rows) * NEW_SHARE:
+        why = "most of it is in the conversation already"
+        return [ContextItem(source=SOURCE, content="", type="map", why=why)]
+    return [_shown(made)]
 
 
 def _shown(made: MapText) -> ContextItem:

@@ -24,6 +24,7 @@ from a3s_code.capabilities.language_server.findings import (
 )
 from a3s_code.capabilities.language_server.running import RunningServers, Unserved
 from a3s_code.capabilities.language_server.servers import Server
+from a3s_code.kernel.border import described
 from a3s_code.kernel.context import ContextItem
 from a3s_code.kernel.messages import ToolCall, ToolResult
 
@@ -113,6 +114,8 @@ class Diagnostics:
         error = look.task.exception()
         if isinstance(error, Unserved):
             return self._once(look, str(error))
+        if error is not None:  # what the other servers found is shown all the same
+            return self._once(look, f"{look.server.name} failed: {described(error)}")
         fresh = look.task.result()
         if not fresh:
             return []

@@ -76,8 +76,10 @@ class Frames:
 def _message(body: bytes) -> JsonObject:
     try:
         message = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise Malformed("a message that is no JSON") from None
+    except RecursionError:
+        raise Malformed("a message that nests too deeply") from None
     if not isinstance(message, dict):
         raise Malformed("a message that is no object")
     return message  # pyright: ignore[reportUnknownVariableType] - any JSON object

@@ -121,7 +121,7 @@ class RunningServers:
             kept.starting = asyncio.create_task(self._begun(kept))
         try:
             return await asyncio.shield(kept.starting)
-        except Unserved:
+        except Exception:  # also a start that the log did not take
             kept.starting = None
             raise
 
@@ -186,7 +186,7 @@ class RunningServers:
             starting.cancel()
         try:
             running = await starting
-        except Unserved:
+        except Exception:  # noqa: BLE001 - it never ran; whoever waited for it was told why
             return
         except asyncio.CancelledError:
             if not starting.cancelled():

@@ -77,17 +77,13 @@ class InMemoryVectorStore:
         return await asyncio.to_thread(self._delete, frozenset(ids))
 
     async def known(self, ids: Sequence[str]) -> frozenset[str]:
-        with self._lock:
-            return frozenset(each for each in ids if each in self._where)
+        return await asyncio.to_thread(self._known, tuple(ids))
 
     async def count(self, *, where: Mapping[str, Any] | None = None) -> int:
-        with self._lock:
-            return len(self._chosen(where or {}))
+        return await asyncio.to_thread(self._count, where or {})
 
     async def clear(self) -> None:
-        with self._lock:
-            self._rows, self._where, self._matrix = [], {}, None
-            self._dimensions = self._wanted
+        await asyncio.to_thread(self._clear)
 
     # In a thread
 
@@ -104,6 +100,19 @@ class InMemoryVectorStore:
                 row = _Row(entry.id, entry.text, dict(entry.metadata))
                 self._rows[at : at + 1] = [row]
                 matrix[at] = direction
+
+    def _known(self, ids: tuple[str, ...]) -> frozenset[str]:
+        with self._lock:
+            return frozenset(each for each in ids if each in self._where)
+
+    def _count(self, where: Mapping[str, Any]) -> int:
+        with self._lock:
+            return len(self._chosen(where))
+
+    def _clear(self) -> None:
+        with self._lock:
+            self._rows, self._where, self._matrix = [], {}, None
+            self._dimensions = self._wanted
 
     def _room(self, more: int, length: int) -> Matrix:
         """Give a matrix with room for so many rows; it doubles, so adding stays cheap."""

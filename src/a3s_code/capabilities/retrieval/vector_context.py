@@ -32,6 +32,7 @@ MIN_RELEVANCE = 0.3
 MAX_RESULTS = 10
 """Source: SPEC 11.2."""
 MAX_FILES = 5_000
+"""Of a workspace, in the order of their paths."""
 MAX_QUESTION_CHARS = 8_000
 
 _SPARE = 3
@@ -166,12 +167,15 @@ class PlacedVectors:
         """
         Bring the index up to date, and give the nearest parts, nearest first.
 
+        A last item without content says how many files were too many, if any.
+
         Raises:
             PathRefused, OSError: `root` is no directory of the workspace.
             ModelRefused, ModelUnavailable: the embedding server failed.
         """
-        await self.refresh()
-        return await self.of.found(query, self.place)
+        _, left = await self._refreshed()
+        found = await self.of.found(query, self.place)
+        return [*found, _beyond(self.name, left)] if left else found
 
     async def refresh(self) -> int:
         """
@@ -183,14 +187,20 @@ class PlacedVectors:
         Raises:
             As `query`.
         """
+        new, _ = await self._refreshed()
+        return new
+
+    async def _refreshed(self) -> tuple[int, int]:
+        """Give how many parts are new, and how many files were left out as too many."""
         from asyncio import sleep  # sessions are made without an event loop
 
         if self.of.root is None:
-            return 0
+            return 0, 0
         reader, index, scope = Reader(self.place), self.of.texts, self.place.root
         changed: list[Document] = []
         new, present = 0, set[str]()
-        for number, path in enumerate(await self._paths(self.of.root)):
+        paths = await self._paths(self.of.root)
+        for number, path in enumerate(paths[:MAX_FILES]):
             if number % _FILES_AT_ONCE == 0:
                 await sleep(0)
             file = await reader.read(path)
@@ -206,7 +216,7 @@ class PlacedVectors:
                 changed = []
         new += await index.put(changed, self.place.spent)
         await index.keep_only(scope, present | reader.withheld)
-        return new
+        return new, len(paths[MAX_FILES:])
 
     async def _paths(self, root: str) -> list[str]:
         if self.place.search is None:
@@ -216,7 +226,12 @@ class PlacedVectors:
             found = await self.place.search.glob(under, "**/*")
         finally:
             under.close()
-        return [path for path in found if is_source(path)][:MAX_FILES]
+        return [path for path in found if is_source(path)]
+
+
+def _beyond(name: str, count: int) -> ContextItem:
+    why = f"{count} files beyond the first {MAX_FILES} are not looked at"
+    return ContextItem(source=name, content="", why=why)
 
 
 def _unrecorded(_: str, __: Usage) -> None:
