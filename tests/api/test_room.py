@@ -543,6 +543,47 @@ def test_the_request_for_a_summary_has_a_receipt_and_so_has_the_summary(desk: De
         assert sum(part.bytes for part in receipt.parts) == receipt.bytes
 
 
+def test_each_summary_of_a_run_is_listed_where_it_was_made_with_what_it_took(desk: Desk) -> None:
+    for at in range(40):
+        desk.root.joinpath(f"{at}.txt").write_text(f"{at} " + "words of it " * 60)
+    took = Usage(prompt_tokens=70, completion_tokens=7)
+    reading = [calls("read", file_path=f"{at}.txt").calls for at in range(40)]
+    turns = [Turn(calls=each, usage=FULL) for each in reading]
+    session = desk.session(*turns, notes=says("NOTES", usage=took), auto_compact=True)
+    session.send("read all of it")
+    run = session.runs()[-1]["id"]
+    listed = session.context_receipts(run)
+
+    summaries = [at for at, each in enumerate(listed) if not each.turn]
+    assert len(summaries) == desk.summaries >= 2
+    assert [each.turn for each in listed if each.turn] == list(range(1, 42))
+    assert {listed[at].usage for at in summaries} == {took}
+    assert session.context_receipt(run, 0) == listed[summaries[0]]
+    for at in summaries:
+        assert "conversation://summary" in {part.source for part in listed[at + 1].parts}
+
+
+def test_the_receipt_of_a_request_that_was_too_large_is_that_of_the_one_that_was_not(
+    desk: Desk,
+) -> None:
+    session = desk.session(*[says("answer")] * 13, overflows(), says("fits now"))
+    talk(session, 13)
+    session.send("one more")
+    listed = session.context_receipts(session.runs()[-1]["id"])
+
+    assert [each.turn for each in listed] == [0, 1]
+    assert "conversation://summary" in {part.source for part in listed[1].parts}
+
+
+def test_a_summary_in_no_run_has_a_receipt_without_the_id_of_one(desk: Desk) -> None:
+    session = desk.session()
+    talk(session, 13)
+    session.send("/compact")
+
+    (notes,) = session.context_receipts("")
+    assert (notes.turn, notes.usage is not None) == (0, True)
+
+
 # The prefix
 
 

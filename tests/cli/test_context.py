@@ -9,7 +9,7 @@ import pytest
 
 from a3s_code import Agent, FileSessionStore
 from a3s_code.cli.main import main
-from a3s_code.testing import Scripted, calls, says
+from a3s_code.testing import Scripted, calls, overflows, says
 
 
 @pytest.fixture
@@ -77,3 +77,26 @@ def test_an_unknown_run_is_said(
 ) -> None:
     assert main(["context", f"{run}x", "--store", str(tmp_path / "sessions")]) != 0
     assert "There is no run" in capsys.readouterr().err
+
+
+def test_a_request_for_a_summary_is_called_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "sessions"
+    answers = [says("answer")] * 13
+    with Agent.create('default_model = "scripted/model"') as agent:
+        session = agent.session(
+            tmp_path,
+            session_store=FileSessionStore(store),
+            llm_client=Scripted(*answers, overflows(), says("NOTES"), says("fits now")),
+        )
+        for at in range(14):
+            session.send(f"question {at}")
+        last = session.runs()[-1]["id"]
+
+    assert main(["context", last, "--store", str(store)]) == 0
+    heads = [line for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
+    assert [head.split("  ")[0] for head in heads] == ["summary", "turn 1"]
+    assert "counted by the provider" in heads[0]
+    assert main(["context", last, "--turn", "0", "--store", str(store)]) == 0
+    assert "conversation://middle" in capsys.readouterr().out

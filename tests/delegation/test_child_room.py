@@ -133,6 +133,10 @@ def test_the_transcript_and_the_tokens_of_a_compacted_child_are_whole(desk: Desk
     assert [row.purpose for row in own].count("compact") == 1
     assert facts["tokens"] == sum(row.usage.total_tokens for row in own)
     assert {row.model for row in own} == {"scripted/model"}
+    listed = session.context_receipts("call_1.1")
+    assert [each.turn for each in listed if each.turn] == list(range(1, ROUNDS + 2))
+    assert [each.usage for each in listed if not each.turn] == [SUMMARY]
+    assert listed[-1].usage == own[-1].usage
 
 
 def test_what_a_child_was_denied_survives_its_compaction(desk: Desk) -> None:

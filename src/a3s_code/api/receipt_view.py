@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from a3s_code.api.receipts import FOR_SUMMARY
 from a3s_code.kernel.events import ContextLeftOut, RunId, TurnEnd
 from a3s_code.kernel.messages import Usage
 from a3s_code.kernel.records import ReceiptPart, Record, RequestReceipt, TokensSpent
@@ -17,7 +18,7 @@ class ContextReceipt(msgspec.Struct, frozen=True):
     What one request to a model was made of.
 
     Attributes:
-        turn: Of the run, from 1.
+        turn: Of the run, from 1; 0 for a request for a summary, which is in no turn.
         model: `provider/model`.
         wire: Whose bytes these are; `plain` is the canonical JSON of a request whose form only
             the model itself knows.
@@ -44,25 +45,37 @@ class ContextReceipt(msgspec.Struct, frozen=True):
 
 def receipts_of(records: Sequence[Record], state: SessionState, run: str) -> list[ContextReceipt]:
     """
-    List the receipts of a run, or of a child run by its own id, one for each turn, oldest first.
+    List the receipts of a run, or of a child run by its own id, as the requests were made.
+
+    A turn has one, that of the request which was made last, and so has every summary.
     """
-    told: dict[int, RequestReceipt] = {}
-    counted: dict[int, Usage] = {}
+    told: dict[tuple[int, int], RequestReceipt] = {}
+    counted: dict[tuple[int, int], Usage] = {}
+    turns = summaries = 0
     own, child = (RunId(run), "") if RunId(run) in state.receipts else _child(records, state, run)
     places = state.receipts.get(own, [])
     for record in records[places[0] :] if places else ():
         if record.run != own:
             continue
         match record.event:
-            case RequestReceipt() as receipt if receipt.child == child:
-                told[receipt.turn] = receipt
+            case RequestReceipt(turn=0) as receipt if receipt.child == child:
+                summaries += 1
+                told[0, summaries] = receipt
+            case RequestReceipt(turn=turn) as receipt if receipt.child == child:
+                told.pop((turn, 0), None)
+                told[turn, 0] = receipt
             case TurnEnd(turn=turn, usage=usage) if not child:
-                counted[turn] = usage
+                counted[turn, 0] = usage
+            case TokensSpent(usage=usage, purpose=purpose) as spent if (
+                purpose == FOR_SUMMARY and spent.child == child
+            ):
+                counted[0, summaries] = usage
             case TokensSpent(usage=usage) as spent if child and spent.child == child:
-                counted[len(counted) + 1] = usage
+                turns += 1
+                counted[turns, 0] = usage
             case _:
                 pass
-    return [_seen(run, each, counted.get(turn)) for turn, each in told.items()]
+    return [_seen(run, each, counted.get(place)) for place, each in told.items()]
 
 
 def _child(records: Sequence[Record], state: SessionState, child: str) -> tuple[RunId, str]:

@@ -31,6 +31,8 @@ SUMMARY = "conversation://summary"
 """The source of a message that a compaction has put in the place of others."""
 SUMMARISED = "conversation://middle"
 """That of what such a message is made from."""
+FOR_SUMMARY = "compact"
+"""What the tokens of a request for one are spent on; see `TokensSpent`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from typing import Protocol
 
 from a3s_code.api.lane import Lane, reported
 from a3s_code.api.model_view import ModelView
-from a3s_code.api.receipts import summary_receipt
+from a3s_code.api.receipts import FOR_SUMMARY, summary_receipt
 from a3s_code.api.settings import Compaction
 from a3s_code.errors import HookBlocked, ModelError
 from a3s_code.harness.compaction import (
@@ -294,7 +294,7 @@ class Room:
         )
         self.sink.emit(summary_receipt(self.model, request))
         notes = await summarise(self.model, request, len(shown))
-        self.sink.emit(TokensSpent(usage=notes.usage, purpose="compact"))
+        self.sink.emit(TokensSpent(usage=notes.usage, purpose=FOR_SUMMARY))
         return notes
 
     # The record

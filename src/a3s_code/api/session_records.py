@@ -141,8 +141,9 @@ class SessionRecords(ABC):
         much of it, and what was left out.
 
         Args:
-            run_id: Of a run, or of a child run as its events have it (`task_id`).
-            turn: From 1; None for the last one.
+            run_id: Of a run, or of a child run as its events have it (`task_id`); empty for what
+                is in no run, such as `/compact`.
+            turn: From 1; None for the last one, 0 for the first request for a summary.
 
         Returns:
             None for a run or a turn that is not known, or whose record was dropped.
@@ -157,7 +158,9 @@ class SessionRecords(ABC):
 
     def context_receipts(self, run_id: str) -> list[ContextReceipt]:
         """
-        List what the requests of a run were made of, one for each turn; see `context_receipt`.
+        List what the requests of a run were made of, as they were made; see `context_receipt`.
+
+        There is one for each turn, and one for each summary.
 
         Raises:
             SessionClosed: the session was closed.

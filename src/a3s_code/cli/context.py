@@ -36,7 +36,9 @@ def main(arguments: Sequence[str]) -> int:
     """
     parser = argparse.ArgumentParser(prog="a3s-code context", description=ABOUT)
     parser.add_argument("run", metavar="RUN", help="id of the run; see `a3s-code runs`")
-    parser.add_argument("--turn", type=int, metavar="N", help="only this turn, from 1")
+    parser.add_argument(
+        "--turn", type=int, metavar="N", help="only this turn, from 1; 0 = summaries"
+    )
     parser.add_argument("--store", type=Path, metavar="DIR", help="else that of the configuration")
     parser.add_argument("--session", metavar="ID", help="whose run it is")
     parser.add_argument("--json", action="store_true", help="print a receipt per line as JSON")
@@ -67,7 +69,8 @@ def _table(receipt: ContextReceipt) -> str:
         said = f"{receipt.usage.prompt_tokens:,} counted by the provider"
         said += f", {cached:,} of them from its cache" if cached else ""
     size = f"{receipt.bytes:,} bytes ({receipt.wire}), about {receipt.tokens:,} tokens"
-    lines = [f"turn {receipt.turn}  {receipt.model}  {size}; {said}"]
+    which = f"turn {receipt.turn}" if receipt.turn else "summary"
+    lines = [f"{which}  {receipt.model}  {size}; {said}"]
     for part in receipt.parts:
         name = f"{part.kind} {part.source}".strip()
         name += f" x{part.count}" if part.count > 1 else ""
