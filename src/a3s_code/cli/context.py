@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--session", metavar="ID", help="whose run it is")
     parser.add_argument("--json", action="store_true", help="print a receipt per line as JSON")
     given = parser.parse_args(arguments)
-    receipts = asyncio.run(_read(given))
+    receipts = asyncio.run(_read(given, store_directory(given.store)))
     shown = [each for each in receipts if given.turn in (None, each.turn)]
     for receipt in shown:
         print(msgspec.json.encode(receipt).decode() if given.json else _table(receipt))
@@ -53,8 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if shown else 1
 
 
-async def _read(given: argparse.Namespace) -> list[ContextReceipt]:
-    store = file_store(store_directory(given.store))
+async def _read(given: argparse.Namespace, directory: Path) -> list[ContextReceipt]:
+    store = file_store(directory)
     try:
         found = await find_run(store, given.run, given.session)
     finally:
