@@ -18,7 +18,7 @@ from a3s_code.api.receipts import Receipts
 from a3s_code.api.run import deadline, room
 from a3s_code.delegation.child import Asking, Requests
 from a3s_code.harness.completion import Completion
-from a3s_code.harness.prompt import SystemPromptSlots, system_prompt
+from a3s_code.harness.prompt import SystemPromptSlots, prompt_parts, system_prompt
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Limits
 from a3s_code.kernel.messages import Conversation, Message
@@ -62,7 +62,7 @@ class SessionHome:
         return self.engine.hooks.run(sink, prompt).model(model)
 
     def requests(self, child: Asking) -> Requests:
-        return _Requests(self.engine, system_prompt(replace(self.slots, role=child.role)), child)
+        return _Requests(self.engine, replace(self.slots, role=child.role), child)
 
     def review(self) -> Review:
         continuations = self.engine.behaviour.continuations
@@ -88,6 +88,7 @@ class _Requests:
         "_context",
         "_engine",
         "_offered",
+        "_parts",
         "_prompt",
         "_selection",
         "_view",
@@ -95,8 +96,10 @@ class _Requests:
         "compact",
     )
 
-    def __init__(self, engine: Engine, prompt: str, child: Asking) -> None:
-        self._engine, self._prompt, self._child = engine, prompt, child
+    def __init__(self, engine: Engine, slots: SystemPromptSlots, child: Asking) -> None:
+        self._engine, self._child = engine, child
+        self._prompt = system_prompt(slots)
+        self._parts = prompt_parts(slots, child.role_origin)
         self._view, lane = (
             ModelView(engine.log, is_own=False),
             Lane(child=child.id, named=child.named),
@@ -127,5 +130,5 @@ class _Requests:
             thinking_budget=engine.behaviour.thinking_budget,
             deadline=deadline(engine),
         )
-        self._account.write(request, self._context.shown(self._prompt), turn)
+        self._account.write(request, self._context.shown(self._parts), turn)
         return request

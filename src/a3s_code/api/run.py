@@ -38,6 +38,7 @@ from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
 from a3s_code.harness.context import ContextSources
 from a3s_code.harness.hooks.run_hooks import SessionHooks
+from a3s_code.harness.prompt import PromptPart
 from a3s_code.harness.selector import Selection
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import (
@@ -67,12 +68,14 @@ class Behaviour:
     How a session's runs go about their work.
 
     Attributes:
+        prompt_parts: What `prompt` is made of.
         continuations: How often an unfinished answer is asked to go on; 0 = never.
         missing: Settings without effect, announced in the first run.
         retention: How much is kept of runs that have ended.
     """
 
     prompt: str
+    prompt_parts: tuple[PromptPart, ...]
     context: ContextSources
     limits: Limits
     continuations: int = 3
@@ -307,7 +310,7 @@ class Run:
             thinking_budget=behaviour.thinking_budget,
             deadline=deadline(session),
         )
-        self._account.write(request, self._context.shown(behaviour.prompt), turn)
+        self._account.write(request, self._context.shown(behaviour.prompt_parts), turn)
         return request
 
     # End

@@ -24,6 +24,7 @@ from a3s_code.delegation.inner_calls import InnerCalls
 from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.kernel.border import described
 from a3s_code.kernel.children import ChildOutcome, ChildSpec
+from a3s_code.kernel.context import Origin
 from a3s_code.kernel.events import SubagentEnd, SubagentStart
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
@@ -72,6 +73,7 @@ class Asking:
     id: str
     model: Model
     role: str
+    role_origin: Origin | None
     prompt: str
     tools: ToolSet
     selects: bool
@@ -173,6 +175,7 @@ class Child:
             id=self.id,
             model=model,
             role=role,
+            role_origin=self.spec.role_origin,
             prompt=prompt,
             tools=self._tools(),
             selects=not self.rules.names_tools,

@@ -182,7 +182,8 @@ class ReceiptPart(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     A part of a request.
 
     Attributes:
-        kind: `settings`, `tools`, `prompt` (the harness's own words), `context`, `kept`
+        kind: `settings`, `tools`, `prompt` (how the agent works: the harness's own words, and
+            those that the host put into their slots), `context`, `kept`
             (messages that are in an earlier receipt, or before the first), `user`, `assistant`,
             `result`, `image`, or `joints` (brackets, names and commas between the others).
         bytes: In the body of the request, as they are escaped there.

@@ -101,6 +101,7 @@ def _spec(skill: Skill, args: SkillArgs, root: str) -> ChildSpec:
         agent=f"skill {skill.name}",
         description=skill.description,
         role=role or skill.description or skill.name,
+        role_origin=skill.origin,
         prompt=_prompt(args),
         allow=skill.allowed_tools,
     )
