@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from a3s_code import Agent, Attachment, ContextReceipt, FileSessionStore, Session
+from a3s_code import (
+    Agent,
+    Attachment,
+    ContextReceipt,
+    FileSessionStore,
+    Session,
+    SessionOptions,
+    SystemPromptSlots,
+)
 from a3s_code.api import assembly
 from a3s_code.harness.context import ContextSources
 from a3s_code.kernel.context import ContextItem, ContextQuery
@@ -192,3 +200,68 @@ def test_receipts_go_with_the_runs_that_retention_drops(house: House) -> None:
         ids.append(session.runs()[-1]["id"])
 
     assert [bool(session.context_receipts(id_)) for id_ in ids] == [False, False, True, True]
+
+
+def words(found: ContextReceipt) -> list[tuple[str, str]]:
+    return [(part.source, part.trust) for part in found.parts if part.kind == "prompt"]
+
+
+@pytest.mark.parametrize("kind", WIRES)
+def test_the_prompt_is_listed_by_whose_words_it_is_and_adds_up(house: House, kind: str) -> None:
+    slots = SystemPromptSlots(role="You are “Rex”.", guidelines="Keep\nit short.", extra="漢字")
+    session = house.session(says("Done."), kind=kind, prompt_slots=slots)
+    session.send("Look around")
+    found = receipt(session)
+
+    assert words(found) == [
+        ("option://role", "host"),
+        ("prompt://core", "host"),
+        ("option://guidelines", "host"),
+        ("prompt://core", "host"),
+        ("option://extra", "host"),
+    ]
+    assert next(part.bytes for part in found.parts if part.kind == "prompt") == escaped_bytes(
+        "You are “Rex”."
+    )
+
+
+def test_a_prompt_without_slots_is_one_part(house: House) -> None:
+    session = house.session(says("Done."))
+    session.send("Look around")
+
+    assert words(receipt(session)) == [("prompt://core", "host")]
+
+
+def test_the_text_of_a_persona_is_named_as_that_of_its_skill(house: House) -> None:
+    persona = "---\nname: rex\ndescription: A dog\nkind: persona\n---\nYou bark.\n"
+    house.put("skills/rex.md", persona)
+    session = house.session(says("Wuff."), skill_dirs=[house.root / "skills"])
+    session.send("Look around")
+
+    assert words(receipt(session)) == [("skill://rex", "external"), ("prompt://core", "host")]
+
+
+def test_a_persona_of_the_program_is_its_own_words(house: House) -> None:
+    options = SessionOptions()
+    options.add_persona("rex", "You bark.")
+    session = house.employ(says("Wuff.")).session(house.root, options)
+    session.send("Look around")
+
+    assert words(receipt(session))[0] == ("skill://rex", "host")
+
+
+def test_the_role_of_a_child_is_named_as_that_of_its_skill(house: House) -> None:
+    house.put("skills/fetch.md", "---\nname: fetch\ndescription: Fetch\n---\nFetch it.\n")
+    session = house.session(
+        says("Here."),
+        skill_dirs=[house.root / "skills"],
+        prompt_slots=SystemPromptSlots(role="R", extra="E"),
+    )
+    done = session.tool("Skill", {"skill_name": "fetch"})
+    (found,) = session.context_receipts(done.metadata["skill"]["task_id"])
+
+    assert words(found) == [
+        ("skill://fetch", "external"),
+        ("prompt://core", "host"),
+        ("option://extra", "host"),
+    ]

@@ -15,6 +15,7 @@ import pytest
 
 from a3s_code import Agent, AsyncAgent, FileSessionStore, PermissionPolicy, Session
 from a3s_code.api import room
+from a3s_code.api.lane import Lane, reported
 from a3s_code.errors import ContextOverflow, RunCancelled
 from a3s_code.harness.compaction import Notes, summary
 from a3s_code.kernel.clock import SystemClock
@@ -183,7 +184,7 @@ def test_what_a_child_said_is_no_part_of_the_conversation_that_was_reported(
     for event in (RunStarted(prompt="go"), TurnEnd(turn=1, usage=FULL), said, inside, inside, said):
         log.append(event, run)
 
-    assert room.reported(log, run if is_isolated else None) == (FULL, 2)
+    assert reported(log, Lane(run if is_isolated else None)) == (FULL, 2)
 
 
 def test_an_estimate_counts_where_it_is_more_than_what_was_reported(desk: Desk) -> None:
@@ -628,6 +629,26 @@ def test_a_summary_that_was_asked_for_is_listed_without_a_run(desk: Desk) -> Non
 
     assert notes.turn == 0
     assert notes.usage is not None
+
+
+def test_each_summary_of_a_run_is_listed_where_it_was_made_with_what_it_took(desk: Desk) -> None:
+    for at in range(40):
+        desk.root.joinpath(f"{at}.txt").write_text(f"{at} " + "words of it " * 60)
+    took = Usage(prompt_tokens=70, completion_tokens=7)
+    reading = [calls("read", file_path=f"{at}.txt").calls for at in range(40)]
+    turns = [Turn(calls=each, usage=FULL) for each in reading]
+    session = desk.session(*turns, notes=says("NOTES", usage=took), auto_compact=True)
+    session.send("read all of it")
+    run = session.runs()[-1]["id"]
+    listed = session.context_receipts(run)
+
+    summaries = [at for at, each in enumerate(listed) if not each.turn]
+    assert len(summaries) == desk.summaries >= 2
+    assert [each.turn for each in listed if each.turn] == list(range(1, 42))
+    assert {listed[at].usage for at in summaries} == {took}
+    assert session.context_receipt(run, 0) == listed[summaries[-1]]
+    for at in summaries:
+        assert "conversation://summary" in {part.source for part in listed[at + 1].parts}
 
 
 # The prefix

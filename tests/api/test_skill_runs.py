@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 
 from a3s_code import ConfirmationPolicy, FileSessionStore, PermissionPolicy, Session, SessionOptions
 from a3s_code.capabilities.skills.registry import SkillRegistry
+from a3s_code.capabilities.skills.scorer import DefaultSkillScorer, SkillFeedback
 from a3s_code.capabilities.skills.skill import Skill
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.ports import Action, Allow, Ask
 from a3s_code.kernel.records import EffectIntended
-from a3s_code.testing import Turn, calls, says
+from a3s_code.testing import Turn, calls, overflows, refuses, says
 from api.house import WIRES, House
 
 ALL = PermissionPolicy(default_decision="allow")
@@ -474,3 +476,102 @@ def test_an_answer_that_makes_a_rule_holds_under_the_restriction(house: House) -
 
     assert ends(events, "read")[0].exit_code == 0
     assert [row["rule"] for row in session.granted_rules()] == ["read(*.py)"]
+
+
+# How it ended
+
+
+class Judge(DefaultSkillScorer):
+    __slots__ = ("heard",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[SkillFeedback] = []
+
+    def record(self, feedback: SkillFeedback) -> None:
+        self.heard.append(feedback)
+        super().record(feedback)
+
+
+def judged(house: House, *turns: Turn, **given: Any) -> tuple[Session, Judge]:
+    judge = Judge()
+    made = SkillRegistry(scorer=judge)
+    made.register_unchecked(FREE, REVIEW)
+    options: JsonObject = {"permission_policy": ALL, "skill_registry": made, **given}
+    return house.session(*turns, **options), judge
+
+
+def test_how_a_run_of_a_skill_ended_is_told_to_the_scorer(house: House) -> None:
+    session, judge = judged(
+        house, says("fine"), calls("ls"), calls("ls", path="."), max_tool_rounds=1
+    )
+    before_ms = time.time_ns() // 1_000_000
+    assert session.tool("Skill", {"skill_name": "free"}).exit_code == 0
+    assert session.tool("Skill", {"skill_name": "free"}).exit_code != 0
+
+    good, bad = judge.heard
+    assert (good.skill_name, good.outcome, good.score_delta) == ("free", "success", 1.0)
+    assert (bad.skill_name, bad.outcome, bad.score_delta) == ("free", "failure", -1.0)
+    assert "max_tool_rounds" in bad.reason
+    assert good.timestamp >= before_ms
+
+
+def test_a_skill_that_fails_again_and_again_is_found_no_more_and_still_runs(house: House) -> None:
+    failing = (calls("ls"), calls("ls", path="."))
+    session, _ = judged(house, *failing * 3, says("better"), max_tool_rounds=1)
+    for _ in range(3):
+        assert "free" in session.tool("search_skills", {"query": "do anything"}).output
+        session.tool("Skill", {"skill_name": "free"})
+
+    assert "free" not in session.tool("search_skills", {"query": "do anything"}).output
+    assert "reviewer" in session.tool("search_skills", {"query": "review"}).output
+    assert session.tool("Skill", {"skill_name": "free"}).output == "better"
+
+
+def test_a_provider_that_fails_is_not_the_fault_of_a_skill(house: House) -> None:
+    session, judge = judged(house, refuses(401))
+
+    assert session.tool("Skill", {"skill_name": "free"}).exit_code != 0
+    assert judge.heard == []
+
+
+def test_a_conversation_that_fits_no_window_is_a_failure(house: House) -> None:
+    session, judge = judged(house, overflows())
+    session.tool("Skill", {"skill_name": "free"})
+
+    assert [each.outcome for each in judge.heard] == ["failure"]
+
+
+def test_a_skill_of_a_host_without_a_scorer_is_never_left_out(house: House) -> None:
+    failing = (calls("ls"), calls("ls", path="."))
+    session = with_skills(house, *failing * 4, max_tool_rounds=1)
+    for _ in range(4):
+        session.tool("Skill", {"skill_name": "free"})
+
+    assert "free" in session.tool("search_skills", {"query": "do anything"}).output
+
+
+def test_a_skill_of_a_directory_is_scored_without_a_scorer_of_the_host(house: House) -> None:
+    house.put("skills/sweep.md", "---\nname: sweep\ndescription: Sweep up\n---\nSweep.\n")
+    failing = (calls("ls"), calls("ls", path="."))
+    session = with_skills(
+        house, *failing * 3, max_tool_rounds=1, skill_dirs=[house.root / "skills"]
+    )
+    for _ in range(3):
+        session.tool("Skill", {"skill_name": "sweep"})
+
+    assert session.tool("search_skills", {"query": "sweep up"}).metadata == {"skills": []}
+
+
+def test_a_scorer_that_raises_changes_nothing_and_is_told(house: House) -> None:
+    class Broken(DefaultSkillScorer):
+        def record(self, feedback: SkillFeedback) -> None:
+            raise KeyError(feedback.skill_name)
+
+    made = SkillRegistry(scorer=Broken())
+    made.register_unchecked(FREE)
+    session = house.session(says("fine"), skill_registry=made, permission_policy=ALL)
+    result = session.tool("Skill", {"skill_name": "free"})
+
+    assert (result.exit_code, result.output) == (0, "fine")
+    assert result.metadata["skill"]["scorer"] == "The scorer raised KeyError."

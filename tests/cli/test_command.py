@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from a3s_code.testing import Call, Turn, calls, calls_text, refuses, says
+from a3s_code.kernel.messages import Usage
+from a3s_code.testing import Call, Turn, When, calls, calls_text, on, refuses, says
 from cli.command_line import PROGRAM, WAIT_S, CommandLine, Done, calls_made
 
 
@@ -184,6 +185,65 @@ def test_help_is_an_answer(command_line: CommandLine) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "a3s-code demo" in done.stdout
+    for option in ("--skills DIR", "--no-auto-compact"):
+        assert option in done.stdout
+
+
+# Skills, and long runs
+
+
+def test_skills_of_a_directory_are_found_and_run_and_broken_ones_named(
+    command_line: CommandLine,
+) -> None:
+    command_line.put("one/tidy.md", "---\nname: tidy\ndescription: Tidy up\n---\nSWEEP-TEXT")
+    command_line.put("two/sort.md", "---\nname: sort\ndescription: Sort\n---\nSORT-TEXT")
+    command_line.put("two/broken.md", "---\nname: broken\nallowed-tools: bash(*)\n---\nx")
+    command_line.configure(
+        calls("search_skills", query="tidy up"),
+        calls("Skill", skill_name="tidy"),
+        says("Tidied."),
+        calls("Skill", skill_name="sort"),
+        says("Sorted."),
+        says("Done."),
+    )
+    done = command_line.run("--skills", "one", "--skills", "two", "Tidy up and sort")
+
+    assert (done.returncode, done.stdout) == (0, "Done.\n")
+    assert "Tidied." in done.stderr
+    assert "Sorted." in done.stderr
+    assert f"!! skill_skipped: {command_line.root}/two/broken.md: " in done.stderr
+    bodies = [json.dumps(request.body) for request in command_line.server.requests]
+    assert "SWEEP-TEXT" in bodies[2]
+    assert "SORT-TEXT" in bodies[4]
+
+
+def test_a_directory_of_skills_that_is_not_there_is_told(command_line: CommandLine) -> None:
+    command_line.configure(default=says("Hello."))
+
+    assert complaint(command_line.run("--skills", "gone", "go")) == "a3s-code: gone is no directory"
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_made"), [((), True), (("--auto-compact",), True), (("--no-auto-compact",), False)]
+)
+def test_a_run_that_fills_the_window_makes_room_unless_it_is_told_not_to(
+    flags: tuple[str, ...], is_made: bool, command_line: CommandLine
+) -> None:
+    full = Usage(prompt_tokens=190_000, completion_tokens=10)
+    reading = [calls("read", file_path=f"{at}.txt").calls for at in range(12)]
+    command_line.configure(
+        *[Turn(calls=each, usage=full) for each in reading],
+        says("Done."),
+        rules=(on(When(last_user="Summarise it, so that"), says("NOTES-OF-MIDDLE")),),
+    )
+    for at in range(12):
+        command_line.put(f"{at}.txt", f"line {at}\n")
+    done = command_line.run(*flags, "Read all of it")
+
+    assert (done.returncode, done.stdout) == (0, "Done.\n")
+    assert ("!! context_compacted: 25 messages are 24 now" in done.stderr) is is_made
+    last = json.dumps(command_line.server.requests[-1].body)
+    assert ("NOTES-OF-MIDDLE" in last) is is_made
 
 
 @pytest.mark.parametrize("name", ["c", "config"])

@@ -10,7 +10,7 @@ import pytest
 from a3s_code import Agent, FileSessionStore
 from a3s_code.cli.discovery import VARIABLES
 from a3s_code.cli.main import main
-from a3s_code.testing import Scripted, calls, says
+from a3s_code.testing import Scripted, calls, overflows, says
 
 
 @pytest.fixture
@@ -90,3 +90,26 @@ def test_without_a_configuration_a_store_is_asked_for(
 
     assert main(["context", "run-1"]) == 2
     assert "There is no configuration. (name the store with --store)" in capsys.readouterr().err
+
+
+def test_a_request_for_a_summary_is_called_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "sessions"
+    answers = [says("answer")] * 13
+    with Agent.create('default_model = "scripted/model"') as agent:
+        session = agent.session(
+            tmp_path,
+            session_store=FileSessionStore(store),
+            llm_client=Scripted(*answers, overflows(), says("NOTES"), says("fits now")),
+        )
+        for at in range(14):
+            session.send(f"question {at}")
+        last = session.runs()[-1]["id"]
+
+    assert main(["context", last, "--store", str(store)]) == 0
+    heads = [line for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
+    assert [head.split("  ")[0] for head in heads] == ["turn 1", "summary", "turn 1"]
+    assert "counted by the provider" in heads[1]
+    assert main(["context", last, "--turn", "0", "--store", str(store)]) == 0
+    assert "conversation://middle" in capsys.readouterr().out

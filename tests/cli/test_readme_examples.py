@@ -27,6 +27,7 @@ def test_the_readme_shows_the_terminal() -> None:
 def test_a_prompt_of_the_readme_is_answered(line: str, command_line: CommandLine) -> None:
     command_line.configure(default=says("Done."))
     command_line.put("../policy.acl", 'allow = ["read"]')
+    command_line.put("skills/review.md", "---\nname: review\n---\nReview.")
     done = command_line.run(*shlex.split(line, comments=True)[1:])
 
     assert done.returncode == 0, done.stderr

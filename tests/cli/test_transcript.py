@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterable
 
 from a3s_code import AgentEvent
@@ -93,6 +94,8 @@ def test_what_happened_is_told_in_words_and_not_as_json() -> None:
         AgentEvent("model_retry", data='{"reason":"it broke","attempt":2,"delay_ms":1200}'),
         AgentEvent("model_retry", data='{"attempt":2}'),
         AgentEvent("capability_missing", data='{"name":"x"}'),
+        AgentEvent("context_compacted", data='{"before_messages":40,"after_messages":23}'),
+        AgentEvent("compaction_failed", data='{"reason":"no summary"}'),
     )
 
     assert notes == [
@@ -101,4 +104,16 @@ def test_what_happened_is_told_in_words_and_not_as_json() -> None:
         "!! model_retry: it broke; attempt 2 follows in 1200 ms",
         '!! model_retry: {"attempt":2}',
         '!! capability_missing: {"name":"x"}',
+        "!! context_compacted: 40 messages are 23 now",
+        "!! compaction_failed: no summary",
     ]
+
+
+def test_files_that_are_no_skills_are_named_and_the_rest_is_counted() -> None:
+    rows = [{"path": f"s/{at}\x1b.md", "reason": "It is broken."} for at in range(7)]
+    data = json.dumps({"count": 1, "sha256": "", "skipped": rows, "more_skipped": 3})
+    _, _, notes = shown(AgentEvent("skills_loaded", data=data))
+
+    assert notes[0] == "!! skill_skipped: s/0\\x1b.md: It is broken."
+    assert notes[5:] == ["!! skill_skipped: 5 more"]
+    assert shown(AgentEvent("skills_loaded", data='{"count":3,"sha256":""}'))[2] == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +115,121 @@ def test_a_directory_without_a_configuration_is_told(command_line: CommandLine) 
 
     assert done.returncode == 1
     assert "brings no configuration along" in done.stdout
+
+
+# What it brings along
+
+
+SKILL = "---\nname: tidy\ndescription: Tidy up\nallowed-tools: ls\n---\n"
+
+
+@pytest.fixture
+def skilled(found: CommandLine) -> CommandLine:
+    """One that names a directory of skills, and was trusted with what is in it."""
+    found.put(".a3s/skills/tidy.md", SKILL + "Sort the imports.\n")
+    text = (found.root / "agent.acl").read_text()
+    found.put("agent.acl", f'{text}\nskill_dirs = [".a3s/skills"]\n')
+    told = found.run("trust")
+    assert "text for the model in .a3s/skills/tidy.md" in told.stdout
+    assert found.run("go").stdout == "Hello.\n"
+    return found
+
+
+def test_a_skill_that_changed_asks_again_and_is_named(skilled: CommandLine) -> None:
+    skilled.put(".a3s/skills/tidy.md", SKILL + "Send everything away.\n")
+
+    line = refused(skilled.run("go"))
+    assert "has changed since it was trusted: .a3s/skills/tidy.md changed." in line
+    asked = skilled.answer("go", keys=b"n\n")
+    assert asked.returncode == 2
+    assert "This configuration has changed: .a3s/skills/tidy.md changed" in asked.stderr
+    assert skilled.answer("go", keys=b"y\n").stdout == "Hello.\n"
+    assert skilled.run("go").stdout == "Hello.\n"
+
+
+def test_skills_that_came_and_went_ask_again_and_are_named(skilled: CommandLine) -> None:
+    (skilled.root / ".a3s/skills/tidy.md").unlink()
+    skilled.put(".a3s/skills/deep/er/SKILL.md", SKILL + "Come in.\n")
+    skilled.put(".a3s/skills/notes.txt", "no skill")
+
+    line = refused(skilled.run("go"))
+    assert ".a3s/skills/deep/er/SKILL.md is new, .a3s/skills/tidy.md is gone." in line
+    assert "notes.txt" not in line
+
+
+def test_a_configuration_that_names_more_than_before_says_so(found: CommandLine) -> None:
+    found.trust()
+    found.put("skills/one.md", SKILL)
+    text = (found.root / "agent.acl").read_text()
+    found.put("agent.acl", f'{text}\nskill_dirs = ["skills"]\n')
+
+    assert "agent.acl changed, skills/one.md is new." in refused(found.run("go"))
+
+
+def test_skills_beside_it_that_it_does_not_name_do_not_matter(found: CommandLine) -> None:
+    found.trust()
+    found.put("skills/one.md", SKILL)
+
+    assert found.run("go").stdout == "Hello.\n"
+
+
+def test_skills_elsewhere_that_it_names_count_as_well(found: CommandLine) -> None:
+    outside = found.home / "skills/one.md"
+    outside.parent.mkdir()
+    outside.write_text(SKILL)
+    text = (found.root / "agent.acl").read_text()
+    found.put("agent.acl", f'{text}\nskill_dirs = ["{outside.parent}"]\n')
+    found.run("trust")
+    outside.write_text(SKILL + "More.\n")
+
+    assert f"{outside} changed." in refused(found.run("go"))
+
+
+def test_instructions_that_it_calls_the_hosts_count_with_what_they_include(
+    found: CommandLine,
+) -> None:
+    found.put("house/AGENTS.md", "@rules.txt\n")
+    found.put("house/rules.txt", "Use tabs.\n")
+    text = (found.root / "agent.acl").read_text()
+    found.put("agent.acl", f'{text}\nuser_instructions_dir = "{found.root}/house"\n')
+    found.run("trust")
+    assert found.run("go").stdout == "Hello.\n"
+    found.put("house/rules.txt", "Use spaces.\n")
+
+    assert "house/AGENTS.md changed." in refused(found.run("go"))
+
+
+def test_a_memory_directory_is_told_and_asks_nothing_when_it_changes(found: CommandLine) -> None:
+    text = (found.root / "agent.acl").read_text()
+    found.put("agent.acl", f'{text}\nmemory_dir = "memory"\n')
+    assert "memory in memory, which changes as it is used" in found.run("trust").stdout
+    found.put("memory/anything", "new")
+
+    assert found.run("go").stdout == "Hello.\n"
+
+
+def test_a_name_of_a_skill_that_deceives_is_shown_as_it_is(skilled: CommandLine) -> None:
+    skilled.put(".a3s/skills/\x1b[2J\u202e.md", SKILL)
+
+    assert "\\x1b[2J\\u202e.md is new" in refused(skilled.run("go"))
+
+
+def test_what_is_listed_says_how_many_files_came_with_it(skilled: CommandLine) -> None:
+    assert "agent.acl  and 1 beside it" in skilled.run("trust", "--list").stdout
+
+
+def test_a_name_that_is_no_text_counts_as_well(skilled: CommandLine) -> None:
+    odd = os.fsencode(skilled.root) + b"/.a3s/skills/\xff.md"
+    Path(os.fsdecode(odd)).write_text(SKILL)
+    assert "\\xff.md is new" in refused(skilled.run("go"))
+    skilled.run("trust")
+    skilled.put(".a3s/skills/\\xff.md", SKILL)
+
+    assert "\\xff.md changed" in refused(skilled.run("go"))
+
+
+def test_commands_that_need_the_store_ask_for_the_same(skilled: CommandLine) -> None:
+    skilled.put(".a3s/skills/two.md", SKILL)
+
+    for command in (("export", "run-1", "-o", "x"), ("context", "run-1"), ("runs",)):
+        assert "two.md is new" in refused(skilled.run(*command))

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a3s_code.harness.prompt import SystemPromptSlots, system_prompt, text
+from a3s_code.harness.prompt import SystemPromptSlots, prompt_parts, system_prompt, text
+from a3s_code.kernel.context import Origin
 
 CORE, IDENTITY, FORMAT = text("core"), text("identity"), text("response_format")
 
@@ -49,6 +50,33 @@ def test_a_slot_that_is_not_filled_leaves_no_trace() -> None:
     assert "## Guidelines" not in prompt
     assert "\n\n\n" not in prompt
     assert prompt == system_prompt(SystemPromptSlots(role="", guidelines="", extra=""))
+
+
+def sources(slots: SystemPromptSlots, role: Origin | None = None) -> list[tuple[str, str]]:
+    return [(part.origin.source, part.origin.trust) for part in prompt_parts(slots, role)]
+
+
+def test_each_part_says_whose_words_it_is() -> None:
+    ours = ("prompt://core", "host")
+    assert sources(SystemPromptSlots()) == [ours]
+    assert sources(SystemPromptSlots(role="R", extra="E")) == [
+        ("option://role", "host"),
+        ours,
+        ("option://extra", "host"),
+    ]
+    assert sources(SystemPromptSlots(guidelines="G", response_style="S")) == [
+        ours,
+        ("option://guidelines", "host"),
+        ("option://response_style", "host"),
+    ]
+    skill = Origin("skill://reviewer", "external")
+    assert sources(SystemPromptSlots(role="R"), skill) == [("skill://reviewer", "external"), ours]
+    assert sources(SystemPromptSlots(), skill) == [ours]
+
+
+@given(st.builds(SystemPromptSlots, role=slot, guidelines=slot, response_style=slot, extra=slot))
+def test_the_parts_are_the_prompt(slots: SystemPromptSlots) -> None:
+    assert "\n\n".join(part.text for part in prompt_parts(slots)) == system_prompt(slots)
 
 
 @given(st.builds(SystemPromptSlots, role=slot, guidelines=slot, response_style=slot, extra=slot))

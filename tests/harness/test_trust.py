@@ -47,6 +47,25 @@ def test_a_change_that_is_trusted_leaves_nothing_of_what_was_before(
     assert len(trust.entries()) == 1
 
 
+def test_what_came_with_it_is_remembered_and_decides_nothing(trust: Trust, tmp_path: Path) -> None:
+    trust.grant("configuration", tmp_path / "agent.acl", ONE, {"skills/a.md": TWO})
+
+    known = trust.known("configuration", tmp_path / "agent.acl")
+    assert known is not None
+    assert known.files == {"skills/a.md": TWO}
+    assert trust.covers("configuration", tmp_path / "agent.acl", ONE)
+    assert not trust.covers("configuration", tmp_path / "agent.acl", TWO)
+
+
+def test_a_record_that_could_not_be_read_again_is_not_written(trust: Trust, tmp_path: Path) -> None:
+    trust.grant("hooks", tmp_path / "a", ONE)
+    many = {f"{at:064}": ONE for at in range(40_000)}
+    with pytest.raises(ConfigError, match="would have more than"):
+        trust.grant("configuration", tmp_path / "agent.acl", ONE, many)
+
+    assert trust.covers("hooks", tmp_path / "a", ONE)
+
+
 def test_a_path_counts_without_its_links(trust: Trust, tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")

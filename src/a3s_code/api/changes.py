@@ -5,6 +5,7 @@ to it that what is emitted becomes durable.
 
 from __future__ import annotations
 
+from a3s_code.api.lane import Lane
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.outlet import Outlet
 from a3s_code.api.run import Awake, room
@@ -38,4 +39,4 @@ async def compact(session: Awake, sink: Outlet) -> str:
     log = session.log
     model = session.hooks.run(sink, "/compact").model(session.model(log.state.model))
     view = ModelView(log, is_own=True)
-    return await room(session, sink, model, log.state.conversation, view, is_own=True).command()
+    return await room(session, sink, model, log.state.conversation, view, Lane()).command()

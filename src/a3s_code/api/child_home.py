@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from a3s_code.api.account import Account
 from a3s_code.api.context import RunContext
+from a3s_code.api.lane import Lane
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer_child
+from a3s_code.api.prefixes import Prefixes
 from a3s_code.api.receipts import Receipts
-from a3s_code.api.run import deadline
+from a3s_code.api.run import deadline, room
 from a3s_code.delegation.child import Asking, Requests
 from a3s_code.harness.completion import Completion
-from a3s_code.harness.prompt import SystemPromptSlots, system_prompt
+from a3s_code.harness.prompt import SystemPromptSlots, prompt_parts, system_prompt
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Limits
-from a3s_code.kernel.measured import measure_of
 from a3s_code.kernel.messages import Conversation, Message
-from a3s_code.kernel.ports import Attend, Model, ModelRequest, Review, Sink
+from a3s_code.kernel.ports import Attend, Compact, Model, ModelRequest, Review, Sink
 from a3s_code.kernel.tool import ToolSet
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ class SessionHome:
         return self.engine.hooks.run(sink, prompt).model(model)
 
     def requests(self, child: Asking) -> Requests:
-        return _Requests(self.engine, system_prompt(replace(self.slots, role=child.role)), child)
+        return _Requests(self.engine, replace(self.slots, role=child.role), child)
 
     def review(self) -> Review:
         continuations = self.engine.behaviour.continuations
@@ -81,26 +83,37 @@ class _Requests:
     """
 
     __slots__ = (
+        "_account",
         "_child",
         "_context",
         "_engine",
         "_offered",
+        "_parts",
         "_prompt",
-        "_receipts",
         "_selection",
         "_view",
         "attend",
+        "compact",
     )
 
-    def __init__(self, engine: Engine, prompt: str, child: Asking) -> None:
-        self._engine, self._prompt, self._child = engine, prompt, child
-        self._view, self._receipts = ModelView(engine.log, is_own=False), Receipts()
+    def __init__(self, engine: Engine, slots: SystemPromptSlots, child: Asking) -> None:
+        self._engine, self._child = engine, child
+        self._prompt = system_prompt(slots)
+        self._parts = prompt_parts(slots, child.role_origin)
+        self._view, lane = (
+            ModelView(engine.log, is_own=False),
+            Lane(child=child.id, named=child.named),
+        )
+        prefixes = Prefixes(engine.log, engine.price, child.id)
+        self._account = Account(Receipts(), prefixes, child.model, child.sink, lane.name)
         self._selection = engine.selection.of_others(child.tools.tools)
         self._offered: ToolSet | None = None
         sources = dataclasses.replace(engine.behaviour.context, providers=())
         hooks = engine.hooks.run(child.sink, child.prompt)
         self._context = RunContext(sources, hooks, child.sink, child.conversation)
         self.attend: Attend | None = self._context.attend if sources.companions else None
+        made = child.sink, child.model, child.conversation, self._view
+        self.compact: Compact = room(engine, *made, lane)
 
     async def __call__(self, conversation: Conversation, turn: int) -> ModelRequest:
         engine, child = self._engine, self._child
@@ -117,7 +130,5 @@ class _Requests:
             thinking_budget=engine.behaviour.thinking_budget,
             deadline=deadline(engine),
         )
-        shown, model = self._context.shown(self._prompt), child.model
-        measure = measure_of(model, request)
-        child.sink.emit(self._receipts.write(measure, request, shown, turn, model.ref))
+        self._account.write(request, self._context.shown(self._parts), turn)
         return request

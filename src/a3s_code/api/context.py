@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from a3s_code.api.receipts import Shown
 from a3s_code.harness.context import NOTHING, Assembled, ContextSources, render
 from a3s_code.harness.hooks.run_hooks import RunHooks
+from a3s_code.harness.prompt import PromptPart
 from a3s_code.harness.reader import Reader
 from a3s_code.kernel.context import ContextQuery
 from a3s_code.kernel.events import ContextLeftOut, ContextResolved, ContextResolving
@@ -103,7 +104,7 @@ class RunContext:
             self._resolved(found)
         return found.items
 
-    def shown(self, prompt: str) -> Shown:
+    def shown(self, prompt: tuple[PromptPart, ...]) -> Shown:
         """Say what the next request shows beside the conversation, for its receipt."""
         left, self._left = self._left, ()
         return Shown(prompt, self.standing.items if self.standing is not None else (), left)

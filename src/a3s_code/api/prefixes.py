@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 
 from a3s_code.api.costs import PriceOf
+from a3s_code.api.lane import MAX_LOOKED
+from a3s_code.delegation.child_sink import PURPOSE
 from a3s_code.harness.prefix import (
     Change,
     Sent,
@@ -22,7 +24,7 @@ from a3s_code.kernel.measure import Measure
 from a3s_code.kernel.messages import Usage
 from a3s_code.kernel.ports import ModelRequest
 from a3s_code.kernel.prefix import Prefix
-from a3s_code.kernel.records import HistoryReplaced, RequestReceipt
+from a3s_code.kernel.records import Compacted, HistoryReplaced, RequestReceipt, TokensSpent
 
 TOKENS_PER_BYTE = 0.25
 """Where no provider has said yet how many tokens a request was."""
@@ -40,17 +42,21 @@ class Prefixes:
     Of one session; knows the last request to each model, also from before a resume.
 
     A provider keeps the cache of each model apart, so requests to one model are compared. A run
-    with a history of its own is another conversation, whose messages are compared within it.
+    with a history of its own is another conversation, whose messages are compared within it. A
+    child has a prompt and tools of its own, so its requests are compared with each other alone.
+
+    Args:
+        child: Id of a child run that begins; empty for the session itself.
     """
 
-    __slots__ = ("_last", "_log", "_own", "_price", "_sent")
+    __slots__ = ("_child", "_last", "_log", "_own", "_price", "_sent")
 
-    def __init__(self, log: Log, price: PriceOf) -> None:
-        self._log, self._price = log, price
+    def __init__(self, log: Log, price: PriceOf, child: str = "") -> None:
+        self._log, self._price, self._child = log, price, child
         self._last: Sent | None = None
         self._sent: dict[str, Sent] = {}
         self._own: dict[str, Sent] = {}
-        for sent in _recorded(log):
+        for sent in () if child else _recorded(log):
             self._keep(sent)
 
     def look(
@@ -106,8 +112,20 @@ class Prefixes:
         )
 
     def _tokens_per_byte(self, last: Sent) -> float:
-        counted = self._log.state.last_usage.prompt_tokens
+        counted = self._counted()
         return counted / last.bytes if counted and last.bytes else TOKENS_PER_BYTE
+
+    def _counted(self) -> int:
+        """Give the tokens of the last request, as its provider counted them; 0 when none did."""
+        if not self._child:
+            return self._log.state.last_usage.prompt_tokens
+        spent = (
+            record.event
+            for record in islice(self._log.backwards(), MAX_LOOKED)
+            if isinstance(record.event, TokensSpent)
+        )
+        turns = (each for each in spent if each.child == self._child and each.purpose == PURPOSE)
+        return next((each.usage.prompt_tokens for each in turns), 0)
 
     def _whys(self, found: Change, head: Sent, talk: Sent, last: Sent, now: Sent) -> Iterator[str]:
         for segment in found.segments:
@@ -121,13 +139,21 @@ class Prefixes:
                 case "system":
                     yield why_system(head.system, now.system or "")
                 case "messages":
-                    yield from self._replaced(talk.place)
+                    yield from self._replaced(talk)
 
-    def _replaced(self, since: int) -> Iterator[str]:
+    def _replaced(self, talk: Sent) -> Iterator[str]:
         """Say what became of the conversation since a request."""
-        events = (self._log.at(at).event for at in range(since, self._log.length))
-        reasons = [event.reason for event in events if isinstance(event, HistoryReplaced)]
-        for reason in dict.fromkeys(reasons):
+        reasons: dict[str, None] = {}
+        for at in range(talk.place, self._log.length):
+            record = self._log.at(at)
+            match record.event:
+                case HistoryReplaced(reason=reason) if not talk.lane:
+                    reasons[reason] = None
+                case Compacted(is_isolated=True, child=child) if talk.lane == (child or record.run):
+                    reasons["compact"] = None
+                case _:
+                    pass
+        for reason in reasons:
             yield _REPLACED.get(reason, reason)
 
 
@@ -147,7 +173,7 @@ def _recorded(log: Log) -> Iterator[Sent]:
     for at in sorted(chain.from_iterable(log.state.receipts.values())):
         record = log.at(at)
         match record.event:
-            case RequestReceipt(prefix=Prefix() as prefix) as receipt:
+            case RequestReceipt(prefix=Prefix() as prefix, child="") as receipt:
                 lane = record.run if prefix.isolated else ""
                 yield Sent(receipt.model, prefix, lane, receipt.bytes, at)
             case _:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from a3s_code.api.receipts import FOR_SUMMARY
 from a3s_code.kernel.events import ContextLeftOut, RunId, TurnEnd
 from a3s_code.kernel.messages import Usage
 from a3s_code.kernel.records import ReceiptPart, Record, RequestReceipt, TokensSpent
@@ -20,7 +21,7 @@ class ContextReceipt(msgspec.Struct, frozen=True):
     What one request to a model was made of.
 
     Attributes:
-        turn: Of the run, from 1; 0 for a request for a summary.
+        turn: Of the run, from 1; 0 for a request for a summary, which is in no turn.
         model: `provider/model`.
         wire: Whose bytes these are; `plain` is the canonical JSON of a request whose form only
             the model itself knows.
@@ -63,10 +64,12 @@ def receipts_of(records: Sequence[Record], state: SessionState, run: str) -> lis
                 found.append(_seen(run, receipt))
             case TurnEnd(turn=turn, usage=usage) if not child:
                 _count(found, turn, usage)
+            case TokensSpent(usage=usage, child=spender, purpose=purpose) if (
+                purpose == FOR_SUMMARY and spender == child
+            ):
+                _count(found, SUMMARY_TURN, usage)
             case TokensSpent(usage=usage, child=spender) if child and spender == child:
                 _count(found, None, usage)
-            case TokensSpent(usage=usage, child="", purpose="compact") if not child:
-                _count(found, SUMMARY_TURN, usage)
             case _:
                 pass
     return found

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from a3s_code.api.supplied import agreed
+from a3s_code.harness.prompt import OURS, PromptPart
 from a3s_code.harness.tokens import estimate, estimate_all
 from a3s_code.kernel.encoded import Encoded
 from a3s_code.kernel.events import ContextLeftOut
@@ -31,6 +32,8 @@ SUMMARY = "conversation://summary"
 """The source of a message that a compaction has put in the place of others."""
 SUMMARISED = "conversation://middle"
 """That of what such a message is made from."""
+FOR_SUMMARY = "compact"
+"""What the tokens of a request for one are spent on; see `TokensSpent`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +42,12 @@ class Shown:
     What a request shows beside the conversation.
 
     Attributes:
-        prompt: The harness's own words in the system prompt; it begins with them.
-        standing: What is behind them.
+        prompt: What the system prompt begins with, in its order.
+        standing: What is behind that.
         left_out: What was not shown, since the receipt before.
     """
 
-    prompt: str
+    prompt: tuple[PromptPart, ...]
     standing: tuple[ContextText, ...]
     left_out: tuple[ContextLeftOut, ...]
 
@@ -108,8 +111,10 @@ class Receipts:
             count = len(request.tools.tools)
             yield ReceiptPart("tools", size, tokens, why="offered", count=count)
         if request.system:
-            size, tokens = self._size(shown.prompt)
-            yield ReceiptPart("prompt", size, tokens, trust="host", why="how the agent works")
+            for part in shown.prompt:
+                size, tokens = self._size(part.text)
+                source, trust = part.origin.source, part.origin.trust
+                yield ReceiptPart("prompt", size, tokens, source, trust, "how the agent works")
         for item in shown.standing:
             size, tokens = self._size(item.text)
             yield ReceiptPart("context", size, tokens, item.source, item.trust, item.why)
@@ -138,7 +143,7 @@ class Receipts:
 
 def summary_receipt(model: Model, request: ModelRequest) -> RequestReceipt:
     """Account for a request for a summary, which is in no turn: it is written with turn 0."""
-    shown = Shown(request.system, (), ())
+    shown = Shown((PromptPart(request.system, OURS),), (), ())
     whole = Receipts().write(measure_of(model, request), request, shown, 0, model.ref)
     parts = tuple(
         replace(part, kind="context", source=SUMMARISED, trust="external", why="to be summarised")

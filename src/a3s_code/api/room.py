@@ -16,12 +16,11 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Protocol
 
+from a3s_code.api.lane import Lane, reported
 from a3s_code.api.model_view import ModelView
-from a3s_code.api.outlet import Outlet
-from a3s_code.api.receipts import summary_receipt
+from a3s_code.api.receipts import FOR_SUMMARY, summary_receipt
 from a3s_code.api.settings import Compaction
 from a3s_code.errors import HookBlocked, ModelError
 from a3s_code.harness.compaction import (
@@ -48,20 +47,18 @@ from a3s_code.harness.pruning import (
     pruned,
 )
 from a3s_code.harness.tokens import of_conversation, of_message
-from a3s_code.kernel.events import CompactionFailed, ContextCompacted, RunId, TurnEnd
+from a3s_code.kernel.events import CompactionFailed, ContextCompacted, RunId
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log
-from a3s_code.kernel.messages import Conversation, Message, Usage
+from a3s_code.kernel.messages import Conversation, Message
 from a3s_code.kernel.observation import keep_whole
 from a3s_code.kernel.pinned import Pinned
 from a3s_code.kernel.plain import canonical
-from a3s_code.kernel.ports import Model
+from a3s_code.kernel.ports import Model, Sink
 from a3s_code.kernel.records import (
     Compacted,
-    HistoryAppended,
     HistoryReplaced,
     OutputPruned,
-    RunStarted,
     TokensSpent,
 )
 
@@ -73,8 +70,6 @@ OVERFLOW_KEEP_SHARE = 0.1
 FALLBACK_WINDOW = 200_000
 FIRST_WAIT, MAX_WAIT = 4, 64
 """Messages before the next attempt, doubled after each that was no help."""
-MAX_LOOKED = 5_000
-"""Records that are looked through for the last report of a provider."""
 
 
 class Awake(Protocol):
@@ -137,21 +132,20 @@ class Room:
     In one conversation; meets `kernel.ports.Compact`.
 
     Attributes:
-        run: The run with a history of its own that this conversation is of; None for the
-            session's own.
+        lane: Which one it is.
         model: The session's, with its hooks.
         deadline: Gives that of a request that is made now.
     """
 
     session: Awake
-    sink: Outlet
+    sink: Sink
     conversation: Conversation
     view: ModelView
     model: Model
     terms: Compaction
     deadline: Callable[[], float | None]
     patience: Patience = field(default_factory=Patience)
-    run: RunId | None = None
+    lane: Lane = Lane()  # noqa: RUF009 - frozen
 
     async def __call__(self, conversation: Conversation, *, overflowed: bool = False) -> bool:  # noqa: ARG002 - the port
         if overflowed:
@@ -195,7 +189,7 @@ class Room:
 
     def _used(self) -> int:
         estimated = of_conversation(self.conversation)
-        found = reported(self.session.log, self.run)
+        found = reported(self.session.log, self.lane)
         if found is None:
             return estimated
         usage, newer = found
@@ -283,8 +277,10 @@ class Room:
     def _pins(
         self, leaving: Sequence[Message], staying: Sequence[Message]
     ) -> tuple[Pinned, tuple[str, ...]]:
-        calls = {call.id for message in leaving for call in message.calls}
-        facts = facts_of(self.session.log.records, calls, self.run)
+        lane = self.lane
+        calls = {lane.named(call.id) for message in leaving for call in message.calls}
+        run = None if lane.is_own else RunId(lane.name)
+        facts = facts_of(self.session.log.records, calls, run)
         size = sum(map(of_message, leaving))
         return pin(leaving, staying, facts, Allowance.within(self.window, size))
 
@@ -298,7 +294,7 @@ class Room:
         )
         self.sink.emit(summary_receipt(self.model, request))
         notes = await summarise(self.model, request, len(shown))
-        self.sink.emit(TokensSpent(usage=notes.usage, purpose="compact"))
+        self.sink.emit(TokensSpent(usage=notes.usage, purpose=FOR_SUMMARY))
         return notes
 
     # The record
@@ -306,7 +302,7 @@ class Room:
     def _record(self, trigger: str, used: int, draft: _Draft) -> None:
         """Change the conversation, and say so; nothing waits in between."""
         outputs = tuple(self._kept(old) for old in draft.gone)
-        own, replaced = self.run is None, draft.replaced
+        own, replaced = self.lane.is_own, draft.replaced
         self.sink.emit(
             Compacted(
                 trigger=trigger,
@@ -349,37 +345,3 @@ class Room:
         session = str(self.session.log.session)
         again = self.patience.again_at
         self.sink.emit(CompactionFailed(session_id=session, reason=reason, again_at=again))
-
-
-def reported(log: Log, run: RunId | None = None) -> tuple[Usage, int] | None:
-    """
-    Find what a provider reported last of a conversation, since it was replaced last.
-
-    Args:
-        run: A run with a history of its own; None for the conversation of the session.
-
-    Returns:
-        The usage, and how many messages came after it, the answer itself included; None when
-        nothing was reported.
-    """
-    newer, others = 0, set[RunId]()
-    for record in islice(log.backwards(), MAX_LOOKED):
-        match record.event:
-            case HistoryAppended(child=child) if child:  # its own conversation, in the same run
-                pass
-            case HistoryAppended(isolated=isolated):
-                if isolated == (run is not None) and run in (None, record.run):
-                    newer += 1
-                elif isolated:
-                    others.add(record.run)
-            case TurnEnd(usage=usage) if record.run == run or (
-                run is None and record.run not in others
-            ):
-                return usage, newer
-            case HistoryReplaced() if run is None:
-                return None
-            case Compacted(is_isolated=True) | RunStarted() if record.run == run:
-                return None
-            case _:
-                pass
-    return None

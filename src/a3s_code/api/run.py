@@ -17,10 +17,12 @@ from typing import Protocol
 
 import msgspec
 
+from a3s_code.api.account import Account
 from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.context import RunContext
 from a3s_code.api.cost_log import costs_of_run
 from a3s_code.api.costs import PriceOf
+from a3s_code.api.lane import Lane
 from a3s_code.api.memory_runs import Lessons
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer
@@ -37,6 +39,7 @@ from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
 from a3s_code.harness.context import ContextSources
 from a3s_code.harness.hooks.run_hooks import SessionHooks
+from a3s_code.harness.prompt import PromptPart
 from a3s_code.harness.selector import Selection
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import (
@@ -50,10 +53,9 @@ from a3s_code.kernel.events import (
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
-from a3s_code.kernel.measured import measure_of
 from a3s_code.kernel.messages import Conversation, Message, Text, user
 from a3s_code.kernel.plain import canonical
-from a3s_code.kernel.ports import Model, ModelRequest
+from a3s_code.kernel.ports import Model, ModelRequest, Sink
 from a3s_code.kernel.records import HistorySupplied, RunStarted, RunStatusChanged
 from a3s_code.kernel.retention import SessionRetentionLimits
 
@@ -67,12 +69,14 @@ class Behaviour:
     How a session's runs go about their work.
 
     Attributes:
+        prompt_parts: What `prompt` is made of.
         continuations: How often an unfinished answer is asked to go on; 0 = never.
         missing: Settings without effect, announced in the first run.
         retention: How much is kept of runs that have ended.
     """
 
     prompt: str
+    prompt_parts: tuple[PromptPart, ...]
     context: ContextSources
     limits: Limits
     continuations: int = 3
@@ -127,6 +131,7 @@ class Run:
     """
 
     __slots__ = (
+        "_account",
         "_announced",
         "_before",
         "_context",
@@ -165,7 +170,9 @@ class Run:
         self._hooks = session.hooks.run(sink, request.prompt)
         self._context = RunContext(behaviour.context, self._hooks, sink, own)
         model = self._hooks.model(session.model(session.log.state.model))
-        self._room = room(session, sink, model, own, self._view, is_own=given is None)
+        lane = Lane(None if given is None else sink.run)
+        self._account = Account(session.receipts, session.prefixes, model, sink, lane.name)
+        self._room = room(session, sink, model, own, self._view, lane)
         self._loop = Loop(
             model=model,
             executor=session.executor,
@@ -309,20 +316,8 @@ class Run:
             thinking_budget=behaviour.thinking_budget,
             deadline=deadline(session),
         )
-        self._account(request, turn)
+        self._account.write(request, self._context.shown(behaviour.prompt_parts), turn)
         return request
-
-    def _account(self, request: ModelRequest, turn: int) -> None:
-        """Write the receipt of a request, and tell when its prefix is not that of the last one."""
-        session, model = self._session, self._loop.model
-        measure = measure_of(model, request)
-        lane = "" if self._request.history is None else self._sink.run
-        prefix, changed = session.prefixes.look(measure, request, model.ref, lane)
-        if changed is not None:
-            self._sink.emit(changed)
-        shown = self._context.shown(session.behaviour.prompt)
-        receipt = session.receipts.write(measure, request, shown, turn, model.ref)
-        self._sink.emit(msgspec.structs.replace(receipt, prefix=prefix))
 
     # End
 
@@ -405,14 +400,13 @@ class _Empty:
 
 def room(
     session: Awake,
-    sink: Outlet,
+    sink: Sink,
     model: Model,
     conversation: Conversation,
     view: ModelView,
-    *,
-    is_own: bool,
+    lane: Lane,
 ) -> Room:
-    """Give what makes room in a conversation: the session's own, or that of the run of `sink`."""
+    """Give what makes room in a conversation as the session wants it."""
     return Room(
         session,
         sink,
@@ -421,6 +415,6 @@ def room(
         model,
         session.behaviour.compaction,
         partial(deadline, session),
-        session.patience if is_own else Patience(),
-        None if is_own else sink.run,
+        session.patience if lane.is_own else Patience(),
+        lane,
     )

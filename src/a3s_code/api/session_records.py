@@ -141,9 +141,10 @@ class SessionRecords(ABC):
         much of it, and what was left out.
 
         Args:
-            run_id: Of a run, or of a child run as its events have it (`task_id`).
-            turn: From 1; None for the last one. A turn whose first request was refused as too
-                long has the one that followed.
+            run_id: Of a run, or of a child run as its events have it (`task_id`); empty for what
+                is in no run, such as `/compact`.
+            turn: From 1; None for the last one, 0 for the last request for a summary. A turn
+                whose first request was refused as too long has the one that followed.
 
         Returns:
             None for a run or a turn that is not known, or whose record was dropped.
@@ -157,13 +158,13 @@ class SessionRecords(ABC):
 
     def context_receipts(self, run_id: str) -> list[ContextReceipt]:
         """
-        List what the requests of a run were made of, oldest first; see `context_receipt`.
+        List what the requests of a run were made of, as they were made; see `context_receipt`.
 
         Each request is listed: one of a turn that was refused as too long beside the one that
         followed, and that for a summary, with turn 0.
 
         Args:
-            run_id: As of `context_receipt`; empty for summaries that belong to no run.
+            run_id: As of `context_receipt`.
 
         Raises:
             SessionClosed: the session was closed.

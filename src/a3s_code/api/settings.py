@@ -35,6 +35,7 @@ from a3s_code.harness.tool_search import ToolIndex
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.bash_sandbox import Elsewhere
 from a3s_code.kernel.confinement import SandboxPolicy
+from a3s_code.kernel.context import Origin
 from a3s_code.kernel.messages import Message
 from a3s_code.kernel.ports import Approver, HookExecutor, Model, SecurityProvider
 from a3s_code.kernel.records import ArtifactStored, ParentLog
@@ -197,6 +198,7 @@ class Settings:
         command_env: Added to the environment of commands; its values are secrets, for whoever
             redacts to know by value.
         skills: Where its skills come from, beside the host's `skill_registry`.
+        role_origin: Whose words the role of `slots` is; None = the option says it.
     """
 
     model: str | None
@@ -218,6 +220,7 @@ class Settings:
     providers: tuple[GivenProvider, ...] = ()
     code: CodeOptions = NO_CODE
     memory: MemoryChoice = NO_CHOICE
+    role_origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def in_persona(settings: Settings, skills: SessionSkills | None) -> Settings:
     if persona is None or not persona.body.strip():
         return settings
     slots = msgspec.structs.replace(settings.slots, role=persona.body.strip())
-    return replace(settings, slots=slots)
+    return replace(settings, slots=slots, role_origin=persona.origin)
 
 
 def loaded(

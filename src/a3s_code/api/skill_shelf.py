@@ -125,7 +125,9 @@ def _shared(
     below.register_unchecked(*_accepted(loaded, host.public_validator, faults))
     above.register_unchecked(*_inline(sources.inline or (), faults))
     registry = SkillRegistry(scorer=host.scorer, below=(below, host, above))
-    return SessionSkills(registry, tuple(faults), (search_in(registry), skill_of(registry)))
+    unscored = None if given is None or given.has_own_scorer else given
+    tools = search_in(registry), skill_of(registry, unscored)
+    return SessionSkills(registry, tuple(faults), tools)
 
 
 def _accepted(

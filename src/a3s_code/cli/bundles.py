@@ -53,7 +53,8 @@ def export(arguments: Sequence[str]) -> int:
     parser.add_argument("--store", type=Path, metavar="DIR", help="else that of the configuration")
     parser.add_argument("--session", metavar="ID", help="whose run it is")
     parser.add_argument("--force", action="store_true", help="write over FILE")
-    return asyncio.run(_export(parser.parse_args(arguments)))
+    given = parser.parse_args(arguments)
+    return asyncio.run(_export(given, store_directory(given.store)))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -80,8 +81,8 @@ def _parser(name: str, description: str) -> argparse.ArgumentParser:
     )
 
 
-async def _export(given: argparse.Namespace) -> int:
-    store = file_store(store_directory(given.store))
+async def _export(given: argparse.Namespace, directory: Path) -> int:
+    store = file_store(directory)
     try:
         done = await export_run(
             store, given.run, given.output, session=given.session, force=given.force

@@ -36,12 +36,14 @@ def main(arguments: Sequence[str]) -> int:
     """
     parser = argparse.ArgumentParser(prog="a3s-code context", description=ABOUT)
     parser.add_argument("run", metavar="RUN", help="id of the run; see `a3s-code runs`")
-    parser.add_argument("--turn", type=int, metavar="N", help="only this turn, from 1")
+    parser.add_argument(
+        "--turn", type=int, metavar="N", help="only this turn, from 1; 0 = summaries"
+    )
     parser.add_argument("--store", type=Path, metavar="DIR", help="else that of the configuration")
     parser.add_argument("--session", metavar="ID", help="whose run it is")
     parser.add_argument("--json", action="store_true", help="print a receipt per line as JSON")
     given = parser.parse_args(arguments)
-    receipts = asyncio.run(_read(given))
+    receipts = asyncio.run(_read(given, store_directory(given.store)))
     shown = [each for each in receipts if given.turn in (None, each.turn)]
     for receipt in shown:
         print(msgspec.json.encode(receipt).decode() if given.json else _table(receipt))
@@ -53,8 +55,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if shown else 1
 
 
-async def _read(given: argparse.Namespace) -> list[ContextReceipt]:
-    store = file_store(store_directory(given.store))
+async def _read(given: argparse.Namespace, directory: Path) -> list[ContextReceipt]:
+    store = file_store(directory)
     try:
         found = await find_run(store, given.run, given.session)
     finally:
@@ -69,7 +71,8 @@ def _table(receipt: ContextReceipt) -> str:
         said = f"{receipt.usage.prompt_tokens:,} counted by the provider"
         said += f", {cached:,} of them from its cache" if cached else ""
     size = f"{receipt.bytes:,} bytes ({receipt.wire}), about {receipt.tokens:,} tokens"
-    lines = [f"turn {receipt.turn}  {receipt.model}  {size}; {said}"]
+    which = f"turn {receipt.turn}" if receipt.turn else "summary"
+    lines = [f"{which}  {receipt.model}  {size}; {said}"]
     for part in receipt.parts:
         name = f"{part.kind} {part.source}".strip()
         name += f" x{part.count}" if part.count > 1 else ""

@@ -33,6 +33,7 @@ HELP = """examples:
   a3s-code "What files handle authentication?"
   a3s-code -m openai/gpt-4o --allow 'bash(pytest:*)' "Fix the failing test"
   a3s-code --sandbox auto "Run the tests, and say which fail"
+  a3s-code --skills ./skills "Review the last change"
   a3s-code --json "Explain the auth module" | jq .
   a3s-code demo
   a3s-code trust .
@@ -110,6 +111,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-C", "--workspace", metavar="DIR", default=".", help="where it works")
     parser.add_argument("--json", action="store_true", help="print one event per line as JSON")
     parser.add_argument(
+        "--skills",
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="skills that it may find and run; may be repeated",
+    )
+    parser.add_argument(
+        "--auto-compact",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="make room when the model's window fills (default: yes)",
+    )
+    parser.add_argument(
         "--allow",
         metavar="RULE",
         action="append",
@@ -132,6 +146,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _wrong_use(given: argparse.Namespace) -> str:
+    """Say what cannot be meant; empty when all can."""
+    if not given.prompt.strip():
+        return f"say what is to be done, or try the demo\n\n{HELP}"
+    for directory in (given.workspace, *given.skills):
+        if not Path(directory).is_dir():
+            return f"{visible(directory)} is no directory"
+    if given.policy and given.permissive:
+        return "--policy and --permissive were both given; choose one"
+    return ""
+
+
 def _prompt(given: argparse.Namespace) -> int:
     from a3s_code.api.options import SessionOptions
     from a3s_code.api.sync import Agent
@@ -140,14 +166,9 @@ def _prompt(given: argparse.Namespace) -> int:
     from a3s_code.cli.transcript import show, show_json
     from a3s_code.harness.policy import PermissionPolicy
 
-    if not given.prompt.strip():
-        sys.stderr.write(f"a3s-code: say what is to be done, or try the demo\n\n{HELP}\n")
-        return WRONG_USE
-    if not Path(given.workspace).is_dir():
-        sys.stderr.write(f"a3s-code: {visible(given.workspace)} is no directory\n")
-        return WRONG_USE
-    if given.policy and given.permissive:
-        sys.stderr.write("a3s-code: --policy and --permissive were both given; choose one\n")
+    wrong = _wrong_use(given)
+    if wrong:
+        sys.stderr.write(f"a3s-code: {wrong}\n")
         return WRONG_USE
     policy = PermissionPolicy(allow=[*ALLOWED_BY_DEFAULT, *given.allow], default_decision="ask")
     if given.policy:
@@ -163,7 +184,10 @@ def _prompt(given: argparse.Namespace) -> int:
             sandbox=given.sandbox,
             permission_policy=own,
             permission_mode=given.mode,
+            auto_compact=given.auto_compact,
         )
+        if given.skills:
+            options.skill_dirs = given.skills
         if given.permissive:
             options.permissive = True
         session = agent.session(given.workspace, options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterable
 from typing import TextIO
@@ -9,10 +10,13 @@ from typing import TextIO
 import msgspec
 
 from a3s_code.api.event import AgentEvent
+from a3s_code.kernel.events import SkillSkipped
 from a3s_code.kernel.visible import on_one_line, visible, visible_json
 
 SHOWN_LINES = 6
 SHOWN_CHARS = 160
+MAX_SKIPPED = 5
+"""Files that are named as no skills."""
 
 
 def show(events: Iterable[AgentEvent], out: TextIO = sys.stdout, note: TextIO = sys.stderr) -> int:
@@ -99,8 +103,12 @@ class _Notes:
                 | "capability_missing"
                 | "snapshots_off"
                 | "model_retry"
+                | "context_compacted"
+                | "compaction_failed"
             ):
                 return [f"!! {event.event_type}: {_set_in(_told(event))}"]
+            case "skills_loaded":
+                return _skipped(event)
             case "error":
                 return [f"!! {_set_in(event.error or '')}"]
             case _:
@@ -111,6 +119,8 @@ class _Notes:
 _IN_WORDS = {
     "permission_denied": "{reason}",
     "sandbox_violation": "{kind} {name}",
+    "context_compacted": "{before_messages} messages are {after_messages} now",
+    "compaction_failed": "{reason}",
     "model_retry": "{reason}; attempt {attempt} follows in {delay_ms} ms",
 }
 """What these events hold, as a sentence; the arguments of a call stand on its own line."""
@@ -126,6 +136,22 @@ def _told(event: AgentEvent) -> str:
         return words.format_map(msgspec.json.decode(data, type=dict[str, object]))
     except (msgspec.DecodeError, KeyError):
         return data
+
+
+def _skipped(event: AgentEvent) -> list[str]:
+    """Name the files that are not there as skills."""
+    rows = _Skipped(())
+    with contextlib.suppress(msgspec.DecodeError):
+        rows = msgspec.json.decode(event.data or "{}", type=_Skipped)
+    shown = rows.skipped[:MAX_SKIPPED]
+    said = [f"!! skill_skipped: {on_one_line(f'{row.path}: {row.reason}')}" for row in shown]
+    more = rows.more_skipped + len(rows.skipped) - len(shown)
+    return [*said, f"!! skill_skipped: {more} more"] if more else said
+
+
+class _Skipped(msgspec.Struct):
+    skipped: tuple[SkillSkipped, ...] = ()
+    more_skipped: int = 0
 
 
 def _set_in(text: str) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from a3s_code.cli.configuration import described, trust_of
+from a3s_code.cli.brought import brought
+from a3s_code.cli.configuration import described, grant, trust_of
 from a3s_code.cli.discovery import brought_by
 from a3s_code.harness.trust import Trust
 from a3s_code.kernel.visible import visible
@@ -20,8 +21,9 @@ DESCRIPTION = """Trust the configuration that DIR brings along, as it is now.
 
 A configuration that is found in the working directory or above it may have come with a
 repository, and it chooses which model is asked, at which address and with which key. It is
-used when you trust it: here, or when you are asked at the terminal. When it changes, you
-are asked again. One that you name with -c or $A3S_CONFIG, or that lies in ~/.a3s, is yours."""
+used when you trust it: here, or when you are asked at the terminal. The skills and the
+instructions in directories that it names are trusted with it. When one of all these changes,
+you are asked again. One that you name with -c or $A3S_CONFIG, or that lies in ~/.a3s, is yours."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -59,8 +61,9 @@ def _trust(trust: Trust, directory: Path) -> int:
     status = 1
     for found in brought_by(directory):
         config = load_config(found.path)
-        trust.grant("configuration", found.path, config.sha256)
-        print("\n".join(["trusted until it changes:", *described(found, config)]))
+        now = brought(found, config)
+        grant(trust, found, now)
+        print("\n".join(["trusted until it changes:", *described(found, config, now)]))
         status = 0
     if status:
         print(f"{visible(str(directory))} brings no configuration along")
@@ -79,5 +82,6 @@ def _revoke(trust: Trust, directory: Path) -> int:
 def _list(trust: Trust) -> int:
     for one in trust.entries():
         since = datetime.fromtimestamp(one.since_ms / 1000, UTC).date()
-        print(f"{one.kind}  {one.sha256[:12]}  {since}  {visible(one.path)}")
+        more = f"  and {len(one.files) - 1} beside it" if one.files else ""
+        print(f"{one.kind}  {one.sha256[:12]}  {since}  {visible(one.path)}{more}")
     return 0

@@ -12,6 +12,7 @@ Source:
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -23,12 +24,13 @@ from a3s_code.delegation.inner_calls import InnerCalls
 from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.kernel.border import described
 from a3s_code.kernel.children import ChildOutcome, ChildSpec
+from a3s_code.kernel.context import Origin
 from a3s_code.kernel.events import SubagentEnd, SubagentStart
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
 from a3s_code.kernel.messages import Conversation, Message, Text, user
 from a3s_code.kernel.observation import keep_whole, redact
-from a3s_code.kernel.ports import Attend, Model, ModelRequest, Review, Sink
+from a3s_code.kernel.ports import Attend, Compact, Model, ModelRequest, Review, Sink
 from a3s_code.kernel.tool import ToolSet
 
 MAX_SHOWN_CHARS = 16_000
@@ -48,6 +50,11 @@ class Requests(Protocol):
         """Gives what is shown behind the results of a turn; None = nothing is."""
         ...
 
+    @property
+    def compact(self) -> Compact:
+        """Makes room in its conversation."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Asking:
@@ -60,16 +67,19 @@ class Asking:
         tools: All that it may be shown.
         selects: It is shown those of them that it needs; otherwise all, which were named for it.
         sink: Of the child.
+        named: Gives the id that a call of its model has in the session.
     """
 
     id: str
     model: Model
     role: str
+    role_origin: Origin | None
     prompt: str
     tools: ToolSet
     selects: bool
     conversation: Conversation
     sink: Sink
+    named: Callable[[str], str]
 
 
 class Home(Protocol):
@@ -142,13 +152,13 @@ class Child:
         loop = self._loop(hooked, inside, sink, transcript.conversation)
         self._begin()
         try:
-            outcome = await self._conducted(loop, transcript)
+            outcome = await self._conducted(loop, transcript, sink)
         except BaseException:
             _settle(loop, transcript, "the end of its run")
             self._end(STOPPED, success=False)
             raise
         outcome = msgspec.structs.replace(
-            outcome, transcript=self._kept(transcript.conversation, inside)
+            outcome, transcript=self._kept(sink.said), usage=outcome.usage + sink.spent
         )
         self._end(outcome.error or outcome.text, success=not outcome.kind)
         return outcome
@@ -161,8 +171,18 @@ class Child:
         self, model: Model, inside: InnerCalls, sink: ChildSink, conversation: Conversation
     ) -> Loop:
         role, prompt = self.spec.role, self.spec.prompt
-        selects = not self.rules.names_tools
-        asking = Asking(self.id, model, role, prompt, self._tools(), selects, conversation, sink)
+        asking = Asking(
+            id=self.id,
+            model=model,
+            role=role,
+            role_origin=self.spec.role_origin,
+            prompt=prompt,
+            tools=self._tools(),
+            selects=not self.rules.names_tools,
+            conversation=conversation,
+            sink=sink,
+            named=inside.named,
+        )
         requests = self.home.requests(asking)
         return Loop(
             model=model,
@@ -170,7 +190,7 @@ class Child:
             sink=sink,
             prepare=requests,
             review=self.home.review(),
-            compact=_leave_alone,
+            compact=requests.compact,
             inbox=_Empty(),
             limits=self._limits(),
             attend=inside.attended(requests.attend) if requests.attend is not None else None,
@@ -192,7 +212,7 @@ class Child:
 
     # On the way
 
-    async def _conducted(self, loop: Loop, transcript: Transcript) -> ChildOutcome:
+    async def _conducted(self, loop: Loop, transcript: Transcript, sink: ChildSink) -> ChildOutcome:
         """Run the loop; what goes wrong inside is the outcome."""
         try:
             transcript.add(user(self.spec.prompt))
@@ -201,7 +221,7 @@ class Child:
             raise
         except Exception as error:  # noqa: BLE001 - a model may be foreign code; its caller is told
             _settle(loop, transcript, "an error")
-            return self._failed(loop, transcript, error)
+            return self._failed(loop, sink.said, error)
         return ChildOutcome(
             id=self.id,
             text=answer.text,
@@ -224,9 +244,8 @@ class Child:
                 hint="raise max_execution_time_ms, or ask for less at once",
             ) from error
 
-    def _failed(self, loop: Loop, transcript: Transcript, error: Exception) -> ChildOutcome:
+    def _failed(self, loop: Loop, messages: Sequence[Message], error: Exception) -> ChildOutcome:
         is_ours = isinstance(error, A3SError)
-        messages = transcript.conversation.messages
         said = [message.text for message in messages if message.role == "assistant"]
         return ChildOutcome(
             id=self.id,
@@ -262,11 +281,11 @@ class Child:
             )
         )
 
-    def _kept(self, conversation: Conversation, inside: InnerCalls) -> str:
-        """Keep the whole conversation as JSON, a message a line, and give its URI."""
+    def _kept(self, said: Sequence[Message]) -> str:
+        """Keep all that was said as JSON, a message a line, and give its URI."""
         role = redact(self.spec.role, self.executor.redactor)
         header = {"child": self.id, "agent": self.spec.agent, "role": role}
-        messages = (self.home.shown(inside.recorded(each)) for each in conversation.messages)
+        messages = map(self.home.shown, said)
         lines = [msgspec.json.encode(each).decode() for each in (header, *messages)]
         text, artifacts = "\n".join(lines) + "\n", self.executor.artifacts
         stored = keep_whole("transcript", text, 0, self.sink, artifacts)
@@ -290,7 +309,3 @@ def _settle(loop: Loop, transcript: Transcript, why: str) -> None:
 class _Empty:
     def take(self) -> tuple[Message, ...]:
         return ()
-
-
-async def _leave_alone(conversation: Conversation, *, overflowed: bool = False) -> bool:  # noqa: ARG001 - the port
-    return False

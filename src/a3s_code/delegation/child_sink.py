@@ -13,7 +13,10 @@ from msgspec.structs import replace
 
 from a3s_code.delegation.inner_calls import InnerCalls
 from a3s_code.kernel.events import (
+    CompactionFailed,
+    ContextCompacted,
     ModelRetry,
+    PrefixChanged,
     ReasoningDelta,
     SubagentProgress,
     TextDelta,
@@ -21,10 +24,11 @@ from a3s_code.kernel.events import (
     TurnEnd,
     TurnStart,
 )
-from a3s_code.kernel.messages import JsonObject, Usage
+from a3s_code.kernel.messages import JsonObject, Message, Usage
 from a3s_code.kernel.ports import Sink
 from a3s_code.kernel.records import (
     ArtifactStored,
+    Compacted,
     Event,
     HistoryAppended,
     RequestReceipt,
@@ -34,7 +38,7 @@ from a3s_code.kernel.records import (
 from a3s_code.kernel.state import Approval, OpenEffect
 
 PURPOSE = "child"
-"""Of the tokens of a child; see `TokensSpent`."""
+"""Of the tokens of the turns of a child; see `TokensSpent`."""
 
 
 class ChildSink:
@@ -42,9 +46,22 @@ class ChildSink:
     Args:
         sink: Of the call that started the child.
         model: `provider/model` that answers it.
+
+    Attributes:
+        said: Every message of the child as it was recorded, whatever its conversation is now.
+        spent: Tokens of its requests beside its turns.
     """
 
-    __slots__ = ("_call_ids", "_child", "_inside", "_model", "_session_id", "_sink")
+    __slots__ = (
+        "_call_ids",
+        "_child",
+        "_inside",
+        "_model",
+        "_session_id",
+        "_sink",
+        "said",
+        "spent",
+    )
 
     def __init__(
         self, sink: Sink, child: str, session_id: str, inside: InnerCalls, model: str
@@ -52,6 +69,8 @@ class ChildSink:
         self._sink, self._child, self._session_id = sink, child, session_id
         self._inside, self._model = inside, model
         self._call_ids: set[str] = set()
+        self.said: list[Message] = []
+        self.spent = Usage()
 
     @property
     def artifacts(self) -> Mapping[str, ArtifactStored]:
@@ -75,9 +94,20 @@ class ChildSink:
             case HistoryAppended(message=message):
                 self._call_ids.update(call.id for call in message.calls)
                 known = self._inside.recorded(message)
+                self.said.append(known)
                 self._sink.emit(replace(event, message=known, child=self._child))
-            case RequestReceipt() | ToolsOffered():
+            case RequestReceipt() | ToolsOffered() | PrefixChanged():
                 self._sink.emit(replace(event, child=self._child))
+            case Compacted(pruned=pruned):
+                gone = tuple(
+                    replace(one, call_id=self._inside.named(one.call_id)) for one in pruned
+                )
+                self._sink.emit(replace(event, pruned=gone, child=self._child))
+            case ContextCompacted() | CompactionFailed():
+                self._sink.emit(replace(event, session_id=self._session_id))
+            case TokensSpent(child=""):
+                self.spent += event.usage
+                self._sink.emit(replace(event, child=self._child, model=self._model))
             case TurnEnd(turn=turn, usage=usage, stop=stop):
                 self._spend(usage)
                 facts: JsonObject = {"turn": turn, "stop": stop, "tokens": usage.total_tokens}

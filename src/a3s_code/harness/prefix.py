@@ -34,7 +34,8 @@ class Sent:
     A request, as far as later ones are compared with it.
 
     Attributes:
-        lane: Empty for the conversation of the session, else the run with a history of its own.
+        lane: Empty for the conversation of the session, else the run with a history of its own, or
+            the child.
         bytes: Of its body.
         place: How many records the log had.
         tools, system, encoded: None where only the digests are known, after a resume.

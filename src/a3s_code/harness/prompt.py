@@ -13,8 +13,15 @@ from pathlib import Path
 import msgspec
 
 from a3s_code.errors import PackageUnreadable
+from a3s_code.kernel.context import Origin
+
+OURS = Origin("prompt://core")
+"""The harness's own words."""
 
 _TEXTS = Path(__file__).with_name("prompts")
+_GAP = "\n\n"
+_ROLE, _GUIDELINES = Origin("option://role"), Origin("option://guidelines")
+_STYLE, _EXTRA = Origin("option://response_style"), Origin("option://extra")
 
 
 class SystemPromptSlots(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +59,13 @@ def text(name: str) -> str:
         ) from error
 
 
+class PromptPart(msgspec.Struct, frozen=True):
+    """A part of a system prompt, and whose words it is."""
+
+    text: str
+    origin: Origin
+
+
 @lru_cache(maxsize=256)
 def system_prompt(slots: SystemPromptSlots) -> str:
     """
@@ -60,12 +74,32 @@ def system_prompt(slots: SystemPromptSlots) -> str:
     Raises:
         PackageUnreadable: as `text`.
     """
-    style = slots.response_style or text("response_format")
-    parts = [
-        slots.role or text("identity"),
-        text("core"),
-        f"## Guidelines\n\n{slots.guidelines}" if slots.guidelines else "",
-        f"## Response Format\n\n{style}",
-        slots.extra or "",
-    ]
-    return "\n\n".join(part for part in parts if part)
+    return _GAP.join(part.text for part in prompt_parts(slots))
+
+
+@lru_cache(maxsize=256)
+def prompt_parts(slots: SystemPromptSlots, role: Origin | None = None) -> tuple[PromptPart, ...]:
+    """
+    Give what `system_prompt` is made of, in its order; what of ours stands together is one part.
+
+    Args:
+        role: Where the role comes from; None for the option.
+
+    Raises:
+        PackageUnreadable: as `text`.
+    """
+    style = f"## Response Format\n\n{slots.response_style or text('response_format')}"
+    rows = (
+        (slots.role or text("identity"), (role or _ROLE) if slots.role else OURS),
+        (text("core"), OURS),
+        (slots.guidelines and f"## Guidelines\n\n{slots.guidelines}", _GUIDELINES),
+        (style, _STYLE if slots.response_style else OURS),
+        (slots.extra, _EXTRA),
+    )
+    parts: list[PromptPart] = []
+    for words, origin in rows:
+        if words and parts and parts[-1].origin == origin:
+            parts[-1] = PromptPart(f"{parts[-1].text}{_GAP}{words}", origin)
+        elif words:
+            parts.append(PromptPart(words, origin))
+    return tuple(parts)

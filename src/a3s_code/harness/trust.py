@@ -16,7 +16,7 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -32,20 +32,23 @@ MAX_RECORD_BYTES = 4 * 1024 * 1024
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-class Trusted(msgspec.Struct, frozen=True):
+class Trusted(msgspec.Struct, frozen=True, omit_defaults=True):
     """
     One thing that somebody said yes to.
 
     Attributes:
         path: Absolute, without links.
-        sha256: Of its bytes, in hexadecimal.
+        sha256: Of its bytes, in hexadecimal; of `files` as well, where there are some.
         since_ms: Unix milliseconds.
+        files: SHA-256 of each file that it was trusted with, by path, so that it can be told
+            which one is another. Nothing is decided by them.
     """
 
     kind: Kind
     path: str
     sha256: str
     since_ms: int
+    files: dict[str, str] = msgspec.field(default_factory=dict[str, str])
 
 
 class _Record(msgspec.Struct, frozen=True):
@@ -111,14 +114,24 @@ class Trust:
             raise self._unusable(f"has the format {record.format}, which is not ours")
         return record.trusted
 
-    def grant(self, kind: Kind, path: str | os.PathLike[str], sha256: str) -> None:
+    def grant(
+        self,
+        kind: Kind,
+        path: str | os.PathLike[str],
+        sha256: str,
+        files: Mapping[str, str] | None = None,
+    ) -> None:
         """
         Trust these bytes at this path, and no others that were there before.
+
+        Args:
+            files: See `Trusted.files`.
 
         Raises:
             ConfigError: as `covers`, or the record cannot be written.
         """
-        entry = Trusted(kind, os.path.realpath(path), sha256, time.time_ns() // 1_000_000)
+        now_ms = time.time_ns() // 1_000_000
+        entry = Trusted(kind, os.path.realpath(path), sha256, now_ms, dict(files or {}))
         with self._changing() as entries:
             kept = [one for one in entries if (one.kind, one.path) != (kind, entry.path)]
             self._write([*kept, entry])
@@ -151,10 +164,13 @@ class Trust:
     def _write(self, entries: Sequence[Trusted]) -> None:
         """Put it there at once, for its owner alone."""
         record = _Record(FORMAT, tuple(sorted(entries, key=lambda one: (one.path, one.kind))))
+        data = msgspec.json.format(msgspec.json.encode(record)) + b"\n"
+        if len(data) > MAX_RECORD_BYTES:
+            raise self._unusable(f"would have more than {MAX_RECORD_BYTES} bytes")
         made = self.file.with_suffix(f".{os.getpid()}")
         try:
             with open(made, "wb", opener=_private) as file:
-                file.write(msgspec.json.format(msgspec.json.encode(record)) + b"\n")
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             made.replace(self.file)

@@ -14,6 +14,7 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
+from a3s_code.kernel.context import Origin
 from a3s_code.kernel.messages import Usage
 
 Inheritance: TypeAlias = Literal["auto_approve", "inherit_parent", "deny_on_ask"]
@@ -28,6 +29,7 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
         agent: What it is called in events and questions, such as `skill safe-reviewer`.
         description: What it is for, in a few words.
         role: Takes the place of the identity in its system prompt.
+        role_origin: Whose words that is, for its receipts; None = those of the host.
         prompt: What it is asked.
         allow: Rules of the policy language. It does nothing that none of them names, and sees
             only tools that one of them names. None = what its parent may, but no children.
@@ -40,6 +42,7 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
     agent: str
     description: str
     role: str
+    role_origin: Origin | None = None
     prompt: str
     allow: tuple[str, ...] | None = None
     deny: tuple[str, ...] = ()

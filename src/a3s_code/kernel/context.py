@@ -25,6 +25,20 @@ Whose words an item are: of the embedding program, of its user, of files of the 
 anybody. None of them can change what is allowed.
 """
 
+
+class Origin(msgspec.Struct, frozen=True):
+    """
+    Where a text comes from, which is no item of its own.
+
+    Attributes:
+        source: A URI, such as `skill://NAME`.
+        trust: Whose words it is.
+    """
+
+    source: str
+    trust: Trust = "host"
+
+
 Depth: TypeAlias = Literal["abstract", "overview", "full"]
 """How much of each item is wanted: about 100 tokens, about 2,000, or all of it."""
 

@@ -140,6 +140,7 @@ class PrefixChanged(Tagged, tag="prefix_changed", frozen=True):
         model: That is asked.
         tokens: Estimated: those that were sent before and have to be read, and paid for, again.
         cost_usd: What they cost then, in US dollars; None where no price is known.
+        child: The child run whose request it is; empty for the session's own.
     """
 
     segment: str
@@ -149,6 +150,7 @@ class PrefixChanged(Tagged, tag="prefix_changed", frozen=True):
     model: str = ""
     tokens: int = 0
     cost_usd: float | None = None
+    child: str = ""
 
 
 class CompactionFailed(Tagged, tag="compaction_failed", frozen=True):

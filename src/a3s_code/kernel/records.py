@@ -120,7 +120,9 @@ class Compacted(LogOnly, tag="compacted", frozen=True):
         first, count: Which messages became the summary; none where the count is 0.
         sha256: Of the JSON of these messages, as a list.
         left_out: Facts that had to go for others, each with its kind.
-        summary: Of a run with a history of its own, whose conversation is in no other record.
+        is_isolated: The conversation is that of a run with a history of its own, or of a child.
+        summary: Of such a run, whose conversation is in no other record.
+        child: The child run whose conversation it is.
     """
 
     trigger: str
@@ -135,6 +137,7 @@ class Compacted(LogOnly, tag="compacted", frozen=True):
     left_out: tuple[str, ...] = ()
     is_isolated: bool = False
     summary: Message | None = None
+    child: str = ""
 
 
 class HistorySupplied(LogOnly, tag="history_supplied", frozen=True):
@@ -179,7 +182,8 @@ class ReceiptPart(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     A part of a request.
 
     Attributes:
-        kind: `settings`, `tools`, `prompt` (the harness's own words), `context`, `kept`
+        kind: `settings`, `tools`, `prompt` (how the agent works: the harness's own words, and
+            those that the host put into their slots), `context`, `kept`
             (messages that are in an earlier receipt, or before the first), `user`, `assistant`,
             `result`, `image`, or `joints` (brackets, names and commas between the others).
         bytes: In the body of the request, as they are escaped there.

@@ -9,6 +9,7 @@ Source:
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -58,6 +59,21 @@ def load(tree: Tree) -> Loaded:
             faults.append(SkillFault(other.source, reason))
         skills[skill.name] = skill
     return Loaded(tuple(skills.values()), tuple(sorted(faults, key=lambda fault: fault.path)))
+
+
+def digests(tree: Tree) -> dict[str, str]:
+    """Give the SHA-256 of each file of a tree by its path; empty for one that is not loaded."""
+    found: dict[str, str] = {}
+    left = MAX_TOTAL_BYTES
+    for each in tree.files:
+        try:
+            data = _read(each.path, left)
+        except (A3SError, OSError):
+            found[str(each.path)] = ""
+            continue
+        left -= len(data)
+        found[str(each.path)] = hashlib.sha256(data).hexdigest()
+    return found
 
 
 def _skill(found: Found, data: bytes) -> Skill | None:

@@ -33,11 +33,22 @@ class SkillRegistry:
         scorer: Says which skills a search leaves out.
         below: Registries whose skills this one has, too.
 
+    Attributes:
+        has_own_scorer: One was given.
+
     Raises:
         InvalidType: the validator or the scorer is none.
     """
 
-    __slots__ = ("_below", "_index", "_own", "public_validator", "scorer", "validator")
+    __slots__ = (
+        "_below",
+        "_index",
+        "_own",
+        "has_own_scorer",
+        "public_validator",
+        "scorer",
+        "validator",
+    )
 
     def __init__(
         self,
@@ -51,6 +62,7 @@ class SkillRegistry:
         self.validator: SkillValidator = validator or DefaultSkillValidator()
         self.public_validator = validator or DefaultSkillValidator(is_public=True)
         self.scorer: SkillScorer = scorer or DefaultSkillScorer()
+        self.has_own_scorer = scorer is not None
         self._below = tuple(below)
         self._own: dict[str, Skill] = {}  # never changed, always replaced: threads read it
         self._index: tuple[_Layers, SkillIndex] | None = None
@@ -90,6 +102,10 @@ class SkillRegistry:
         folded = name.casefold().strip()
         found = [each for each in self.all() if each.name.casefold() == folded]
         return found[-1] if found else None
+
+    def holds(self, skill: Skill) -> bool:
+        """Whether it is this skill that the registry has by its name, and no other one."""
+        return self.get(skill.name) is skill
 
     def all(self) -> tuple[Skill, ...]:
         """List the skills in the order in which they were registered, lower registries first."""

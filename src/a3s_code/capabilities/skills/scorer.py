@@ -8,6 +8,7 @@ Source:
 from __future__ import annotations
 
 from collections import deque
+from threading import Lock
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
@@ -52,7 +53,7 @@ class SkillFeedback(msgspec.Struct, frozen=True, kw_only=True):
 
 @runtime_checkable
 class SkillScorer(Protocol):
-    """Says which skills are worth offering."""
+    """Says which skills are worth offering. Asked and told in threads, also at the same time."""
 
     def record(self, feedback: SkillFeedback) -> None:
         """Take note of how a run of a skill ended."""
@@ -75,25 +76,29 @@ class DefaultSkillScorer:
     heard is kept in memory.
     """
 
-    __slots__ = ("_deltas",)
+    __slots__ = ("_deltas", "_lock")
 
     def __init__(self) -> None:
         self._deltas: dict[str, deque[float]] = {}
+        self._lock = Lock()
 
     def record(self, feedback: SkillFeedback) -> None:
-        deltas = self._deltas.pop(feedback.skill_name, None) or deque[float](maxlen=WINDOW)
-        deltas.append(feedback.score_delta)
-        self._deltas[feedback.skill_name] = deltas
-        if len(self._deltas) > MAX_SKILLS:
-            del self._deltas[next(iter(self._deltas))]
+        with self._lock:
+            deltas = self._deltas.pop(feedback.skill_name, None) or deque[float](maxlen=WINDOW)
+            deltas.append(feedback.score_delta)
+            self._deltas[feedback.skill_name] = deltas
+            if len(self._deltas) > MAX_SKILLS:
+                del self._deltas[next(iter(self._deltas))]
 
     def score(self, skill_name: str) -> float:
-        deltas = tuple(self._deltas.get(skill_name, ()))
+        with self._lock:
+            deltas = tuple(self._deltas.get(skill_name, ()))
         if not deltas:
             return UNKNOWN_SCORE
         weighted = sum(weight * (delta + 1) / 2 for weight, delta in enumerate(deltas, 1))
         return weighted / sum(range(1, len(deltas) + 1))
 
     def should_disable(self, skill_name: str) -> bool:
-        heard = len(self._deltas.get(skill_name, ()))
+        with self._lock:
+            heard = len(self._deltas.get(skill_name, ()))
         return heard >= LEAST_OUTCOMES and self.score(skill_name) < DISABLED_BELOW

@@ -18,6 +18,9 @@ import msgspec
 from a3s_code.checks import check_text
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.patterns import Rule, parse_rule
+from a3s_code.kernel.context import Origin
+
+_GIVEN = frozenset({"", "builtin", "inline", "registry"})
 
 SkillKind: TypeAlias = Literal["instruction", "persona", "tool", "agent"]
 
@@ -48,6 +51,12 @@ class Skill(msgspec.Struct, frozen=True, kw_only=True):
     directory: str = ""
     source: str = ""
     sha256: str = ""
+
+    @property
+    def origin(self) -> Origin:
+        """Say whose words its text is: the host's where it gave it, anybody's in a file."""
+        is_given = self.source in _GIVEN
+        return Origin(f"skill://{self.name}", "host" if is_given else "external")
 
     @property
     def rules(self) -> tuple[Rule, ...]:

@@ -21,6 +21,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from a3s_code.capabilities.skills.outcomes import Outcomes
 from a3s_code.capabilities.skills.registry import SkillRegistry
 from a3s_code.capabilities.skills.skill import Skill
 from a3s_code.kernel.children import ChildOutcome, ChildSpec
@@ -49,15 +50,21 @@ async def skill_(args: SkillArgs, context: ToolContext) -> Observation:
     Run a skill by its name in a run of its own, with only the tools that it may use, and get its
     answer. search_skills finds skills.
     """
-    return await _run(SkillRegistry(), args, context)
+    return await _run(Outcomes(SkillRegistry()), args, context)
 
 
-def skill_of(skills: SkillRegistry) -> Tool:
-    """Give the tool of a session that has skills. What is registered later is run as well."""
-    return replace(skill_, run=partial(_run, skills))
+def skill_of(skills: SkillRegistry, unscored: SkillRegistry | None = None) -> Tool:
+    """
+    Give the tool of a session that has skills. What is registered later is run as well.
+
+    Args:
+        unscored: See `Outcomes`.
+    """
+    return replace(skill_, run=partial(_run, Outcomes(skills, unscored)))
 
 
-async def _run(skills: SkillRegistry, args: SkillArgs, context: ToolContext) -> Observation:
+async def _run(outcomes: Outcomes, args: SkillArgs, context: ToolContext) -> Observation:
+    skills = outcomes.skills
     skill = skills.get(args.skill_name)
     if skill is None:
         return _unknown(args.skill_name, skills)
@@ -67,7 +74,8 @@ async def _run(skills: SkillRegistry, args: SkillArgs, context: ToolContext) -> 
     if context.children is None:
         return failure("No skill can be run here.", "unsupported")
     outcome = await context.children.start(_spec(skill, args, context.root))
-    return _observation(skill, outcome)
+    untold = await outcomes.tell(skill, outcome)
+    return _observation(skill, outcome, {"scorer": untold} if untold else {})
 
 
 def _unknown(name: str, skills: SkillRegistry) -> Observation:
@@ -93,6 +101,7 @@ def _spec(skill: Skill, args: SkillArgs, root: str) -> ChildSpec:
         agent=f"skill {skill.name}",
         description=skill.description,
         role=role or skill.description or skill.name,
+        role_origin=skill.origin,
         prompt=_prompt(args),
         allow=skill.allowed_tools,
     )
@@ -119,8 +128,8 @@ def _place(skill: Skill, root: str) -> str:
     )
 
 
-def _observation(skill: Skill, outcome: ChildOutcome) -> Observation:
-    facts = _facts(skill, outcome)
+def _observation(skill: Skill, outcome: ChildOutcome, more: JsonObject) -> Observation:
+    facts = _facts(skill, outcome) | more
     if not outcome.kind:
         return Observation(outcome.text, metadata={"skill": facts})
     said = f"\nIt had said:\n{outcome.text}" if outcome.text else ""
