@@ -258,3 +258,36 @@ async def test_a_mindful_companion_is_told_what_the_conversation_has() -> None:
 
     assert [item.source for item in first.items] == ["file://src/AGENTS.md"]
     assert not await sources.for_calls((), (), first.items)
+
+
+# Secrets
+
+
+def test_a_text_is_redacted_before_it_is_cut() -> None:
+    secret = "S" * 40
+    long = item("file://a", "x" * (MAX_ITEM_CHARS - 20) + secret + "y" * 100)
+    found = assemble(
+        [Offer("one", [long])],
+        Budget(tokens=100_000, source_tokens=100_000),
+        redact=lambda text: text.replace(secret, "[gone]"),
+    )
+
+    assert "S" not in found.items[0].text
+    assert "characters left out]" in found.items[0].text
+
+
+def test_what_lies_beyond_what_was_redacted_is_never_shown() -> None:
+    """A redaction that makes a text much shorter brings nothing unseen into view."""
+    long = item("file://a", "S" * (2 * MAX_ITEM_CHARS) + "TAIL")
+    found = assemble([Offer("one", [long])], Budget(), redact=lambda text: text.replace("S", ""))
+    assert all("TAIL" not in each.text for each in found.items)
+
+
+def test_what_was_shown_redacted_is_not_shown_again() -> None:
+    offers = [Offer("one", [item("file://a", "the SECRET word")])]
+
+    def hide(text: str) -> str:
+        return text.replace("SECRET", "[gone]")
+
+    first = assemble(offers, Budget(), redact=hide)
+    assert assemble(offers, Budget(), first.items, redact=hide).items == ()

@@ -20,6 +20,7 @@ from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Limits
 from a3s_code.kernel.measured import measure_of
 from a3s_code.kernel.messages import Conversation, Message
+from a3s_code.kernel.observation import redact
 from a3s_code.kernel.ports import Attend, Model, ModelRequest, Review, Sink
 from a3s_code.kernel.tool import ToolSet
 
@@ -60,7 +61,8 @@ class SessionHome:
         return self.engine.hooks.run(sink, prompt).model(model)
 
     def requests(self, child: Asking) -> Requests:
-        return _Requests(self.engine, system_prompt(replace(self.slots, role=child.role)), child)
+        role = redact(child.role, self.executor.redactor)  # the text of a file, for a skill
+        return _Requests(self.engine, system_prompt(replace(self.slots, role=role)), child)
 
     def review(self) -> Review:
         continuations = self.engine.behaviour.continuations

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from a3s_code.api.retrieval import decided
 from a3s_code.api.workplaces import files_of
 from a3s_code.harness.agents_md.directory import Directories, ProjectDocs
 from a3s_code.harness.agents_md.nested import NestedInstructions
 from a3s_code.harness.agents_md.standing import host_instructions, root_instructions
 from a3s_code.harness.context import ContextSource
-from a3s_code.kernel.actions import foresee
 from a3s_code.kernel.executor import Executor
-from a3s_code.kernel.messages import ToolCall
-from a3s_code.kernel.ports import Deny
-from a3s_code.kernel.tool import Observation
-
-_READ = "read"
+from a3s_code.kernel.ports import Allow, Deny
+from a3s_code.kernel.workspace import Resolved
 
 
 def instructions(
@@ -30,7 +28,7 @@ def instructions(
     """
     if not docs.max_bytes:
         return (), None
-    own = Directories(executor.space.files, docs, denied=partial(_denied, executor))
+    own = Directories(executor.space.files, docs, denied=partial(_denied, executor, docs.names))
     nested = NestedInstructions(own, lambda: executor.tools)
     standing = (root_instructions(own), nested.begin)
     if host_docs is None:
@@ -39,15 +37,16 @@ def instructions(
     return (host_instructions(host), *standing), nested
 
 
-def _denied(executor: Executor, path: str) -> str:
-    """Say why the policy denies that the model reads a file; empty when it does not."""
-    if _READ not in executor.tools:
-        return ""
-    foreseen = foresee(ToolCall("instructions", _READ, {"file_path": path}), executor, None)
-    if isinstance(foreseen, Observation):
-        return ""
-    try:
-        decision = foreseen.decision
-        return decision.reason if isinstance(decision, Deny) else ""
-    finally:
-        foreseen.release()
+def _denied(executor: Executor, names: Sequence[str], target: Resolved) -> str:
+    """
+    Say why the model may not be shown a file; empty when it may.
+
+    A file of instructions is kept back where reading it is denied. Anything else that stands in
+    for one, or is included, may not say more than the model could read unasked: whoever writes
+    the instructions of a project is not who answers its questions.
+    """
+    decision = decided(executor, target)
+    if isinstance(decision, Deny):
+        return decision.reason
+    is_named = target.path.rpartition("/")[2] in names
+    return "" if isinstance(decision, Allow) or is_named else "it may not be read unasked"

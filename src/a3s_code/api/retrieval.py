@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from a3s_code.kernel.context import ContextProvider
     from a3s_code.kernel.executor import Executor
     from a3s_code.kernel.log import Log
+    from a3s_code.kernel.ports import Decision
     from a3s_code.kernel.retrieval import Place
     from a3s_code.kernel.workspace import Resolved
 
@@ -92,15 +93,22 @@ def _place(executor: Executor, log: Log) -> Place:
 
 
 def may_read(executor: Executor, target: Resolved) -> bool:
-    """
-    Say whether the session's policy lets the model read a file without asking anybody.
+    """Say whether the session's policy lets the model read a file without asking anybody."""
+    from a3s_code.kernel.ports import Allow
 
-    The gate decides it as a call of `read` by the model, also where the session has another
-    tool of that name.
+    return isinstance(decided(executor, target), Allow)
+
+
+def decided(executor: Executor, target: Resolved) -> Decision:
+    """
+    Decide about reading a file as about a call of `read` by the model.
+
+    The gate decides, also where the session has another tool of that name, or none; no hook and
+    nobody is asked.
     """
     from a3s_code.capabilities.tools.read import read
     from a3s_code.kernel.messages import ToolCall
-    from a3s_code.kernel.ports import Action, Allow, Authority
+    from a3s_code.kernel.ports import Action, Authority
 
     args = read.args(file_path=target.spelled)  # pyright: ignore[reportCallIssue] - its own field
     action = Action(
@@ -112,4 +120,4 @@ def may_read(executor: Executor, target: Resolved) -> bool:
         target=target,
         authority=Authority.SESSION,
     )
-    return isinstance(executor.gate.decide(action), Allow)
+    return executor.gate.decide(action)

@@ -20,6 +20,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+import msgspec
+
 from a3s_code.harness.tokens import estimate
 from a3s_code.kernel.context import (
     Companion,
@@ -95,17 +97,23 @@ NOTHING = Assembled()
 
 @dataclass(frozen=True, slots=True)
 class ContextSources:
-    """What a session's context comes from."""
+    """
+    What a session's context comes from.
+
+    Attributes:
+        redact: Gives what a model may see of a text; None = all of it.
+    """
 
     standing: tuple[ContextSource, ...] = ()
     providers: tuple[ContextProvider, ...] = ()
     companions: tuple[Companion, ...] = ()
     budget: Budget = BALANCED
+    redact: Callable[[str], str] | None = None
 
     async def stand(self) -> Assembled:
         """Ask for what is in force, in order: the first is the outermost."""
         offers = [await _asked("instructions", source()) for source in self.standing]
-        return assemble(offers, STANDING, ranked=False)
+        return assemble(offers, STANDING, ranked=False, redact=self.redact)
 
     async def for_run(self, query: ContextQuery, present: Iterable[ContextText]) -> Assembled:
         """
@@ -117,7 +125,7 @@ class ContextSources:
         if not self.providers:
             return NOTHING
         asked = (_asked(each.name, each.query(query)) for each in self.providers)
-        return assemble(await asyncio.gather(*asked), self.budget, present)
+        return assemble(await asyncio.gather(*asked), self.budget, present, redact=self.redact)
 
     async def for_calls(
         self,
@@ -139,7 +147,7 @@ class ContextSources:
                 offers.append(await _asked(each.name, each.attend(calls, results)))
         if not any(offer.items or offer.failed for offer in offers):
             return NOTHING
-        return assemble(offers, BESIDE, present, ranked=False)
+        return assemble(offers, BESIDE, present, ranked=False, redact=self.redact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +192,7 @@ def assemble(
     present: Iterable[ContextText] = (),
     *,
     ranked: bool = True,
+    redact: Callable[[str], str] | None = None,
 ) -> Assembled:
     """
     Choose what enters.
@@ -193,15 +202,22 @@ def assemble(
     Args:
         present: What is shown already; the same text of the same source is not shown again.
         ranked: The best enters first, and stands first; else all stay in their order.
+        redact: As in `ContextSources`. It sees a text before it is cut: half a secret looks like
+            none.
     """
-    return _Choice(budget, present).made(offers, ranked=ranked)
+    return _Choice(budget, present, redact).made(offers, ranked=ranked)
 
 
 class _Choice:
-    __slots__ = ("_budget", "_entered", "_left", "_seen", "_sources", "_spent", "_used")
+    __slots__ = ("_budget", "_entered", "_left", "_redact", "_seen", "_sources", "_spent", "_used")
 
-    def __init__(self, budget: Budget, present: Iterable[ContextText]) -> None:
-        self._budget = budget
+    def __init__(
+        self,
+        budget: Budget,
+        present: Iterable[ContextText],
+        redact: Callable[[str], str] | None,
+    ) -> None:
+        self._budget, self._redact = budget, redact
         self._seen = {item.text for item in present}
         self._sources: set[str] = set()
         self._entered: list[ContextText] = []
@@ -232,6 +248,8 @@ class _Choice:
         if len(self._entered) >= self._budget.items or items >= self._budget.source_items:
             self._leave(item, "more items than the budget has room for")
             return
+        if self._redact is not None:
+            item = _redacted(item, self._redact)
         text, cost = _fitted(item, room) if room >= MIN_PART_TOKENS else ("", 0)
         if not text:
             self._leave(item, f"{room} tokens of the budget are left")
@@ -256,6 +274,12 @@ def _bounded(left: list[ContextLeftOut]) -> tuple[ContextLeftOut, ...]:
         return tuple(left)
     more = len(left) - MAX_LEFT_OUT + 1
     return (*left[: MAX_LEFT_OUT - 1], ContextLeftOut("others", f"{more} more were left out"))
+
+
+def _redacted(item: ContextItem, redact: Callable[[str], str]) -> ContextItem:
+    head = item.content[: 2 * MAX_ITEM_CHARS]
+    content, partial = redact(head), item.partial or len(item.content) > len(head)
+    return msgspec.structs.replace(item, content=content, partial=partial)
 
 
 def _fitted(item: ContextItem, room: int) -> tuple[str, int]:

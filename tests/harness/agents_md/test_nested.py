@@ -26,7 +26,7 @@ class Project:
     def __init__(self, root: Path, denied: str = "") -> None:
         self.root = root
         self.present: list[ContextText] = []
-        no = (lambda path: "denied" if path == denied else "") if denied else None
+        no = (lambda target: "denied" if target.path == denied else "") if denied else None
         directories = Directories(LocalFiles(root), ProjectDocs(), denied=no)
         self.companion = NestedInstructions(directories, lambda: TOOLS)
 

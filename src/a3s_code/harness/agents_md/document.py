@@ -11,10 +11,10 @@ from collections.abc import Callable
 import msgspec
 
 from a3s_code.errors import A3SError, PathRefused
-from a3s_code.kernel.workspace import Files
+from a3s_code.kernel.workspace import Files, Resolved
 
-Denied = Callable[[str], str]
-"""Says why the policy denies reading a path below the root; empty when it does not."""
+Denied = Callable[[Resolved], str]
+"""Says why what was opened may not be shown; empty when it may."""
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -47,7 +47,7 @@ async def read_document(
 
     Args:
         limit: Bytes that are read at most.
-        denied: What else may forbid it; it is asked about the real path.
+        denied: What else may forbid it; it is asked about what was opened, links and all.
     """
     try:
         target = files.resolve(path)
@@ -55,7 +55,7 @@ async def read_document(
         return _unreachable(files, path, error)
     try:
         data = await files.read(target, limit=limit + 1)
-        why = denied(target.path) if denied is not None else ""  # of what is there
+        why = denied(target) if denied is not None else ""  # of what is there
         return Unusable(why) if why else _decoded(target.path, data, limit)
     except FileNotFoundError:
         return None
