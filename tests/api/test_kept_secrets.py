@@ -28,6 +28,7 @@ from a3s_code import (
 from a3s_code.api.export import export_run
 from a3s_code.capabilities.skills.registry import SkillRegistry
 from a3s_code.capabilities.skills.skill import Skill
+from a3s_code.kernel.context import ContextItem, ContextQuery
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.ports import Action
 from a3s_code.testing import calls, refuses, says
@@ -90,6 +91,36 @@ def test_the_text_of_a_skill_carries_no_secret_to_a_provider(house: House) -> No
     sent = json.dumps(house.bodies)
     assert "ROLE" in sent
     assert GITHUB not in sent
+
+
+def test_no_part_of_a_secret_is_found_in_the_parts_of_a_file(house: House) -> None:
+    """A part of a long key has neither its beginning nor its end."""
+    rows = [
+        f"MIIE{at:03}w5bGhz8sdkfjh3928hfskdjfhsd9f8h23hfsdkjfhsd98fh23QQaabb" for at in range(300)
+    ]
+    key = "\n".join(("-----BEGIN RSA PRIVATE KEY-----", *rows, "-----END RSA PRIVATE KEY-----"))
+    house.put("deploy.txt", f"quokka\n{key}\nquokka\n")
+    session = guarded(house, says("ok"), fs_context=True)
+    session.send(f"where is {rows[150]} of the quokka")
+
+    sent = json.dumps(house.bodies)
+    assert "quokka" in sent
+    assert not [row for row in rows if row != rows[150] and row in sent]
+
+
+def test_no_provider_of_context_is_told_a_secret(house: House) -> None:
+    asked: list[str] = []
+
+    class Asked:
+        name = "asked"
+
+        async def query(self, query: ContextQuery) -> tuple[ContextItem, ...]:
+            asked.append(query.query)
+            return ()
+
+    guarded(house, says("ok"), context_provider=Asked()).send(f"use {GITHUB} now")
+
+    assert asked == ["use [REDACTED:GITHUB_TOKEN] now"]
 
 
 # Every sink

@@ -117,13 +117,15 @@ class ContextSources:
 
     async def for_run(self, query: ContextQuery, present: Iterable[ContextText]) -> Assembled:
         """
-        Ask every provider at once.
+        Ask every provider at once; none is told more than a model would be.
 
         Args:
             present: What the conversation has already; it is not shown again.
         """
         if not self.providers:
             return NOTHING
+        if self.redact is not None:
+            query = msgspec.structs.replace(query, query=self.redact(query.query))
         asked = (_asked(each.name, each.query(query)) for each in self.providers)
         return assemble(await asyncio.gather(*asked), self.budget, present, redact=self.redact)
 

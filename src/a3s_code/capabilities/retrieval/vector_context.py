@@ -137,12 +137,12 @@ class VectorContextProvider:
 
     async def found(self, query: ContextQuery, place: Place | None) -> Sequence[ContextItem]:
         """Give the nearest parts; of files only those that may be read at `place`."""
-        question = query.query.strip()[:MAX_QUESTION_CHARS]
+        question = query.query if place is None else place.redact(query.query)
+        question = question.strip()[:MAX_QUESTION_CHARS]
         if not question or not wants(query, "resource"):
             return ()
         most = min(self._most, query.max_results)
         scopes = (SHARED,) if place is None or self.root is None else (place.root, SHARED)
-        question = question if place is None else place.redact(question)
         spent = _unrecorded if place is None else place.spent
         parts = await self.texts.near(question, scopes, most * _SPARE, spent)
         near = [part for part in parts if part.score >= self._least]
