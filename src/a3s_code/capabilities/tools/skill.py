@@ -53,8 +53,17 @@ async def skill_(args: SkillArgs, context: ToolContext) -> Observation:
 
 
 def skill_of(skills: SkillRegistry) -> Tool:
-    """Give the tool of a session that has skills. What is registered later is run as well."""
-    return replace(skill_, run=partial(_run, skills))
+    """
+    Give the tool of a session that has skills. What is registered later is run as well.
+
+    Rules are about the skill that is found, however a call spells its name.
+    """
+    return replace(skill_, run=partial(_run, skills), subject_of=partial(_found, skills))
+
+
+def _found(skills: SkillRegistry, args: SkillArgs) -> str:
+    skill = skills.get(args.skill_name)
+    return skill.name if skill is not None else args.skill_name
 
 
 async def _run(skills: SkillRegistry, args: SkillArgs, context: ToolContext) -> Observation:
