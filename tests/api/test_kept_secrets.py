@@ -93,6 +93,18 @@ def test_the_text_of_a_skill_carries_no_secret_to_a_provider(house: House) -> No
     assert GITHUB not in sent
 
 
+def test_a_persona_carries_no_secret_to_a_provider(house: House) -> None:
+    skills = SkillRegistry()
+    skills.register_unchecked(
+        Skill(name="clerk", description="It", kind="persona", body=f"ROLE {GITHUB}")
+    )
+    guarded(house, says("Done."), skill_registry=skills).send("go")
+
+    sent = json.dumps(house.bodies)
+    assert "ROLE" in sent
+    assert GITHUB not in sent
+
+
 def test_no_part_of_a_secret_is_found_in_the_parts_of_a_file(house: House) -> None:
     """A part of a long key has neither its beginning nor its end."""
     rows = [

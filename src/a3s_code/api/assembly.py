@@ -480,6 +480,7 @@ class Assembly:
         from a3s_code.api.engine import Behaviour
         from a3s_code.harness.agents_md.directory import ProjectDocs
         from a3s_code.kernel.loop import Limits
+        from a3s_code.kernel.observation import redact
         from a3s_code.kernel.retention import SessionRetentionLimits
 
         given, config, ours = settings.limits, self.config, Limits()
@@ -490,7 +491,7 @@ class Assembly:
             max_execution_ms=given.max_execution_ms,
         )
         return Behaviour(
-            prompt=system_prompt(settings.slots),
+            prompt=redact(system_prompt(settings.slots), executor.redactor),
             context=context_sources(
                 executor,
                 ProjectDocs.of(config.project_doc_fallback_filenames, config.project_doc_max_bytes),

@@ -61,8 +61,8 @@ class SessionHome:
         return self.engine.hooks.run(sink, prompt).model(model)
 
     def requests(self, child: Asking) -> Requests:
-        role = redact(child.role, self.executor.redactor)  # the text of a file, for a skill
-        return _Requests(self.engine, system_prompt(replace(self.slots, role=role)), child)
+        prompt = system_prompt(replace(self.slots, role=child.role))
+        return _Requests(self.engine, redact(prompt, self.executor.redactor), child)
 
     def review(self) -> Review:
         continuations = self.engine.behaviour.continuations
