@@ -139,6 +139,21 @@ def test_instructions_bring_nothing_that_the_model_would_have_to_ask_for(
     assert any("may not be read unasked" in why for why in left_out(session).values())
 
 
+@pytest.mark.parametrize("path", [".env", ".git/config", "keys/id_rsa"])
+def test_instructions_bring_no_credentials_even_where_the_model_may_read_them(
+    path: str, house: House
+) -> None:
+    house.put(path, "WORD=quokka\n")
+    house.put("AGENTS.md", f"RULE-ROOT\n@{path}\n@notes.md\n")
+    (house.root / "notes.md").symlink_to(path)
+    session = house.session(says("ok"), permissive=True)
+    session.send("look")
+
+    assert "RULE-ROOT" in json.dumps(house.bodies)
+    assert "quokka" not in json.dumps(house.bodies)
+    assert any("credentials" in why for why in left_out(session).values())
+
+
 def test_what_is_left_out_is_said_in_the_events_of_the_run(house: House) -> None:
     (house.root / "AGENTS.md").write_bytes(b"\0\0")
     house.put("src/AGENTS.md", "@gone.md")

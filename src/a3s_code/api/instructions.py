@@ -8,6 +8,7 @@ from pathlib import Path
 
 from a3s_code.api.retrieval import decided
 from a3s_code.api.workplaces import files_of
+from a3s_code.capabilities.retrieval.credentials import holds_credentials
 from a3s_code.harness.agents_md.directory import Directories, ProjectDocs
 from a3s_code.harness.agents_md.nested import NestedInstructions
 from a3s_code.harness.agents_md.standing import host_instructions, root_instructions
@@ -48,5 +49,8 @@ def _denied(executor: Executor, names: Sequence[str], target: Resolved) -> str:
     decision = decided(executor, target)
     if isinstance(decision, Deny):
         return decision.reason
-    is_named = target.path.rpartition("/")[2] in names
-    return "" if isinstance(decision, Allow) or is_named else "it may not be read unasked"
+    if target.path.rpartition("/")[2] in names:
+        return ""
+    if not isinstance(decision, Allow):
+        return "it may not be read unasked"
+    return "it is there to hold credentials" if holds_credentials(target.path) else ""

@@ -53,9 +53,9 @@ class FileSystemContextProvider:
     """
     Gives parts of files that share words with the question; see `kernel.context.ContextProvider`.
 
-    Ignored and binary files, and those that the session's policy does not let the model read
-    unasked, are left out. Items are `file://PATH#L10-L40`; with the depth `full` they are whole
-    files, `file://PATH`.
+    Ignored and binary files, those that are there to hold credentials (`.env`, keys), and those
+    that the session's policy does not let the model read unasked, are left out. Items are
+    `file://PATH#L10-L40`; with the depth `full` they are whole files, `file://PATH`.
 
     Args:
         root: A directory of the workspace; nothing outside of it is looked at.

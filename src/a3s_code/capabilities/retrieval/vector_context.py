@@ -49,9 +49,10 @@ class VectorContextProvider:
     a provider may, the run goes on without it, and the next one has less to do;
     `refresh_context()` of the session has no such limit.
 
-    Ignored and binary files are left out, and those that the session's policy does not let the
-    model read unasked. A session sees files of its own workspace only. What leaves for the
-    embedding server is redacted as what leaves for a model.
+    Ignored and binary files are left out, those that are there to hold credentials (`.env`, keys),
+    and those that the session's policy does not let the model read unasked. A session sees files of
+    its own workspace only. What leaves for the embedding server is redacted as what leaves for a
+    model.
 
     Args:
         embedding, store: May be shared; one model for each store.
