@@ -104,7 +104,7 @@ def pin(
         files=_files(before, leaving, facts.changed, gone),
         verdicts=_last(
             "decision",
-            [*_each(before, lambda it: it.verdicts), *facts.verdicts],
+            _decided([*_each(before, lambda it: it.verdicts), *facts.verdicts]),
             MAX_VERDICTS,
             gone,
         ),
@@ -281,6 +281,15 @@ def _plan(
         return plan
     gone.add("plan", f"{len(plan)} rows")
     return ()
+
+
+def _decided(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Give what was decided last about each call: a yes that was taken back is none."""
+    last: dict[tuple[str, str], Verdict] = {}
+    for each in verdicts:
+        last.pop((each.tool, each.about), None)
+        last[each.tool, each.about] = each
+    return list(last.values())
 
 
 def _each(before: Sequence[Pinned], of: Callable[[Pinned], Iterable[T]]) -> Iterator[T]:
