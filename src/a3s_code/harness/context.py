@@ -32,6 +32,7 @@ from a3s_code.kernel.context import (
 )
 from a3s_code.kernel.events import ContextLeftOut
 from a3s_code.kernel.messages import ContextText, ToolCall, ToolResult
+from a3s_code.kernel.visible import HIDDEN, on_one_line
 
 MAX_ITEM_CHARS = 32_000
 """Of one item; the rest is left out, and the item says so."""
@@ -41,7 +42,8 @@ SOURCE_DEADLINE_S = 5.0
 """What a source has to say after that is not waited for."""
 MIN_PART_TOKENS = 64
 """An item is cut to what room is left; where that is less, nothing enters any more."""
-_MARK = re.compile(r"<(?=\s*(?:/\s*)?context)", re.IGNORECASE)
+_BLANK = rf"[\s{HIDDEN.pattern[1:]}*"
+_MARK = re.compile(rf"<(?={_BLANK}(?:/{_BLANK})?context)", re.IGNORECASE)
 _TRUST = {"host": 1.0, "user": 0.8, "workspace": 0.5, "external": 0.0}
 
 ContextSource = Callable[[], Awaitable[Sequence[ContextItem]]]
@@ -302,11 +304,11 @@ def _rendered(item: ContextItem, chars: int) -> str:
     """
     Write an item in marks of its own.
 
-    A text that writes such marks itself, in any case and spacing, has them escaped: it
-    speaks for nobody else.
+    A text that writes such marks itself, in any case and spacing, has them escaped, and the name of
+    a source stays on its line: they speak for nobody else.
     """
     body = _MARK.sub("&lt;", item.content[:chars]) + _rest(item, chars)
-    source, trust = escape(item.source), escape(item.trust)
+    source, trust = escape(on_one_line(item.source)), escape(item.trust)
     return f'<context source="{source}" trust="{trust}">\n{body}\n</context>'
 
 
