@@ -8,8 +8,10 @@ import msgspec
 
 from a3s_code.kernel.events import ContextLeftOut, RunId, TurnEnd
 from a3s_code.kernel.messages import Usage
-from a3s_code.kernel.records import ReceiptPart, Record, RequestReceipt, TokensSpent
+from a3s_code.kernel.records import Event, ReceiptPart, Record, RequestReceipt, TokensSpent
 from a3s_code.kernel.state import SessionState
+
+SUMMARY_TURN = 0
 
 
 class ContextReceipt(msgspec.Struct, frozen=True):
@@ -17,7 +19,8 @@ class ContextReceipt(msgspec.Struct, frozen=True):
     What one request to a model was made of.
 
     Attributes:
-        turn: Of the run, from 1.
+        turn: Of the run, from 1; 0 for a request for a summary. A turn has another request when the
+            provider had refused the first one as too long.
         model: `provider/model`.
         wire: Whose bytes these are; `plain` is the canonical JSON of a request whose form only
             the model itself knows.
@@ -44,25 +47,32 @@ class ContextReceipt(msgspec.Struct, frozen=True):
 
 def receipts_of(records: Sequence[Record], state: SessionState, run: str) -> list[ContextReceipt]:
     """
-    List the receipts of a run, or of a child run by its own id, one for each turn, oldest first.
+    List the receipts of a run, or of a child run by its own id, one for each request, oldest first.
     """
-    told: dict[int, RequestReceipt] = {}
-    counted: dict[int, Usage] = {}
     own, child = (RunId(run), "") if RunId(run) in state.receipts else _child(records, state, run)
     places = state.receipts.get(own, [])
+    told: list[tuple[RequestReceipt, Usage | None]] = []
     for record in records[places[0] :] if places else ():
         if record.run != own:
             continue
-        match record.event:
-            case RequestReceipt() as receipt if receipt.child == child:
-                told[receipt.turn] = receipt
-            case TurnEnd(turn=turn, usage=usage) if not child:
-                counted[turn] = usage
-            case TokensSpent(usage=usage) as spent if child and spent.child == child:
-                counted[len(counted) + 1] = usage
-            case _:
-                pass
-    return [_seen(run, each, counted.get(turn)) for turn, each in told.items()]
+        if isinstance(record.event, RequestReceipt) and record.event.child == child:
+            told.append((record.event, None))
+        elif told and (usage := _counted(record.event, told[-1][0])) is not None:
+            told[-1] = told[-1][0], usage
+    return [_seen(run, receipt, usage) for receipt, usage in told]
+
+
+def _counted(event: Event, receipt: RequestReceipt) -> Usage | None:
+    """Give what a provider counted, when that is of the request of a receipt."""
+    match event:
+        case TurnEnd(turn=turn, usage=usage) if not receipt.child and turn == receipt.turn:
+            return usage
+        case TokensSpent(usage=usage, child=child) if receipt.child and child == receipt.child:
+            return usage
+        case TokensSpent(usage=usage, purpose="compact") if receipt.turn == SUMMARY_TURN:
+            return usage
+        case _:
+            return None
 
 
 def _child(records: Sequence[Record], state: SessionState, child: str) -> tuple[RunId, str]:

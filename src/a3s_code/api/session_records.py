@@ -142,7 +142,7 @@ class SessionRecords(ABC):
 
         Args:
             run_id: Of a run, or of a child run as its events have it (`task_id`).
-            turn: From 1; None for the last one.
+            turn: From 1; None for the last one. Of several requests of a turn the last one counts.
 
         Returns:
             None for a run or a turn that is not known, or whose record was dropped.
@@ -153,11 +153,11 @@ class SessionRecords(ABC):
         found = self.context_receipts(run_id)
         if turn is None:
             return found[-1] if found else None
-        return next((each for each in found if each.turn == turn), None)
+        return next((each for each in reversed(found) if each.turn == turn), None)
 
     def context_receipts(self, run_id: str) -> list[ContextReceipt]:
         """
-        List what the requests of a run were made of, one for each turn; see `context_receipt`.
+        List what the requests of a run were made of, oldest first; see `context_receipt`.
 
         Raises:
             SessionClosed: the session was closed.

@@ -364,7 +364,7 @@ class Session:
 
         Args:
             run_id: Of a run, or of a child run as its events have it (`task_id`).
-            turn: From 1; None for the last one.
+            turn: From 1; None for the last one. Of several requests of a turn the last one counts.
 
         Returns:
             None for a run or a turn that is not known, or whose record was dropped.
@@ -376,7 +376,7 @@ class Session:
 
     def context_receipts(self, run_id: str) -> list[ContextReceipt]:
         """
-        List what the requests of a run were made of, one for each turn; see `context_receipt`.
+        List what the requests of a run were made of, oldest first; see `context_receipt`.
 
         Raises:
             SessionClosed: the session was closed.
