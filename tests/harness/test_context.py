@@ -132,6 +132,41 @@ async def test_a_source_that_fails_or_answers_nonsense_says_nothing_and_is_named
     }
 
 
+@pytest.mark.parametrize("field", ["source", "content", "trust", "type", "why", "relevance"])
+@pytest.mark.parametrize("value", [None, b"x", ["x"]])
+async def test_an_item_of_wrong_values_is_named_and_stops_nothing(
+    field: str, value: object
+) -> None:
+    wrong = ContextItem(**{"source": "b", "content": "text", field: value})  # type: ignore[arg-type]
+    found = await ContextSources(providers=(Given(wrong),)).for_run(QUERY, ())
+
+    assert not found.items
+    assert f"whose {field} is a {type(value).__name__}" in whys(found)["given"]
+
+
+async def test_a_source_that_cancels_itself_cancels_no_run() -> None:
+    class Gone(Given):
+        async def query(self, query: ContextQuery) -> Sequence[ContextItem]:
+            raise asyncio.CancelledError
+
+    found = await ContextSources(providers=(Gone(),)).for_run(QUERY, ())
+    assert whys(found) == {"given": "failed: it cancelled itself"}
+
+
+async def test_a_run_that_is_cancelled_while_sources_answer_is_cancelled() -> None:
+    class Slow(Given):
+        async def query(self, query: ContextQuery) -> Sequence[ContextItem]:
+            await asyncio.Event().wait()
+            return ()
+
+    going = asyncio.create_task(ContextSources(providers=(Slow(),)).for_run(QUERY, ()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    going.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await going
+
+
 async def test_a_source_that_is_late_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     class Late(Given):
         name = "late"

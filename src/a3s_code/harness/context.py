@@ -44,6 +44,8 @@ MIN_PART_TOKENS = 64
 """An item is cut to what room is left; where that is less, nothing enters any more."""
 _BLANK = rf"[\s{HIDDEN.pattern[1:]}*"
 _MARK = re.compile(rf"<(?={_BLANK}(?:/{_BLANK})?context)", re.IGNORECASE)
+_TEXTS = ("source", "content", "trust", "type", "why")
+_SHARES = ("relevance", "priority", "freshness")
 _TRUST = {"host": 1.0, "user": 0.8, "workspace": 0.5, "external": 0.0}
 
 ContextSource = Callable[[], Awaitable[Sequence[ContextItem]]]
@@ -174,14 +176,30 @@ async def _asked(name: str, answer: Awaitable[Sequence[ContextItem]]) -> Offer:
         async with asyncio.timeout(SOURCE_DEADLINE_S):
             given = await answer
         items = tuple(given)
-        wrong = next((it for it in items if not isinstance(it, ContextItem)), None)  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
-        if wrong is not None:
-            return Offer(name, failed=f"gave a {type(wrong).__name__}, not a ContextItem")
-        return Offer(name, items)
+        wrong = next(filter(None, map(_wrong, items)), "")
+        return Offer(name, failed=f"gave {wrong}") if wrong else Offer(name, items)
     except TimeoutError:
         return Offer(name, failed=f"did not answer within {SOURCE_DEADLINE_S:g} s")
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        return Offer(name, failed="failed: it cancelled itself")
     except Exception as error:  # noqa: BLE001 - border: sources are foreign code; a run goes on without
         return Offer(name, failed=f"failed: {type(error).__name__}: {error}")
+
+
+def _wrong(item: object) -> str:
+    """Say what a source gave instead of an item; its fields are not checked when it is made."""
+    if not isinstance(item, ContextItem):
+        return f"a {type(item).__name__}, not a ContextItem"
+    for name in _TEXTS:
+        if type(value := getattr(item, name)) is not str:
+            return f"a ContextItem whose {name} is a {type(value).__name__}, not str"
+    for name in _SHARES:
+        if type(value := getattr(item, name)) not in (float, int):
+            return f"a ContextItem whose {name} is a {type(value).__name__}, not float"
+    return ""
 
 
 def rank(item: ContextItem) -> float:
