@@ -176,7 +176,7 @@ async def _asked(name: str, answer: Awaitable[Sequence[ContextItem]]) -> Offer:
         async with asyncio.timeout(SOURCE_DEADLINE_S):
             given = await answer
         items = tuple(given)
-        wrong = next(filter(None, map(_wrong, items)), "")
+        wrong = next((said for each in items if (said := _wrong(each))), "")
         return Offer(name, failed=f"gave {wrong}") if wrong else Offer(name, items)
     except TimeoutError:
         return Offer(name, failed=f"did not answer within {SOURCE_DEADLINE_S:g} s")
