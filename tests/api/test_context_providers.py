@@ -107,6 +107,20 @@ def test_a_link_to_a_denied_file_is_denied_as_well(house: House) -> None:
     assert "doubled" not in told(house)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [".env", "web/.env.local", ".git/config", ".aws/credentials", "id_rsa", "tls/server.pem"],
+)
+def test_files_that_hold_credentials_never_enter_unasked(path: str, house: House) -> None:
+    house.put(path, "the quokka word\n")
+    house.put(".env.example", "the quokka example\n")
+    (house.root / "notes.txt").symlink_to(path)
+    house.session(says("Well."), fs_context=True, permissive=True).send("the quokka word?")
+
+    assert "the quokka example" in told(house)
+    assert "the quokka word\n" not in told(house)
+
+
 def test_ignored_files_and_files_outside_are_not_looked_at(house: House) -> None:
     house.put(".gitignore", "built/\n")
     house.put("built/backoff.py", BACKOFF)

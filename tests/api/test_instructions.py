@@ -120,6 +120,49 @@ def test_what_a_policy_denies_reading_is_not_given_either(house: House) -> None:
     assert "read(secret/**)" in said["file://secret/AGENTS.md"]
 
 
+def test_a_denied_name_that_is_a_link_is_not_given(house: House) -> None:
+    house.put("real.md", NESTED)
+    (house.root / "AGENTS.md").symlink_to("real.md")
+    policy = PermissionPolicy(allow=["*"], deny=["read(AGENTS.md)"])
+    session = house.session(says("ok"), permission_policy=policy)
+    session.send("look")
+
+    assert NESTED not in json.dumps(house.bodies)
+
+
+@pytest.mark.parametrize("form", ["included", "linked"])
+def test_instructions_bring_nothing_that_the_model_would_have_to_ask_for(
+    form: str, house: House
+) -> None:
+    house.put(".env", "WORD=quokka\n")
+    if form == "included":
+        house.put("AGENTS.md", "RULE-ROOT\n@.env\n")
+    else:
+        (house.root / "AGENTS.md").symlink_to(".env")
+    policy = PermissionPolicy(allow=["ls"], ask=["read(.env)"])
+    session = house.session(says("ok"), permission_policy=policy)
+    session.send("look")
+
+    assert "quokka" not in json.dumps(house.bodies)
+    assert ("RULE-ROOT" in json.dumps(house.bodies)) is (form == "included")
+    assert any("may not be read unasked" in why for why in left_out(session).values())
+
+
+@pytest.mark.parametrize("path", [".env", ".git/config", "keys/id_rsa"])
+def test_instructions_bring_no_credentials_even_where_the_model_may_read_them(
+    path: str, house: House
+) -> None:
+    house.put(path, "WORD=quokka\n")
+    house.put("AGENTS.md", f"RULE-ROOT\n@{path}\n@notes.md\n")
+    (house.root / "notes.md").symlink_to(path)
+    session = house.session(says("ok"), permissive=True)
+    session.send("look")
+
+    assert "RULE-ROOT" in json.dumps(house.bodies)
+    assert "quokka" not in json.dumps(house.bodies)
+    assert any("credentials" in why for why in left_out(session).values())
+
+
 def test_what_is_left_out_is_said_in_the_events_of_the_run(house: House) -> None:
     (house.root / "AGENTS.md").write_bytes(b"\0\0")
     house.put("src/AGENTS.md", "@gone.md")

@@ -26,6 +26,9 @@ from a3s_code import (
     SessionOptions,
 )
 from a3s_code.api.export import export_run
+from a3s_code.capabilities.skills.registry import SkillRegistry
+from a3s_code.capabilities.skills.skill import Skill
+from a3s_code.kernel.context import ContextItem, ContextQuery
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.ports import Action
 from a3s_code.testing import calls, refuses, says
@@ -44,6 +47,92 @@ def guarded(house: House, *turns: Any, **options: Any) -> Session:
 
 def tool_results(house: House) -> str:
     return json.dumps(house.bodies[-1]["messages"], ensure_ascii=False)
+
+
+# What stands behind the system prompt, which no log has
+
+
+@pytest.mark.parametrize("kind", WIRES)
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+def test_no_instructions_carry_a_secret_to_a_provider(
+    secret: str, kind: str, house: House, tmp_path: Path
+) -> None:
+    house.put("AGENTS.md", f"RULE-ROOT\n\n{secret}\n\n@more.md\n")
+    house.put("more.md", f"MORE\n\n{secret}\n")
+    house.put("src/AGENTS.md", f"RULE-NESTED\n\n{secret}\n")
+    host = tmp_path / "host"
+    host.mkdir()
+    (host / "own.md").write_text(f"RULE-HOST\n\n{secret}\n")
+    extra = f'user_instructions_dir = "{host}"'
+    agent = house.employ(calls("ls", path="src"), says("Done."), kind=kind, extra=extra)
+    provider = DefaultSecurityProvider()
+    provider.register_secret("phrase", SECRETS["value"])
+    agent.session(house.root, permissive=True, security_provider=provider).send("go")
+
+    sent = json.dumps(house.bodies, ensure_ascii=False)
+    for shown in ("RULE-ROOT", "MORE", "RULE-NESTED", "RULE-HOST"):
+        assert shown in sent
+    for line in secret.splitlines():
+        assert line not in sent
+
+
+def test_the_text_of_a_skill_carries_no_secret_to_a_provider(house: House) -> None:
+    skills = SkillRegistry()
+    skills.register_unchecked(Skill(name="probe", description="It", body=f"ROLE {GITHUB}"))
+    session = guarded(
+        house,
+        calls("Skill", skill_name="probe"),
+        says("fine"),
+        says("Done."),
+        skill_registry=skills,
+    )
+    session.send("go")
+
+    sent = json.dumps(house.bodies)
+    assert "ROLE" in sent
+    assert GITHUB not in sent
+
+
+def test_a_persona_carries_no_secret_to_a_provider(house: House) -> None:
+    skills = SkillRegistry()
+    skills.register_unchecked(
+        Skill(name="clerk", description="It", kind="persona", body=f"ROLE {GITHUB}")
+    )
+    guarded(house, says("Done."), skill_registry=skills).send("go")
+
+    sent = json.dumps(house.bodies)
+    assert "ROLE" in sent
+    assert GITHUB not in sent
+
+
+def test_no_part_of_a_secret_is_found_in_the_parts_of_a_file(house: House) -> None:
+    """A part of a long key has neither its beginning nor its end."""
+    rows = [
+        f"MIIE{at:03}w5bGhz8sdkfjh3928hfskdjfhsd9f8h23hfsdkjfhsd98fh23QQaabb" for at in range(300)
+    ]
+    key = "\n".join(("-----BEGIN RSA PRIVATE KEY-----", *rows, "-----END RSA PRIVATE KEY-----"))
+    house.put("deploy.txt", f"quokka\n{key}\nquokka\n")
+    session = guarded(house, says("ok"), fs_context=True)
+    session.send(f"where is {rows[150]} of the quokka")
+
+    sent = json.dumps(house.bodies)
+    assert "quokka" in sent
+    assert not [row for row in rows if row != rows[150] and row in sent]
+
+
+def test_no_provider_of_context_is_told_a_secret(house: House) -> None:
+    asked: list[str] = []
+
+    class Asked:
+        name = "asked"
+
+        async def query(self, query: ContextQuery) -> tuple[ContextItem, ...]:
+            asked.append(query.query)
+            return ()
+
+    guarded(house, says("ok"), context_provider=Asked()).send(f"use {GITHUB} now")
+
+    assert asked == ["use [REDACTED:GITHUB_TOKEN] now"]
 
 
 # Every sink

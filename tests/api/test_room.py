@@ -486,6 +486,24 @@ def test_a_request_that_is_too_large_is_made_again_with_less_also_when_it_is_off
     assert session.runs()[-1]["status"] == "completed"
 
 
+def test_every_request_of_a_run_has_its_receipt_also_one_that_was_refused_and_the_summary(
+    desk: Desk,
+) -> None:
+    session = desk.session(*[says("answer")] * 13, overflows(), says("fits now"))
+    talk(session, 13)
+    before = len(desk.model.seen)
+    session.send("one more")
+    receipts = session.context_receipts(session.runs()[-1]["id"])
+
+    assert len(receipts) == len(desk.model.seen) - before == 3
+    assert [each.turn for each in receipts] == [1, 0, 1]
+    refused, summarised, answered = (each.usage for each in receipts)
+    assert refused is None
+    assert summarised is not None
+    assert answered is not None
+    assert session.context_receipt(session.runs()[-1]["id"], 1) == receipts[-1]
+
+
 def test_a_request_that_cannot_be_made_smaller_says_what_to_do(desk: Desk) -> None:
     session = desk.session(overflows())
     with pytest.raises(ContextOverflow, match="clear it, or use a model with a larger window"):

@@ -258,6 +258,18 @@ def test_a_rule_names_a_skill(house: House) -> None:
     assert session.explain("Skill", {"skill_name": "reviewer"})["rule"] == "Skill(reviewer)"
 
 
+@pytest.mark.parametrize("spelled", ["reviewer", "Reviewer", "REVIEWER ", "\treviewer"])
+def test_a_rule_about_a_skill_holds_however_its_name_is_spelled(spelled: str, house: House) -> None:
+    """A skill is found in another case as well, so a rule must be about what is found."""
+    policy = PermissionPolicy(allow=["*"], deny=["Skill(reviewer)"])
+    session = with_skills(house, run(spelled), says("done"), permission_policy=policy)
+    (end,) = ends(list(session.stream("go")), "Skill")
+
+    assert end.exit_code != 0
+    assert "denied" in end.tool_output
+    assert len(house.bodies) == 2
+
+
 def test_a_question_inside_a_skill_reaches_the_approver_with_the_skill_named(house: House) -> None:
     questions: list[str] = []
 

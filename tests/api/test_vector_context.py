@@ -18,6 +18,7 @@ from a3s_code import (
     VectorContextProvider,
 )
 from a3s_code.capabilities.retrieval import vector_context
+from a3s_code.capabilities.retrieval.vector_context import MAX_QUESTION_CHARS
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.testing import Script, ScriptedServer, WordEmbedding, refuses, says
 
@@ -208,6 +209,19 @@ async def test_secrets_are_sent_to_no_embedding_server(shop: Shop) -> None:
 
     assert shop.embedded()
     assert secret not in str([each.body for each in shop.server.requests])
+
+
+async def test_a_secret_where_a_long_question_is_cut_is_not_sent_by_half(shop: Shop) -> None:
+    secret = "sk-ant-api03-" + "Ab3" * 20
+    shop.put("backoff.md", BACKOFF)
+    session = shop.agent.session(
+        shop.root, context_provider=shop.provider(), security_provider=DefaultSecurityProvider()
+    )
+    begin = QUESTION.ljust(MAX_QUESTION_CHARS - 30, "?")
+    await session.send(f"{begin} {secret}")
+
+    assert shop.embedded()
+    assert "Ab3" not in str(shop.embedded())
 
 
 async def test_tokens_of_embeddings_are_recorded_under_their_model(shop: Shop) -> None:

@@ -64,6 +64,14 @@ def test_silence_and_standing_rules_are_decisions_too() -> None:
     )
 
 
+def test_a_yes_that_was_taken_back_is_none() -> None:
+    yes = ConfirmationReceived(tool_id="c1", approved=True, reason="go")
+    no = ConfirmationReceived(tool_id="c1", approved=False, reason="stop")
+    assert facts(asked(), yes, asked(), no).verdicts == (
+        Verdict("bash", "make deploy", approved=False, reason="stop"),
+    )
+
+
 def test_other_calls_are_left_out() -> None:
     denied = PermissionDenied(tool_id="c2", tool_name="bash", args={}, reason="no")
     assert facts(asked("c2"), denied) == Facts()

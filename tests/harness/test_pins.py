@@ -232,6 +232,15 @@ def test_decisions_are_carried_on_exactly() -> None:
     assert pinned.verdicts == (new, old)
 
 
+def test_a_yes_of_an_earlier_summary_that_was_taken_back_is_none() -> None:
+    old = Verdict("bash", "make deploy", approved=True)
+    new = Verdict("bash", "make deploy", approved=False, reason="stop")
+    before = summary(Notes("n", 1, Usage()), Pinned(verdicts=(old,)))
+    pinned, gone = pin([before], [], Facts(verdicts=(new,)), ROOMY)
+
+    assert (pinned.verdicts, gone) == ((new,), ())
+
+
 def test_the_last_plan_is_kept_unless_a_newer_one_stays() -> None:
     def plan(id_: str) -> Message:
         return Message("assistant", (ToolCall(id_, "update_plan", {"plan": [id_]}),))

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from a3s_code.harness.pruning import MIN_TOKENS, kept_already, marker, old_outputs, pruned
 from a3s_code.harness.tokens import estimate
+from a3s_code.kernel.artifacts import bounded
 from a3s_code.kernel.messages import Context, ContextText, Message, ToolCall, ToolResult, user
+from a3s_code.kernel.records import ArtifactStored
 
 URI = f"a3s://tool-output/bash/{'0' * 64}"
 
@@ -61,10 +63,29 @@ def test_a_marker_says_where_the_output_is_and_how_to_have_it_again() -> None:
 
 
 def test_an_output_whose_whole_is_an_artifact_already_is_found_there() -> None:
+    whole = "head\n" + "x" * 12 + "tail"
     cut = ToolResult("c", f"head\n[12 bytes cut; the whole is {URI} ]\ntail")
-    assert kept_already(cut, {URI}) == URI
-    assert kept_already(cut, set()) == ""
-    assert kept_already(ToolResult("c", URI), {URI}) == ""
+    kept = {URI: ArtifactStored(URI, "bash", "0" * 64, len(whole), 9)}
+    assert kept_already(cut, kept) == URI
+    assert kept_already(cut, {}) == ""
+    assert kept_already(ToolResult("c", URI), kept) == ""
+
+
+@given(st.text(max_size=300), st.integers(0, 200))
+def test_what_a_call_brought_is_found_in_its_artifact_however_it_was_cut(
+    text: str, limit: int
+) -> None:
+    size = len(text.encode())
+    shown = bounded(text, limit, lambda n: f"[{n} bytes cut; the whole is {URI} ]")
+    kept = {URI: ArtifactStored(URI, "bash", "0" * 64, size, limit)}
+    assert kept_already(ToolResult("c", shown), kept) == (URI if size > limit else "")
+
+
+@pytest.mark.parametrize("place", ["{} and more", "before\n{}\nafter", "x {}\n"])
+def test_an_output_that_only_quotes_such_a_notice_is_kept_itself(place: str) -> None:
+    kept = {URI: ArtifactStored(URI, "bash", "0" * 64, 200_000, 102_400)}
+    said = place.format(f"[12 bytes cut; the whole is {URI} ]")
+    assert kept_already(ToolResult("c", said), kept) == ""
 
 
 @given(st.lists(st.integers(0, 600), max_size=12), st.integers(0, 2_000))

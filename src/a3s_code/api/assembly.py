@@ -31,7 +31,7 @@ from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools, sandbox_t
 from a3s_code.api.workplaces import Workplaces, directory_of, local_space, root_of
 from a3s_code.checks import checked_path
 from a3s_code.errors import A3SError, InvalidValue
-from a3s_code.harness.prompt import prompt_parts, system_prompt
+from a3s_code.harness.prompt import prompt_parts, redacted, system_prompt
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import (
     Record,
@@ -501,9 +501,10 @@ class Assembly:
             duplicate_threshold=_first(given.duplicate_threshold, ours.duplicate_threshold),
             max_execution_ms=given.max_execution_ms,
         )
+        slots = redacted(settings.slots, executor.redactor)
         return Behaviour(
-            prompt=system_prompt(settings.slots),
-            prompt_parts=prompt_parts(settings.slots, settings.role_origin),
+            prompt=system_prompt(slots),
+            prompt_parts=prompt_parts(slots, settings.role_origin),
             context=context_sources(
                 executor,
                 ProjectDocs.of(config.project_doc_fallback_filenames, config.project_doc_max_bytes),

@@ -18,7 +18,7 @@ from a3s_code.api.receipts import Receipts
 from a3s_code.api.run import deadline, room
 from a3s_code.delegation.child import Asking, Requests
 from a3s_code.harness.completion import Completion
-from a3s_code.harness.prompt import SystemPromptSlots, prompt_parts, system_prompt
+from a3s_code.harness.prompt import SystemPromptSlots, prompt_parts, redacted, system_prompt
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Limits
 from a3s_code.kernel.messages import Conversation, Message
@@ -62,7 +62,8 @@ class SessionHome:
         return self.engine.hooks.run(sink, prompt).model(model)
 
     def requests(self, child: Asking) -> Requests:
-        return _Requests(self.engine, replace(self.slots, role=child.role), child)
+        slots = redacted(replace(self.slots, role=child.role), self.executor.redactor)
+        return _Requests(self.engine, slots, child)
 
     def review(self) -> Review:
         continuations = self.engine.behaviour.continuations

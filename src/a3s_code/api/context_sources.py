@@ -30,10 +30,16 @@ def context_sources(
     """
     from a3s_code.api.instructions import instructions
     from a3s_code.harness.context import ContextSources
+    from a3s_code.kernel.observation import redact
 
     standing, nested = instructions(executor, docs, host_docs)
     companions = (nested,) if nested is not None else ()
-    return ContextSources(standing=standing, providers=providers, companions=companions)
+    return ContextSources(
+        standing=standing,
+        providers=providers,
+        companions=companions,
+        redact=lambda text: redact(text, executor.redactor),
+    )
 
 
 def with_code(behaviour: Behaviour, code: CodeIntelligence) -> Behaviour:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from a3s_code.api.reading import denied
+from a3s_code.api.reading import withheld
 from a3s_code.api.workplaces import files_of
 from a3s_code.harness.agents_md.directory import Directories, ProjectDocs
 from a3s_code.harness.agents_md.nested import NestedInstructions
@@ -25,7 +25,7 @@ def instructions(
     """
     if not docs.max_bytes:
         return (), None
-    own = Directories(executor.space.files, docs, denied=partial(denied, executor))
+    own = Directories(executor.space.files, docs, denied=partial(withheld, executor, docs.names))
     nested = NestedInstructions(own, lambda: executor.tools)
     standing = (root_instructions(own), nested.begin)
     if host_docs is None:

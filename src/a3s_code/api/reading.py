@@ -9,6 +9,9 @@ before each `read` is not one against AGENTS.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from a3s_code.capabilities.retrieval.credentials import holds_credentials
 from a3s_code.capabilities.tools.read import ReadArgs, read
 from a3s_code.kernel.actions import ask_gate
 from a3s_code.kernel.executor import Executor
@@ -22,10 +25,25 @@ def may_read(executor: Executor, target: Resolved) -> bool:
     return isinstance(_decision(executor, target), Allow)
 
 
-def denied(executor: Executor, target: Resolved) -> str:
-    """Say why the policy denies that the model reads a file; empty when it does not."""
+def withheld(executor: Executor, names: Sequence[str], target: Resolved) -> str:
+    """
+    Say why a file may not stand in the instructions of the workspace; empty when it may.
+
+    A file of instructions is kept back where reading it is denied. Anything else that stands in
+    for one, or is included, may not say more than the model could read unasked: whoever writes
+    the instructions of a project is not who answers its questions.
+
+    Args:
+        names: Of files of instructions.
+    """
     decision = _decision(executor, target)
-    return decision.reason if isinstance(decision, Deny) else ""
+    if isinstance(decision, Deny):
+        return decision.reason
+    if target.path.rpartition("/")[2] in names:
+        return ""
+    if not isinstance(decision, Allow):
+        return "it may not be read unasked"
+    return "it is there to hold credentials" if holds_credentials(target.path) else ""
 
 
 def _decision(executor: Executor, target: Resolved) -> Decision:

@@ -21,7 +21,8 @@ class ContextReceipt(msgspec.Struct, frozen=True):
     What one request to a model was made of.
 
     Attributes:
-        turn: Of the run, from 1; 0 for a request for a summary, which is in no turn.
+        turn: Of the run, from 1; 0 for a request for a summary, which is in no turn. A turn has
+            another request when the provider had refused the first one as too long.
         model: `provider/model`.
         wire: Whose bytes these are; `plain` is the canonical JSON of a request whose form only
             the model itself knows.

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from a3s_code.errors import A3SError, ModelRefused
-from a3s_code.harness.pins_text import as_text
+from a3s_code.harness.pins_text import as_fact, as_text, escaped
 from a3s_code.harness.prompt import text
 from a3s_code.harness.tokens import estimate, of_message
 from a3s_code.kernel.border import described
@@ -139,8 +139,14 @@ async def summarise(model: Model, request: ModelRequest, count: int) -> Notes:
 
 
 def summary(notes: Notes, pinned: Pinned) -> Message:
-    """Give the message that stands for those that left."""
-    parts = [f"[Summary of {notes.count} earlier messages]", as_text(pinned), notes.text]
+    """
+    Give the message that stands for those that left.
+
+    Notes are a model's words about what it was shown, so they can write no marks: neither a fact
+    of the user nor a text of the host begins in them.
+    """
+    heading = f"[Summary of {notes.count} earlier messages]"
+    parts = [heading, as_text(pinned), escaped(notes.text)]
     said = "\n".join(part for part in parts if part)
     return Message("user", (Text(said),), pinned)
 
@@ -171,9 +177,13 @@ class _Silent:
 
 
 def _as_text(messages: Sequence[Message], room_chars: int) -> str:
-    """Write messages down, each as long as there is room; the oldest go where there is none."""
+    """
+    Write messages down, each as long as there is room; the oldest go where there is none.
+
+    Only a message begins a line, so what one quotes is nobody else's.
+    """
     each = min(MAX_SHOWN_CHARS, max(MIN_SHOWN_CHARS, room_chars // max(len(messages), 1)))
-    shown = [f"{message.role}: {_shown(message, each)}" for message in messages]
+    shown = [f"{message.role}: {as_fact(_shown(message, each))}" for message in messages]
     left_out = 0
     size = sum(map(len, shown))
     while size > max(room_chars, 2 * MAX_SHOWN_CHARS) and left_out < len(shown) - 1:

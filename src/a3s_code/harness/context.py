@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from functools import partial
 from html import escape
 
+import msgspec
+
 from a3s_code.harness.tokens import estimate
 from a3s_code.kernel.border import answer_of
 from a3s_code.kernel.context import (
@@ -33,6 +35,7 @@ from a3s_code.kernel.context import (
 )
 from a3s_code.kernel.events import ContextLeftOut
 from a3s_code.kernel.messages import ContextText, ToolCall, ToolResult
+from a3s_code.kernel.visible import HIDDEN, on_one_line
 
 MAX_ITEM_CHARS = 32_000
 """Of one item; the rest is left out, and the item says so."""
@@ -42,7 +45,8 @@ SOURCE_DEADLINE_S = 5.0
 """What a source has to say after that is not waited for."""
 MIN_PART_TOKENS = 64
 """An item is cut to what room is left; where that is less, nothing enters any more."""
-_MARK = re.compile(r"<(?=\s*(?:/\s*)?context)", re.IGNORECASE)
+_BLANK = rf"[\s{HIDDEN.pattern[1:]}*"
+_MARK = re.compile(rf"<(?={_BLANK}(?:/{_BLANK})?context)", re.IGNORECASE)
 _TEXT, _NUMBER = (str,), (int, float)
 _KINDS = (
     *((name, _TEXT) for name in ("source", "content", "trust", "type", "why")),
@@ -104,21 +108,27 @@ NOTHING = Assembled()
 
 @dataclass(frozen=True, slots=True)
 class ContextSources:
-    """What a session's context comes from."""
+    """
+    What a session's context comes from.
+
+    Attributes:
+        redact: Gives what a model may see of a text; None = all of it.
+    """
 
     standing: tuple[ContextSource, ...] = ()
     providers: tuple[ContextProvider, ...] = ()
     companions: tuple[Companion, ...] = ()
     budget: Budget = BALANCED
+    redact: Callable[[str], str] | None = None
 
     async def stand(self) -> Assembled:
         """Ask for what is in force, in order: the first is the outermost."""
         offers = [await _asked("instructions", source) for source in self.standing]
-        return assemble(offers, STANDING, ranked=False)
+        return assemble(offers, STANDING, ranked=False, redact=self.redact)
 
     async def for_run(self, query: ContextQuery, present: Iterable[ContextText]) -> Assembled:
         """
-        Ask every provider at once.
+        Ask every provider at once; none is told more than a model would be.
 
         Args:
             present: What the conversation has already; it is not shown again. May be gone
@@ -126,13 +136,15 @@ class ContextSources:
         """
         if not self.providers:
             return NOTHING
+        if self.redact is not None:
+            query = msgspec.structs.replace(query, query=self.redact(query.query))
         asked = (
             _asked(each.name, partial(each.query_beside, query, present))
             if isinstance(each, MindfulProvider)
             else _asked(each.name, partial(each.query, query))
             for each in self.providers
         )
-        return assemble(await asyncio.gather(*asked), self.budget, present)
+        return assemble(await asyncio.gather(*asked), self.budget, present, redact=self.redact)
 
     async def for_calls(
         self,
@@ -155,7 +167,7 @@ class ContextSources:
             offers.append(await _asked(each.name, ask))
         if not any(offer.items or offer.failed for offer in offers):
             return NOTHING
-        return assemble(offers, BESIDE, present, ranked=False)
+        return assemble(offers, BESIDE, present, ranked=False, redact=self.redact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +236,7 @@ def assemble(
     present: Iterable[ContextText] = (),
     *,
     ranked: bool = True,
+    redact: Callable[[str], str] | None = None,
 ) -> Assembled:
     """
     Choose what enters.
@@ -233,15 +246,22 @@ def assemble(
     Args:
         present: What is shown already; the same text of the same source is not shown again.
         ranked: The best enters first, and stands first; else all stay in their order.
+        redact: As in `ContextSources`. It sees a text before it is cut: half a secret looks like
+            none.
     """
-    return _Choice(budget, present).made(offers, ranked=ranked)
+    return _Choice(budget, present, redact).made(offers, ranked=ranked)
 
 
 class _Choice:
-    __slots__ = ("_budget", "_entered", "_left", "_seen", "_sources", "_spent", "_used")
+    __slots__ = ("_budget", "_entered", "_left", "_redact", "_seen", "_sources", "_spent", "_used")
 
-    def __init__(self, budget: Budget, present: Iterable[ContextText]) -> None:
-        self._budget = budget
+    def __init__(
+        self,
+        budget: Budget,
+        present: Iterable[ContextText],
+        redact: Callable[[str], str] | None,
+    ) -> None:
+        self._budget, self._redact = budget, redact
         self._seen = {item.text for item in present}
         self._sources: set[str] = set()
         self._entered: list[ContextText] = []
@@ -272,6 +292,8 @@ class _Choice:
         if len(self._entered) >= self._budget.items or items >= self._budget.source_items:
             self._leave(item, "more items than the budget has room for")
             return
+        if self._redact is not None:
+            item = _redacted(item, self._redact)
         text, cost, shown = _fitted(item, room) if room >= MIN_PART_TOKENS else ("", 0, 0)
         if not text:
             self._leave(item, f"{room} tokens of the budget are left")
@@ -306,6 +328,12 @@ def _bounded(left: list[ContextLeftOut]) -> tuple[ContextLeftOut, ...]:
     return (*left[: MAX_LEFT_OUT - 1], ContextLeftOut("others", f"{more} more were left out"))
 
 
+def _redacted(item: ContextItem, redact: Callable[[str], str]) -> ContextItem:
+    head = item.content[: 2 * MAX_ITEM_CHARS]
+    content, partial = redact(head), item.partial or len(item.content) > len(head)
+    return msgspec.structs.replace(item, content=content, partial=partial)
+
+
 def _fitted(item: ContextItem, room: int) -> tuple[str, int, int]:
     """
     Render an item, cut to `room` tokens; empty when its marks alone take more.
@@ -327,11 +355,11 @@ def _rendered(item: ContextItem, chars: int) -> str:
     """
     Write an item in marks of its own.
 
-    A text that writes such marks itself, in any case and spacing, has them escaped: it
-    speaks for nobody else.
+    A text that writes such marks itself, in any case and spacing, has them escaped, and the name of
+    a source stays on its line: they speak for nobody else.
     """
     body = _MARK.sub("&lt;", item.content[:chars]) + _rest(item, chars)
-    source, trust = escape(item.source), escape(item.trust)
+    source, trust = escape(on_one_line(item.source)), escape(item.trust)
     return f'<context source="{source}" trust="{trust}">\n{body}\n</context>'
 
 

@@ -42,7 +42,7 @@ class _Found:
     def __init__(self, calls: Container[str]) -> None:
         self._calls = calls
         self._asked: dict[str, ConfirmationRequired] = {}
-        self.verdicts: dict[tuple[str, str, bool], Verdict] = {}
+        self.verdicts: dict[tuple[str, str], Verdict] = {}
         self.changed: dict[str, None] = {}
         self.plan: tuple[JsonObject, ...] = ()
 
@@ -75,10 +75,15 @@ class _Found:
         self._decide(Verdict(asked.tool_name, about, approved=approved, reason=reason))
 
     def _decide(self, verdict: Verdict) -> None:
-        """The first reason of a decision stays: it is that of whoever made it."""
-        key = (verdict.tool, verdict.about, verdict.approved)
+        """
+        Keep what was decided last; a yes that was taken back is none.
+
+        The first reason of a decision stays: it is that of whoever made it.
+        """
+        key = (verdict.tool, verdict.about)
         known = self.verdicts.pop(key, None)
-        self.verdicts[key] = known if known is not None and known.reason else verdict
+        is_same = known is not None and known.approved == verdict.approved and known.reason
+        self.verdicts[key] = known if known is not None and is_same else verdict
 
 
 def _about(part: str, args: JsonObject) -> str:

@@ -18,7 +18,7 @@ import msgspec
 
 from a3s_code.harness.completion import CUT, GO_ON, NOTHING
 from a3s_code.harness.constraints import constraints_in, is_question, normalised, sentences
-from a3s_code.harness.pins_text import escaped
+from a3s_code.harness.pins_text import as_fact
 from a3s_code.harness.tokens import estimate
 from a3s_code.kernel.messages import Message, ToolCall, ToolResult
 from a3s_code.kernel.pinned import Pinned, TouchedFile, Verdict
@@ -104,7 +104,7 @@ def pin(
         files=_files(before, leaving, facts.changed, gone),
         verdicts=_last(
             "decision",
-            [*_each(before, lambda it: it.verdicts), *facts.verdicts],
+            _decided([*_each(before, lambda it: it.verdicts), *facts.verdicts]),
             MAX_VERDICTS,
             gone,
         ),
@@ -130,7 +130,7 @@ def missing(wanted: Pinned, shorter: Sequence[Message]) -> list[str]:
     kept = [msgspec.convert(msgspec.to_builtins(it), Message) for it in shorter]
     found = [message.pinned for message in kept if message.pinned is not None]
     text = "\n".join(message.text for message in kept)
-    lost = [each for each in wanted.constraints if escaped(each) not in text]
+    lost = [each for each in wanted.constraints if as_fact(each) not in text]
     for name in Pinned.__struct_fields__:
         if name == "left_out":
             continue
@@ -281,6 +281,15 @@ def _plan(
         return plan
     gone.add("plan", f"{len(plan)} rows")
     return ()
+
+
+def _decided(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Give what was decided last about each call: a yes that was taken back is none."""
+    last: dict[tuple[str, str], Verdict] = {}
+    for each in verdicts:
+        last.pop((each.tool, each.about), None)
+        last[each.tool, each.about] = each
+    return list(last.values())
 
 
 def _each(before: Sequence[Pinned], of: Callable[[Pinned], Iterable[T]]) -> Iterator[T]:

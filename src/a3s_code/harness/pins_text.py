@@ -8,14 +8,15 @@ from collections.abc import Sequence
 
 from a3s_code.kernel.pinned import Pinned, Verdict
 
-_MARK = re.compile(r"<(?=\s*(?:/\s*)?pinned)", re.IGNORECASE)
+_MARK = re.compile(r"<(?=\s*(?:/\s*)?(?:pinned|context))", re.IGNORECASE)
 
 
 def as_text(pinned: Pinned) -> str:
     """
     Write facts down between marks of their own; empty when there are none.
 
-    A fact that writes such marks itself has them escaped: it speaks for nobody else.
+    A fact that writes such marks itself has them escaped, and one of several lines is indented:
+    it speaks for nobody else, and is one fact.
     """
     changed = [each.path for each in pinned.files if each.changed]
     read = [each.path for each in pinned.files if not each.changed]
@@ -35,15 +36,21 @@ def as_text(pinned: Pinned) -> str:
 
 
 def escaped(text: str) -> str:
+    """Give a text that writes none of the marks by which a model tells who speaks."""
     return _MARK.sub("&lt;", text)
 
 
 def _list(title: str, items: Sequence[str]) -> str:
-    return "\n".join([title, *(f"- {escaped(item)}" for item in items)]) if items else ""
+    return "\n".join([title, *(f"- {as_fact(item)}" for item in items)]) if items else ""
 
 
 def _line(title: str, items: Sequence[str]) -> str:
-    return f"{title} {', '.join(items)}" if items else ""
+    return f"{title} {', '.join(map(as_fact, items))}" if items else ""
+
+
+def as_fact(text: str) -> str:
+    """Write one fact; its further lines can be taken for no other one."""
+    return "\n    ".join(escaped(text).splitlines())
 
 
 def _verdict(verdict: Verdict) -> str:

@@ -11,9 +11,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import asdict, replace
 
 from a3s_code.errors import PackageUnreadable
 from a3s_code.kernel.context import Origin
+from a3s_code.kernel.ports import Redactor
 
 OURS = Origin("prompt://core")
 """The harness's own words."""
@@ -40,6 +42,14 @@ class SystemPromptSlots(msgspec.Struct, frozen=True, kw_only=True):
     guidelines: str | None = None
     response_style: str | None = None
     extra: str | None = None
+
+
+def redacted(slots: SystemPromptSlots, redactor: Redactor | None) -> SystemPromptSlots:
+    """Give slots without secrets; no log sees a system prompt before a provider does."""
+    if redactor is None:
+        return slots
+    given = {name: text for name, text in asdict(slots).items() if text}
+    return replace(slots, **{name: redactor.redact(text) for name, text in given.items()})
 
 
 @lru_cache(maxsize=16)

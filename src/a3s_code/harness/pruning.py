@@ -8,13 +8,14 @@ in which the whole is.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from a3s_code.harness.tokens import estimate
 from a3s_code.kernel.messages import Message, ToolCall, ToolResult
+from a3s_code.kernel.records import ArtifactStored
 
 KEEP_TOKENS = 40_000
 """Of the newest outputs; SPEC 12.2."""
@@ -24,7 +25,9 @@ MIN_TOKENS = 250
 """A shorter output is not worth a marker."""
 MAX_NAMED_CHARS = 200
 
-_WHOLE = re.compile(r"\[\d+ bytes cut; the whole is (a3s://tool-output/[\w-]+/[0-9a-f]{64}) \]")
+_WHOLE = re.compile(
+    r"^\[(\d+) bytes cut; the whole is (a3s://tool-output/[\w-]+/[0-9a-f]{64}) \]$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,22 @@ def old_outputs(messages: Sequence[Message], keep_tokens: int, *, spare: int = 1
     return found[::-1]
 
 
-def kept_already(result: ToolResult, artifacts: Collection[str]) -> str:
-    """Give the URI of the artifact that an output names as its whole, if it is still there."""
-    named = _WHOLE.search(result.content)
-    return named.group(1) if named is not None and named.group(1) in artifacts else ""
+def kept_already(result: ToolResult, artifacts: Mapping[str, ArtifactStored]) -> str:
+    """
+    Give the URI of the artifact that an output names as its whole, if it is still there.
+
+    Any output can say so of itself. It counts where what is shown and what was cut add up to what
+    is kept, but for the line ends around the notice.
+    """
+    shown = len(result.content.encode("utf-8", "surrogatepass"))
+    for named in _WHOLE.finditer(result.content):
+        stored = artifacts.get(named[2])
+        if stored is None:
+            continue
+        gaps = shown - len(named[0]) + int(named[1]) - stored.original_bytes
+        if gaps in (1, 2):
+            return stored.uri
+    return ""
 
 
 def marker(old: Old, uri: str) -> str:

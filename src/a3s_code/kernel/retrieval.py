@@ -155,7 +155,8 @@ class Place:
         search: None when the workspace cannot be searched.
         may_read: Whether the session's policy lets the model read a file unasked. What it does
             not let it read is shown to no model, and sent nowhere.
-        redact: Takes secrets out of a text that leaves for a server.
+        redact: Takes secrets out of a text that leaves for a server, or that is cut up: of half a
+            secret nobody can tell that it is one.
         spent: Records what a request took, with the model that answered it.
     """
 

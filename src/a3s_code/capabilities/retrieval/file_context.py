@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -53,9 +53,9 @@ class FileSystemContextProvider:
     """
     Gives parts of files that share words with the question; see `kernel.context.ContextProvider`.
 
-    Ignored and binary files, and those that the session's policy does not let the model read
-    unasked, are left out. Items are `file://PATH#L10-L40`; with the depth `full` they are whole
-    files, `file://PATH`.
+    Ignored and binary files, those that are there to hold credentials (`.env`, keys), and those
+    that the session's policy does not let the model read unasked, are left out. Items are
+    `file://PATH#L10-L40`; with the depth `full` they are whole files, `file://PATH`.
 
     Args:
         root: A directory of the workspace; nothing outside of it is looked at.
@@ -97,7 +97,7 @@ class FileSystemContextProvider:
         tallies = [tally for tally in found if is_source(tally.path)]
         weight = weights(tuple(words), [tally.counts for tally in tallies])
         reader = Reader(place)
-        files = await _read(reader, _best(tallies, weight))
+        files = await _read(reader, _best(tallies, weight), place.redact)
         items = await to_thread(_items, files, _Question(query, words, weight))
         return [*items, self._withheld(len(reader.withheld))] if reader.withheld else items
 
@@ -151,14 +151,19 @@ def _best(tallies: Iterable[Tally], weight: Mapping[str, float]) -> list[str]:
     return [tally.path for tally in sorted(tallies, key=lambda each: (-worth(each), each.path))]
 
 
-async def _read(reader: Reader, paths: Sequence[str]) -> list[TextFile]:
+async def _read(
+    reader: Reader, paths: Sequence[str], redact: Callable[[str], str]
+) -> list[TextFile]:
+    """Read files without their secrets: of one that is cut up, no part would look like it."""
     found: list[TextFile] = []
+    from asyncio import to_thread  # as above
+
     left = MAX_TEXT_CHARS
     for path in paths[:MAX_TRIED]:
         file = await reader.read(path)
         if file is not None and len(file.text) <= left:
-            found.append(file)
             left -= len(file.text)
+            found.append(msgspec.structs.replace(file, text=await to_thread(redact, file.text)))
         if len(found) >= MAX_FILES:
             break
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from a3s_code.capabilities.retrieval.credentials import holds_credentials
 from a3s_code.errors import PathRefused, WorkspaceError
 from a3s_code.kernel.retrieval import Place
 
@@ -24,8 +25,12 @@ class TextFile(msgspec.Struct, frozen=True):
 
 
 def is_source(path: str) -> bool:
-    """Say whether a file is one to look through: no program's output, and no instructions."""
-    return not path.endswith(_GENERATED) and path.rpartition("/")[2] not in _INSTRUCTIONS
+    """
+    Say whether a file is one to look through: no program's output, no instructions, and none that
+    is there to hold credentials.
+    """
+    is_text = not path.endswith(_GENERATED) and path.rpartition("/")[2] not in _INSTRUCTIONS
+    return is_text and not holds_credentials(path)
 
 
 class Reader:
@@ -44,7 +49,8 @@ class Reader:
 
     async def read(self, path: str) -> TextFile | None:
         """
-        Read a file; None when the policy or the boundary keeps it away, and when it is no text.
+        Read a file; None when the policy or the boundary keeps it away, when it holds credentials,
+        and when it is no text.
 
         What is opened is what was decided on, also when the path is a link.
         """
@@ -53,6 +59,8 @@ class Reader:
         except PathRefused:
             return None
         try:
+            if holds_credentials(target.path):  # by a link that is called otherwise
+                return None
             if not self._place.may_read(target):
                 self.withheld.add(path)
                 return None
@@ -70,7 +78,7 @@ class Reader:
         except PathRefused:
             return False
         try:
-            return self._place.may_read(target)
+            return not holds_credentials(target.path) and self._place.may_read(target)
         finally:
             target.close()
 

@@ -50,9 +50,10 @@ class VectorContextProvider:
     a provider may, the run goes on without it, and the next one has less to do;
     `refresh_context()` of the session has no such limit.
 
-    Ignored and binary files are left out, and those that the session's policy does not let the
-    model read unasked. A session sees files of its own workspace only. What leaves for the
-    embedding server is redacted as what leaves for a model.
+    Ignored and binary files are left out, those that are there to hold credentials (`.env`, keys),
+    and those that the session's policy does not let the model read unasked. A session sees files of
+    its own workspace only. What leaves for the embedding server is redacted as what leaves for a
+    model.
 
     Args:
         embedding, store: May be shared; one model for each store.
@@ -138,12 +139,12 @@ class VectorContextProvider:
 
     async def found(self, query: ContextQuery, place: Place | None) -> Sequence[ContextItem]:
         """Give the nearest parts; of files only those that may be read at `place`."""
-        question = query.query.strip()[:MAX_QUESTION_CHARS]
+        question = query.query if place is None else place.redact(query.query)
+        question = question.strip()[:MAX_QUESTION_CHARS]
         if not question or not wants(query, "resource"):
             return ()
         most = min(self._most, query.max_results)
         scopes = (SHARED,) if place is None or self.root is None else (place.root, SHARED)
-        question = question if place is None else place.redact(question)
         spent = _unrecorded if place is None else place.spent
         parts = await self.texts.near(question, scopes, most * _SPARE, spent)
         near = [part for part in parts if part.score >= self._least]

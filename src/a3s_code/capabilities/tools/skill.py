@@ -57,10 +57,19 @@ def skill_of(skills: SkillRegistry, unscored: SkillRegistry | None = None) -> To
     """
     Give the tool of a session that has skills. What is registered later is run as well.
 
+    Rules are about the skill that is found, however a call spells its name.
+
     Args:
         unscored: See `Outcomes`.
     """
-    return replace(skill_, run=partial(_run, Outcomes(skills, unscored)))
+    return replace(
+        skill_, run=partial(_run, Outcomes(skills, unscored)), subject_of=partial(_found, skills)
+    )
+
+
+def _found(skills: SkillRegistry, args: SkillArgs) -> str:
+    skill = skills.get(args.skill_name)
+    return skill.name if skill is not None else args.skill_name
 
 
 async def _run(outcomes: Outcomes, args: SkillArgs, context: ToolContext) -> Observation:

@@ -14,7 +14,7 @@ from a3s_code.errors import A3SError, PathRefused
 from a3s_code.kernel.workspace import Files, Resolved
 
 Denied = Callable[[Resolved], str]
-"""Says why the policy denies reading a file below the root; empty when it does not."""
+"""Says why what was opened may not be shown; empty when it may."""
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -47,7 +47,7 @@ async def read_document(
 
     Args:
         limit: Bytes that are read at most.
-        denied: What else may forbid it.
+        denied: What else may forbid it; it is asked about what was opened, links and all.
     """
     try:
         target = files.resolve(path)
