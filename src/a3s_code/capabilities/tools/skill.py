@@ -17,16 +17,18 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from a3s_code.capabilities.skills.registry import SkillRegistry
-from a3s_code.capabilities.skills.skill import Skill
 from a3s_code.kernel.children import ChildOutcome, ChildSpec
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, failure, tool
+
+if TYPE_CHECKING:  # most sessions have none
+    from a3s_code.capabilities.skills.registry import SkillRegistry
+    from a3s_code.capabilities.skills.skill import Skill
 
 MAX_NEAR = 3
 """Names of skills that a call of none is told."""
@@ -49,6 +51,8 @@ async def skill_(args: SkillArgs, context: ToolContext) -> Observation:
     Run a skill by its name in a run of its own, with only the tools that it may use, and get its
     answer. search_skills finds skills.
     """
+    from a3s_code.capabilities.skills.registry import SkillRegistry
+
     return await _run(SkillRegistry(), args, context)
 
 
