@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from a3s_code.harness.agents_md.nested import NestedInstructions
 from a3s_code.harness.agents_md.standing import host_instructions, root_instructions
 from a3s_code.harness.context import ContextSource
 from a3s_code.kernel.actions import foresee
+from a3s_code.kernel.context import ContextItem
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.messages import ToolCall
 from a3s_code.kernel.ports import Deny
@@ -32,11 +34,21 @@ def instructions(
         return (), None
     own = Directories(executor.space.files, docs, denied=partial(_denied, executor))
     nested = NestedInstructions(own, lambda: executor.tools)
-    standing = (root_instructions(own), nested.begin)
+    standing = (_anew(nested, root_instructions(own)),)
     if host_docs is None:
         return standing, nested
     host = Directories(files_of(str(Path(host_docs).expanduser())), docs, "user", "host")
     return (host_instructions(host), *standing), nested
+
+
+def _anew(nested: NestedInstructions, root: ContextSource) -> ContextSource:
+    """Have nested ones looked for anew whenever the root is asked, at the start of each run."""
+
+    async def read() -> Sequence[ContextItem]:
+        await nested.begin()
+        return await root()
+
+    return read
 
 
 def _denied(executor: Executor, path: str) -> str:

@@ -18,7 +18,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
+from typing import cast
 
 from a3s_code.harness.tokens import estimate
 from a3s_code.kernel.context import (
@@ -40,6 +40,8 @@ SOURCE_DEADLINE_S = 5.0
 MIN_PART_TOKENS = 64
 """An item is cut to what room is left; where that is less, nothing enters any more."""
 _MARK = re.compile(r"<(?=\s*(?:/\s*)?context)", re.IGNORECASE)
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+"""As `html.escape`, whose module loads the names of all characters."""
 _TRUST = {"host": 1.0, "user": 0.8, "workspace": 0.5, "external": 0.0}
 
 ContextSource = Callable[[], Awaitable[Sequence[ContextItem]]]
@@ -131,14 +133,10 @@ class ContextSources:
         Args:
             present: As of `for_run`; may be gone through more than once.
         """
-        offers: list[Offer] = []
-        for each in self.companions:
-            if isinstance(each, MindfulCompanion):
-                offers.append(await _asked(each.name, each.attend_beside(calls, results, present)))
-            else:
-                offers.append(await _asked(each.name, each.attend(calls, results)))
-        if not any(offer.items or offer.failed for offer in offers):
-            return NOTHING
+        offers = [
+            await _asked(each.name, _beside(each, calls, results, present))
+            for each in self.companions
+        ]
         return assemble(offers, BESIDE, present, ranked=False)
 
 
@@ -154,6 +152,17 @@ class Offer:
     name: str
     items: Sequence[ContextItem] = ()
     failed: str = ""
+
+
+def _beside(
+    each: Companion,
+    calls: Sequence[ToolCall],
+    results: Sequence[ToolResult],
+    present: Iterable[ContextText],
+) -> Awaitable[Sequence[ContextItem]]:
+    if hasattr(each, "attend_beside"):  # `isinstance` takes 8 us with a Protocol
+        return cast("MindfulCompanion", each).attend_beside(calls, results, present)
+    return each.attend(calls, results)
 
 
 async def _asked(name: str, answer: Awaitable[Sequence[ContextItem]]) -> Offer:
@@ -194,6 +203,8 @@ def assemble(
         present: What is shown already; the same text of the same source is not shown again.
         ranked: The best enters first, and stands first; else all stay in their order.
     """
+    if not any(offer.items or offer.failed for offer in offers):
+        return NOTHING
     return _Choice(budget, present).made(offers, ranked=ranked)
 
 
@@ -280,7 +291,7 @@ def _rendered(item: ContextItem, chars: int) -> str:
     speaks for nobody else.
     """
     body = _MARK.sub("&lt;", item.content[:chars]) + _rest(item, chars)
-    source, trust = escape(item.source), escape(item.trust)
+    source, trust = item.source.translate(_ESCAPES), item.trust.translate(_ESCAPES)
     return f'<context source="{source}" trust="{trust}">\n{body}\n</context>'
 
 
