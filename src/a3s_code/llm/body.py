@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-PIECE_BYTES = 256 * 1024
+PIECE_BYTES = 64 * 1024
+"""Below what `malloc` asks the system for and gives back each time: 128 KiB."""
 
 
 class Body:
