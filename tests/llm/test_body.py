@@ -22,6 +22,6 @@ def test_the_pieces_are_the_whole_and_none_is_too_long(sizes: list[int]) -> None
     assert max(map(len, pieces)) <= PIECE_BYTES
 
 
-@pytest.mark.parametrize("parts", [(), (b"{", b"}"), (b"a" * 1000,) * 200])
+@pytest.mark.parametrize("parts", [(), (b"{", b"}"), (b"a" * 1000,) * 60])
 def test_a_short_request_is_one_piece(parts: tuple[bytes, ...]) -> None:
     assert [*Body(parts).pieces(HEAD)] == [HEAD + b"".join(parts)]

@@ -66,10 +66,9 @@ class LocalFiles:
             path: Names below the root, without `..`. Where it is not sure, nothing is said.
         """
         try:
-            root = self.root.real
-            os.lstat(f"{root}/{path}")
+            os.lstat(f"{self.root.real}/{path}")
         except FileNotFoundError:
-            return os.path.isdir(root)  # noqa: PTH112 - of a text
+            return os.path.isdir(self.root.real)  # noqa: PTH112 - of a text
         except (OSError, ValueError, WorkspaceError):
             return False
         return False
