@@ -14,14 +14,17 @@ from pathlib import Path
 
 from a3s_code import AsyncAgent, ToolIndex, ToolSearchConfig
 from a3s_code.capabilities.tools import CORE_TOOLS
+from a3s_code.harness.context import BALANCED, Budget, Offer, assemble
 from a3s_code.harness.selector import Selection
 from a3s_code.harness.tool_shelf import SharedSets
+from a3s_code.kernel.context import ContextItem
 from a3s_code.kernel.messages import Conversation, user
 from a3s_code.kernel.tool import Tool
 from a3s_code.testing import Scripted, says
 from measure import Samples, Stopwatch, main, row
 
 TOOLS, LINES, TURNS = 1_000, 300, 60
+ITEMS, SOURCES, ITEM_CHARS = 1_000, 10, 1_000
 
 _SERVED = (
     "airtable asana aws azure datadog docker figma gcp github grafana hubspot jira kafka linear "
@@ -126,7 +129,42 @@ async def turn_many(directory: Path) -> Samples:
         yield sample
 
 
-ROWS = (search, select, select_indexed, turn_core, turn_many)
+def _item(number: int) -> ContextItem:
+    """Give about 1,000 characters that no other item has."""
+    source, words = f"memory://{number}", f"what {number} is about, and what was done for it; "
+    content = (words * ITEM_CHARS)[:ITEM_CHARS]
+    return ContextItem(source=source, content=content, relevance=number * 37 % 101 / 100)
+
+
+def _offers() -> list[Offer]:
+    each = ITEMS // SOURCES
+    starts = range(0, ITEMS, each)
+    return [Offer(f"at {at}", [_item(number) for number in range(at, at + each)]) for at in starts]
+
+
+async def _assembled(budget: Budget) -> Samples:
+    offers = _offers()
+    for _ in range(LINES // 3):
+        watch = Stopwatch()
+        found = assemble(offers, budget)
+        yield watch.lap()
+        assert found.items
+        assert found.left_out or len(found.items) == ITEMS
+
+
+@row("assemble 1,000 items of ten sources", target=5)
+async def assembled(_directory: Path) -> Samples:
+    async for sample in _assembled(BALANCED):
+        yield sample
+
+
+@row("assemble 1,000 items that all enter")
+async def all_enter(_directory: Path) -> Samples:
+    async for sample in _assembled(Budget(ITEMS, 10**6, ITEMS, 10**6)):
+        yield sample
+
+
+ROWS = (search, select, select_indexed, assembled, all_enter, turn_core, turn_many)
 
 if __name__ == "__main__":
     sys.exit(main(__doc__, ROWS))

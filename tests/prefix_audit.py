@@ -11,6 +11,7 @@ from a3s_code.api.prefixes import Prefixes
 from a3s_code.kernel.events import PrefixChanged
 from a3s_code.kernel.ports import ModelRequest
 from a3s_code.llm.anthropic import AnthropicWire
+from a3s_code.llm.body import Body
 from a3s_code.llm.openai import OpenAIWire
 
 MARK = b',"cache_control":{"type":"ephemeral"}'
@@ -74,12 +75,12 @@ class PrefixAudit:
             monkeypatch.setattr(wire, "body", self._sent(wire.body))
 
     def _sent(self, body: Any) -> Any:
-        def sent(wire: Any, request: ModelRequest) -> bytes:
-            data: bytes = body(wire, request)
+        def sent(wire: Any, request: ModelRequest) -> Body:
+            data: Body = body(wire, request)
             if id(request) in self._looked:
                 _, prefixes, model, lane, event = self._looked[id(request)]
                 self._compare(
-                    data, self._cached.setdefault(id(prefixes), Cached()), model, lane, event
+                    bytes(data), self._cached.setdefault(id(prefixes), Cached()), model, lane, event
                 )
             return data
 

@@ -10,6 +10,7 @@ from a3s_code.api.receipts import Receipts
 from a3s_code.kernel.ports import ModelRequest
 from a3s_code.kernel.records import RequestReceipt
 from a3s_code.llm.anthropic import AnthropicWire
+from a3s_code.llm.body import Body
 from a3s_code.llm.openai import OpenAIWire
 
 FORM_BYTES = 600
@@ -49,8 +50,9 @@ class ReceiptAudit:
             monkeypatch.setattr(wire, "body", self._sent(wire.body))
 
     def _sent(self, body: Any) -> Any:
-        def sent(wire: Any, request: ModelRequest) -> bytes:
-            data: bytes = body(wire, request)
+        def sent(wire: Any, request: ModelRequest) -> Body:
+            made: Body = body(wire, request)
+            data = bytes(made)
             _, receipt = self._written.get(id(request), (None, None))
             if receipt is None and self._every:
                 self.faults.append(f"{len(data)} bytes were sent without a receipt: {request}")
@@ -58,7 +60,7 @@ class ReceiptAudit:
                 self.seen += 1
                 if receipt.bytes != len(data):
                     self.faults.append(f"{len(data)} bytes were sent, the receipt says {receipt}")
-            return data
+            return made
 
         return sent
 

@@ -62,6 +62,23 @@ session.session_id, session.workspace, session.is_closed, session.init_warning
     assert loaded_by(code, AT_FIRST_USE) == ""
 
 
+def test_a_session_that_answers_loads_nothing_that_only_others_use(tmp_path: Path) -> None:
+    others = (
+        "a3s_code.api.skill_shelf",
+        "a3s_code.capabilities.code_map",
+        "a3s_code.capabilities.skills",
+        "a3s_code.delegation.child",
+        "a3s_code.harness.rule_words",
+    )
+    code = f"""
+from a3s_code import Agent
+from a3s_code.testing import Script, ScriptedServer, calls, says
+server = ScriptedServer(Script(calls("ls"), says("Hello."))).start()
+assert Agent(server.acl()).session({str(tmp_path)!r}).send("hi").text == "Hello."
+"""
+    assert loaded_by(code, others) == ""
+
+
 def test_a_program_that_never_closes_its_agent_ends_quietly(tmp_path: Path) -> None:
     run = run_python(f"""
         from a3s_code import Agent

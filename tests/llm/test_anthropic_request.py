@@ -48,7 +48,7 @@ async def second(args: NoArgs, context: ToolContext) -> Observation:
 
 def sent(request: ModelRequest, **endpoint: Any) -> Any:
     where = Endpoint("anthropic/m", "m", "http://h", **endpoint)
-    return json.loads(AnthropicWire(where).body(request))
+    return json.loads(bytes(AnthropicWire(where).body(request)))
 
 
 def wire(*messages: Message) -> Any:
@@ -89,7 +89,7 @@ def test_the_mark_of_a_turn_is_gone_in_the_next() -> None:
     conversation.append(Message("assistant", (Text("b"),)))
     conversation.append(user("c"))
 
-    assert endpoint.body(request).count(b"ephemeral") == 1
+    assert bytes(endpoint.body(request)).count(b"ephemeral") == 1
 
 
 @pytest.mark.parametrize(

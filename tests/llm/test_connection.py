@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a3s_code.errors import ModelError, ModelRefused
+from a3s_code.llm.body import Body
 from a3s_code.llm.decoding import Decoder
 from a3s_code.llm.endpoint import Timeouts
 from a3s_code.llm.faults import Fault
@@ -147,7 +148,7 @@ async def test_trailers_are_no_headers_of_the_next_answer(http: Http) -> None:
     first = CHUNKED + b"2\r\nab\r\n" + trailers
     async with FaultServer([says(first), says(framed(b"cd"))]) as server:
         for body in (b"ab", b"cd"):
-            exchange = await http.post(server.url, {}, b"", PATIENT)
+            exchange = await http.post(server.url, {}, Body(()), PATIENT)
             assert await exchange.read() == body
             assert await exchange.read() == b""
             assert "retry-after" not in exchange.headers
@@ -162,7 +163,7 @@ async def test_trailers_without_end_are_not_read_for_ever(http: Http) -> None:
             await peer.send(b"x-more: " + b"y" * 8000 + b"\r\n")
 
     async with FaultServer([floods]) as server:
-        exchange = await http.post(server.url, {}, b"", PATIENT)
+        exchange = await http.post(server.url, {}, Body(()), PATIENT)
         assert await exchange.read() == b"ab"
         with pytest.raises(Fault, match="truncated"):
             await exchange.read()
@@ -189,7 +190,7 @@ async def test_a_reader_that_is_slow_holds_the_server_back(http: Http) -> None:
 
     timeouts = Timeouts(connect_s=5.0, idle_s=0.2, total_s=20.0)
     async with FaultServer([pours]) as server:
-        exchange = await http.post(server.url, {}, b"", timeouts)
+        exchange = await http.post(server.url, {}, Body(()), timeouts)
         await asyncio.sleep(0.6)
         held_back_at = sent
         got = 0
@@ -213,7 +214,7 @@ async def test_an_idle_connection_is_closed_after_a_while(
 
 async def test_closing_ends_what_a_connection_carries_with_a_fault(http: Http) -> None:
     async with FaultServer([says(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nab")]) as server:
-        exchange = await http.post(server.url, {}, b"", PATIENT)
+        exchange = await http.post(server.url, {}, Body(()), PATIENT)
         assert await exchange.read() == b"ab"
         await http.close()
         with pytest.raises(Fault) as caught:

@@ -38,7 +38,7 @@ async def echo(args: EchoArgs, context: ToolContext) -> Observation:
 
 def sent(request: ModelRequest, **endpoint: Any) -> Any:
     where = Endpoint("openai/m", "m", **{"base_url": "http://h", **endpoint})
-    return json.loads(OpenAIWire(where).body(request))
+    return json.loads(bytes(OpenAIWire(where).body(request)))
 
 
 def wire(*messages: Message) -> Any:
@@ -195,7 +195,8 @@ def test_history_is_encoded_once() -> None:
     endpoint = OpenAIWire(Endpoint("openai/m", "m", "http://h"))
     bodies: list[bytes] = []
     for n in range(3):
-        bodies.append(endpoint.body(ModelRequest("sys", conversation, ToolSet(()), "s")))
+        request = ModelRequest("sys", conversation, ToolSet(()), "s")
+        bodies.append(bytes(endpoint.body(request)))
         conversation.append(user(str(n)))
 
     assert [message.text for message in encoded] == ["one", "0", "1"]

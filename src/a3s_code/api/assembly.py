@@ -43,6 +43,7 @@ from a3s_code.kernel.tool import Tool
 if TYPE_CHECKING:
     from a3s_code.api.code_intelligence import CodeIntelligence
     from a3s_code.api.engine import Behaviour, Engine
+    from a3s_code.api.skill_news import SkillNews
     from a3s_code.api.skill_shelf import SessionSkills, SkillShelf
     from a3s_code.capabilities.code_map.outlines import Outlines
     from a3s_code.config.schema import Config
@@ -348,7 +349,6 @@ class Assembly:
         from a3s_code.api.engine import Engine
         from a3s_code.api.remembering import bring_memory
         from a3s_code.api.session_security import protected, secrets_given, secure
-        from a3s_code.api.skill_news import in_persona, news_of
         from a3s_code.delegation.household import ChildHousehold
         from a3s_code.kernel.clock import SystemClock
         from a3s_code.kernel.log import Log
@@ -368,6 +368,7 @@ class Assembly:
             is_fresh=opening.parting is None,
         )
         skills = self._skills(opening.settings)
+        settings, news = _with_skills(opening.settings, skills)
         shared = skills.tools if skills is not None else ()
         tools, visible = self._toolbox.sets(self._own_tools(opening), space, shared)
         executor = self._executor(opening, space, tools, clock, log.state.grants, holding)
@@ -376,7 +377,7 @@ class Assembly:
             executor=protected(executor, security),
             model=lambda ref: self._models.answering(ref, opening),
             behaviour=self._behaviour(
-                in_persona(opening.settings, skills),
+                settings,
                 executor,
                 asked_providers(opening.settings, executor, log),
             ),
@@ -397,7 +398,7 @@ class Assembly:
         )
         engine.executor.children = ChildHousehold(SessionHome(engine, opening.settings.slots))
         engine.provider = security.provider if security is not None else None
-        engine.hooks.skills = news_of(skills)
+        engine.hooks.skills = news
         if opening.settings.code.is_on:
             engine.behaviour = with_code(engine.behaviour, self.code_of(engine, opening))
         if engine.checkpoints.is_kept:
@@ -520,6 +521,17 @@ class Assembly:
             retention=settings.storage.retention or SessionRetentionLimits(),
             compaction=settings.compaction,
         )
+
+
+def _with_skills(
+    settings: Settings, skills: SessionSkills | None
+) -> tuple[Settings, SkillNews | None]:
+    """Give the settings as the skills have them, and what is told of these; most have none."""
+    if skills is None:
+        return settings, None
+    from a3s_code.api.skill_news import in_persona, news_of
+
+    return in_persona(settings, skills), news_of(skills)
 
 
 def _hooked(executor: Executor, opening: Opening) -> SessionHooks:

@@ -16,7 +16,6 @@ from a3s_code.api.offered import offer_child
 from a3s_code.api.prefixes import Prefixes
 from a3s_code.api.receipts import Receipts
 from a3s_code.api.run import deadline, room
-from a3s_code.delegation.child import Asking, Requests
 from a3s_code.harness.completion import Completion
 from a3s_code.harness.prompt import SystemPromptSlots, prompt_parts, redacted, system_prompt
 from a3s_code.kernel.executor import Executor
@@ -27,6 +26,7 @@ from a3s_code.kernel.tool import ToolSet
 
 if TYPE_CHECKING:
     from a3s_code.api.engine import Engine
+    from a3s_code.delegation.child import Asking, Requests
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ Nothing is kept besides the log, so a session that goes on says the same as befo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import msgspec
 
@@ -16,6 +17,9 @@ from a3s_code.kernel.events import RunId, TurnEnd
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.messages import Usage
 from a3s_code.kernel.records import ModelSwitched, Record, RunStarted, SessionOpened, TokensSpent
+
+_COSTLY = frozenset((SessionOpened, ModelSwitched, TurnEnd, TokensSpent))
+"""What is looked at; most records are something else."""
 
 
 def cost_records(log: Log, price: PriceOf) -> list[LlmCostRecord]:
@@ -29,17 +33,17 @@ def costs_of_run(log: Log, price: PriceOf, run: RunId) -> list[LlmCostRecord]:
     model, runs = log.state.model, {run}
     if resumes:
         begin, model, runs = 0, "", resumed_by(log, run)
-    records = (log.at(at) for at in range(begin, log.length))
+    records = reversed(list(islice(log.backwards(), log.length - begin)))
     rows = _rows(records, str(log.session), price, model)
     return [row for row in rows if row.run_id in runs]
 
 
 def _beginning(log: Log, run: RunId) -> tuple[int, RunId]:
     """Find the record that begins a run, and say which one it goes on with."""
-    for at in range(log.length - 1, -1, -1):
-        record = log.at(at)
-        if record.run == run and isinstance(record.event, RunStarted):
-            return at, record.event.resumes
+    for back, record in enumerate(log.backwards(), 1):
+        event = record.event
+        if type(event) is RunStarted and record.run == run:
+            return log.length - back, event.resumes
     return log.length, RunId("")
 
 
@@ -51,6 +55,8 @@ def _rows(
         model: That answered before the first record.
     """
     for record in records:
+        if type(record.event) not in _COSTLY:
+            continue
         match record.event:
             case SessionOpened(model=opened):
                 model = opened

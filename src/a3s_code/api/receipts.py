@@ -70,14 +70,15 @@ class Receipts:
         self._grow(measure)
         messages = self._messages(measure, request)
         parts = [*self._frame(measure, request, shown), *messages]
-        joints = measure.total_bytes - sum(part.bytes for part in parts)
+        total = measure.total_bytes
+        joints = total - sum([part.bytes for part in parts])
         parts.append(ReceiptPart("joints", joints, joints // 4, why="the form of the request"))
         return RequestReceipt(
             turn=turn,
             model=model,
             wire=measure.wire,
-            bytes=measure.total_bytes,
-            tokens=sum(part.tokens for part in parts),
+            bytes=total,
+            tokens=sum([part.tokens for part in parts]),
             parts=tuple(parts),
             left_out=shown.left_out,
         )
@@ -104,7 +105,7 @@ class Receipts:
     def _frame(
         self, measure: Measure, request: ModelRequest, shown: Shown
     ) -> Iterator[ReceiptPart]:
-        settings = measure.bytes_of("settings")
+        settings = len(measure.segment("settings"))
         yield ReceiptPart("settings", settings, settings // 4, why="what the model is asked for")
         if request.tools.tools:
             size, tokens = self._size(measure.segment("tools"))

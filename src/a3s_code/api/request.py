@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 from msgspec.structs import asdict
@@ -67,7 +67,7 @@ class _ToolResult(msgspec.Struct, frozen=True, tag="tool_result"):
 _Block = Text | Context | ToolCall | _Thinking | _RedactedThinking | _ToolResult | _Image
 
 
-class _Message(msgspec.Struct, frozen=True):
+class _Message(msgspec.Struct, frozen=True, gc=False):
     role: Literal["user", "assistant"]
     content: str | tuple[_Block, ...]
     pinned: Pinned | None = None
@@ -155,7 +155,7 @@ def _message(given: _Message) -> Message:
     if isinstance(given.content, str):
         return Message(given.role, (Text(given.content),), given.pinned)
     if len(given.content) == 1 and type(given.content[0]) is Text:
-        return Message(given.role, (given.content[0],), given.pinned)
+        return Message(given.role, cast("tuple[Text]", given.content), given.pinned)
     blocks = tuple([block if type(block) is Text else _block(block) for block in given.content])
     results = any(type(block) is ToolResult for block in blocks)
     return Message("tool" if results else given.role, blocks)

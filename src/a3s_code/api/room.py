@@ -33,10 +33,8 @@ from a3s_code.harness.compaction import (
     summary,
     summary_request,
 )
-from a3s_code.harness.decisions import facts_of
 from a3s_code.harness.hooks.event_names import POST_COMPACT, PRE_COMPACT
 from a3s_code.harness.hooks.run_hooks import SessionHooks
-from a3s_code.harness.pins import Allowance, missing, pin
 from a3s_code.harness.pruning import (
     KEEP_SHARE,
     KEEP_TOKENS,
@@ -261,6 +259,8 @@ class Room:
         return len(head), middle if is_worth_it(middle) else ()
 
     async def _summarised(self, draft: _Draft, start: int, count: int) -> _Draft:
+        from a3s_code.harness.pins import missing  # has the words of ten languages
+
         shown, end = self.view.of(self.conversation).messages, start + count
         leaving, staying = shown[start:end], (*shown[:start], *shown[end:])
         pinned, left_out = await asyncio.to_thread(self._pins, leaving, staying)
@@ -277,6 +277,9 @@ class Room:
     def _pins(
         self, leaving: Sequence[Message], staying: Sequence[Message]
     ) -> tuple[Pinned, tuple[str, ...]]:
+        from a3s_code.harness.decisions import facts_of
+        from a3s_code.harness.pins import Allowance, pin
+
         lane = self.lane
         calls = {lane.named(call.id) for message in leaving for call in message.calls}
         run = None if lane.is_own else RunId(lane.name)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from a3s_code.delegation.child import Child, Home
-from a3s_code.delegation.child_gate import ChildGate, OwnRules
-from a3s_code.harness.inheritance import Rights
 from a3s_code.kernel.children import ChildOutcome, ChildSpec
 from a3s_code.kernel.ports import Sink
+
+if TYPE_CHECKING:  # few sessions start a child
+    from a3s_code.delegation.child import Child, Home
+    from a3s_code.harness.inheritance import Rights
 
 MAX_DEPTH = 1
 """Children inside children: with 1 a child starts none."""
@@ -59,6 +61,10 @@ class CallChildren:
         return await self._child(id_, spec).run()
 
     def _child(self, id_: str, spec: ChildSpec) -> Child:
+        from a3s_code.delegation.child import Child
+        from a3s_code.delegation.child_gate import ChildGate, OwnRules
+        from a3s_code.harness.inheritance import Rights
+
         household, depth = self.household, self.household.depth + 1
         home, most = household.home, household.max_depth
         session = home.executor

@@ -25,7 +25,7 @@ import msgspec
 from a3s_code.harness.reader import Reader
 from a3s_code.harness.tool_search import ToolIndex
 from a3s_code.harness.tool_shelf import SharedSets, Shelf
-from a3s_code.kernel.messages import Conversation, Message
+from a3s_code.kernel.messages import Conversation, Message, ToolCall
 from a3s_code.kernel.tool import Tool, ToolSet
 
 WINDOW = 6
@@ -155,6 +155,9 @@ class Selection:
         self, shelf: Shelf, wanted: Mapping[str, str], messages: Sequence[Message]
     ) -> ToolSet:
         """Show what is wanted behind what is shown; begin anew when it does not fit."""
+        if self._set is not None and wanted.keys() <= self._set.by_name.keys():
+            self.latest = _NOTHING
+            return self._set
         kept = dict.fromkeys(name for name in self._shown if name in self._tools)
         kept.update(dict.fromkeys(shelf.always))
         added = [name for name in self._tools if name in wanted and name not in kept]
@@ -201,6 +204,9 @@ def _first(*reasons: Mapping[str, str]) -> dict[str, str]:
 
 def _called(messages: Sequence[Message]) -> dict[str, str]:
     """Give what a conversation has called, the last first."""
-    own = (message for message in reversed(messages) if message.role == "assistant")
-    calls = (call for message in own for call in message.calls)
-    return dict.fromkeys((call.name for call in calls), CALLED)
+    called: dict[str, str] = {}
+    for message in reversed(messages):
+        for block in message.blocks:
+            if type(block) is ToolCall:
+                called[block.name] = CALLED
+    return called

@@ -46,7 +46,6 @@ def _all_but(*ranges: range) -> bytes:
 _LOWER = _all_but(range(ord("a"), ord("z") + 1))
 _UPPER = _all_but(range(ord("A"), ord("Z") + 1))
 _DIGIT = _all_but(range(ord("0"), ord("9") + 1))
-_BLANK = _all_but(range(32, 33))
 _BREAK = _all_but(range(9, 14))
 _SIGN = _all_but(range(33, 48), range(58, 65), range(91, 97), range(123, 127))
 _WIDE = (
@@ -77,8 +76,9 @@ def estimate(text: str | bytes) -> int:
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if not data:
         return 0
-    lower, upper, digit = (len(data.translate(None, each)) for each in (_LOWER, _UPPER, _DIGIT))
-    blank, end, sign = (len(data.translate(None, each)) for each in (_BLANK, _BREAK, _SIGN))
+    lower, upper = len(data.translate(None, _LOWER)), len(data.translate(None, _UPPER))
+    digit, sign = len(data.translate(None, _DIGIT)), len(data.translate(None, _SIGN))
+    blank, end = data.count(b" "), len(data.translate(None, _BREAK))
     if lower + upper + digit > max(_BLOB * (blank + end + sign), len(data) * 0.9, 100):
         return math.ceil((lower + upper + digit) * _BLOB_TOKENS)
     tokens = 0.19 * lower + 0.28 * upper + 0.77 * digit + 0.67 * sign + 0.54 * end

@@ -34,7 +34,7 @@ class Terms(msgspec.Struct, frozen=True):
     """
     Attributes:
         words: Single words in lower case.
-        phrases: Several words with one blank between them.
+        phrases: Several words with one blank between them, and one at each end.
         parts: Stretches that count wherever they stand, also inside a word.
     """
 
@@ -44,7 +44,8 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 def _terms(words: str, phrases: str, parts: str) -> Terms:
-    return Terms(frozenset(words.split()), _listed(phrases), _listed(parts))
+    padded = tuple(f" {phrase} " for phrase in _listed(phrases))
+    return Terms(frozenset(words.split()), padded, _listed(parts))
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -123,5 +124,7 @@ def _found(terms: Terms, words: frozenset[str], joined: str, text: str) -> str:
     single = terms.words & words
     if single:
         return min(single)
-    phrase = next((phrase for phrase in terms.phrases if f" {phrase} " in joined), "")
-    return phrase or next((part for part in terms.parts if part in text), "")
+    for phrase in terms.phrases:
+        if phrase in joined:
+            return phrase.strip()
+    return next((part for part in terms.parts if part in text), "")

@@ -37,8 +37,7 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True, gc=False):
     """A part of a body before its messages, as it is sent."""
 
     kind: PartKind
@@ -72,17 +71,22 @@ class Measure:
     def parts(self) -> tuple[Part, ...]:
         """Give the parts in the order of the body; their bytes add up to `total_bytes`."""
         before = [Part(piece.kind, len(piece.data)) for piece in self.frame]
-        joints = max(self.encoded.filled(self.count) - 1, 0) + self.tail
         return (
             *before,
             Part("messages", self.message_bytes(0, self.count)),
-            Part("joints", joints),
+            Part("joints", self._joints),
         )
 
     @property
     def total_bytes(self) -> int:
         """Length of the body."""
-        return sum(part.bytes for part in self.parts)
+        before = sum([len(piece.data) for piece in self.frame])
+        return before + self.message_bytes(0, self.count) + self._joints
+
+    @property
+    def _joints(self) -> int:
+        """Count the commas between the messages, and what is behind them."""
+        return max(self.encoded.filled(self.count) - 1, 0) + self.tail
 
     def bytes_of(self, kind: PartKind) -> int:
         """Sum the parts of one kind."""
@@ -103,7 +107,7 @@ class Measure:
 
     def segment(self, kind: PartKind) -> bytes:
         """Give the bytes before the messages that are of one kind."""
-        return b"".join(piece.data for piece in self.frame if piece.kind == kind)
+        return b"".join([piece.data for piece in self.frame if piece.kind == kind])
 
 
 def escaped(text: str) -> bytes:

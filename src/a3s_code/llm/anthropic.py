@@ -29,6 +29,7 @@ from a3s_code.kernel.messages import (
 from a3s_code.kernel.ports import ModelRequest, ReplyListener
 from a3s_code.kernel.tool import Tool
 from a3s_code.llm.anthropic_answer import AnthropicAnswer
+from a3s_code.llm.body import Body
 from a3s_code.llm.calls import CallIds
 from a3s_code.llm.endpoint import Endpoint
 from a3s_code.llm.wire import assemble, encode, tool_name
@@ -59,7 +60,7 @@ class AnthropicWire:
         key = self.endpoint.api_key
         return {**headers, "x-api-key": key} if key else headers
 
-    def body(self, request: ModelRequest) -> bytes:
+    def body(self, request: ModelRequest) -> Body:
         items = request.conversation.encoded(_WIRE, encode_message).items
         if _is_marked(request):
             # The mark moves from turn to turn, so it must not get into the kept bytes.

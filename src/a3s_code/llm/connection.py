@@ -17,6 +17,7 @@ from typing import cast
 
 import httptools
 
+from a3s_code.llm.body import Body
 from a3s_code.llm.exchange import HttpExchange
 from a3s_code.llm.faults import Fault
 
@@ -26,7 +27,6 @@ MAX_HEAD_BYTES = 64 * 1024
 IDLE_CONNECTION_S = 30.0
 """A connection that carried nothing for so long is closed."""
 
-_PIECE_BYTES = 256 * 1024
 _NO_LINGER = struct.pack("ii", 1, 0)
 _HTTP_OK = 200
 
@@ -81,7 +81,7 @@ class Connection(asyncio.Protocol):
             and self._loop.time() - self._last < IDLE_CONNECTION_S
         )
 
-    async def exchange(self, head: bytes, body: bytes, idle_s: float) -> HttpExchange:
+    async def exchange(self, head: bytes, body: Body, idle_s: float) -> HttpExchange:
         """
         Send a request and return when the headers of its answer have come.
 
@@ -224,17 +224,14 @@ class Connection(asyncio.Protocol):
             self._fail("the connection was closed")
         return exchange
 
-    async def _send(self, exchange: HttpExchange, head: bytes, body: bytes) -> None:
+    async def _send(self, exchange: HttpExchange, head: bytes, body: Body) -> None:
         """Hand a large body over in parts, so that a slow peer holds no second copy of it."""
-        first = min(len(body), _PIECE_BYTES)
-        self._write(head + body[:first])
-        view = memoryview(body)
-        for start in range(first, len(body), _PIECE_BYTES):
+        for piece in body.pieces(head):
             if self._writable is not None:
                 await self._writable
             if exchange.is_settled:
                 return
-            self._write(view[start : start + _PIECE_BYTES])
+            self._write(piece)
         self._sent = True
 
     def _write(self, data: bytes | memoryview) -> None:

@@ -15,6 +15,7 @@ from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.kernel.clock import Clock, SystemClock
 from a3s_code.kernel.messages import JsonObject, Usage
 from a3s_code.kernel.retrieval import Embedded, Vector
+from a3s_code.llm.body import Body
 from a3s_code.llm.breaker import Breaker
 from a3s_code.llm.embedding_answer import embedded
 from a3s_code.llm.endpoint import Endpoint, Timeouts
@@ -140,7 +141,7 @@ class OpenAiEmbeddingProvider:
             return embedded(await receive_whole(exchange), len(batch), self._dimensions)
 
         endpoint = self._posting.endpoint
-        post = Post(endpoint.url(PATH), self._post_headers, encode(self._body(batch)))
+        post = Post(endpoint.url(PATH), self._post_headers, Body([encode(self._body(batch))]))
         return await self._posting.send(post, read, _unseen)
 
     def _body(self, batch: Sequence[str]) -> JsonObject:

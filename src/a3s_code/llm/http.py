@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
+from a3s_code.llm.body import Body
 from a3s_code.llm.endpoint import Timeouts
 from a3s_code.llm.pool import Pool
 
@@ -69,7 +70,7 @@ class Http:
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
 
     async def post(
-        self, url: str, headers: Mapping[str, str], body: bytes, timeouts: Timeouts
+        self, url: str, headers: Mapping[str, str], body: Body, timeouts: Timeouts
     ) -> Exchange:
         """
         Send `body` and return when the headers of the answer have come.

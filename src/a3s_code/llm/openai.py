@@ -28,6 +28,7 @@ from a3s_code.kernel.messages import (
 )
 from a3s_code.kernel.ports import ModelRequest, ReplyListener
 from a3s_code.kernel.tool import Tool
+from a3s_code.llm.body import Body
 from a3s_code.llm.calls import CallIds
 from a3s_code.llm.endpoint import Endpoint
 from a3s_code.llm.openai_answer import OpenAIAnswer
@@ -53,7 +54,7 @@ class OpenAIWire:
         key = self.endpoint.api_key
         return {"authorization": f"Bearer {key}"} if key else {}
 
-    def body(self, request: ModelRequest) -> bytes:
+    def body(self, request: ModelRequest) -> Body:
         kept = request.conversation.encoded(_WIRE, encode_message)
         return assemble(self._frame(request, kept), kept.items)
 

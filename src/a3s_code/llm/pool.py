@@ -10,6 +10,7 @@ from aiohappyeyeballs import (
     start_connection,  # pyright: ignore[reportUnknownVariableType] - it says tuple, of nothing
 )
 
+from a3s_code.llm.body import Body
 from a3s_code.llm.connection import Connection
 from a3s_code.llm.endpoint import Timeouts
 from a3s_code.llm.exchange import HttpExchange
@@ -33,7 +34,7 @@ class Pool:
         self._tls: ssl.SSLContext | None = None
 
     async def post(
-        self, url: str, headers: Mapping[str, str], body: bytes, timeouts: Timeouts
+        self, url: str, headers: Mapping[str, str], body: Body, timeouts: Timeouts
     ) -> HttpExchange:
         route = self._routes.get(url) or await self._find(url)
         connection = self._take(url) or await self._connect(url, route, timeouts.connect_s)

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 
 from a3s_code.errors import ModelUnavailable
 from a3s_code.kernel.clock import Clock
+from a3s_code.llm.body import Body
 from a3s_code.llm.breaker import Breaker
 from a3s_code.llm.endpoint import Endpoint
 from a3s_code.llm.faults import Fault
@@ -42,7 +43,7 @@ class Post:
 
     url: str
     headers: Mapping[str, str]
-    body: bytes
+    body: Body
     deadline: float | None = None
 
 

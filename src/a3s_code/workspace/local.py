@@ -58,6 +58,21 @@ class LocalFiles:
         """See `Root.find`."""
         return self.root.find(path)
 
+    def lacks(self, path: str) -> bool:
+        """
+        Say that nothing stands at a path, in a tenth of the time that it takes to resolve it.
+
+        Args:
+            path: Names below the root, without `..`. Where it is not sure, nothing is said.
+        """
+        try:
+            os.lstat(f"{self.root.real}/{path}")
+        except FileNotFoundError:
+            return os.path.isdir(self.root.real)  # noqa: PTH112 - of a text
+        except (OSError, ValueError, WorkspaceError):
+            return False
+        return False
+
     async def read(self, target: Resolved, *, limit: int | None = None) -> bytes:
         location = local(target)
         data = _read(location, limit, IN_PLACE_BYTES)

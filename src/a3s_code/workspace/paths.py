@@ -140,7 +140,7 @@ class Root:
         if ".." in names:
             return None
         try:
-            at = self._open_directory(root_fd, names[:-1])
+            at = self._open_directory(root_fd, names[:-1]) if names[1:] else os.dup(root_fd)
         except OSError:
             return None
         path = "/".join(names) or "."

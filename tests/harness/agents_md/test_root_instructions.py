@@ -223,3 +223,34 @@ async def test_a_file_that_was_not_read_to_its_end_is_not_said_to_lack_an_exact_
     assert bool(shown) is (said is not None)
     assert ("left out" in shown) is bool(said)
     assert (said or "") in shown
+
+
+async def test_a_file_that_appears_between_two_runs_is_found(tmp_path: Path) -> None:
+    source = root_instructions(Directories(LocalFiles(tmp_path), ProjectDocs()))
+    assert await source() == ()
+
+    (tmp_path / "CLAUDE.md").write_text("Be brief.")
+
+    assert [item.content for item in await source()] == ["Be brief."]
+
+
+def test_files_lack_what_is_not_there_and_are_not_sure_of_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/file").write_text("x")
+    (tmp_path / "root/link").symlink_to("nowhere")
+    files = LocalFiles(tmp_path / "root")
+
+    assert files.lacks("AGENTS.md")
+    assert not any(map(files.lacks, ("file", "link", "file/AGENTS.md", "a\0b", "x" * 5_000)))
+    assert not LocalFiles(tmp_path / "gone").lacks("AGENTS.md")
+
+
+async def test_a_root_that_was_removed_is_told_of_as_before(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    source = root_instructions(Directories(LocalFiles(tmp_path / "root"), ProjectDocs()))
+    assert await source() == ()
+
+    (tmp_path / "root").rmdir()
+
+    (left,) = await source()
+    assert (left.content, "cannot be opened" in left.why) == ("", True)

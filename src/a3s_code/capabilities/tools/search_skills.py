@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from a3s_code.capabilities.skills.registry import SkillRegistry
-from a3s_code.capabilities.skills.skill import Skill
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, tool
+
+if TYPE_CHECKING:  # most sessions have none
+    from a3s_code.capabilities.skills.registry import SkillRegistry
+    from a3s_code.capabilities.skills.skill import Skill
 
 MAX_DESCRIPTION_CHARS = 500
 """Of a skill's description, as a search shows it."""

@@ -17,17 +17,19 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from a3s_code.capabilities.skills.outcomes import Outcomes
-from a3s_code.capabilities.skills.registry import SkillRegistry
-from a3s_code.capabilities.skills.skill import Skill
 from a3s_code.kernel.children import ChildOutcome, ChildSpec
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, failure, tool
+
+if TYPE_CHECKING:  # most sessions have none
+    from a3s_code.capabilities.skills.outcomes import Outcomes
+    from a3s_code.capabilities.skills.registry import SkillRegistry
+    from a3s_code.capabilities.skills.skill import Skill
 
 MAX_NEAR = 3
 """Names of skills that a call of none is told."""
@@ -50,6 +52,9 @@ async def skill_(args: SkillArgs, context: ToolContext) -> Observation:
     Run a skill by its name in a run of its own, with only the tools that it may use, and get its
     answer. search_skills finds skills.
     """
+    from a3s_code.capabilities.skills.outcomes import Outcomes
+    from a3s_code.capabilities.skills.registry import SkillRegistry
+
     return await _run(Outcomes(SkillRegistry()), args, context)
 
 
@@ -62,9 +67,10 @@ def skill_of(skills: SkillRegistry, unscored: SkillRegistry | None = None) -> To
     Args:
         unscored: See `Outcomes`.
     """
-    return replace(
-        skill_, run=partial(_run, Outcomes(skills, unscored)), subject_of=partial(_found, skills)
-    )
+    from a3s_code.capabilities.skills.outcomes import Outcomes
+
+    run = partial(_run, Outcomes(skills, unscored))
+    return replace(skill_, run=run, subject_of=partial(_found, skills))
 
 
 def _found(skills: SkillRegistry, args: SkillArgs) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -63,8 +63,11 @@ class Directories:
             directory: Below the root; empty for the root itself.
             why: Why it is shown.
         """
+        # Asked at the start of every run, mostly in vain; not all kinds of `Files` can tell.
+        lacks: Callable[[str], bool] = getattr(self.files, "lacks", _unsure)
         for name in self.docs.names:
-            found = await self.read(f"{directory}/{name}" if directory else name, why)
+            path = f"{directory}/{name}" if directory else name
+            found = () if lacks(path) else await self.read(path, why)
             if found:
                 return found
         return ()
@@ -103,3 +106,7 @@ class Directories:
             partial=partial,
             priority=1.0,
         )
+
+
+def _unsure(_path: str) -> bool:
+    return False
