@@ -66,10 +66,16 @@ _WEAK_WORDS = (
 )
 _WEAK_SIGNS = "请|請|使用|用|需要|优先|優先|ください|使って|주세요|사용"
 
-STRONG = re.compile(rf"(?<!\w)(?:{_STRONG_WORDS})(?!\w)|{_STRONG_SIGNS}", re.IGNORECASE)
+_BEGINS = r"\b(?=[^\W\d_])"
+_SIGN = "(?=[\u3040-\u9fff\uac00-\ud7a3])"
+"""Where a word and where a sign can begin: looked at first, since most places are neither."""
+
+STRONG = re.compile(
+    rf"{_BEGINS}(?:{_STRONG_WORDS})(?!\w)|{_SIGN}(?:{_STRONG_SIGNS})", re.IGNORECASE
+)
 """What makes a sentence a rule."""
 
-WEAK = re.compile(rf"(?<!\w)(?:{_WEAK_WORDS})(?!\w)|{_WEAK_SIGNS}", re.IGNORECASE)
+WEAK = re.compile(rf"{_BEGINS}(?:{_WEAK_WORDS})(?!\w)|{_SIGN}(?:{_WEAK_SIGNS})", re.IGNORECASE)
 """What may make it one."""
 
 IMPERATIVE = re.compile(
