@@ -22,9 +22,19 @@ from a3s_code.harness.line_forms import (
     unquoted,
     without_mark,
 )
-from a3s_code.harness.rule_words import IMPERATIVE, LABEL, STRONG, WEAK
+from a3s_code.harness.rule_words import (
+    IMPERATIVE,
+    LABEL,
+    NARRATIVE,
+    STATES,
+    STRONG,
+    VALUE,
+    WEAK,
+)
 
 MAX_SENTENCE_CHARS = 600
+MAX_STATEMENT_CHARS = 160
+"""Of a sentence that has no word of a rule, but says what something is."""
 AROUND_CHARS = 280
 """Of a longer sentence: what is kept on each side of a word that makes it a rule."""
 
@@ -104,7 +114,13 @@ def _ruled(sentence: str) -> Iterator[Constraint]:
 
 def _likely(sentence: str) -> list[re.Match[str]]:
     begins = IMPERATIVE.match(sentence) or LABEL.match(sentence)
-    return [begins] if begins is not None else list(WEAK.finditer(sentence))
+    if begins is not None:
+        return [begins]
+    weak = list(WEAK.finditer(sentence))
+    if weak or len(sentence) > MAX_STATEMENT_CHARS or NARRATIVE.search(sentence):
+        return weak
+    states = STATES.search(sentence)
+    return [states] if states is not None and VALUE.search(sentence) else []
 
 
 def _around(marks: Iterable[re.Match[str]]) -> list[tuple[int, int]]:
