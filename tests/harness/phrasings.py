@@ -1,8 +1,8 @@
 """
 Rules in words that no list was made for, as users write them in passing.
 
-Of `PHRASINGS` every second one is only to measure with: `HELD_OUT` had no part in what the words
-and shapes of `a3s_code.harness` are.
+Of `PHRASINGS` every second one is only to measure with: nobody looked at what was missed of
+`HELD_OUT`. `LATER` was written when the words and shapes of `a3s_code.harness` were done.
 """
 
 from __future__ import annotations
@@ -245,3 +245,56 @@ PHRASINGS = (
 
 BUILT_WITH = PHRASINGS[::2]
 HELD_OUT = PHRASINGS[1::2]
+
+LATER = (
+    "SLA: 99.9 %",
+    "Artifact name -> ledger-core.whl",
+    "Hash passwords with argon2id",
+    "Paginate at 50 rows",
+    "Vendor nothing",
+    "Alphabetise the enum members",
+    "Ditch the singletons",
+    "Shard by tenant",
+    "Chunk uploads into 8 MB parts",
+    "The cluster speaks TLS 1.3",
+    "Old clients send XML",
+    "Our fiscal year begins in October",
+    "Currencies round half to even",
+    "Primary keys are bigints",
+    "Blue is the brand colour",
+    "The README is Anna's turf",
+    "Fridays are deploy-free",
+    "Oxford commas, please",
+    "trailing commas in multi-line calls",
+    "lowercase SQL keywords",
+    "keyword-only arguments past the second",
+    "dataclasses rather than dicts",
+    "threads over processes",
+    "monorepo layout, apps on top",
+    "Nesting drives me mad",
+    "I sleep better with foreign keys on",
+    "Speed beats memory for us",
+    "Accessibility matters more than looks",
+    "Upstream rejects patches above 400 lines",
+    "Marketing insists on the old logo",
+    "Strike the bit about Redis",
+    "The 5 s budget is history, make it 3",
+    "Datumsformat: TT.MM.JJJJ",
+    "Tabellen heißen im Singular",
+    "Fehlermeldungen siezen den Nutzer",
+    "Les dates au format ISO",
+    "Noms de variables en anglais",
+    "Los commits en presente",
+    "Nombres de tablas en singular",
+    "变量名用小写",
+    "每行八十个字符",
+    "数据库是 MySQL 8",
+    "変数名は英語",
+    "一行は八十文字まで",
+    "Nomi delle tabelle al singolare",
+    "Datas no formato ISO",
+    "Имена переменных по-английски",
+    "변수 이름은 영어로",
+    "Two-space YAML",
+    "Ports above 10000",
+)

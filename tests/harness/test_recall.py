@@ -14,7 +14,7 @@ from a3s_code.harness.constraints import constraints_in
 from a3s_code.harness.pins import Allowance, Facts, missing, pin
 from a3s_code.harness.tokens import estimate, of_message
 from a3s_code.kernel.messages import Message, Text, ToolCall, ToolResult, Usage, user
-from harness.phrasings import BUILT_WITH, HELD_OUT, PHRASINGS
+from harness.phrasings import BUILT_WITH, HELD_OUT, LATER, PHRASINGS
 from harness.planted import FILLER
 from harness.test_compaction import is_whole
 
@@ -98,7 +98,9 @@ def lost(texts: Sequence[str], messages: Sequence[Message]) -> list[str]:
 
 @settings(max_examples=4, deadline=None)
 @given(st.integers(0, 100_000))
-@pytest.mark.parametrize("texts", [BUILT_WITH, HELD_OUT], ids=["built with", "held out"])
+@pytest.mark.parametrize(
+    "texts", [BUILT_WITH, HELD_OUT, LATER], ids=["built with", "held out", "later"]
+)
 def test_fifty_demands_in_any_words_survive_ten_compactions(
     texts: Sequence[str], seed: int
 ) -> None:

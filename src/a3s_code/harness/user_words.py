@@ -99,9 +99,11 @@ def fit(
         What is kept, where it was said last, with a sign where something went; and what went,
         a text for each message that lost something.
     """
-    shown = ["".join(piece.text for piece in pieces_of(text.strip())) for text in said]
-    parted = [pieces_of(text) for text in reversed(dict.fromkeys(reversed(shown)))]
-    parted = [_ranked(pieces, rules) for pieces in _once(parted)]
+    shown: dict[str, list[Piece]] = {}
+    for text in reversed(said):
+        pieces = pieces_of(text.strip())
+        shown.setdefault("".join(piece.text for piece in pieces), pieces)
+    parted = [_ranked(pieces, rules) for pieces in _once([*reversed(shown.values())])]
     parted = [pieces for pieces in parted if any(it.rank != Rank.RULE for it in pieces)]
     costs = {(a, b): estimate(it.text) for a, row in enumerate(parted) for b, it in enumerate(row)}
     over, dropped = sum(costs.values()) - room, set[tuple[int, int]]()
