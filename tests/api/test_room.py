@@ -698,3 +698,48 @@ def test_over_two_hundred_turns_the_prefix_changes_only_where_an_event_says_so(
         assert_whole(request)
     text = str(desk.asked[-1])
     assert [n for n in range(50) if f"Always keep number {n} in mind, please." not in text] == []
+
+
+# In any words
+
+
+DEMANDS = ("English comments", "Tests live in tests/", "缩进四个空格", "f-strings throughout")
+
+
+def test_short_demands_in_any_words_survive_ten_commands_in_a_nearly_empty_window(
+    desk: Desk,
+) -> None:
+    session = desk.session()
+    session.send("hi")
+    for text in DEMANDS:
+        session.send(text)
+    for round_ in range(10):
+        talk(session, 12, lambda n, at=round_: f"question {at} {n}")
+        session.send("/compact")
+    session.send("and now?")
+
+    assert len(events(session, ContextCompacted)) == 10
+    assert [text for text in DEMANDS if text not in str(desk.asked[-1])] == []
+
+
+def test_demands_in_any_words_survive_in_a_history_with_images(desk: Desk) -> None:
+    session = desk.session(window=20_000, auto_compact=True)
+    png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": png}}
+    history: list[dict[str, Any]] = [{"role": "user", "content": "hi"}, answer("hello")]
+    for text in DEMANDS:
+        history += [{"role": "user", "content": [{"type": "text", "text": text}, image]}]
+        history += [answer("yes " * 1_200)]
+    history += [message for n in range(11) for message in (asked(f"{n}?"), answer("no " * 900))]
+    session.send("and now?", history=history)
+
+    assert len(events(session, ContextCompacted)) == 1
+    assert [text for text in DEMANDS if text not in str(desk.asked[-1])] == []
+
+
+def asked(text: str) -> dict[str, Any]:
+    return {"role": "user", "content": text}
+
+
+def answer(text: str) -> dict[str, Any]:
+    return {"role": "assistant", "content": text}

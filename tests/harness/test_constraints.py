@@ -111,3 +111,39 @@ def test_sentences_lose_nothing_but_blanks(text: str) -> None:
 
 def test_the_same_rule_is_the_same_however_it_is_written() -> None:
     assert normalised("  - Never  touch X. ") == normalised("never touch x")
+
+
+def test_a_comparison_in_a_rule_stays_as_it_was_written() -> None:
+    assert found("Latency must be < 5 ms and uptime > 99 %.") == [
+        "Latency must be < 5 ms and uptime > 99 %."
+    ]
+    assert found("> Never > 5.") == ["Never > 5."]
+
+
+HOSTILE = {
+    "calls": "a(",
+    "stops": ".",
+    "quoted stops": '."',
+    "stops apart": "… ",
+    "blanks": " ",
+    "colons": ": ",
+    "braces": "{ ",
+    "marks of quotations": "> ",
+    "marks of items": "- ",
+    "dotted names": "a.b[",
+    "stars": ":*",
+    "half a phrase": "make  no ",
+    "a word of a rule": "never ",
+    "lines": "x\n",
+    "fences": "```\n",
+    "bars": "| ",
+    "signs": "用",
+}
+
+
+@pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE)
+def test_very_much_of_anything_is_looked_through(piece: str) -> None:
+    """In a time that grows with its length alone: with its square, this would take hours."""
+    text = piece * (400_000 // len(piece)) + "x"
+    for each in constraints_in(text):
+        assert each.text

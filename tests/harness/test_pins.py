@@ -11,12 +11,13 @@ from a3s_code.harness.compaction import Notes, split, summary
 from a3s_code.harness.completion import GO_ON
 from a3s_code.harness.pins import (
     MAX_FILES,
-    MAX_WORDS_CHARS,
+    MAX_QUESTION_CHARS,
     Allowance,
     Facts,
     missing,
     pin,
 )
+from a3s_code.harness.user_words import MAX_PIECE_CHARS
 from a3s_code.kernel.messages import (
     ContextText,
     Message,
@@ -30,7 +31,7 @@ from a3s_code.kernel.pinned import Pinned, TouchedFile, Verdict
 from harness.planted import FILLER, RULES, message_with
 from harness.test_compaction import is_whole
 
-ROOMY = Allowance(20_000, 6_000)
+ROOMY = Allowance(20_000, 6_000, 100_000)
 NO_FACTS = Facts()
 
 
@@ -109,7 +110,7 @@ def test_without_room_for_all_the_likely_rules_go_first_and_then_the_oldest_and_
     leaving = [
         user(text) for pair in zip(rules, [*likely, *rules[20:]], strict=True) for text in pair
     ]
-    pinned, gone = pin(leaving, [], NO_FACTS, Allowance(600, 0))
+    pinned, gone = pin(leaving, [], NO_FACTS, Allowance(600, 0, 100_000))
 
     told = {each.removeprefix("constraint: ") for each in gone if each.startswith("constraint: ")}
     assert set(pinned.constraints) | told == {*rules, *likely}
@@ -122,7 +123,7 @@ def test_without_room_for_all_the_likely_rules_go_first_and_then_the_oldest_and_
 def test_rules_in_what_was_pasted_go_before_those_of_a_sentence() -> None:
     pasted = "\n".join(f"Error: cannot open file number {n} of the old system." for n in range(200))
     leaving = [user("Never touch vendor/."), user(pasted)]
-    pinned, _ = pin(leaving, [], NO_FACTS, Allowance(600, 0))
+    pinned, _ = pin(leaving, [], NO_FACTS, Allowance(600, 0, 100_000))
 
     assert pinned.constraints[0] == "Never touch vendor/."
     assert 10 < len(pinned.constraints) < 200
@@ -148,7 +149,7 @@ def test_words_stay_as_they_are_the_newest_last() -> None:
 
 def test_old_words_go_when_there_is_no_room_and_it_is_told() -> None:
     leaving = [user(f"thing {n} " + "word " * 100) for n in range(30)]
-    pinned, gone = pin(leaving, [], NO_FACTS, Allowance(2_000, 500))
+    pinned, gone = pin(leaving, [], NO_FACTS, Allowance(2_000, 500, 100_000))
 
     assert 0 < len(pinned.words) < 30
     assert pinned.words[-1].startswith("thing 29")
@@ -159,7 +160,7 @@ def test_of_very_long_words_the_beginning_and_the_end_stay() -> None:
     (words,) = pinned_of(user(f"begin {'x' * 5_000} end")).words
     assert words.startswith("begin x")
     assert words.endswith("x end")
-    assert len(words) < MAX_WORDS_CHARS + 100
+    assert len(words) < MAX_PIECE_CHARS + 100
 
 
 def test_words_that_are_a_rule_are_not_said_twice() -> None:
@@ -264,3 +265,18 @@ def test_a_fact_that_was_lost_on_the_way_is_named() -> None:
     assert missing(wanted, [whole]) == []
     assert len(missing(wanted, [bare])) == 3
     assert missing(wanted, [untold]) == ["Never x."]
+
+
+def test_what_was_only_likely_a_rule_stays_so_when_it_is_carried_on() -> None:
+    first = summary(Notes("n", 1, Usage()), pinned_of(user("Never x."), user("Please look at y.")))
+    assert pinned_of(first).likely == (1,)
+    rules = [user(f"Never touch file number {n} of the old system.") for n in range(40)]
+    _, gone = pin([first, *rules], [], NO_FACTS, Allowance(300, 0, 100_000))
+
+    assert gone[:2] == ("constraint: Please look at y.", "constraint: Never x.")
+
+
+def test_a_long_question_takes_no_more_room_than_others() -> None:
+    (question,) = pinned_of(user("why " * 5_000 + "is it?")).questions
+    assert question.endswith("why is it?")
+    assert len(question) <= MAX_QUESTION_CHARS

@@ -12,26 +12,40 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from a3s_code.harness.rule_words import IMPERATIVE, LABEL, STRONG, WEAK
+from a3s_code.harness.line_forms import (
+    introduces,
+    is_code,
+    is_fence,
+    is_heading,
+    is_item,
+    is_logged,
+    unquoted,
+    without_mark,
+)
+from a3s_code.harness.rule_words import (
+    IMPERATIVE,
+    LABEL,
+    NARRATIVE,
+    STATES,
+    STRONG,
+    VALUE,
+    WEAK,
+)
 
 MAX_SENTENCE_CHARS = 600
+MAX_STATEMENT_CHARS = 160
+"""Of a sentence that has no word of a rule, but says what something is."""
 AROUND_CHARS = 280
 """Of a longer sentence: what is kept on each side of a word that makes it a rule."""
 
-_ITEM = re.compile(r"\s*(?:[-*+•·–—]|\(?\d{1,3}[.)、]|\(?[a-zA-Z][.)])\s+")
-_FENCE = re.compile(r"\s*(?:```|~~~)")
-_QUOTED = re.compile(r"\s*>\s?")
-_HEADING = re.compile(r"\s*#{1,6}\s")
-_INTRODUCES = re.compile(r"[:：]\s*[*_]*\s*$")
 _ABBREVIATED = re.compile(
     r"(?:(?i:\b(?:e\.g|i\.e|etc|vs|cf|approx|nr|bzw|z\.\s?b|d\.\s?h|u\.\s?a|ca|usw|p\.\s?ex|ej|mr|mrs|"
     r"dr|fig|sec))|\b[A-Z])\.$"
 )
-_END = re.compile(r"[.!?…]+[\"'”’»)\]*_`]*(?=\s+[^a-zà-öø-ÿа-я\s])|[。！？；…]+[”’」』）]*|;(?=\s)")
-_LOGGED = re.compile(r"\W{0,2}(?:\d{4}-\d\d-\d\d[T ]|\d\d:\d\d:\d\d|\w{3} +\d+ \d\d:\d\d:)")
-_CODE = re.compile(
-    r"[{};]\s*$|^\s*[\w.\[\]]+\s*[-+*/|&]?=[^=]|\w\(.*\)\s*[:;{]?\s*$|=>|->|::|&&|\|\|"
+_END = re.compile(
+    r"(?<![.!?…])[.!?…]+[\"'”’»)\]*_`]*(?=\s+[^a-zà-öø-ÿа-я\s])|[。！？；…]+[”’」』）]*|;(?=\s)"
 )
+"""Looked for at the first of a row of such signs alone, or the time would grow with its square."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +66,7 @@ def constraints_in(text: str) -> Iterator[Constraint]:
             continue
         found = [each for sentence in sentences(body) for each in _ruled(sentence)]
         yield from found
-        if _INTRODUCES.search(body):
+        if introduces(body):
             listed = bool(found)
         elif not block.is_item:
             listed = False
@@ -60,16 +74,21 @@ def constraints_in(text: str) -> Iterator[Constraint]:
 
 def sentences(text: str) -> list[str]:
     """Part a paragraph into sentences; one ends where the next does not go on in lower case."""
-    parts: list[str] = []
+    parts = (text[first:last].strip() for first, last in spans(text))
+    return [part for part in parts if part]
+
+
+def spans(text: str) -> Iterator[tuple[int, int]]:
+    """Say where the sentences of a paragraph are; together they are all of it."""
     start = 0
     for end in _END.finditer(text):
-        said = text[start : end.end()]
-        if end.group()[0] == "." and _ABBREVIATED.search(said[-12:]):
+        before = text[max(start, end.end() - 12) : end.end()]
+        if end.group()[0] == "." and _ABBREVIATED.search(before):
             continue
-        parts.append(said.strip())
+        yield start, end.end()
         start = end.end()
-    parts.append(text[start:].strip())
-    return [part for part in parts if part]
+    if start < len(text):
+        yield start, len(text)
 
 
 def is_question(sentence: str) -> bool:
@@ -95,7 +114,13 @@ def _ruled(sentence: str) -> Iterator[Constraint]:
 
 def _likely(sentence: str) -> list[re.Match[str]]:
     begins = IMPERATIVE.match(sentence) or LABEL.match(sentence)
-    return [begins] if begins is not None else list(WEAK.finditer(sentence))
+    if begins is not None:
+        return [begins]
+    weak = list(WEAK.finditer(sentence))
+    if weak or len(sentence) > MAX_STATEMENT_CHARS or NARRATIVE.search(sentence):
+        return weak
+    states = STATES.search(sentence)
+    return [states] if states is not None and VALUE.search(sentence) else []
 
 
 def _around(marks: Iterable[re.Match[str]]) -> list[tuple[int, int]]:
@@ -125,31 +150,27 @@ class _Block:
 def _blocks(text: str) -> Iterator[_Block]:
     """Join the lines of each paragraph and of each item of a list; code is taken by the line."""
     lines: list[str] = []
-    is_item = in_code = False
+    item = in_code = False
     for line in text.splitlines():
-        if _FENCE.match(line):
-            yield from _joined(lines, is_item=is_item)
-            lines, is_item, in_code = [], False, not in_code
+        if is_fence(line):
+            yield from _joined(lines, is_item=item)
+            lines, item, in_code = [], False, not in_code
             continue
-        plain = _QUOTED.sub("", line, count=1)
-        begins = _ITEM.match(plain) is not None
-        if in_code or begins or not plain.strip() or _HEADING.match(plain) or _is_code(plain):
-            yield from _joined(lines, is_item=is_item)
-            lines, is_item = [], begins
-        if (in_code and _is_code(plain)) or _LOGGED.match(plain):
+        plain = unquoted(line)
+        begins = is_item(plain)
+        if in_code or begins or not plain.strip() or is_heading(plain) or is_code(plain):
+            yield from _joined(lines, is_item=item)
+            lines, item = [], begins
+        if (in_code and is_code(plain)) or is_logged(plain):
             continue
-        lines.append(_ITEM.sub("", plain, count=1) if begins else plain)
-        if _INTRODUCES.search(plain):
-            yield from _joined(lines, is_item=is_item)
-            lines, is_item = [], False
-    yield from _joined(lines, is_item=is_item)
+        lines.append(without_mark(plain) if begins else plain)
+        if introduces(plain):
+            yield from _joined(lines, is_item=item)
+            lines, item = [], False
+    yield from _joined(lines, is_item=item)
 
 
 def _joined(lines: list[str], *, is_item: bool) -> Iterator[_Block]:
     body = " ".join(line.strip() for line in lines).strip()
     if body:
         yield _Block(body, is_item)
-
-
-def _is_code(line: str) -> bool:
-    return _CODE.search(line) is not None

@@ -17,19 +17,27 @@ from typing import Any, TypeVar
 import msgspec
 
 from a3s_code.harness.completion import CUT, GO_ON, NOTHING
-from a3s_code.harness.constraints import constraints_in, is_question, normalised, sentences
+from a3s_code.harness.constraints import (
+    Constraint,
+    constraints_in,
+    is_question,
+    normalised,
+    sentences,
+)
 from a3s_code.harness.pins_text import as_fact
 from a3s_code.harness.tokens import estimate
+from a3s_code.harness.user_words import fit, parts_of
 from a3s_code.kernel.messages import Message, ToolCall, ToolResult
 from a3s_code.kernel.pinned import Pinned, TouchedFile, Verdict
 
-MAX_OF_ONE = 30
+MAX_OF_ONE = 100
 """Rules in one message; in one with more something was pasted, and they are only likely ones."""
 MAX_QUESTIONS = 20
 MAX_FILES = 200
 MAX_VERDICTS = 60
-MAX_WORDS_CHARS = 1_600
-"""Of one message of the user; of a longer one the beginning and the end are kept."""
+MAX_QUESTION_CHARS = 600
+MAX_NAMED_CHARS = 400
+"""Of each of the words that had to go, in the record; the messages themselves are in the log."""
 MAX_PLAN_CHARS = 8_000
 
 _NUDGES = frozenset({CUT, GO_ON, NOTHING})
@@ -38,6 +46,10 @@ _READS = frozenset({"read"})
 _CHANGES = frozenset({"write", "edit", "patch"})
 _PATHS = ("file_path", "path")
 _PLANS = ("update_plan",)
+
+MIN_RULES, MIN_WORDS = 2_000, 4_000
+"""Tokens; of a small window each is `SMALL_SHARE` percent at most."""
+SMALL_SHARE = 20
 
 T = TypeVar("T")
 
@@ -59,19 +71,29 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """Tokens for the rules of the user, and for their words."""
+    """
+    Tokens for what the user said.
+
+    Attributes:
+        constraints: For rules alone; they may take what is for words, too.
+        words: For all else.
+        most: For both; what was said in few words does not become longer than it was.
+    """
 
     constraints: int
     words: int
+    most: int
 
     @classmethod
     def within(cls, window: int, leaving: int) -> Allowance:
         """
         Args:
             window: Tokens of the whole request.
-            leaving: Tokens of the messages that leave; words get a third of it at most.
+            leaving: Tokens of the messages that leave.
         """
-        return cls(max(2_000, window // 10), min(6_000, window // 20, leaving // 3))
+        rules, words = max(MIN_RULES, window // 10), max(MIN_WORDS, window * 8 // 100)
+        share = window * SMALL_SHARE // 100
+        return cls(min(rules, share), min(words, share), leaving)
 
 
 @dataclass(slots=True)
@@ -88,8 +110,8 @@ def pin(
     """
     Gather what must survive; messages are oldest first.
 
-    Rules go last of all: those that are only likely ones before the others, old before new. No
-    rule goes for anything but other rules.
+    Rules go last of all: those that are only likely ones before the others, the longest first, and
+    of those that are sure the oldest. No rule goes for anything but other rules.
 
     Returns:
         The facts, and those that had to go, each with its kind.
@@ -97,9 +119,12 @@ def pin(
     gone = _Gone()
     before = [message.pinned for message in leaving if message.pinned is not None]
     said = [message for message in leaving if is_of_user(message)]
-    constraints = _constraints(before, said, room.constraints, gone)
+    rules = _constraints(before, said, room.constraints + room.words, gone)
+    elsewhere = {*rules, *(name.removeprefix("constraint: ") for name in gone.names)}
+    left = min(room.constraints + room.words, room.most) - sum(map(estimate, rules))
     pinned = Pinned(
-        constraints=constraints,
+        constraints=tuple(rules),
+        likely=tuple(at for at, is_weak in enumerate(rules.values()) if is_weak),
         questions=_questions(before, leaving, staying, gone),
         files=_files(before, leaving, facts.changed, gone),
         verdicts=_last(
@@ -109,7 +134,7 @@ def pin(
             gone,
         ),
         plan=_plan(before, leaving, staying, facts, gone),
-        words=_words(before, said, constraints, room.words, gone),
+        words=_words(before, said, elsewhere, min(left, room.words), gone),
     )
     left_out = sum(it.left_out for it in before) + len(gone.names)
     return msgspec.structs.replace(pinned, left_out=left_out), tuple(gone.names)
@@ -128,15 +153,24 @@ def missing(wanted: Pinned, shorter: Sequence[Message]) -> list[str]:
     Each is looked for as data, and the rules also in the text that the model reads.
     """
     kept = [msgspec.convert(msgspec.to_builtins(it), Message) for it in shorter]
-    found = [message.pinned for message in kept if message.pinned is not None]
-    text = "\n".join(message.text for message in kept)
-    lost = [each for each in wanted.constraints if as_fact(each) not in text]
+    found = [message for message in kept if message.pinned is not None]
+    lines = {line for message in found for line in message.text.split("\n")}
+    lost = [it for it in wanted.constraints if not lines.issuperset(_lines_of(it))]
     for name in Pinned.__struct_fields__:
         if name == "left_out":
             continue
-        there = [each for pinned in found for each in getattr(pinned, name)]
-        lost += [f"{name}: {each}" for each in getattr(wanted, name) if each not in there]
+        there = {_plain(each) for it in found for each in getattr(it.pinned, name)}
+        lost += [f"{name}: {each}" for each in getattr(wanted, name) if _plain(each) not in there]
     return lost
+
+
+def _lines_of(fact: str) -> list[str]:
+    return f"- {as_fact(fact)}".split("\n")
+
+
+def _plain(fact: object) -> str:
+    """Write a fact so that the same ones are the same."""
+    return json.dumps(msgspec.to_builtins(fact), sort_keys=True)
 
 
 # Rules, words
@@ -144,55 +178,57 @@ def missing(wanted: Pinned, shorter: Sequence[Message]) -> list[str]:
 
 def _constraints(
     before: Sequence[Pinned], said: Sequence[Message], room: int, gone: _Gone
-) -> tuple[str, ...]:
-    """Give every rule once, where it was said last; `weak` ones are only likely to be rules."""
+) -> dict[str, bool]:
+    """Give every rule once, where it was said last, and whether it is only likely to be one."""
     found: dict[str, tuple[str, bool]] = {}
-    for text in _each(before, lambda it: it.constraints):
-        found[normalised(text)] = (text, False)
+    for pinned in before:
+        likely = set(pinned.likely)
+        for at, text in enumerate(pinned.constraints):
+            found[normalised(text)] = (text, at in likely)
     for message in said:
-        every = list(constraints_in(message.text))
-        for each in every:
+        for each in _rules_in(message.text):
             key = normalised(each.text)
             found.pop(key, None)
-            found[key] = (each.text, each.weak or len(every) > MAX_OF_ONE)
-    left = sum(estimate(text) for text, _ in found.values()) - room
-    for weak in (True, False):
-        for key, (text, is_weak) in list(found.items()):
-            if left > 0 and is_weak is weak:
-                del found[key]
-                left -= estimate(text)
-                gone.add("constraint", text)
-    return tuple(text for text, _ in found.values())
+            found[key] = (each.text, each.weak)
+    costs = {text: estimate(text) for text, _ in found.values()}
+    over = sum(costs.values()) - room
+    weak = [text for text, is_weak in found.values() if is_weak]
+    weak.sort(key=lambda text: -len(text).bit_length())
+    dropped = set[str]()
+    for text in [*weak, *(text for text, is_weak in found.values() if not is_weak)]:
+        if over <= 0:
+            break
+        over -= costs[text]
+        dropped.add(text)
+        gone.add("constraint", text)
+    return {text: is_weak for text, is_weak in found.values() if text not in dropped}
+
+
+def _rules_in(text: str) -> list[Constraint]:
+    """Find the rules in a message; where something was pasted, they are only likely ones."""
+    every = [
+        Constraint(it.text, it.weak or is_paste)
+        for said, is_paste in parts_of(text)
+        for it in constraints_in(said)
+    ]
+    is_pasted = len(every) > MAX_OF_ONE
+    return [Constraint(it.text, it.weak or is_pasted) for it in every]
 
 
 def _words(
     before: Sequence[Pinned],
     said: Sequence[Message],
-    constraints: Sequence[str],
+    elsewhere: Iterable[str],
     room: int,
     gone: _Gone,
 ) -> tuple[str, ...]:
-    """Give what the user said, the newest that there is room for; what is a rule stands there."""
-    rules = {normalised(each) for each in constraints}
-    every = [*_each(before, lambda it: it.words), *(_cut(message.text) for message in said)]
-    every = list(dict.fromkeys(text for text in every if normalised(text) not in rules))
-    kept: list[str] = []
-    for text in reversed(every):
-        room -= estimate(text)
-        if room < 0:
-            break
-        kept.append(text)
-    for text in every[: len(every) - len(kept)]:
-        gone.add("words", text[:80])
-    return tuple(reversed(kept))
-
-
-def _cut(text: str) -> str:
-    text = text.strip()
-    if len(text) <= MAX_WORDS_CHARS:
-        return text
-    head, tail = MAX_WORDS_CHARS * 2 // 3, MAX_WORDS_CHARS // 3
-    return f"{text[:head]} [… {len(text) - head - tail} characters …] {text[-tail:]}"
+    """Give what the user said; what is nothing but rules stands elsewhere."""
+    every = [*_each(before, lambda it: it.words), *(message.text for message in said)]
+    rules = {normalised(each) for each in elsewhere}
+    kept, lost = fit(every, rules, room)
+    for text in lost:
+        gone.add("words", text[:MAX_NAMED_CHARS])
+    return kept
 
 
 # Questions
@@ -227,7 +263,8 @@ def _is_answer(message: Message) -> bool:
 
 def _asked(text: str) -> list[str]:
     lines = (line for line in text.splitlines() if line.strip())
-    return [each for line in lines for each in sentences(line) if is_question(each)]
+    asked = (each for line in lines for each in sentences(line) if is_question(each))
+    return [each[-MAX_QUESTION_CHARS:] for each in asked]
 
 
 # Files, plan

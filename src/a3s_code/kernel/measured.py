@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from a3s_code.kernel.measure import Measure, Piece, escaped
+from a3s_code.kernel.messages import Message
 from a3s_code.kernel.plain import canonical, sendable
 from a3s_code.kernel.ports import Model, ModelRequest
 
@@ -40,5 +43,12 @@ def _plain(ref: str, request: ModelRequest) -> Measure:
         Piece("tools", request.tools.schemas() if request.tools.tools else b""),
         Piece("system", escaped(request.system)),
     )
-    kept = request.conversation.encoded(PLAIN, canonical)
+    kept = request.conversation.encoded(PLAIN, _form)
     return Measure(PLAIN, sendable(ref), frame, kept, len(kept.items), tail=0)
+
+
+def _form(message: Message) -> bytes:
+    """Give a message as it could be sent: the facts beside a summary stay here."""
+    if message.pinned is not None:
+        message = msgspec.structs.replace(message, pinned=None)
+    return canonical(message)

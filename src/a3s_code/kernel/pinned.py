@@ -38,9 +38,10 @@ class Pinned(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     Attributes:
         constraints: Sentences of the user that say what must, must not or should be.
+        likely: Indices of those that may be none, and go before the others.
         questions: What the user asked and nobody answered.
         plan: The rows of the last plan; plain JSON.
-        words: What the user said, whole or cut in the middle.
+        words: What the user said, with a sign where something had to go.
         left_out: Facts that had to go for others; the log names them.
     """
 
@@ -51,3 +52,4 @@ class Pinned(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     plan: tuple[dict[str, Any], ...] = ()
     words: tuple[str, ...] = ()
     left_out: int = 0
+    likely: tuple[int, ...] = ()
