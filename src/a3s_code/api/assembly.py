@@ -15,23 +15,23 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from a3s_code.api.agent_skills import AgentSkills, with_skills
 from a3s_code.api.closing import close_all
 from a3s_code.api.confined import Held
-from a3s_code.api.context_sources import context_sources, with_code
+from a3s_code.api.context_sources import with_code
 from a3s_code.api.hooking import engine_of
 from a3s_code.api.memories import Memories
 from a3s_code.api.models import Models
 from a3s_code.api.opened import begin, last_of
 from a3s_code.api.recorded import Recorded
 from a3s_code.api.retrieval import asked_providers, check_roots
-from a3s_code.api.settings import CONTINUATIONS, Opening, Settings
-from a3s_code.api.skill_sources import NO_SOURCES, dirs_of_file
+from a3s_code.api.settings import Opening, Settings
+from a3s_code.api.skill_sources import dirs_of_file
 from a3s_code.api.stores import Stores, first_of, place_of
 from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools, sandbox_tool
 from a3s_code.api.workplaces import Workplaces, directory_of, local_space, root_of
 from a3s_code.checks import checked_path
 from a3s_code.errors import A3SError, InvalidValue
-from a3s_code.harness.prompt import prompt_parts, redacted, system_prompt
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import (
     Record,
@@ -42,15 +42,12 @@ from a3s_code.kernel.tool import Tool
 
 if TYPE_CHECKING:
     from a3s_code.api.code_intelligence import CodeIntelligence
-    from a3s_code.api.engine import Behaviour, Engine
-    from a3s_code.api.skill_news import SkillNews
-    from a3s_code.api.skill_shelf import SessionSkills, SkillShelf
+    from a3s_code.api.engine import Engine
     from a3s_code.capabilities.code_map.outlines import Outlines
     from a3s_code.config.schema import Config
     from a3s_code.harness.hooks.run_hooks import SessionHooks
     from a3s_code.harness.redaction.values import Values
     from a3s_code.kernel.clock import Clock
-    from a3s_code.kernel.context import ContextProvider
     from a3s_code.kernel.executor import Executor
     from a3s_code.kernel.space import Space
     from a3s_code.kernel.state import Grant
@@ -102,8 +99,8 @@ class Assembly:
     """One agent's parts: what its sessions share, and how one is put together."""
 
     __slots__ = (
-        *("_idle_keys", "_memories", "_models", "_outlines", "_secrets", "_shelved"),
-        *("_skill_dirs", "_stores", "_toolbox", "_working", "_workplaces"),
+        *("_idle_keys", "_memories", "_models", "_outlines", "_secrets", "_skills"),
+        *("_stores", "_toolbox", "_working", "_workplaces"),
         "config",
     )
 
@@ -116,8 +113,7 @@ class Assembly:
         self._toolbox = Toolbox()
         self._workplaces = Workplaces(self._stores, self._memories)
         self._secrets: Values | None = None
-        self._skill_dirs = dirs_of_file(config.skill_dirs, config.at.file)
-        self._shelved: SkillShelf | None = None
+        self._skills = AgentSkills(dirs_of_file(config.skill_dirs, config.at.file))
         self._outlines: Outlines | None = None
         self._working: set[CodeIntelligence] = set()
 
@@ -329,10 +325,9 @@ class Assembly:
                 before, model = last_of(records)
                 opening = self._continued(opening, before, model)
             await to_thread(self._workplaces.try_levels, opening, before)
-        if self._has_skills(opening.settings):
+        if self._skills.has_any(opening.settings):
             with suppress(A3SError):
-                settings = opening.settings
-                await to_thread(self._shelf().load, settings.skills, settings.skill_registry)
+                await to_thread(self._skills.load, opening.settings)
 
     def wake(
         self, opening: Opening, records: Sequence[Record] | None = None, owner: str = ""
@@ -344,6 +339,7 @@ class Assembly:
             records: What is stored of the session, when it goes on.
             owner: Who loaded them; as that one it writes.
         """
+        from a3s_code.api.behaviour import behaviour_of
         from a3s_code.api.checkpoints import Checkpoints
         from a3s_code.api.child_home import SessionHome
         from a3s_code.api.engine import Engine
@@ -367,8 +363,8 @@ class Assembly:
             secrets_given(opening.settings),
             is_fresh=opening.parting is None,
         )
-        skills = self._skills(opening.settings)
-        settings, news = _with_skills(opening.settings, skills)
+        skills = self._skills.of(opening.settings)
+        settings, news = with_skills(opening.settings, skills)
         shared = skills.tools if skills is not None else ()
         tools, visible = self._toolbox.sets(self._own_tools(opening), space, shared)
         executor = self._executor(opening, space, tools, clock, log.state.grants, holding)
@@ -376,7 +372,8 @@ class Assembly:
             log=log,
             executor=protected(executor, security),
             model=lambda ref: self._models.answering(ref, opening),
-            behaviour=self._behaviour(
+            behaviour=behaviour_of(
+                self.config,
                 settings,
                 executor,
                 asked_providers(opening.settings, executor, log),
@@ -400,30 +397,14 @@ class Assembly:
         engine.provider = security.provider if security is not None else None
         engine.hooks.skills = news
         if opening.settings.code.is_on:
-            engine.behaviour = with_code(engine.behaviour, self.code_of(engine, opening))
+            context = with_code(engine.behaviour.context, self.code_of(engine, opening))
+            engine.behaviour = replace(engine.behaviour, context=context)
         if engine.checkpoints.is_kept:
             engine.executor.before_effect = engine.checkpoints.before_effect
         bring_memory(engine, opening, self._memories)
         begin(engine, opening)
         log.release()
         return engine
-
-    def _has_skills(self, settings: Settings) -> bool:
-        """Say whether a session has any source of skills; most have none, and load nothing."""
-        given = settings.skill_registry is not None or settings.skills != NO_SOURCES
-        return given or bool(self._skill_dirs)
-
-    def _shelf(self) -> SkillShelf:
-        from a3s_code.api.skill_shelf import SkillShelf
-
-        if self._shelved is None:
-            self._shelved = SkillShelf(self._skill_dirs)
-        return self._shelved
-
-    def _skills(self, settings: Settings) -> SessionSkills | None:
-        if not self._has_skills(settings):
-            return None
-        return self._shelf().of(settings.skills, settings.skill_registry)
 
     def code_of(self, engine: Engine, opening: Opening) -> CodeIntelligence:
         """Give the code intelligence of a session that is awake; made when it is asked for."""
@@ -473,7 +454,7 @@ class Assembly:
         for granted in grants:
             gate.grant(granted.what)
         timeout_ms = settings.limits.tool_timeout_ms
-        enforced = self._skills(settings) if settings.skills.enforced else None
+        enforced = self._skills.of(settings) if settings.skills.enforced else None
         return Executor(
             tools=tools.by_name,
             session_id=opening.session_id,
@@ -486,52 +467,6 @@ class Assembly:
             approvals=Approvals(settings.safety.confirmations, gate, clock),
             tool_timeout_s=timeout_ms / 1000 if timeout_ms else None,
         )
-
-    def _behaviour(
-        self, settings: Settings, executor: Executor, providers: tuple[ContextProvider, ...]
-    ) -> Behaviour:
-        from a3s_code.api.engine import Behaviour
-        from a3s_code.harness.agents_md.directory import ProjectDocs
-        from a3s_code.kernel.loop import Limits
-        from a3s_code.kernel.retention import SessionRetentionLimits
-
-        given, config, ours = settings.limits, self.config, Limits()
-        limits = Limits(
-            max_tool_rounds=_first(given.max_tool_rounds, config.max_tool_rounds),
-            max_parse_retries=_first(given.max_parse_retries, ours.max_parse_retries),
-            duplicate_threshold=_first(given.duplicate_threshold, ours.duplicate_threshold),
-            max_execution_ms=given.max_execution_ms,
-        )
-        slots = redacted(settings.slots, executor.redactor)
-        return Behaviour(
-            prompt=system_prompt(slots),
-            prompt_parts=prompt_parts(slots, settings.role_origin),
-            context=context_sources(
-                executor,
-                ProjectDocs.of(config.project_doc_fallback_filenames, config.project_doc_max_bytes),
-                config.user_instructions_dir,
-                providers,
-            ),
-            limits=limits,
-            continuations=_first(given.continuations, CONTINUATIONS),
-            temperature=settings.sampling.temperature,
-            thinking_budget=settings.sampling.thinking_budget or config.thinking_budget,
-            llm_timeout_ms=given.llm_timeout_ms or config.llm_api_timeout_ms,
-            missing=settings.missing,
-            retention=settings.storage.retention or SessionRetentionLimits(),
-            compaction=settings.compaction,
-        )
-
-
-def _with_skills(
-    settings: Settings, skills: SessionSkills | None
-) -> tuple[Settings, SkillNews | None]:
-    """Give the settings as the skills have them, and what is told of these; most have none."""
-    if skills is None:
-        return settings, None
-    from a3s_code.api.skill_news import in_persona, news_of
-
-    return in_persona(settings, skills), news_of(skills)
 
 
 def _hooked(executor: Executor, opening: Opening) -> SessionHooks:
@@ -553,7 +488,3 @@ def _idle_keys(config: Config) -> frozenset[str]:
     empty = {key for key in config.declared if getattr(config, key) in ((), None)}
     off = {"ahp"} if config.ahp is not None and not config.ahp.enabled else set[str]()
     return (config.declared & KEYS_TO_COME) - empty - off | idle_keys(config.providers)
-
-
-def _first(given: int | None, default: int) -> int:
-    return default if given is None else given

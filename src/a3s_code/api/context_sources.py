@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from a3s_code.api.code_intelligence import CodeIntelligence
-    from a3s_code.api.run import Behaviour
     from a3s_code.harness.agents_md.directory import ProjectDocs
     from a3s_code.harness.context import ContextSources
     from a3s_code.kernel.context import ContextProvider
@@ -42,12 +41,11 @@ def context_sources(
     )
 
 
-def with_code(behaviour: Behaviour, code: CodeIntelligence) -> Behaviour:
+def with_code(sources: ContextSources, code: CodeIntelligence) -> ContextSources:
     """Add the map of the repository and diagnostics, as far as the session has them."""
-    context, provider, companion = behaviour.context, code.provider(), code.companion()
-    context = replace(
-        context,
-        providers=(*context.providers, *([provider] if provider is not None else ())),
-        companions=(*context.companions, *([companion] if companion is not None else ())),
+    provider, companion = code.provider(), code.companion()
+    return replace(
+        sources,
+        providers=(*sources.providers, *([provider] if provider is not None else ())),
+        companions=(*sources.companions, *([companion] if companion is not None else ())),
     )
-    return replace(behaviour, context=context)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from a3s_code.api.behaviour import Behaviour
 from a3s_code.api.blank import blank, taint
 from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.costs import PriceOf
@@ -25,7 +26,7 @@ from a3s_code.api.recovery import leave_behind, recover, settle
 from a3s_code.api.request import Request
 from a3s_code.api.rewind import Rewind
 from a3s_code.api.room import Patience
-from a3s_code.api.run import Behaviour, Run
+from a3s_code.api.run import Run
 from a3s_code.api.settings import Parting
 from a3s_code.api.supplied import Supplied
 from a3s_code.api.unfinished import parting, resumption

@@ -11,13 +11,13 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
 import msgspec
 
 from a3s_code.api.account import Account
+from a3s_code.api.behaviour import Behaviour
 from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.context import RunContext
 from a3s_code.api.cost_log import costs_of_run
@@ -32,14 +32,11 @@ from a3s_code.api.receipts import Receipts
 from a3s_code.api.request import Request
 from a3s_code.api.result import no_reports
 from a3s_code.api.room import Patience, Room
-from a3s_code.api.settings import Compaction
 from a3s_code.api.supplied import Supplied
 from a3s_code.api.unfinished import close_calls, results, spent
 from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
-from a3s_code.harness.context import ContextSources
 from a3s_code.harness.hooks.run_hooks import SessionHooks
-from a3s_code.harness.prompt import PromptPart
 from a3s_code.harness.selector import Selection
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import (
@@ -52,40 +49,14 @@ from a3s_code.kernel.events import (
 )
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log
-from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
+from a3s_code.kernel.loop import Answer, Loop, Transcript
 from a3s_code.kernel.messages import Conversation, Message, Text, user
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Model, ModelRequest, Sink
 from a3s_code.kernel.records import HistorySupplied, RunStarted, RunStatusChanged
-from a3s_code.kernel.retention import SessionRetentionLimits
 
 CANCELLED = "run.cancelled"
 """The kind of a failure that somebody asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Behaviour:
-    """
-    How a session's runs go about their work.
-
-    Attributes:
-        prompt_parts: What `prompt` is made of.
-        continuations: How often an unfinished answer is asked to go on; 0 = never.
-        missing: Settings without effect, announced in the first run.
-        retention: How much is kept of runs that have ended.
-    """
-
-    prompt: str
-    prompt_parts: tuple[PromptPart, ...]
-    context: ContextSources
-    limits: Limits
-    continuations: int = 3
-    temperature: float | None = None
-    thinking_budget: int | None = None
-    llm_timeout_ms: int | None = None
-    missing: tuple[str, ...] = ()
-    retention: SessionRetentionLimits = field(default_factory=SessionRetentionLimits)
-    compaction: Compaction = field(default_factory=Compaction)
 
 
 class Awake(Protocol):

@@ -1,0 +1,85 @@
+"""How the runs of a session go about their work, as its options and the configuration have it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from a3s_code.api.context_sources import context_sources
+from a3s_code.api.settings import CONTINUATIONS, Compaction, Settings
+from a3s_code.harness.agents_md.directory import ProjectDocs
+from a3s_code.harness.context import ContextSources
+from a3s_code.harness.prompt import PromptPart, prompt_parts, redacted, system_prompt
+from a3s_code.kernel.context import ContextProvider
+from a3s_code.kernel.executor import Executor
+from a3s_code.kernel.loop import Limits
+from a3s_code.kernel.retention import SessionRetentionLimits
+
+if TYPE_CHECKING:
+    from a3s_code.config.schema import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """
+    Attributes:
+        prompt_parts: What `prompt` is made of.
+        continuations: How often an unfinished answer is asked to go on; 0 = never.
+        missing: Settings without effect, announced in the first run.
+        retention: How much is kept of runs that have ended.
+    """
+
+    prompt: str
+    prompt_parts: tuple[PromptPart, ...]
+    context: ContextSources
+    limits: Limits
+    continuations: int = 3
+    temperature: float | None = None
+    thinking_budget: int | None = None
+    llm_timeout_ms: int | None = None
+    missing: tuple[str, ...] = ()
+    retention: SessionRetentionLimits = field(default_factory=SessionRetentionLimits)
+    compaction: Compaction = field(default_factory=Compaction)
+
+
+def behaviour_of(
+    config: Config,
+    settings: Settings,
+    executor: Executor,
+    providers: tuple[ContextProvider, ...],
+) -> Behaviour:
+    """Lay the options of a session over the configuration, and that over our defaults."""
+    given = settings.limits
+    slots = redacted(settings.slots, executor.redactor)
+    return Behaviour(
+        prompt=system_prompt(slots),
+        prompt_parts=prompt_parts(slots, settings.role_origin),
+        context=context_sources(
+            executor,
+            ProjectDocs.of(config.project_doc_fallback_filenames, config.project_doc_max_bytes),
+            config.user_instructions_dir,
+            providers,
+        ),
+        limits=_limits(config, settings),
+        continuations=_first(given.continuations, CONTINUATIONS),
+        temperature=settings.sampling.temperature,
+        thinking_budget=settings.sampling.thinking_budget or config.thinking_budget,
+        llm_timeout_ms=given.llm_timeout_ms or config.llm_api_timeout_ms,
+        missing=settings.missing,
+        retention=settings.storage.retention or SessionRetentionLimits(),
+        compaction=settings.compaction,
+    )
+
+
+def _limits(config: Config, settings: Settings) -> Limits:
+    given, ours = settings.limits, Limits()
+    return Limits(
+        max_tool_rounds=_first(given.max_tool_rounds, config.max_tool_rounds),
+        max_parse_retries=_first(given.max_parse_retries, ours.max_parse_retries),
+        duplicate_threshold=_first(given.duplicate_threshold, ours.duplicate_threshold),
+        max_execution_ms=given.max_execution_ms,
+    )
+
+
+def _first(given: int | None, default: int) -> int:
+    return default if given is None else given
