@@ -60,17 +60,24 @@ class LocalFiles:
 
     def lacks(self, path: str) -> bool:
         """
-        Say that nothing stands at a path, in a tenth of the time that it takes to resolve it.
+        Say that nothing stands at a name in the root, in less time than it takes to resolve it.
 
-        Args:
-            path: Names below the root, without `..`. Where it is not sure, nothing is said.
+        Of a path below another directory nothing is said, nor where it is not sure.
         """
-        try:
-            os.lstat(f"{self.root.real}/{path}")
-        except FileNotFoundError:
-            return os.path.isdir(self.root.real)  # noqa: PTH112 - of a text
-        except (OSError, ValueError, WorkspaceError):
+        if "/" in path:
             return False
+        try:
+            root = self.root.open()
+        except WorkspaceError:
+            return False
+        try:
+            os.stat(path, dir_fd=root, follow_symlinks=False)
+        except FileNotFoundError:
+            return True
+        except (OSError, ValueError):
+            return False
+        finally:
+            os.close(root)
         return False
 
     async def read(self, target: Resolved, *, limit: int | None = None) -> bytes:
