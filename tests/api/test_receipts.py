@@ -18,7 +18,7 @@ from a3s_code import (
     SessionOptions,
     SystemPromptSlots,
 )
-from a3s_code.api import assembly
+from a3s_code.api import behaviour
 from a3s_code.harness.context import ContextSources
 from a3s_code.kernel.context import ContextItem, ContextQuery
 from a3s_code.kernel.measure import escaped_bytes
@@ -51,7 +51,7 @@ class Beside:
 @pytest.fixture
 def furnished(monkeypatch: pytest.MonkeyPatch) -> None:
     sources = ContextSources(providers=(Library(),), companions=(Beside(),))
-    monkeypatch.setattr(assembly, "context_sources", lambda *_, **__: sources)
+    monkeypatch.setattr(behaviour, "context_sources", lambda *_, **__: sources)
 
 
 def receipt(session: Session, turn: int | None = None) -> ContextReceipt:
