@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from a3s_code.api.supplied import agreed
 from a3s_code.harness.prompt import OURS, PromptPart
-from a3s_code.harness.tokens import estimate, estimate_all
+from a3s_code.harness.tokens import PER_IMAGE, estimate, estimate_all
 from a3s_code.kernel.encoded import Encoded
 from a3s_code.kernel.events import ContextLeftOut
 from a3s_code.kernel.measure import Measure, escaped_bytes
@@ -25,8 +25,6 @@ from a3s_code.kernel.records import ReceiptPart, RequestReceipt
 
 MAX_LISTED = 64
 """Messages that one receipt lists; those before them are kept without a listing of their own."""
-IMAGE_TOKENS = 1_600
-"""Of a large image; providers count by its size in pixels."""
 
 SUMMARY = "conversation://summary"
 """The source of a message that a compaction has put in the place of others."""
@@ -195,7 +193,7 @@ def _result(block: ToolResult) -> Iterator[ReceiptPart]:
 
 def _image(block: Attachment, source: str = "") -> Iterator[ReceiptPart]:
     size = 4 * -(-len(block.data) // 3)  # in base64
-    yield ReceiptPart("image", size, IMAGE_TOKENS, source, "user", "attached")
+    yield ReceiptPart("image", size, PER_IMAGE, source, "user", "attached")
 
 
 def _no_parts(_: object) -> Iterator[ReceiptPart]:

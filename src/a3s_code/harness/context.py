@@ -76,9 +76,7 @@ class Budget:
     source_tokens: int = 2_500
 
 
-COMPACT = Budget(8, 2_500, 4, 1_200)
 BALANCED = Budget()
-EXPANSIVE = Budget(20, 8_000, 8, 3_500)
 """Source: SPEC 11.2."""
 
 BESIDE = Budget(20, 20_000, 12, 16_000)
