@@ -49,7 +49,7 @@ from a3s_code.kernel.events import (
 )
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log
-from a3s_code.kernel.loop import Answer, Loop, Transcript
+from a3s_code.kernel.loop import Answer, EmptyInbox, Loop, Transcript
 from a3s_code.kernel.messages import Conversation, Message, Text, user
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Model, ModelRequest, Sink
@@ -151,7 +151,7 @@ class Run:
             prepare=self._prepare,
             review=Completion(behaviour.continuations > 0, behaviour.continuations),
             compact=self._make_room,
-            inbox=_Empty(),
+            inbox=EmptyInbox(),
             limits=behaviour.limits,
             attend=self._context.attend if behaviour.context.companions else None,
         )
@@ -362,11 +362,6 @@ def _interruption(error: BaseException) -> str:
     if isinstance(error, asyncio.CancelledError):
         return "the user"
     return "a limit of the session" if isinstance(error, LimitReached) else ""
-
-
-class _Empty:
-    def take(self) -> Sequence[Message]:
-        return ()
 
 
 def room(

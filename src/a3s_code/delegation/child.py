@@ -27,7 +27,7 @@ from a3s_code.kernel.children import ChildOutcome, ChildSpec
 from a3s_code.kernel.context import Origin
 from a3s_code.kernel.events import SubagentEnd, SubagentStart
 from a3s_code.kernel.executor import Executor
-from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
+from a3s_code.kernel.loop import Answer, EmptyInbox, Limits, Loop, Transcript
 from a3s_code.kernel.messages import Conversation, Message, Text, user
 from a3s_code.kernel.observation import keep_whole, redact
 from a3s_code.kernel.ports import Attend, Compact, Model, ModelRequest, Review, Sink
@@ -191,7 +191,7 @@ class Child:
             prepare=requests,
             review=self.home.review(),
             compact=requests.compact,
-            inbox=_Empty(),
+            inbox=EmptyInbox(),
             limits=self._limits(),
             attend=inside.attended(requests.attend) if requests.attend is not None else None,
         )
@@ -304,8 +304,3 @@ def _settle(loop: Loop, transcript: Transcript, why: str) -> None:
     if loop.spoken:
         marked = f"{''.join(loop.spoken)}\n\n(Response interrupted by {why}.)"
         transcript.add(Message("assistant", (Text(marked),)))
-
-
-class _Empty:
-    def take(self) -> tuple[Message, ...]:
-        return ()

@@ -62,6 +62,13 @@ class Limits:
     max_execution_ms: int | None = None
 
 
+class EmptyInbox:
+    """Of a run that nobody writes to while it goes on."""
+
+    def take(self) -> tuple[Message, ...]:
+        return ()
+
+
 WITHHELD = frozenset({"refusal", "content_filter"})
 """Stops after which nothing of an answer is run or asked for again."""
 
