@@ -101,10 +101,8 @@ class _Requests:
         self._engine, self._child = engine, child
         self._prompt = system_prompt(slots)
         self._parts = prompt_parts(slots, child.role_origin)
-        self._view, lane = (
-            ModelView(engine.log, is_own=False),
-            Lane(child=child.id, named=child.named),
-        )
+        self._view = ModelView(engine.log, is_own=False)
+        lane = Lane(child=child.id, named=child.named)
         prefixes = Prefixes(engine.log, engine.price, child.id)
         self._account = Account(Receipts(), prefixes, child.model, child.sink, lane.name)
         self._selection = engine.selection.of_others(child.tools.tools)

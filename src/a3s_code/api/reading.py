@@ -3,8 +3,8 @@ Whether a file may be read for the model without a call of it: one question to t
 
 What is looked for in the workspace (found files, the map, texts for language servers) needs an
 `Allow`: where the model would have to be asked for, nobody is, and the file stays closed.
-Instructions of the workspace are in force wherever they are not denied: a policy that asks
-before each `read` is not one against AGENTS.md.
+Files of instructions are in force wherever they are not denied: a policy that asks before each
+`read` is not one against AGENTS.md. What they include needs an `Allow` again.
 """
 
 from __future__ import annotations
