@@ -376,7 +376,9 @@ class Assembly:
                 self.config,
                 settings,
                 executor,
-                asked_providers(opening.settings, executor, log),
+                asked_providers(
+                    opening.settings, executor, lambda spent: engine.outlet().emit(spent)
+                ),
             ),
             selection=self._toolbox.selection(
                 visible, opening.settings.tool_index, log.state.offered_names

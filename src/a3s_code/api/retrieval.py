@@ -8,7 +8,7 @@ Source:
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from a3s_code.api.settings import Settings
     from a3s_code.kernel.context import ContextProvider
     from a3s_code.kernel.executor import Executor
-    from a3s_code.kernel.log import Log
+    from a3s_code.kernel.records import TokensSpent
     from a3s_code.kernel.retrieval import Place
 
 
@@ -67,15 +67,20 @@ def _check_root(what: str, root: str, workspace: str) -> None:
 
 
 def asked_providers(
-    settings: Settings, executor: Executor, log: Log
+    settings: Settings, executor: Executor, tell: Callable[[TokensSpent], None]
 ) -> tuple[ContextProvider, ...]:
-    """Give what a session that wakes asks before each run, in the order of its options."""
+    """
+    Give what a session that wakes asks before each run, in the order of its options.
+
+    Args:
+        tell: Records what they spend; called when the session is awake.
+    """
     if not settings.fs_context and not settings.providers:
         return ()
     from a3s_code.capabilities.retrieval.file_context import FileSystemContextProvider
     from a3s_code.harness.host_provider import asked
 
-    place = _place(executor, log)
+    place = _place(executor, tell)
     own = (FileSystemContextProvider(settings.fs_context),) if settings.fs_context else ()
     return tuple(
         asked(each.within(place) if isinstance(each, WorkspaceProvider) else each)
@@ -83,7 +88,7 @@ def asked_providers(
     )
 
 
-def _place(executor: Executor, log: Log) -> Place:
+def _place(executor: Executor, tell: Callable[[TokensSpent], None]) -> Place:
     from a3s_code.api.reading import may_read
     from a3s_code.kernel.messages import Usage
     from a3s_code.kernel.observation import redact
@@ -91,7 +96,7 @@ def _place(executor: Executor, log: Log) -> Place:
     from a3s_code.kernel.retrieval import Place
 
     def spent(model: str, usage: Usage) -> None:
-        log.append(TokensSpent(usage=usage, purpose="embedding", model=model))
+        tell(TokensSpent(usage=usage, purpose="embedding", model=model))
 
     space = executor.space
     return Place(
