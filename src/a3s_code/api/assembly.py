@@ -41,6 +41,7 @@ from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Tool
 
 if TYPE_CHECKING:
+    from a3s_code.api.checkpoints import Checkpoints
     from a3s_code.api.code_intelligence import CodeIntelligence
     from a3s_code.api.engine import Engine
     from a3s_code.capabilities.code_map.outlines import Outlines
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from a3s_code.harness.redaction.values import Values
     from a3s_code.kernel.clock import Clock
     from a3s_code.kernel.executor import Executor
+    from a3s_code.kernel.log import Log
     from a3s_code.kernel.space import Space
     from a3s_code.kernel.state import Grant
     from a3s_code.kernel.tool import ToolSet
@@ -340,12 +342,8 @@ class Assembly:
             owner: Who loaded them; as that one it writes.
         """
         from a3s_code.api.behaviour import behaviour_of
-        from a3s_code.api.checkpoints import Checkpoints
-        from a3s_code.api.child_home import SessionHome
         from a3s_code.api.engine import Engine
-        from a3s_code.api.remembering import bring_memory
         from a3s_code.api.session_security import protected, secrets_given, secure
-        from a3s_code.delegation.household import ChildHousehold
         from a3s_code.kernel.clock import SystemClock
         from a3s_code.kernel.log import Log
 
@@ -387,26 +385,39 @@ class Assembly:
             new_id=new_id,
             price=self._models.price,
             hooks=_hooked(executor, opening),
-            checkpoints=Checkpoints(
-                log,
-                opening.session_id,
-                partial(self._workplaces.snapshots, store, opening.workspace),
-                is_kept=opening.settings.storage.snapshots and place_of(store) is not None,
-            ),
+            checkpoints=self._checkpoints(log, opening, store),
             sandbox=holding.state,
+            provider=security.provider if security is not None else None,
         )
-        engine.executor.children = ChildHousehold(SessionHome(engine, opening.settings.slots))
-        engine.provider = security.provider if security is not None else None
         engine.hooks.skills = news
+        self._furnish(engine, opening)
+        begin(engine, opening)
+        log.release()
+        return engine
+
+    def _checkpoints(self, log: Log, opening: Opening, store: Store | None) -> Checkpoints:
+        from a3s_code.api.checkpoints import Checkpoints
+
+        return Checkpoints(
+            log,
+            opening.session_id,
+            partial(self._workplaces.snapshots, store, opening.workspace),
+            is_kept=opening.settings.storage.snapshots and place_of(store) is not None,
+        )
+
+    def _furnish(self, engine: Engine, opening: Opening) -> None:
+        """Give an engine what itself needs the engine: children, code, checkpoints, memory."""
+        from a3s_code.api.child_home import SessionHome
+        from a3s_code.api.remembering import bring_memory
+        from a3s_code.delegation.household import ChildHousehold
+
+        engine.executor.children = ChildHousehold(SessionHome(engine, opening.settings.slots))
         if opening.settings.code.is_on:
             context = with_code(engine.behaviour.context, self.code_of(engine, opening))
             engine.behaviour = replace(engine.behaviour, context=context)
         if engine.checkpoints.is_kept:
             engine.executor.before_effect = engine.checkpoints.before_effect
         bring_memory(engine, opening, self._memories)
-        begin(engine, opening)
-        log.release()
-        return engine
 
     def code_of(self, engine: Engine, opening: Opening) -> CodeIntelligence:
         """Give the code intelligence of a session that is awake; made when it is asked for."""
