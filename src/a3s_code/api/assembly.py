@@ -407,11 +407,13 @@ class Assembly:
 
     def _furnish(self, engine: Engine, opening: Opening) -> None:
         """Give an engine what itself needs the engine: children, code, checkpoints, memory."""
+        from a3s_code.api.asides import Asides
         from a3s_code.api.child_home import SessionHome
         from a3s_code.api.remembering import bring_memory
         from a3s_code.delegation.household import ChildHousehold
 
         engine.executor.children = ChildHousehold(SessionHome(engine, opening.settings.slots))
+        engine.executor.askers = Asides(engine)
         if opening.settings.code.is_on:
             context = with_code(engine.behaviour.context, self.code_of(engine, opening))
             engine.behaviour = replace(engine.behaviour, context=context)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from a3s_code.api.account import Account
+from a3s_code.api.asides import Asides
 from a3s_code.api.context import RunContext
 from a3s_code.api.lane import Lane
 from a3s_code.api.model_view import ModelView
@@ -21,7 +22,7 @@ from a3s_code.harness.prompt import SystemPromptSlots, prompt_parts, redacted, s
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Limits
 from a3s_code.kernel.messages import Conversation, Message
-from a3s_code.kernel.ports import Attend, Compact, Model, ModelRequest, Review, Sink
+from a3s_code.kernel.ports import Askers, Attend, Compact, Model, ModelRequest, Review, Sink
 from a3s_code.kernel.tool import ToolSet
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ class SessionHome:
     @property
     def visible(self) -> ToolSet:
         return self.engine.visible
+
+    def askers(self, ref: str) -> Askers:
+        return Asides(self.engine, ref)
 
     def model(self, ref: str) -> Model:
         return self.engine.model(ref or self.engine.log.state.model)

@@ -109,6 +109,9 @@ class Receipts:
             size, tokens = self._size(measure.segment("tools"))
             count = len(request.tools.tools)
             yield ReceiptPart("tools", size, tokens, why="offered", count=count)
+        elif request.form is not None and measure.segment("tools"):
+            size, tokens = self._size(measure.segment("tools"))
+            yield ReceiptPart("tools", size, tokens, why="the form of the answer", count=1)
         if request.system:
             for part in shown.prompt:
                 size, tokens = self._size(part.text)
@@ -141,16 +144,33 @@ class Receipts:
 
 
 def summary_receipt(model: Model, request: ModelRequest) -> RequestReceipt:
-    """Account for a request for a summary, which is in no turn: it is written with turn 0."""
+    """Account for a request for a summary; see `question_receipt`."""
+    return question_receipt(model, request, FOR_SUMMARY, SUMMARISED, "to be summarised")
+
+
+def question_receipt(
+    model: Model, request: ModelRequest, purpose: str, source: str = "", why: str = ""
+) -> RequestReceipt:
+    """
+    Account for a request beside the conversation, which is in no turn: it is written with turn 0.
+
+    Nobody can tell whose words it is made of, so all but the system prompt counts as external.
+    """
     shown = Shown((PromptPart(request.system, OURS),), (), ())
     whole = Receipts().write(measure_of(model, request), request, shown, 0, model.ref)
     parts = tuple(
-        replace(part, kind="context", source=SUMMARISED, trust="external", why="to be summarised")
+        replace(
+            part,
+            kind="context",
+            source=source or f"question://{purpose}",
+            trust="external",
+            why=why or "what the model is asked",
+        )
         if part.kind == "user"
         else part
         for part in whole.parts
     )
-    return replace(whole, parts=parts)
+    return replace(whole, parts=parts, purpose=purpose)
 
 
 def _parts_of(message: Message, whole: int, tokens: int) -> Iterator[ReceiptPart]:

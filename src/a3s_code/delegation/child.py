@@ -30,7 +30,7 @@ from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Answer, EmptyInbox, Limits, Loop, Transcript
 from a3s_code.kernel.messages import Conversation, Message, Text, user
 from a3s_code.kernel.observation import keep_whole, redact
-from a3s_code.kernel.ports import Attend, Compact, Model, ModelRequest, Review, Sink
+from a3s_code.kernel.ports import Askers, Attend, Compact, Model, ModelRequest, Review, Sink
 from a3s_code.kernel.tool import ToolSet
 
 MAX_SHOWN_CHARS = 16_000
@@ -103,6 +103,10 @@ class Home(Protocol):
         Raises:
             UnknownModel: there is none.
         """
+        ...
+
+    def askers(self, ref: str) -> Askers:
+        """Give where the calls of a child ask the model `ref`, beside its conversation."""
         ...
 
     def hooked(self, model: Model, sink: Sink, prompt: str) -> Model:

@@ -75,5 +75,6 @@ class CallChildren:
             ChildGate(spec.agent, rights),
             rights.settles if rights.mode == "deny_on_ask" else rights.approver,
             ChildHousehold(home, rights, depth, most),
+            home.askers(spec.model),
         )
         return Child(id_, spec, home, rules, executor, self.sink)

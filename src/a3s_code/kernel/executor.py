@@ -35,6 +35,7 @@ from a3s_code.kernel.observation import observe
 from a3s_code.kernel.ports import (
     Action,
     Approver,
+    Askers,
     Authority,
     BeforeEffect,
     Dispatcher,
@@ -66,6 +67,7 @@ class Executor:
         tool_timeout_s: For each call but those of containers, whose calls have it each; None =
             only the tool's own limit.
         children: Where calls start child runs; None where they cannot.
+        askers: Where calls ask the model beside the conversation; None where they cannot.
         touches: Names the files that the text of a call says it would change, beside its target.
         active: Calls that run now: id to (tool name, start in Unix milliseconds).
     """
@@ -85,13 +87,16 @@ class Executor:
     tool_timeout_s: float | None = None
     touches: Callable[[Action], Iterable[str]] | None = None
     children: Household | None = None
+    askers: Askers | None = None
     approvals: Approvals = field(default_factory=Approvals)
     _ended: list[str] = field(default_factory=list[str])
     active: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
 
-    def narrowed(self, gate: Gate, approver: Approver | None, children: Household) -> Executor:
-        """Give the executor of a child: the same in all but who decides and who may be asked."""
-        return replace(self, gate=gate, approver=approver, children=children)
+    def narrowed(
+        self, gate: Gate, approver: Approver | None, children: Household, askers: Askers
+    ) -> Executor:
+        """Give the executor of a child: the same in all but who decides, answers and is asked."""
+        return replace(self, gate=gate, approver=approver, children=children, askers=askers)
 
     async def execute(
         self,
@@ -345,6 +350,7 @@ class Executor:
             timeout_s=self.tool_timeout_s,
             shell=_told(space.shell, call, sink),
             children=self.children.inside(new_id, sink) if self.children else None,
+            asker=self.askers.inside(sink) if self.askers else None,
             is_direct=authority is Authority.HOST,
         )
 

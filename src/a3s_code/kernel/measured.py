@@ -36,6 +36,7 @@ def _plain(ref: str, request: ModelRequest) -> Measure:
         "temperature": request.temperature,
         "thinking_budget": request.thinking_budget,
         "max_output_tokens": request.max_output_tokens,
+        "form": None if request.form is None else msgspec.to_builtins(request.form),
     }
     given = {name: value for name, value in settings.items() if value is not None}
     frame = (

@@ -15,6 +15,8 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
+from a3s_code.kernel.answer_form import AnswerForm
+from a3s_code.kernel.asking import Asker
 from a3s_code.kernel.children import Children
 from a3s_code.kernel.events import ReasoningDelta, TextDelta, ToolInputDelta
 from a3s_code.kernel.measure import Measure
@@ -46,6 +48,8 @@ class ModelRequest:
         temperature, thinking_budget, max_output_tokens: None = the model's own default.
         deadline: `Clock.monotonic()` after which no attempt may go on; None = the
             adapter's own limit.
+        form: How it has to answer; None = as it likes. With one, `tools` is empty. A model that
+            does not know of it answers in text.
     """
 
     system: str
@@ -56,6 +60,7 @@ class ModelRequest:
     thinking_budget: int | None = None
     max_output_tokens: int | None = None
     deadline: float | None = None
+    form: AnswerForm | None = None
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -486,6 +491,14 @@ class Household(Protocol):
             new_id: Gives the id of each child: one inside the call, and no other call's.
             sink: Of the call.
         """
+        ...
+
+
+class Askers(Protocol):
+    """Where calls of a session ask its model beside the conversation."""
+
+    def inside(self, sink: Sink) -> Asker:
+        """Give what a call asks with; `sink` is that of the call."""
         ...
 
 

@@ -207,7 +207,7 @@ class RequestReceipt(LogOnly, tag="request_receipt", frozen=True):
 
     Attributes:
         turn: Of the run; when a turn has several requests, the last one was answered. 0 for a
-            request for a summary, which is in no turn.
+            request in no turn; `purpose` then says what it is for, as in `TokensSpent`.
         wire: Whose bytes these are: `openai`, `anthropic`, or `plain` for the canonical JSON
             where only the model itself knows what it sends.
         bytes: Of the body; those of `parts` add up to it.
@@ -229,6 +229,7 @@ class RequestReceipt(LogOnly, tag="request_receipt", frozen=True):
     left_out: tuple[ContextLeftOut, ...] = ()
     prefix: Prefix | None = None
     child: str = ""
+    purpose: str = ""
 
 
 class TokensSpent(LogOnly, tag="tokens_spent", frozen=True):

@@ -25,6 +25,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 import msgspec
 
 from a3s_code.errors import UsageError
+from a3s_code.kernel.asking import Asker
 from a3s_code.kernel.children import Children
 from a3s_code.kernel.messages import Attachment, JsonObject
 from a3s_code.kernel.plain import canonical
@@ -109,6 +110,7 @@ class ToolContext:
             be called from any thread; `live.MAX_LIVE_CHARS` bounds what one call shows.
         call: Runs another tool.
         children: Starts child runs; None where there can be none.
+        asker: Asks the model beside the conversation; None where it cannot be asked.
         is_direct: The embedding program called it itself.
         timeout_s: What is left for this call, when the session limits it.
         exit_record: For a tool that runs one command and does nothing else: what that
@@ -128,6 +130,7 @@ class ToolContext:
     exit_record: str = ""
     shell: Processes | None = None
     children: Children | None = None
+    asker: Asker | None = None
     is_direct: bool = False
 
     @property

@@ -14,6 +14,7 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 
+from a3s_code.kernel.answer_form import AnswerForm
 from a3s_code.kernel.measure import Measure, Piece, escaped
 from a3s_code.kernel.messages import (
     Attachment,
@@ -76,6 +77,8 @@ class AnthropicWire:
     def _frame(self, request: ModelRequest) -> tuple[Piece, ...]:
         """Give all that stands before the messages."""
         settings = {"model": self.endpoint.model, "stream": True, **self._sampling(request)}
+        if request.form is not None:  # this wire is held to a form by a tool alone
+            settings["tool_choice"] = {"type": "tool", "name": request.form.name}
         pieces = [Piece("settings", encode(settings)[:-1])]
         if request.system:
             pieces += (
@@ -86,6 +89,8 @@ class AnthropicWire:
         if request.tools.tools:
             tools = request.tools.encoded(_WIRE, encode_tools)
             pieces += (Piece("joints", b',"tools":'), Piece("tools", tools))
+        elif request.form is not None:
+            pieces += (Piece("joints", b',"tools":'), Piece("tools", _form_tool(request.form)))
         return (*pieces, Piece("joints", b',"messages":['))
 
     def answer(self, request: ModelRequest, listener: ReplyListener) -> AnthropicAnswer:
@@ -116,6 +121,12 @@ class AnthropicModel(WireModel):
     __slots__ = ()
 
     wire = AnthropicWire
+
+
+def _form_tool(form: AnswerForm) -> bytes:
+    return encode(
+        [{"name": form.name, "description": form.description, "input_schema": form.schema}]
+    )
 
 
 def encode_tools(tools: tuple[Tool, ...]) -> bytes:

@@ -15,6 +15,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
+from a3s_code.kernel.answer_form import AnswerForm
 from a3s_code.kernel.encoded import Encoded
 from a3s_code.kernel.measure import Measure, Piece, escaped
 from a3s_code.kernel.messages import (
@@ -69,6 +70,9 @@ class OpenAIWire:
         if request.tools.tools:
             tools = request.tools.encoded(_WIRE, encode_tools)
             pieces += (Piece("joints", b',"tools":'), Piece("tools", tools))
+        elif request.form is not None and request.form.means == "tool":
+            asked = encode([_function(request.form)])
+            pieces += (Piece("joints", b',"tools":'), Piece("tools", asked))
         pieces.append(Piece("joints", b',"messages":['))
         if request.system:
             follows = kept.filled(len(kept.items)) > 0
@@ -92,6 +96,8 @@ class OpenAIWire:
             own = self.endpoint.host == _OWN_HOST
             name = "max_completion_tokens" if own else "max_tokens"
             settings[name] = request.max_output_tokens
+        if request.form is not None:
+            settings |= _held_to(request.form)
         return settings
 
     def answer(self, request: ModelRequest, listener: ReplyListener) -> OpenAIAnswer:
@@ -108,6 +114,24 @@ class OpenAIModel(WireModel):
     __slots__ = ()
 
     wire = OpenAIWire
+
+
+def _held_to(form: AnswerForm) -> JsonObject:
+    match form.means:
+        case "tool":
+            return {"tool_choice": {"type": "function", "function": {"name": form.name}}}
+        case "schema":
+            asked: JsonObject = {"name": form.name, "schema": form.schema}
+            if form.description:
+                asked["description"] = form.description
+            return {"response_format": {"type": "json_schema", "json_schema": asked}}
+        case "json":
+            return {"response_format": {"type": "json_object"}}
+
+
+def _function(form: AnswerForm) -> JsonObject:
+    function = {"name": form.name, "description": form.description, "parameters": form.schema}
+    return {"type": "function", "function": function}
 
 
 def encode_tools(tools: tuple[Tool, ...]) -> bytes:

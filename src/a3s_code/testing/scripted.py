@@ -115,11 +115,14 @@ class Scripted:
 def _asked(request: ModelRequest, ref: str) -> Asked:
     messages = request.conversation.messages
     body = {"system": request.system, "messages": messages}
+    held = request.form is not None and request.form.means == "tool"
+    forced = request.form.name if request.form is not None and held else None
     return Asked(
         system=request.system,
         users=tuple(message.text for message in messages if message.role == "user"),
         last=_text(messages[-1]) if messages else "",
-        tools=tuple(tool.name for tool in request.tools.tools),
+        tools=(forced,) if forced else tuple(tool.name for tool in request.tools.tools),
+        forced_tool=forced,
         tool_results=sum(
             isinstance(block, ToolResult) for message in messages for block in message.blocks
         ),
