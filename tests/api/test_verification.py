@@ -8,18 +8,23 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from a3s_code import (
     AsyncAgent,
+    Effect,
     FileSessionStore,
     InvalidType,
     InvalidValue,
+    Observation,
     PermissionPolicy,
     RunCancelled,
     Session,
     SessionClosed,
+    ToolContext,
     format_verification_summary,
+    tool,
 )
 from a3s_code.kernel.verification import Check, Ran, Report
 from a3s_code.testing import calls, says
@@ -464,3 +469,35 @@ def test_a_workspace_of_several_kinds_has_a_preset_for_each(house: House) -> Non
     presets = house.session().verification_presets()
 
     assert [each["project_kind"] for each in presets] == ["rust", "node", "python", "go"]
+
+
+# Calls
+
+
+async def test_what_a_call_reports_is_a_claim(house: House) -> None:
+    class NoArgs(msgspec.Struct, frozen=True):
+        pass
+
+    @tool(NoArgs, effect=Effect.READ)
+    async def boast(args: NoArgs, context: ToolContext) -> Observation:
+        """Say that all is well."""
+        assert context.report is not None
+        ran = Ran(command="make test", exit_code=0)
+        check = Check(id="c", kind="test", description="d", status="passed", ran=ran)
+        context.report(Report(subject="tests", checks=(check,)))
+        return Observation("All is well.")
+
+    async with AsyncAgent(house.serve(calls("boast"), says("Done.")).acl()) as agent:
+        session = agent.session(house.root, tools=[boast], permissive=True)
+        await session.verify_commands("tests", [command("exit 1")])
+        result = await session.send("go")
+
+    assert result.verification_status == "failed"
+    assert result.verification_report_count == 2
+
+
+async def test_a_model_that_says_so_does_not_make_a_run_verified(house: House) -> None:
+    async with AsyncAgent(house.serve(says("All tests pass.")).acl()) as agent:
+        result = await agent.session(house.root).send("go")
+
+    assert result.verification_status == "skipped"

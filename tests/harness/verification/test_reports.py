@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.verification.reports import (
     MAX_REPORT_BYTES,
-    claim_of,
     report_of,
     report_row,
     reports_of,
@@ -137,10 +136,6 @@ def test_an_optional_check_that_was_left_out_leaves_nothing_uncertain() -> None:
         "residual_risk": "not installed",
     }
     assert status_of(report_of(written(checks=[CHECK, left_out]))) == "passed"
-
-
-def test_what_a_script_claims_is_never_passed() -> None:
-    assert status_of(claim_of(report_of(written(status="passed")))) == "needs_review"
 
 
 def test_a_report_is_read_as_the_schema_has_it() -> None:

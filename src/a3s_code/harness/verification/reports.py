@@ -32,8 +32,6 @@ from a3s_code.kernel.verification import (
 MAX_REPORT_BYTES = 1024 * 1024
 """Of the JSON of one; every report stays in memory as long as its session."""
 
-CLAIMED = "A script says so; the harness has not run it."
-
 _Text = Annotated[str, msgspec.Meta(max_length=10_000)]
 
 
@@ -140,11 +138,6 @@ def _risks(given: _GivenReport) -> Iterable[Risk]:
         is_left_out = check.status == "skipped" and not check.required
         if check.residual_risk and check.residual_risk not in texts and not is_left_out:
             yield Risk(kind="reported", text=check.residual_risk, check=check.id)
-
-
-def claim_of(report: Report) -> Report:
-    """Give a report of the model's own making: it is never passed by itself."""
-    return _with_risk(report, CLAIMED)
 
 
 def _with_risk(report: Report, text: str) -> Report:
