@@ -30,6 +30,7 @@ SOURCES = (
     "session_memory",
     "session_records",
     "session_sandbox",
+    "verification",
     "session",
 )
 HEAD = '''"""

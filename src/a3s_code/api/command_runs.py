@@ -31,6 +31,7 @@ from a3s_code.capabilities.commands import (
     output_of,
 )
 from a3s_code.errors import UnknownModel
+from a3s_code.harness.verification.summary import summarise
 from a3s_code.kernel.events import AgentEnd, AgentStart
 from a3s_code.kernel.messages import Usage
 
@@ -63,7 +64,7 @@ class CommandRun:
         """
         output = await self._engine.beside_turn(self._handle)
         if output.action is None:
-            return AgentResult(self._engine.log.shown(output.text))
+            return self._result(output.text)
         return await self._engine.in_turn(partial(self._carry_out, output.text, output.action))
 
     async def _handle(self) -> CommandOutput:
@@ -81,7 +82,7 @@ class CommandRun:
             except UnknownModel as error:
                 text = str(error)
             await self._end(text)
-            return AgentResult(self._engine.log.shown(text))
+            return self._result(text)
 
     async def _output(self) -> CommandOutput:
         command = self._command
@@ -105,11 +106,16 @@ class CommandRun:
 
     async def _end(self, text: str) -> None:
         """Record the answer, and show it when it is durable."""
-        summary = AgentResult(text).verification_summary
+        summary = summarise(self._engine.log.state.verifications).as_json()
         end = AgentEnd(text=text, usage=Usage(), verification_summary=summary)
         self._sink.record(end)
         await self._sink.barrier()
         self._sink.show()
+
+    def _result(self, text: str) -> AgentResult:
+        log = self._engine.log
+        summary = summarise(log.state.verifications).as_json()
+        return AgentResult(log.shown(text), verification_summary=summary)
 
     @contextmanager
     def _failures_told(self) -> Generator[None]:

@@ -8,7 +8,7 @@ exists costs a small record.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,11 +31,13 @@ from a3s_code.api.settings import Parting
 from a3s_code.api.supplied import Supplied
 from a3s_code.api.unfinished import parting, resumption
 from a3s_code.api.verdicts import Verdicts
+from a3s_code.api.verification_runs import verify
 from a3s_code.api.works import Works, is_inside
 from a3s_code.checks import check_bool
 from a3s_code.errors import InvalidValue, RunError, StoreError, UsageError
 from a3s_code.harness.hooks.run_hooks import SessionHooks
 from a3s_code.harness.selector import Selection
+from a3s_code.harness.verification.commands import CheckCommand
 from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.confinement import SandboxState
@@ -47,7 +49,7 @@ from a3s_code.kernel.messages import JsonObject, ToolCall, Usage
 from a3s_code.kernel.ports import Authority, Model, SecurityProvider
 from a3s_code.kernel.records import HookNamed, HooksInForce, ParentLog
 from a3s_code.kernel.retention import retain
-from a3s_code.kernel.state import OpenEffect
+from a3s_code.kernel.state import OpenEffect, Verified
 from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Observation, Tool, ToolSet
 
@@ -383,6 +385,11 @@ class Engine:
         observation = await self.executor.call(call, Authority.HOST, sink, tool)
         await sink.barrier()
         return observation
+
+    async def verify(self, subject: str, commands: Sequence[CheckCommand]) -> Verified:
+        """Run checks outside any run, on the host's authority; see `verification_runs.verify`."""
+        self._note_hooks()
+        return await self.beside_turn(partial(verify, self, self.outlet(), subject, commands))
 
     async def keep(self, store: Store) -> None:
         """

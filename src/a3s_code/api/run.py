@@ -30,7 +30,6 @@ from a3s_code.api.outlet import Outlet
 from a3s_code.api.prefixes import Prefixes
 from a3s_code.api.receipts import Receipts
 from a3s_code.api.request import Request
-from a3s_code.api.result import no_reports
 from a3s_code.api.room import Patience, Room
 from a3s_code.api.supplied import Supplied
 from a3s_code.api.unfinished import close_calls, results, spent
@@ -38,6 +37,7 @@ from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
 from a3s_code.harness.hooks.run_hooks import SessionHooks
 from a3s_code.harness.selector import Selection
+from a3s_code.harness.verification.summary import summarise
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import (
     AgentEnd,
@@ -170,6 +170,7 @@ class Run:
             if self._session.lessons is not None:
                 prompt = self._request.prompt
                 await self._session.lessons.learn(self._session.log, self._sink, prompt, answer)
+            answer = self._verified(answer)
             end = _end(answer)
             self._sink.record(end)
             await self._sink.barrier()
@@ -179,6 +180,10 @@ class Run:
             raise
         await self._complete(end, answer)
         return self._priced(answer)
+
+    def _verified(self, answer: Answer) -> Answer:
+        summary = summarise(self._session.log.state.verifications)
+        return msgspec.structs.replace(answer, verification_summary=summary.as_json())
 
     def _priced(self, answer: Answer) -> Answer:
         log = self._session.log
@@ -353,7 +358,7 @@ def _end(answer: Answer) -> AgentEnd:
     return AgentEnd(
         text=answer.text,
         usage=answer.usage,
-        verification_summary=no_reports(),
+        verification_summary=answer.verification_summary,
         meta=dict(answer.meta),
     )
 

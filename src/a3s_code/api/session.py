@@ -32,6 +32,7 @@ from a3s_code.api.session_records import SessionRecords
 from a3s_code.api.session_sandbox import SessionSandbox
 from a3s_code.api.settings import Opening, warning
 from a3s_code.api.time_travel import TimeTravel
+from a3s_code.api.verification import SessionVerification
 from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
 from a3s_code.capabilities.commands import parse as parse_command
 from a3s_code.checks import check_text
@@ -59,6 +60,7 @@ class AsyncSession(
     SessionSandbox,
     SessionCode,
     TimeTravel,
+    SessionVerification,
     Explaining,
     ContextIndex,
     SessionRemembrance,
