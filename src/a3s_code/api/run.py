@@ -32,6 +32,7 @@ from a3s_code.api.receipts import Receipts
 from a3s_code.api.request import Request
 from a3s_code.api.result import no_reports
 from a3s_code.api.room import Patience, Room
+from a3s_code.api.styles import take_style
 from a3s_code.api.supplied import Supplied
 from a3s_code.api.unfinished import close_calls, results, spent
 from a3s_code.errors import A3SError, LimitReached, StoreError
@@ -222,6 +223,8 @@ class Run:
         if self._resumed is None:
             request = self._request
             await self._hooks.admit(system, self._before)
+            log, behaviour = self._session.log, self._session.behaviour
+            await take_style(log, behaviour, self._hooks, self._sink, self._context)
             found = await self._context.gather(request.prompt, str(self._session.log.session))
             self._transcript.add(user(request.prompt, request.attachments, found))
 
