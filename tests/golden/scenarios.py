@@ -257,6 +257,14 @@ async def disclosed(place: Path, store: Store) -> None:
         await session.send("show the git status of this repository")
 
 
+async def styles(place: Path, store: Store) -> None:
+    """Runs in another style, in one of the same, and in the general one again."""
+    async with _session(place, store, *(says("Well.") for _ in range(3))) as session:
+        await session.send("find all files that open a socket")
+        await session.send("search for all callers of it")
+        await session.send("hello there")
+
+
 SCENARIOS: dict[str, Scenario] = {
     "tools": tools,
     "decisions": decisions,
@@ -272,4 +280,5 @@ SCENARIOS: dict[str, Scenario] = {
     "odd-values": odd_values,
     "forked": forked,
     "disclosed": disclosed,
+    "styles": styles,
 }

@@ -9,6 +9,7 @@ from a3s_code.api.context_sources import context_sources
 from a3s_code.api.settings import CONTINUATIONS, Compaction, Settings
 from a3s_code.harness.agents_md.directory import ProjectDocs
 from a3s_code.harness.context import ContextSources
+from a3s_code.harness.intent.styles import Style, style_named
 from a3s_code.harness.prompt import PromptPart, prompt_parts, redacted, system_prompt
 from a3s_code.kernel.context import ContextProvider
 from a3s_code.kernel.executor import Executor
@@ -27,6 +28,7 @@ class Behaviour:
         continuations: How often an unfinished answer is asked to go on; 0 = never.
         missing: Settings without effect, announced in the first run.
         retention: How much is kept of runs that have ended.
+        style: In which every run goes about its work; None = as the words of each prompt say.
     """
 
     prompt: str
@@ -40,6 +42,7 @@ class Behaviour:
     missing: tuple[str, ...] = ()
     retention: SessionRetentionLimits = field(default_factory=SessionRetentionLimits)
     compaction: Compaction = field(default_factory=Compaction)
+    style: Style | None = None
 
 
 def behaviour_of(
@@ -68,6 +71,7 @@ def behaviour_of(
         missing=settings.missing,
         retention=settings.storage.retention or SessionRetentionLimits(),
         compaction=settings.compaction,
+        style=style_named(settings.agent_style) if settings.agent_style else None,
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from a3s_code.api.receipts import Shown
 from a3s_code.harness.context import NOTHING, Assembled, ContextSources, render
 from a3s_code.harness.hooks.run_hooks import RunHooks
 from a3s_code.harness.prompt import PromptPart
 from a3s_code.harness.reader import Reader
-from a3s_code.kernel.context import ContextQuery
+from a3s_code.kernel.context import ContextProvider, ContextQuery
 from a3s_code.kernel.events import ContextLeftOut, ContextResolved, ContextResolving
 from a3s_code.kernel.messages import ContextText, Conversation, ToolCall, ToolResult
 from a3s_code.kernel.ports import Sink
@@ -55,6 +56,11 @@ class RunContext:
         self._system = ""
         self._left: tuple[ContextLeftOut, ...] = ()
         self.standing: Assembled | None = None
+
+    def ask_also(self, provider: ContextProvider) -> None:
+        """Ask one more provider in this run, before the others."""
+        providers = (provider, *self._sources.providers)
+        self._sources = replace(self._sources, providers=providers)
 
     async def gather(self, prompt: str, session_id: str) -> tuple[ContextText, ...]:
         """Give what stands in front of the words of the user, and find what is in force."""

@@ -18,6 +18,7 @@ from a3s_code.delegation.agents import AutoDelegationConfig, WorkerAgentSpec
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.confirm import ConfirmationPolicy
 from a3s_code.harness.hooks.command import HookCommand
+from a3s_code.harness.intent.styles import check_style
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.harness.tool_search import ToolIndex
@@ -73,6 +74,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("auto_compact_threshold", "temperature"), (int, float)),
     **dict.fromkeys(
         (
+            "agent_style",
             "agent_template_id",
             "correlation_id",
             "extra",
@@ -234,6 +236,7 @@ def _check_slots(slots: SystemPromptSlots) -> None:
 
 
 _ALONE = {
+    "agent_style": check_style,
     "auto_compact_threshold": _check_threshold,
     "command_env": check_command_env,
     "confirmation_manager": _check_confirmer,

@@ -113,6 +113,7 @@ class SessionOptions(_Named):
     response_style: str | None = None
     extra: str | None = None
     prompt_slots: SystemPromptSlots | None = None
+    agent_style: str | None = None
     builtin_skills: bool = False
     skill_dirs: Sequence[str | Path] | None = None
     skills_from_dir: str | Path | None = None

@@ -58,6 +58,7 @@ class Recorded(msgspec.Struct, frozen=True):
         image: What that was, where it can be kept.
         skills: Where its skills came from; they are loaded again.
         fs_context: The directory whose files were context; None when nothing was said of it.
+        agent_style: In which its runs went about their work; None when nothing was said of it.
         memory_dir: Where it remembered; empty for in its process, or in an object of the host.
     """
 
@@ -79,6 +80,7 @@ class Recorded(msgspec.Struct, frozen=True):
     fs_context: str | None = None
     code: CodeOptions = NO_CODE
     memory_dir: str = ""
+    agent_style: str | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -102,6 +104,7 @@ class Recorded(msgspec.Struct, frozen=True):
             fs_context=settings.fs_context,
             code=settings.code,
             memory_dir=settings.memory.kept,
+            agent_style=settings.agent_style,
         )
 
     @classmethod
@@ -142,6 +145,7 @@ class Recorded(msgspec.Struct, frozen=True):
             fs_context=self.fs_context if given.fs_context is None else given.fs_context,
             code=_over(given.code, self.code),
             memory=given.memory.over(self.memory_dir),
+            agent_style=given.agent_style or self.agent_style,
         )
 
     def _storage(self, given: Storage) -> Storage:

@@ -31,12 +31,14 @@ from a3s_code.api.prefixes import Prefixes
 from a3s_code.api.receipts import Receipts
 from a3s_code.api.request import Request
 from a3s_code.api.room import Patience, Room
+from a3s_code.api.styles import take_style
 from a3s_code.api.supplied import Supplied
 from a3s_code.api.unfinished import close_calls, results, spent
 from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
 from a3s_code.harness.hooks.run_hooks import SessionHooks
 from a3s_code.harness.selector import Selection
+from a3s_code.harness.time_limit import within_limit
 from a3s_code.harness.verification.summary import summarise
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import (
@@ -227,6 +229,8 @@ class Run:
         if self._resumed is None:
             request = self._request
             await self._hooks.admit(system, self._before)
+            log, behaviour = self._session.log, self._session.behaviour
+            await take_style(log, behaviour, self._hooks, self._sink, self._context)
             found = await self._context.gather(request.prompt, str(self._session.log.session))
             self._transcript.add(user(request.prompt, request.attachments, found))
 
@@ -259,17 +263,7 @@ class Run:
 
     async def _within_limit(self) -> Answer:
         limit_ms = self._session.behaviour.limits.max_execution_ms
-        scope = asyncio.timeout(limit_ms / 1000 if limit_ms else None)
-        try:
-            async with scope:
-                return await self._answer()
-        except TimeoutError as error:
-            if not scope.expired():
-                raise
-            raise LimitReached(
-                f"The run took longer than max_execution_time_ms ({limit_ms} ms).",
-                hint="raise max_execution_time_ms, or ask for less at once",
-            ) from error
+        return await within_limit(limit_ms, "The run", self._answer())
 
     async def _make_room(self, conversation: Conversation, *, overflowed: bool = False) -> bool:
         before = len(conversation)

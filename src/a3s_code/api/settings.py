@@ -199,6 +199,7 @@ class Settings:
             redacts to know by value.
         skills: Where its skills come from, beside the host's `skill_registry`.
         role_origin: Whose words the role of `slots` is; None = the option says it.
+        agent_style: `auto`, or the name of a style.
     """
 
     model: str | None
@@ -221,6 +222,7 @@ class Settings:
     code: CodeOptions = NO_CODE
     memory: MemoryChoice = NO_CHOICE
     role_origin: Origin | None = None
+    agent_style: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +299,7 @@ def fold(options: SessionOptions) -> Settings:
         providers=providers_of(given),
         code=code_options(given),
         memory=MemoryChoice.of(given),
+        agent_style=given.get("agent_style"),
     )
 
 

@@ -82,6 +82,9 @@ BALANCED = Budget()
 BESIDE = Budget(20, 20_000, 12, 16_000)
 """Behind results: instructions of directories are in force, too, and diagnostics are short."""
 
+PASSING = frozenset({"style"})
+"""Types of items that hold for the words behind them alone, and so are said again with others."""
+
 STANDING = Budget(64, 100_000, 64, 100_000)
 """Instructions are not retrieved but in force, so only what is absurd is left out."""
 
@@ -270,7 +273,7 @@ class _Choice:
         redact: Callable[[str], str] | None,
     ) -> None:
         self._budget, self._redact = budget, redact
-        self._seen = {item.text for item in present}
+        self._seen = {item.text for item in present if item.type not in PASSING}
         self._sources: set[str] = set()
         self._entered: list[ContextText] = []
         self._left: list[ContextLeftOut] = []

@@ -73,8 +73,8 @@ class ContextItem(msgspec.Struct, frozen=True, kw_only=True):
             `skill://NAME`, `repo://map`. Two items of one source are one item.
         content: Plain text; the assembler writes the marks around it.
         trust: Whose words they are; see `Trust`.
-        type: `instructions`, `memory`, `skill`, `resource`, `map`, `diagnostics`, `delegated`
-            or a name of the caller's own.
+        type: `instructions`, `memory`, `skill`, `resource`, `map`, `diagnostics`, `delegated`,
+            `style` or a name of the caller's own.
         why: Why it is offered, in a few words, for the receipt.
         relevance: For this query, 0 to 1.
         priority: Of its source, 0 to 1, whatever the query.

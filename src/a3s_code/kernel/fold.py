@@ -13,6 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from a3s_code.kernel.events import (
+    AgentModeChanged,
     ConfirmationReceived,
     ConfirmationRequired,
     ConfirmationTimeout,
@@ -112,6 +113,10 @@ def _attach(state: SessionState, _: Record, event: StoreAttached) -> None:
 
 def _switch_model(state: SessionState, _: Record, event: ModelSwitched) -> None:
     state.model = event.model
+
+
+def _change_style(state: SessionState, _: Record, event: AgentModeChanged) -> None:
+    state.style = event.agent
 
 
 def _append(state: SessionState, _: Record, event: HistoryAppended) -> None:
@@ -333,6 +338,7 @@ _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     SessionOpened: _open,
     StoreAttached: _attach,
     ModelSwitched: _switch_model,
+    AgentModeChanged: _change_style,
     HistoryAppended: _append,
     HistoryReplaced: _replace,
     RunStarted: _start_run,

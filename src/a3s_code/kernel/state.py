@@ -177,6 +177,8 @@ class SessionState:
         events: Where the stream events of each run are.
         traces: Sequences of the records of tool calls, oldest first.
         receipts: Sequences of the receipts of the requests of each run, oldest first.
+        style: The agent whose style the latest run had; empty before it was ever another than
+            the general one.
         spent: Tokens of all runs by the model that answered.
         last_usage: Of the latest answer in a run.
         artifacts: What `a3s://` URIs stand for, oldest first.
@@ -211,6 +213,7 @@ class SessionState:
         "runs",
         "snapshots",
         "spent",
+        "style",
         "traces",
         "unknown",
         "verifications",
@@ -227,6 +230,7 @@ class SessionState:
         self.events: dict[RunId, RunEvents] = {}
         self.traces: list[int] = []
         self.receipts: dict[RunId, list[int]] = {}
+        self.style = ""
         self.spent: dict[str, Usage] = {}
         self.last_usage = Usage()
         self.artifacts: dict[str, ArtifactStored] = {}

@@ -30,6 +30,7 @@ PRE_COMPACT = "pre_compact"
 POST_COMPACT = "post_compact"
 PRE_MEMORY = "pre_memory_recall"
 POST_MEMORY = "post_memory_recall"
+INTENT_DETECTION = "intent_detection"
 
 GATING = frozenset({PRE_TOOL_USE, PRE_PROMPT, GENERATE_START, PERMISSION_REQUEST})
 """What comes after them happens only when no hook blocks, fails or is late."""
@@ -45,7 +46,6 @@ ABOUT_SKILLS = frozenset({SKILL_LOAD, SKILL_UNLOAD})
 
 IDLE = frozenset(
     {
-        "intent_detection",
         "post_planning",
         "post_reasoning",
         "pre_planning",
@@ -60,6 +60,7 @@ FIRED = (
     | ABOUT_SKILLS
     | {
         GENERATE_END,
+        INTENT_DETECTION,
         ON_RATE_LIMIT,
         ON_SUCCESS,
         POST_COMPACT,

@@ -9,6 +9,7 @@ Payloads, SPEC 7; all have `session_id`:
     post_response            response_text, tool_calls_count, usage, duration_ms
     on_success               prompt, and those of post_response
     on_error                 error_type, error_message, context
+    intent_detection         prompt, intent, agent, confidence, source
     pre_context_perception   prompt
     post_context_perception  prompt, items: source, trust, chars
     pre_compact              messages

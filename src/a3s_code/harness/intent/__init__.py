@@ -1,0 +1,1 @@
+"""What a prompt is about, as far as its words say it."""
