@@ -62,20 +62,22 @@ def read_part(data: bytes) -> Any:  # noqa: ANN401 - JSON
         raise NotJson(str(error)) from error
 
 
-def check(value: object) -> None:
+def check(value: object, max_depth: int = MAX_JSON_DEPTH) -> None:
     """
-    Look whether plain JSON nests too deeply, or holds a number that JSON cannot.
+    Look whether plain JSON nests deeper than `max_depth`, or holds a number that JSON cannot.
 
     Raises:
         NotJson: says which.
     """
     level: list[object] = [value]
-    for _ in range(MAX_JSON_DEPTH):
+    for _ in range(max_depth):
         level = [inner for each in level for inner in _inside(each)]
         if not level:
             return
     if any(isinstance(each, dict | list) for each in level):
-        raise NotJson(f"it nests deeper than {MAX_JSON_DEPTH}")
+        raise NotJson(f"it nests deeper than {max_depth}")
+    for each in level:
+        _inside(each)
 
 
 def _inside(value: object) -> Sequence[object]:
