@@ -2,8 +2,8 @@
 An object while it comes in: shown again and again, each time as far as it is.
 
 What is shown is one line of JSON, `{"object_partial": …, "final": false}`. It comes at most every
-`INTERVAL_S`, and only when the answer has grown by a quarter since, so that a long answer is
-parsed and shown in all about five times and not once for each piece.
+`INTERVAL_S`, and of an answer past `SMALL_CHARS` only when it has grown by a quarter since, so that
+a long answer is parsed and shown about five times in all and not once for each piece.
 
 Source:
     SPEC 5.16, "Streaming".
@@ -24,6 +24,7 @@ from a3s_code.kernel.live import MAX_LIVE_CHARS
 INTERVAL_S = 0.1
 MAX_PARTIAL_CHARS = MAX_LIVE_CHARS // 2
 """Shown before the end, in all; the rest is for the final value."""
+SMALL_CHARS = 1024
 
 _GROWTH = 4
 """It has to grow by one of so many parts."""
@@ -98,7 +99,8 @@ class Incoming:
         if now < self._next_s:
             return
         value = self._so_far()
-        self._next_chars = self._size + self._size // _GROWTH + 1
+        grown = self._size // _GROWTH if self._size > SMALL_CHARS else 0
+        self._next_chars = self._size + grown + 1
         if value is _NOTHING:
             return
         self._next_s = now + INTERVAL_S
