@@ -305,3 +305,10 @@ def test_it_does_not_touch_the_conversation(house: House) -> None:
     session.tool("generate_object", {"schema": NUMBER, "prompt": "ASIDE"})
     session.send("Hello.")
     assert "ASIDE" not in json.dumps(house.bodies[1])
+
+
+def test_a_schema_that_names_properties_wants_an_object_even_without_a_type(house: House) -> None:
+    schema = {"properties": {"n": {"type": "integer"}}}
+    result = ask(house, says('"none"'), calls("*", n=4), schema=schema)
+    assert made(result)["object"] == {"n": 4}
+    assert "an object" in result.metadata["generate_object"]["errors"][0][0]

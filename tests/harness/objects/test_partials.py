@@ -80,7 +80,7 @@ def test_a_long_answer_is_shown_a_few_times_and_its_end_always() -> None:
     for start in range(0, len(text), 20):
         shown.incoming.piece(text[start : start + 20], is_argument=True)
     shown.incoming.final(value)
-    assert len(shown.lines) < 60
+    assert len(shown.lines) < 100
     assert sum(map(len, shown.lines)) <= MAX_LIVE_CHARS
     assert json.loads(shown.lines[-1]) == {"object_partial": value, "final": True}
 

@@ -47,6 +47,7 @@ class Incoming:
         "_at",
         "_emit",
         "_is_enveloped",
+        "_latest",
         "_left",
         "_next_chars",
         "_next_s",
@@ -70,7 +71,7 @@ class Incoming:
         """Begin another answer."""
         self._arguments: list[str] = []
         self._text: list[str] = []
-        self._size, self._next_chars, self._at = 0, 1, -1
+        self._size, self._next_chars, self._at, self._latest = 0, 1, -1, ""
 
     @property
     def arguments(self) -> str:
@@ -105,6 +106,9 @@ class Incoming:
             return
         self._next_s = now + INTERVAL_S
         line = _line(value, final=False)
+        if line == self._latest:
+            return
+        self._latest = line
         if len(line) > self._left:
             self._left = 0
             return

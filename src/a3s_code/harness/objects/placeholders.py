@@ -6,6 +6,7 @@ where a value should. None of that is data:
 
 - an empty object on top, unless the schema has it by `enum`, `const`, `maxProperties: 0` or says
   `minProperties: 0`;
+- what is no object, where the schema speaks of properties on top and leaves the type unsaid;
 - the schema given back;
 - a text that is nothing but `...`, `TODO`, `TBD`, `FIXME`, `XXX`, `PLACEHOLDER`, `lorem ipsum`,
   `<string>`, `[name]`, `{{name}}` or `${name}`;
@@ -23,7 +24,7 @@ from typing import cast
 
 from a3s_code.harness.objects.faults import MAX_FAULTS, Fault, shown
 from a3s_code.harness.objects.keywords import Step, pointer
-from a3s_code.harness.objects.schema import ObjectSchema
+from a3s_code.harness.objects.schema import ObjectSchema, is_about_objects
 from a3s_code.kernel.messages import JsonObject
 
 MAX_CHARS = 64
@@ -50,6 +51,8 @@ def placeholders(schema: ObjectSchema, value: object, prompt: str) -> tuple[Faul
     """
     if value == {} and not _may_be_empty(schema.given):
         return (Fault("", "data from the request, and no empty object", "{}"),)
+    if not isinstance(value, dict) and is_about_objects(schema.given):
+        return (Fault("", "an object, since the schema names its properties", shown(value)),)
     if _is_echo(schema, value):
         return (Fault("", "a value that satisfies the schema, and not the schema itself"),)
     texts = [*_texts(value)]

@@ -75,7 +75,7 @@ class SchemaRefused(Exception):
 class ObjectSchema:
     """
     Attributes:
-        given: What values are checked against.
+        given: What values are checked against, without `$schema` and `$id`.
         form: What the provider is shown; `type: object` on top.
         is_enveloped: The value is the field `VALUE` of what `form` describes.
         literals: Texts that the schema itself names as values.
@@ -107,8 +107,8 @@ def accept(given: Mapping[str, Any]) -> ObjectSchema:
     """
     Check and compile a schema; the same one again costs nothing.
 
-    Without a `type`, one that speaks of properties is of an object. `$schema` and `$id` on top
-    are left out: every schema is read as draft 2020-12 has it, and leads only to itself.
+    `$schema` and `$id` on top are left out: every schema is read as draft 2020-12 has it, and
+    leads only to itself.
 
     Raises:
         SchemaRefused: it is none, too large, or uses what `keywords.REFUSED` names.
@@ -134,8 +134,6 @@ def _accepted(data: bytes) -> ObjectSchema:
     if not isinstance(dialect, str) or not dialect.startswith(_FAMILY):
         raise SchemaRefused("the dialect is unknown", ("$schema",), "schema_unsupported")
     schema.pop("$id", None)
-    if "type" not in schema and not _NOT_ON_TOP & schema.keys() and ABOUT_OBJECTS & schema.keys():
-        schema = {"type": "object", **schema}
     _look_over(schema)
     validator = _compiled(schema)
     form, is_enveloped = _form(schema)
@@ -205,12 +203,19 @@ def _form(schema: JsonObject) -> tuple[JsonObject, bool]:
     """Give the schema that a provider is shown, and whether it is an envelope."""
     if _is_plain(schema):
         return schema, False
+    if is_about_objects(schema):
+        return {"type": "object", **schema}, False
     notes = {"$ref", "title", "description", *_DEFINITIONS}
     if "$ref" in schema and schema.keys() <= notes:
         target = References(schema).target(schema["$ref"])
         if isinstance(target, dict) and _is_plain(target):
             return {**target, **{k: v for k, v in schema.items() if k != "$ref"}}, False
     return _envelope(schema), True
+
+
+def is_about_objects(schema: JsonObject) -> bool:
+    """Say whether a schema speaks of properties on top, and leaves the type unsaid."""
+    return not (_NOT_ON_TOP | {"type"}) & schema.keys() and bool(ABOUT_OBJECTS & schema.keys())
 
 
 def _is_plain(schema: JsonObject) -> bool:
