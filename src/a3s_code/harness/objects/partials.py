@@ -14,12 +14,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from typing import cast
 
 import msgspec
 
 from a3s_code.harness.objects.json_text import MAX_JSON_BYTES, NotJson, read_part
 from a3s_code.harness.objects.schema import VALUE
 from a3s_code.kernel.live import MAX_LIVE_CHARS
+from a3s_code.kernel.messages import JsonObject
 
 INTERVAL_S = 0.1
 MAX_PARTIAL_CHARS = MAX_LIVE_CHARS // 2
@@ -71,7 +73,8 @@ class Incoming:
         """Begin another answer."""
         self._arguments: list[str] = []
         self._text: list[str] = []
-        self._size, self._next_chars, self._at, self._latest = 0, 1, -1, ""
+        self._latest: str = ""
+        self._size, self._next_chars, self._at = 0, 1, -1
 
     @property
     def arguments(self) -> str:
@@ -128,7 +131,8 @@ class Incoming:
             return _NOTHING
         if not self._is_enveloped:
             return value
-        return value.get(VALUE, _NOTHING) if isinstance(value, dict) else _NOTHING
+        fields = cast("JsonObject", value) if isinstance(value, dict) else {}
+        return fields.get(VALUE, _NOTHING)
 
 
 def _line(value: object, *, final: bool) -> str:

@@ -49,9 +49,9 @@ def placeholders(schema: ObjectSchema, value: object, prompt: str) -> tuple[Faul
         value: What satisfies `schema`.
         prompt: What the model was asked; its words may be data.
     """
-    if value == {} and not _may_be_empty(schema.given):
+    if _is_empty(value) and not _may_be_empty(schema.given):
         return (Fault("", "data from the request, and no empty object", "{}"),)
-    if not isinstance(value, dict) and is_about_objects(schema.given):
+    if not _is_object(value) and is_about_objects(schema.given):
         return (Fault("", "an object, since the schema names its properties", shown(value)),)
     if _is_echo(schema, value):
         return (Fault("", "a value that satisfies the schema, and not the schema itself"),)
@@ -76,6 +76,14 @@ def is_placeholder(text: str, prompt: str) -> bool:
         return True
     looks = bare.casefold().rstrip(".!:") in _WORDS or _MARKED.fullmatch(bare) is not None
     return looks and bare not in prompt
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_empty(value: object) -> bool:
+    return value == {}
 
 
 def _may_be_empty(schema: JsonObject) -> bool:
