@@ -22,6 +22,7 @@ SOURCES = (
     "context_index",
     "direct_tools",
     "explaining",
+    "object_generation",
     "time_travel",
     "questions",
     "session_code",

@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     from a3s_code.errors import ModelError as ModelError
     from a3s_code.errors import ModelRefused as ModelRefused
     from a3s_code.errors import ModelUnavailable as ModelUnavailable
+    from a3s_code.errors import ObjectInvalid as ObjectInvalid
     from a3s_code.errors import RunCancelled as RunCancelled
     from a3s_code.errors import RunError as RunError
     from a3s_code.errors import SandboxUnavailable as SandboxUnavailable
@@ -242,6 +243,7 @@ _HOMES = {
         "ModelError",
         "ModelRefused",
         "ModelUnavailable",
+        "ObjectInvalid",
         "RunCancelled",
         "RunError",
         "SandboxUnavailable",

@@ -21,6 +21,7 @@ Every exception A3S Code raises.
     │   ├── HookBlocked        a hook of the host stopped it
     │   └── RunCancelled       somebody asked it to stop
     ├── ToolFailed             a direct call such as `session.read_file` failed
+    │   └── ObjectInvalid      the model gave no value of the type that was asked for
     ├── WorkspaceError         the workspace would not do what was asked
     │   ├── PathRefused        the path leads out of the workspace, or is protected
     │   ├── FileConflict       a file is not any more what the change was made from
@@ -246,6 +247,30 @@ class ToolFailed(A3SError):
     def __init__(self, message: str, *, result: object = None, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.result = result
+
+
+class ObjectInvalid(ToolFailed):
+    """
+    No answer of the model was a value of the type, or satisfied the schema.
+
+    Attributes:
+        attempts: Answers that were looked at.
+        errors: What was wrong with the last one; each begins with a JSON pointer.
+    """
+
+    code = "tool.object_invalid"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        result: object = None,
+        attempts: int = 0,
+        errors: tuple[str, ...] = (),
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, result=result, hint=hint)
+        self.attempts, self.errors = attempts, errors
 
 
 class WorkspaceError(A3SError):

@@ -17,7 +17,7 @@ def test_every_session_is_shown_and_the_record_verifies(
     assert main(["import", str(old), "--store", str(store)]) == 0
     shown = capsys.readouterr().out
     assert "imported  tools  12 messages, 3 runs, 0 artifacts" in shown
-    assert "without 1 verification report" in shown
+    assert "without" not in shown
 
     assert main(["verify", str(store)]) == 0
     verified = capsys.readouterr().out

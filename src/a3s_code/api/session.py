@@ -20,6 +20,7 @@ from a3s_code.api.direct_tools import DirectTools
 from a3s_code.api.explaining import Explaining
 from a3s_code.api.hooking import idle
 from a3s_code.api.live import Live
+from a3s_code.api.object_generation import ObjectGeneration
 from a3s_code.api.questions import Questions
 from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
@@ -64,6 +65,7 @@ class AsyncSession(
     Explaining,
     ContextIndex,
     SessionRemembrance,
+    ObjectGeneration,
     DirectTools,
 ):
     """

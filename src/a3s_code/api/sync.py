@@ -11,11 +11,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from a3s_code.api.agent import AsyncAgent
 from a3s_code.api.costs import CostSummary, LlmCostRecord
 from a3s_code.api.door import Door
+from a3s_code.api.object_types import T
 from a3s_code.api.options import SessionOptions
 from a3s_code.api.receipt_view import ContextReceipt
 from a3s_code.api.result import AgentResult, ToolResult
@@ -1120,6 +1121,54 @@ class Session:
             SessionClosed: the session was closed.
         """
         return self._door.call(self._inner.clear_short_term())
+
+    def generate_object(
+        self,
+        of: type[T],
+        prompt: str,
+        *,
+        system: str | None = None,
+        mode: Literal["auto", "strict", "json", "tool", "prompt"] = "auto",
+        max_repair_attempts: int = 2,
+        timeout_ms: int = 120000,
+        description: str | None = None,
+    ) -> T:
+        """
+        Have the model make a value of a type.
+
+        It is one direct call of the tool `generate_object`, with its limits; the conversation
+        is neither shown nor changed. Objects take no properties that the type does not name.
+
+        Args:
+            of: A msgspec struct, dataclass, TypedDict, pydantic model, or a type made of
+                such and of builtin types, such as `list[Item]`, `Literal["a", "b"]`, `int`.
+            prompt: All that the model sees of the matter.
+            system: A system prompt.
+            mode: By which means the provider is held to the schema; see the tool.
+            max_repair_attempts: How often an invalid answer is sent back, 0 to 5.
+            timeout_ms: For all attempts together, at most 600,000.
+            description: What the value is, in a sentence.
+
+        Raises:
+            InvalidType: no schema can be made of `of`.
+            ObjectInvalid: no answer was a value of the type.
+            ToolFailed: the call was denied or stopped, an argument is refused, or the model
+                failed; `error.result` says which.
+
+        Source:
+            SPEC 5.16.
+        """
+        return self._door.call(
+            self._inner.generate_object(
+                of,
+                prompt,
+                system=system,
+                mode=mode,
+                max_repair_attempts=max_repair_attempts,
+                timeout_ms=timeout_ms,
+                description=description,
+            )
+        )
 
     def read_file(self, path: str) -> str:
         """

@@ -25,6 +25,7 @@ ALLOWED_BY_DEFAULT = (
     "write",
     "edit",
     "patch",
+    "generate_object",
     "search_skills",
     "Skill",
 )

@@ -5,7 +5,8 @@ Three places are marked for the provider's prompt cache: the last tool, the syst
 and the last block of the conversation, so that each turn reads what the one before wrote.
 
 Source:
-    Anthropic API reference, "Messages", "Prompt caching", "Extended thinking".
+    Anthropic API reference, "Messages", "Prompt caching", "Extended thinking", "Structured
+    outputs" (`output_config.format`, which needs no beta header any more).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from a3s_code.kernel.messages import (
 )
 from a3s_code.kernel.ports import ModelRequest, ReplyListener
 from a3s_code.kernel.tool import Tool
+from a3s_code.llm import enforced_schemas
 from a3s_code.llm.anthropic_answer import AnthropicAnswer
 from a3s_code.llm.body import Body
 from a3s_code.llm.calls import CallIds
@@ -77,8 +79,8 @@ class AnthropicWire:
     def _frame(self, request: ModelRequest) -> tuple[Piece, ...]:
         """Give all that stands before the messages."""
         settings = {"model": self.endpoint.model, "stream": True, **self._sampling(request)}
-        if request.form is not None:  # this wire is held to a form by a tool alone
-            settings["tool_choice"] = {"type": "tool", "name": request.form.name}
+        if request.form is not None:
+            settings |= _held_to(request.form)
         pieces = [Piece("settings", encode(settings)[:-1])]
         if request.system:
             pieces += (
@@ -89,7 +91,7 @@ class AnthropicWire:
         if request.tools.tools:
             tools = request.tools.encoded(_WIRE, encode_tools)
             pieces += (Piece("joints", b',"tools":'), Piece("tools", tools))
-        elif request.form is not None:
+        elif request.form is not None and not _is_native(request.form):
             pieces += (Piece("joints", b',"tools":'), Piece("tools", _form_tool(request.form)))
         return (*pieces, Piece("joints", b',"messages":['))
 
@@ -121,6 +123,17 @@ class AnthropicModel(WireModel):
     __slots__ = ()
 
     wire = AnthropicWire
+
+
+def _held_to(form: AnswerForm) -> JsonObject:
+    """Have the provider enforce a schema that it can; all else is the call of a tool."""
+    if _is_native(form):
+        return {"output_config": {"format": {"type": "json_schema", "schema": form.schema}}}
+    return {"tool_choice": {"type": "tool", "name": form.name}}
+
+
+def _is_native(form: AnswerForm) -> bool:
+    return form.means == "schema" and enforced_schemas.ANTHROPIC.takes(form.schema)
 
 
 def _form_tool(form: AnswerForm) -> bytes:

@@ -29,6 +29,7 @@ from a3s_code.kernel.messages import (
 )
 from a3s_code.kernel.ports import ModelRequest, ReplyListener
 from a3s_code.kernel.tool import Tool
+from a3s_code.llm import enforced_schemas
 from a3s_code.llm.body import Body
 from a3s_code.llm.calls import CallIds
 from a3s_code.llm.endpoint import Endpoint
@@ -121,7 +122,7 @@ def _held_to(form: AnswerForm) -> JsonObject:
         case "tool":
             return {"tool_choice": {"type": "function", "function": {"name": form.name}}}
         case "schema":
-            asked: JsonObject = {"name": form.name, "schema": form.schema}
+            asked: JsonObject = {"name": form.name, "schema": form.schema, **_strict(form)}
             if form.description:
                 asked["description"] = form.description
             return {"response_format": {"type": "json_schema", "json_schema": asked}}
@@ -129,9 +130,13 @@ def _held_to(form: AnswerForm) -> JsonObject:
             return {"response_format": {"type": "json_object"}}
 
 
+def _strict(form: AnswerForm) -> JsonObject:
+    return {"strict": True} if enforced_schemas.OPENAI.takes(form.schema) else {}
+
+
 def _function(form: AnswerForm) -> JsonObject:
     function = {"name": form.name, "description": form.description, "parameters": form.schema}
-    return {"type": "function", "function": function}
+    return {"type": "function", "function": function | _strict(form)}
 
 
 def encode_tools(tools: tuple[Tool, ...]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from a3s_code.capabilities.tools import (
     bash,
     edit,
+    generate_object,
     glob,
     grep,
     ls,
@@ -25,6 +26,7 @@ CORE_TOOLS: tuple[Tool, ...] = (
     glob.glob,
     ls.ls,
     bash.bash,
+    generate_object.generate_object,
     search_skills.search_skills,
     skill.skill_,
 )
