@@ -18,7 +18,7 @@ base class to inherit. Adding one is a struct of arguments and one function:
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -95,6 +95,27 @@ class CallTool(Protocol):
         ...
 
 
+class CallAll(Protocol):
+    async def __call__(
+        self, calls: Sequence[tuple[str, JsonObject]], at_once: int
+    ) -> list[Observation]:
+        """
+        Run tools that need nothing of each other, each as `CallTool` would.
+
+        They are decided in their order, and then run at the same time; only those about one file
+        wait for each other where one of them changes it. One that fails stops no other. What runs
+        other calls itself is refused.
+
+        Args:
+            calls: Name and arguments of each; each may hold a descriptor until all have ended.
+            at_once: How many run at the same time at most.
+
+        Returns:
+            What each showed, in the order of the calls.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext:
     """
@@ -109,6 +130,7 @@ class ToolContext:
         emit_output: Shows a piece of output to who watches while the tool still runs. May
             be called from any thread; `live.MAX_LIVE_CHARS` bounds what one call shows.
         call: Runs another tool.
+        call_all: Runs several at the same time; None where none can be called.
         children: Starts child runs; None where there can be none.
         asker: Asks the model beside the conversation; None where it cannot be asked.
         is_direct: The embedding program called it itself.
@@ -126,6 +148,7 @@ class ToolContext:
     target: Resolved | None
     emit_output: Callable[[str], None]
     call: CallTool
+    call_all: CallAll | None = None
     timeout_s: float | None = None
     exit_record: str = ""
     shell: Processes | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from a3s_code.capabilities.tools import (
     bash,
+    batch,
     edit,
     glob,
     grep,
@@ -27,4 +28,5 @@ CORE_TOOLS: tuple[Tool, ...] = (
     bash.bash,
     search_skills.search_skills,
     skill.skill_,
+    batch.batch,
 )
