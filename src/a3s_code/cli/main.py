@@ -28,6 +28,7 @@ ALLOWED_BY_DEFAULT = (
     "search_skills",
     "Skill",
     "batch",
+    "update_plan",
 )
 
 HELP = """examples:

@@ -51,6 +51,7 @@ from a3s_code.kernel.space import Space
 from a3s_code.kernel.state import UNKNOWN_REACH
 from a3s_code.kernel.together import run_independent, run_together, together
 from a3s_code.kernel.told_processes import ToldProcesses
+from a3s_code.kernel.told_tasks import ToldTasks
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, failure
 from a3s_code.kernel.workspace import Processes, Resolved
 
@@ -373,6 +374,7 @@ class Executor:
             shell=_told(space.shell, call, sink),
             children=self.children.inside(new_id, sink) if self.children else None,
             asker=self.askers.inside(sink) if self.askers else None,
+            tasks=ToldTasks(self.session_id, sink),
             is_direct=authority is Authority.HOST,
         )
 

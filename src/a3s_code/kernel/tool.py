@@ -29,6 +29,7 @@ from a3s_code.kernel.asking import Asker
 from a3s_code.kernel.children import Children
 from a3s_code.kernel.messages import Attachment, JsonObject
 from a3s_code.kernel.plain import canonical
+from a3s_code.kernel.tasks import TaskList
 from a3s_code.kernel.workspace import Files, Processes, Resolved, Search
 
 
@@ -133,6 +134,7 @@ class ToolContext:
         call_all: Runs several at the same time; None where none can be called.
         children: Starts child runs; None where there can be none.
         asker: Asks the model beside the conversation; None where it cannot be asked.
+        tasks: The list of tasks of the conversation; None where there is none.
         is_direct: The embedding program called it itself.
         timeout_s: What is left for this call, when the session limits it.
         exit_record: For a tool that runs one command and does nothing else: what that
@@ -154,6 +156,7 @@ class ToolContext:
     shell: Processes | None = None
     children: Children | None = None
     asker: Asker | None = None
+    tasks: TaskList | None = None
     is_direct: bool = False
 
     @property

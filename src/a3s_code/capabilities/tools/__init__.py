@@ -13,6 +13,7 @@ from a3s_code.capabilities.tools import (
     read,
     search_skills,
     skill,
+    update_plan,
     write,
 )
 from a3s_code.kernel.tool import Tool
@@ -29,4 +30,5 @@ CORE_TOOLS: tuple[Tool, ...] = (
     search_skills.search_skills,
     skill.skill_,
     batch.batch,
+    update_plan.update_plan,
 )
