@@ -50,10 +50,14 @@ def plan_shown(
         run: The only run that counts; None = every one.
     """
     for record in records:
-        event = record.event
-        is_shown = isinstance(event, TaskUpdated) and event.session_id == session_id
-        if is_shown and run in (None, record.run):
-            return event.tasks
+        match record.event:
+            case TaskUpdated(session_id=shown, tasks=tasks) if shown == session_id and run in (
+                None,
+                record.run,
+            ):
+                return tasks
+            case _:
+                pass
     return ()
 
 
