@@ -96,7 +96,7 @@ def _read(item: Mapping[str, Any]) -> _Call | Observation:
     if not name:
         return _wrong(item, 'it names no tool; write {"tool": "read", "args": {...}}')
     key = next((key for key in _ARGS if given.get(key) is not None), None)
-    args = given[key] if key is not None else {}
+    args: object = given[key] if key is not None else JsonObject()
     if isinstance(args, str):
         args = _object_in(args)
     if not isinstance(args, dict):

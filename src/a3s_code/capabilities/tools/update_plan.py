@@ -149,7 +149,7 @@ def _task(row: JsonObject, place: str, free: Iterator[str]) -> Task:
     content = next((row[name] for name in _CONTENT if row.get(name) is not None), None)
     if not isinstance(content, str) or not content.strip():
         raise _Unfit(f'{place} has no text; write {{"step": "...", "status": "pending"}}')
-    needs = row.get("dependencies") or []
+    needs: object = row.get("dependencies") or list[object]()
     if not isinstance(needs, list):
         raise _Unfit(f"the dependencies of {place} are no list of ids")
     return Task(
