@@ -68,7 +68,7 @@ NOBODY_YET = listed(
     agent_mode_changed budget_threshold_hit command_dead_lettered command_retry
     external_task_completed external_task_pending goal_achieved goal_extracted goal_progress
     passivation_requested peer_invocation planning_end planning_start queue_alert step_end
-    step_start task_updated
+    step_start
     """
 )
 """Types whose feature is still to come. A name leaves this set when something emits it."""

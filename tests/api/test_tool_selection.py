@@ -17,11 +17,12 @@ from a3s_code import (
 )
 from a3s_code.capabilities.tools import CORE_TOOLS
 from a3s_code.errors import InvalidType
+from a3s_code.harness.tool_intent import GROUPS
 from a3s_code.kernel.records import ToolsOffered
 from a3s_code.testing import calls, says
 from api.house import House
 
-CORE = tuple(tool.name for tool in CORE_TOOLS)
+CORE = tuple(tool.name for tool in CORE_TOOLS if tool.name not in GROUPS)
 
 
 def names(house: House, at: int = -1) -> list[str]:

@@ -106,6 +106,30 @@ async def skill_run(place: Path, store: Store) -> None:
         await session.send("have it written")
 
 
+async def planned(place: Path, store: Store) -> None:
+    """Plans of a session, of a child and of a history of its own; a batch; and a way back."""
+    skills = SkillRegistry()
+    skills.register_unchecked(Skill(name="planner", body="Plan.", allowed_tools=("update_plan",)))
+    both = [{"tool": "ls", "args": {}}, {"tool": "batch", "args": {"invocations": [{}]}}]
+    turns = (
+        calls("update_plan", plan=[{"step": "one", "status": "in_progress"}, {"step": "two"}]),
+        calls("Skill", skill_name="planner", prompt="go"),
+        calls("update_plan", plan=["the child's"]),
+        says("Planned."),
+        calls("batch", invocations=both),
+        says("Done."),
+        calls("update_plan", plan=["apart"]),
+        says("Apart."),
+        calls("update_plan", plan=["later"]),
+        says("Later."),
+    )
+    async with _session(place, store, *turns, skill_registry=skills) as session:
+        await session.send("do it")
+        await session.send("do it", history=[{"role": "user", "content": "before"}])
+        await session.send("go on")
+        await session.rewind(session.checkpoints()[-1]["id"], files=False)
+
+
 async def failed(place: Path, store: Store) -> None:
     """A run that the provider refused, and one that did well after it."""
     async with _session(place, store, says("Hello."), refuses(401), says("Again.")) as session:
@@ -281,4 +305,5 @@ SCENARIOS: dict[str, Scenario] = {
     "forked": forked,
     "disclosed": disclosed,
     "styles": styles,
+    "planned": planned,
 }

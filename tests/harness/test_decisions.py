@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from a3s_code.harness.decisions import facts_of
+from a3s_code.harness.decisions import facts_of, plan_shown
 from a3s_code.harness.pins import Facts
 from a3s_code.kernel.events import (
     ConfirmationReceived,
@@ -16,9 +16,9 @@ from a3s_code.kernel.pinned import Verdict
 from a3s_code.kernel.records import Event, FileChanging, FileImage, FileLeft, Record, RuleGranted
 
 
-def facts(*events: Event, calls: tuple[str, ...] = ("c1",), run: str | None = None) -> Facts:
+def facts(*events: Event, calls: tuple[str, ...] = ("c1",)) -> Facts:
     records = [Record(at, 0, RunId("r1"), event) for at, event in enumerate(events)]
-    return facts_of(records, calls, None if run is None else RunId(run))
+    return facts_of(records, calls)
 
 
 def asked(id_: str = "c1", command: str = "make deploy") -> ConfirmationRequired:
@@ -92,8 +92,16 @@ def test_files_that_were_changed_and_not_those_that_were_left() -> None:
     assert facts(*changes, FileLeft(call_id="c1", path="b")).changed == ("a",)
 
 
-def test_the_plan_is_the_last_one_of_the_run_that_is_asked_for() -> None:
-    first = TaskUpdated(session_id="s", tasks=({"content": "one"},))
-    last = TaskUpdated(session_id="s", tasks=({"content": "two"},))
-    assert facts(first, last).plan == ({"content": "two"},)
-    assert facts(first, last, run="other").plan == ()
+def test_a_plan_is_the_last_one_of_its_conversation_and_its_run() -> None:
+    shown = [
+        Record(at, 0, RunId(run), TaskUpdated(session_id=session, tasks=({"content": content},)))
+        for at, (run, session, content) in enumerate(
+            [("r1", "s", "one"), ("r1", "s", "two"), ("r2", "s", "three"), ("r2", "c", "four")]
+        )
+    ]
+    newest = shown[::-1]
+
+    assert plan_shown(newest, "s") == ({"content": "three"},)
+    assert plan_shown(newest, "s", RunId("r1")) == ({"content": "two"},)
+    assert plan_shown(newest, "c") == ({"content": "four"},)
+    assert plan_shown(newest, "c", RunId("r1")) == plan_shown(newest, "d") == ()

@@ -253,6 +253,23 @@ def test_the_last_plan_is_kept_unless_a_newer_one_stays() -> None:
     assert pinned_of(summary(Notes("n", 1, Usage()), pinned)).plan == pinned.plan
 
 
+def test_a_call_that_failed_is_no_plan() -> None:
+    def plan(id_: str, *, failed: bool) -> list[Message]:
+        call = Message("assistant", (ToolCall(id_, "update_plan", {"plan": [id_]}),))
+        return [call, Message("tool", (ToolResult(id_, "said", failed),))]
+
+    good, bad = plan("a", failed=False), plan("b", failed=True)
+    assert pinned_of(*good, *bad).plan == ({"plan": ["a"]},)
+    assert pinned_of(*good, staying=bad).plan == ({"plan": ["a"]},)
+
+
+def test_a_plan_that_was_emptied_does_not_come_back_from_an_earlier_summary() -> None:
+    old = Pinned(plan=({"content": "test"},))
+    emptied = Message("assistant", (ToolCall("a", "update_plan", {"plan": []}),))
+
+    assert pinned_of(summary(Notes("n", 1, Usage()), old), emptied).plan == ()
+
+
 # The check
 
 

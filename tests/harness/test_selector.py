@@ -11,20 +11,21 @@ from hypothesis import strategies as st
 from a3s_code.capabilities.tools import CORE_TOOLS
 from a3s_code.harness.completion import GO_ON
 from a3s_code.harness.selector import Disclosure, Selection
+from a3s_code.harness.tool_intent import GROUPS
 from a3s_code.harness.tool_search import ToolIndex, ToolSearchConfig
 from a3s_code.harness.tool_shelf import MAX_SERVER_TOOLS, MAX_SHOWN, SharedSets
 from a3s_code.kernel.messages import Conversation, Message, Text, ToolCall, ToolResult, user
 from a3s_code.kernel.tool import Tool
 
-CORE = tuple(tool.name for tool in CORE_TOOLS)
+CORE = tuple(tool for tool in CORE_TOOLS if tool.name not in GROUPS)
 
 
 def named(name: str) -> Tool:
     return replace(CORE_TOOLS[0], name=name)
 
 
-TOOLS = (*CORE_TOOLS, *map(named, ("git", "batch", "web_fetch", "web_search", "lookup")))
-ALWAYS = (*CORE, "lookup")
+TOOLS = (*CORE, *map(named, ("git", "batch", "web_fetch", "web_search", "lookup")))
+ALWAYS = (*(tool.name for tool in CORE), "lookup")
 SERVER = tuple(f"mcp__github__{name}" for name in ("create_issue", "list_pulls"))
 WITH_SERVERS = (*TOOLS, *map(named, (*SERVER, "mcp__postgres__query")))
 
@@ -222,9 +223,9 @@ def test_tools_in_an_index_are_shown_when_it_finds_them_and_all_others_as_ever()
     index.add("unknown", "dictionary")
     selection = Selection(TOOLS, index)
 
-    assert shown(selection, user("hello")) == CORE
+    assert shown(selection, user("hello")) == ALWAYS[:-1]
     assert shown(selection, user("hello"), user("git, and the dictionary")) == (
-        *CORE,
+        *ALWAYS[:-1],
         "git",
         "lookup",
     )

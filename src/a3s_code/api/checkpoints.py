@@ -26,7 +26,7 @@ from a3s_code.kernel.messages import Message
 from a3s_code.kernel.ports import Action, Sink
 from a3s_code.kernel.records import SnapshotTaken
 from a3s_code.kernel.snapshots import FileState, Restored, Snapshots
-from a3s_code.kernel.state import Checkpoint, FileChange
+from a3s_code.kernel.state import Checkpoint, FileChange, SessionState
 from a3s_code.kernel.store import session_digest
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, tool
 
@@ -74,7 +74,11 @@ class Checkpoints:
 
     def chat_at(self, sequence: int) -> tuple[Message, ...]:
         """Give the conversation as it was before a record."""
-        return fold(self.log.records[:sequence]).conversation.messages
+        return self.state_at(sequence).conversation.messages
+
+    def state_at(self, sequence: int) -> SessionState:
+        """Give what the session was before a record."""
+        return fold(self.log.records[:sequence])
 
     # Files
 

@@ -48,6 +48,11 @@ def run_events(log: Log, run_id: str) -> list[JsonObject]:
     return [msgspec.to_builtins(event) for event in log.run_events(RunId(run_id))]
 
 
+def tasks(log: Log) -> list[JsonObject]:
+    """List the tasks of the session, in their order."""
+    return [plain(task) for task in log.state.tasks]
+
+
 def trace_events(log: Log) -> list[JsonObject]:
     """List every tool call with its duration and size, without its output; SPEC 4.2."""
     traces = [log.at(place).event for place in log.state.traces]

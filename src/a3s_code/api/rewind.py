@@ -54,8 +54,11 @@ class Rewind:
         undo, messages = len(log.records), len(log.state.conversation)
         tree, done = await self._files(undo, messages) if files else ("", None)
         if chat:
-            history = self._session.checkpoints.chat_at(self._place.sequence)
-            self._sink.emit(HistoryReplaced(messages=history, reason="rewind"))
+            then = self._session.checkpoints.state_at(to)
+            messages_then = then.conversation.messages
+            self._sink.emit(
+                HistoryReplaced(messages=messages_then, reason="rewind", tasks=then.tasks)
+            )
         self._sink.emit(Rewound(to=to, undo=undo, messages=messages, tree=tree, chat=chat))
         await self._sink.barrier()
         return {

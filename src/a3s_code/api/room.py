@@ -22,6 +22,7 @@ from a3s_code.api.lane import Lane, reported
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.receipts import FOR_SUMMARY, summary_receipt
 from a3s_code.api.settings import Compaction
+from a3s_code.delegation.child_sink import session_of
 from a3s_code.errors import HookBlocked, ModelError
 from a3s_code.harness.compaction import (
     NoSummary,
@@ -45,10 +46,10 @@ from a3s_code.harness.pruning import (
     pruned,
 )
 from a3s_code.harness.tokens import of_conversation, of_message
-from a3s_code.kernel.events import CompactionFailed, ContextCompacted, RunId
+from a3s_code.kernel.events import CompactionFailed, ContextCompacted
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log
-from a3s_code.kernel.messages import Conversation, Message
+from a3s_code.kernel.messages import Conversation, JsonObject, Message
 from a3s_code.kernel.observation import keep_whole
 from a3s_code.kernel.pinned import Pinned
 from a3s_code.kernel.plain import canonical
@@ -282,10 +283,20 @@ class Room:
 
         lane = self.lane
         calls = {lane.named(call.id) for message in leaving for call in message.calls}
-        run = None if lane.is_own else RunId(lane.name)
-        facts = facts_of(self.session.log.records, calls, run)
+        facts = facts_of(self.session.log.records, calls, self._tasks())
         size = sum(map(of_message, leaving))
         return pin(leaving, staying, facts, Allowance.within(self.window, size))
+
+    def _tasks(self) -> tuple[JsonObject, ...]:
+        """Give the list of tasks of this conversation, and of no other."""
+        from a3s_code.harness.decisions import plan_shown
+
+        log, lane = self.session.log, self.lane
+        if lane.is_own:
+            return log.state.tasks
+        if lane.child:
+            return plan_shown(log.backwards(), session_of(lane.child))
+        return plan_shown(log.backwards(), str(log.session), lane.run)
 
     async def _notes(self, shown: Sequence[Message], pinned: Pinned) -> Notes:
         request = summary_request(

@@ -172,6 +172,23 @@ class SessionRecords(ABC):
         log = self._log()
         return receipts_of(log.records, log.state, run_id) if log else []
 
+    def task_list(self) -> list[JsonObject]:
+        """
+        List the tasks of the session as its model, or its planner, showed them last.
+
+        Those of child runs and of runs with a `history` of their own are in their events alone.
+
+        Returns:
+            `id`, `content`, `status` (`pending`, `in_progress`, `completed`, `failed`, `skipped`,
+            `cancelled`), `priority` (`high`, `medium`, `low`), and where a task says so `tool`,
+            `dependencies` and `success_criteria`. Empty before there are any, and after `/clear`.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        log = self._log()
+        return records_view.tasks(log) if log else []
+
     async def get_artifact(self, artifact_uri: str) -> JsonObject | None:
         """
         Give a tool's complete output by the `a3s://` URI that stood in the cut one.

@@ -393,6 +393,22 @@ class Session:
         """
         return self._door.between(lambda: self._inner.context_receipts(run_id))
 
+    def task_list(self) -> list[JsonObject]:
+        """
+        List the tasks of the session as its model, or its planner, showed them last.
+
+        Those of child runs and of runs with a `history` of their own are in their events alone.
+
+        Returns:
+            `id`, `content`, `status` (`pending`, `in_progress`, `completed`, `failed`, `skipped`,
+            `cancelled`), `priority` (`high`, `medium`, `low`), and where a task says so `tool`,
+            `dependencies` and `success_criteria`. Empty before there are any, and after `/clear`.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        return self._door.between(self._inner.task_list)
+
     def get_artifact(self, artifact_uri: str) -> JsonObject | None:
         """
         Give a tool's complete output by the `a3s://` URI that stood in the cut one.

@@ -28,6 +28,8 @@ ALLOWED_BY_DEFAULT = (
     "generate_object",
     "search_skills",
     "Skill",
+    "batch",
+    "update_plan",
 )
 
 HELP = """examples:

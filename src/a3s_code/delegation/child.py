@@ -18,7 +18,7 @@ from typing import Protocol
 import msgspec
 
 from a3s_code.delegation.child_gate import OwnRules
-from a3s_code.delegation.child_sink import ChildSink
+from a3s_code.delegation.child_sink import ChildSink, session_of
 from a3s_code.delegation.inner_calls import InnerCalls
 from a3s_code.errors import A3SError, StoreError
 from a3s_code.harness.time_limit import within_limit
@@ -178,7 +178,7 @@ class Child:
 
     @property
     def session_id(self) -> str:
-        return f"task-run-{self.id}"
+        return session_of(self.id)
 
     def _loop(
         self, model: Model, inside: InnerCalls, sink: ChildSink, conversation: Conversation

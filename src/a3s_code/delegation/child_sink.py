@@ -19,6 +19,7 @@ from a3s_code.kernel.events import (
     PrefixChanged,
     ReasoningDelta,
     SubagentProgress,
+    TaskUpdated,
     TextDelta,
     ToolInputDelta,
     TurnEnd,
@@ -39,6 +40,11 @@ from a3s_code.kernel.state import Approval, OpenEffect
 
 PURPOSE = "child"
 """Of the tokens of the turns of a child; see `TokensSpent`."""
+
+
+def session_of(child: str) -> str:
+    """Give the `session_id` that the events of a child have."""
+    return f"task-run-{child}"
 
 
 class ChildSink:
@@ -104,6 +110,8 @@ class ChildSink:
                 )
                 self._sink.emit(replace(event, pruned=gone, child=self._child))
             case ContextCompacted() | CompactionFailed():
+                self._sink.emit(replace(event, session_id=self._session_id))
+            case TaskUpdated():
                 self._sink.emit(replace(event, session_id=self._session_id))
             case TokensSpent(child=""):
                 self.spent += event.usage

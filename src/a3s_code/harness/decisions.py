@@ -22,20 +22,43 @@ from a3s_code.kernel.state import is_within
 MAX_ABOUT_CHARS = 200
 
 
-def facts_of(records: Iterable[Record], calls: Container[str], run: RunId | None = None) -> Facts:
+def facts_of(
+    records: Iterable[Record], calls: Container[str], plan: tuple[JsonObject, ...] = ()
+) -> Facts:
     """
     Gather what records say of some calls, and of those made inside them.
 
     Args:
         records: Oldest first. Of those whose bodies were dropped nothing is known.
-        run: The only one whose plan counts; None = every one.
+        plan: Rows of the list of tasks of the conversation, as it is now.
     """
     found = _Found(calls)
     for record in records:
         found.take(record.event)
-        if isinstance(record.event, TaskUpdated) and run in (None, record.run):
-            found.plan = record.event.tasks
-    return Facts(tuple(found.verdicts.values()), tuple(found.changed), found.plan)
+    return Facts(tuple(found.verdicts.values()), tuple(found.changed), plan)
+
+
+def plan_shown(
+    records: Iterable[Record], session_id: str, run: RunId | None = None
+) -> tuple[JsonObject, ...]:
+    """
+    Find the list of tasks that a conversation beside the session's own has shown last.
+
+    Args:
+        records: Newest first.
+        session_id: As its events have it.
+        run: The only run that counts; None = every one.
+    """
+    for record in records:
+        match record.event:
+            case TaskUpdated(session_id=shown, tasks=tasks) if shown == session_id and run in (
+                None,
+                record.run,
+            ):
+                return tasks
+            case _:
+                pass
+    return ()
 
 
 class _Found:
@@ -44,7 +67,6 @@ class _Found:
         self._asked: dict[str, ConfirmationRequired] = {}
         self.verdicts: dict[tuple[str, str], Verdict] = {}
         self.changed: dict[str, None] = {}
-        self.plan: tuple[JsonObject, ...] = ()
 
     def take(self, event: Event) -> None:
         match event:

@@ -274,14 +274,7 @@ def _files(
     before: Sequence[Pinned], leaving: Sequence[Message], changed: Sequence[str], gone: _Gone
 ) -> tuple[TouchedFile, ...]:
     """Give each file once; when there are too many, those that were only read go first."""
-    failed = {
-        block.tool_use_id
-        for message in leaving
-        for block in message.blocks
-        if isinstance(block, ToolResult) and block.is_error
-    }
-    calls = [call for message in leaving for call in message.calls if call.id not in failed]
-    touched = [*_each(before, lambda it: it.files), *filter(None, map(_file, calls))]
+    touched = [*_each(before, lambda it: it.files), *filter(None, map(_file, _done(leaving)))]
     touched += [TouchedFile(path, changed=True) for path in changed]
     every: dict[str, TouchedFile] = {}
     for each in touched:
@@ -292,6 +285,17 @@ def _files(
         del every[each.path]
         gone.add("file", each.path)
     return tuple(every.values())
+
+
+def _done(messages: Sequence[Message]) -> list[ToolCall]:
+    """Give the calls of which no message says that they failed."""
+    failed = {
+        block.tool_use_id
+        for message in messages
+        for block in message.blocks
+        if isinstance(block, ToolResult) and block.is_error
+    }
+    return [call for message in messages for call in message.calls if call.id not in failed]
 
 
 def _file(call: ToolCall) -> TouchedFile | None:
@@ -309,11 +313,12 @@ def _plan(
     gone: _Gone,
 ) -> tuple[dict[str, Any], ...]:
     """Give the last plan, unless a newer one stays in the conversation."""
-    if any(call.name in _PLANS for message in staying for call in message.calls):
+    if any(call.name in _PLANS for call in _done(staying)):
         return ()
-    made = [call.input for message in leaving for call in message.calls if call.name in _PLANS]
-    earlier = [it.plan for it in before if it.plan]
-    plan = facts.plan or tuple(made[-1:]) or (earlier[-1] if earlier else ())
+    made = [call.input for call in _done(leaving) if call.name in _PLANS]
+    given = [tuple(made[-1:]) if any(made[-1].values()) else ()] if made else []
+    earlier = [*(it.plan for it in before if it.plan), *given]
+    plan = facts.plan or (earlier[-1] if earlier else ())
     if len(json.dumps(plan)) <= MAX_PLAN_CHARS:
         return plan
     gone.add("plan", f"{len(plan)} rows")

@@ -13,7 +13,6 @@ matter, the rest one after the other, results in the order of the calls.
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -29,8 +28,9 @@ from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import ToolEnd, ToolOutputDelta, ToolStart, Verification
 from a3s_code.kernel.file_changes import RecordedFiles
 from a3s_code.kernel.hooks import after_refusal, after_tool
+from a3s_code.kernel.inside import Inside, nested, numbered
 from a3s_code.kernel.live import LiveOutput
-from a3s_code.kernel.messages import JsonObject, ToolCall, ToolResult
+from a3s_code.kernel.messages import ToolCall, ToolResult
 from a3s_code.kernel.observation import observe
 from a3s_code.kernel.ports import (
     Action,
@@ -46,13 +46,14 @@ from a3s_code.kernel.ports import (
     Redactor,
     Sink,
 )
+from a3s_code.kernel.script import ScriptEngines
 from a3s_code.kernel.settlement import CUT_OFF, named_evidence
 from a3s_code.kernel.space import Space
 from a3s_code.kernel.state import UNKNOWN_REACH
-from a3s_code.kernel.together import together
+from a3s_code.kernel.together import run_independent, run_together, together
 from a3s_code.kernel.told_processes import ToldProcesses
+from a3s_code.kernel.told_tasks import ToldTasks
 from a3s_code.kernel.tool import (
-    CallTool,
     Effect,
     KeptOutput,
     Observation,
@@ -78,6 +79,7 @@ class Executor:
         children: Where calls start child runs; None where they cannot.
         askers: Where calls ask the model beside the conversation; None where they cannot.
         kept_output: Gives the complete output of an earlier call, as `ToolContext` has it.
+        scripts: What runs programs; None where there can be none.
         touches: Names the files that the text of a call says it would change, beside its target.
         active: Calls that run now: id to (tool name, start in Unix milliseconds).
     """
@@ -99,6 +101,7 @@ class Executor:
     children: Household | None = None
     askers: Askers | None = None
     kept_output: KeptOutput | None = None
+    scripts: ScriptEngines | None = None
     approvals: Approvals = field(default_factory=Approvals)
     _ended: list[str] = field(default_factory=list[str])
     active: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
@@ -182,7 +185,34 @@ class Executor:
         finally:
             self._abandon(call, sink)
 
+    async def call_all(
+        self, calls: Sequence[ToolCall], sink: Sink, at_once: int
+    ) -> list[Observation]:
+        """Run calls inside a call; see `tool.CallAll`."""
+        check_cancelled()
+        steps: list[Step] = []
+        try:
+            for call in calls:
+                step = await self._prepare_simple(call, sink)
+                steps.append(step)
+            return await run_independent(steps, lambda step: self._run(step, sink), at_once)
+        finally:
+            for step in steps:
+                step.release()
+            for call in calls:
+                self._abandon(call, sink)
+
     # Prepare
+
+    async def _prepare_simple(self, call: ToolCall, sink: Sink) -> Step:
+        """Prepare a call of the session that may run no others, also when hooks rename it."""
+        tool = self.tools.get(call.name)
+        answer = nested(call.name) if tool and tool.effect is Effect.CONTAINER else None
+        step = await self._prepare(call, Authority.SESSION, sink, answer)
+        if isinstance(step, Refused) or step.action.effect is not Effect.CONTAINER:
+            return step
+        step.release()
+        return Refused(call, nested(step.call.name))
 
     async def _prepare(
         self,
@@ -209,14 +239,7 @@ class Executor:
                 ended[step.call.id] = _result(step.call, observation)
             return observation
 
-        if len(group) == 1:
-            return [await run(group[0])]
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                running = [tasks.create_task(run(step)) for step in group]
-        except BaseExceptionGroup as failed:  # only a store that fails gets this far
-            raise failed.exceptions[0] from None
-        return [task.result() for task in running]
+        return [await run(group[0])] if len(group) == 1 else await run_together(map(run, group))
 
     async def _run(self, step: Step, sink: Sink) -> Observation:
         if isinstance(step, Refused):
@@ -347,7 +370,8 @@ class Executor:
         target: Resolved | None,
         authority: Authority,
     ) -> ToolContext:
-        space, new_id = self.space.of(authority), _numbered(call)
+        space, new_id = self.space.of(authority), numbered(call)
+        inside = Inside(self, sink, new_id)
         return ToolContext(
             call_id=call.id,
             session_id=self.session_id,
@@ -357,24 +381,19 @@ class Executor:
             processes=_told(space.processes, call, sink),
             target=target,
             emit_output=emit,
-            call=self._inner(new_id, sink),
+            call=inside.call,
+            call_all=inside.call_all,
             timeout_s=self.tool_timeout_s,
             shell=_told(space.shell, call, sink),
             children=self.children.inside(new_id, sink) if self.children else None,
             asker=self.askers.inside(sink) if self.askers else None,
             report=_claiming(sink),
+            tasks=ToldTasks(self.session_id, sink),
+            scripts=self.scripts,
+            tool_names=self.tools.keys(),
             is_direct=authority is Authority.HOST,
             kept_output=self.kept_output,
         )
-
-    def _inner(self, new_id: Callable[[], str], sink: Sink) -> CallTool:
-        """Calls inside a tool carry the session's authority, whoever called the tool."""
-
-        async def call(name: str, args: JsonObject) -> Observation:
-            inner = ToolCall(new_id(), name, args)
-            return await self.call(inner, Authority.SESSION, sink)
-
-        return call
 
     # Observe
 
@@ -392,12 +411,6 @@ class Executor:
         del self.active[call.id]
         stopped = "Stopped before it was started."
         sink.emit(ToolEnd(id=call.id, name=call.name, output=stopped, exit_code=CUT_OFF))
-
-
-def _numbered(outer: ToolCall) -> Callable[[], str]:
-    """Give what names the calls and the children inside one call."""
-    numbers = itertools.count(1)
-    return lambda: f"{outer.id}.{next(numbers)}"
 
 
 def _told(programs: Processes | None, call: ToolCall, sink: Sink) -> Processes | None:

@@ -18,6 +18,7 @@ from a3s_code.kernel.events import (
     ConfirmationRequired,
     ConfirmationTimeout,
     RunId,
+    TaskUpdated,
     ToolEnd,
     TurnEnd,
     Verification,
@@ -119,9 +120,10 @@ def _change_style(state: SessionState, _: Record, event: AgentModeChanged) -> No
     state.style = event.agent
 
 
-def _append(state: SessionState, _: Record, event: HistoryAppended) -> None:
+def _append(state: SessionState, record: Record, event: HistoryAppended) -> None:
     state.call_ids.update(call.id for call in event.message.calls)
     if event.isolated:
+        state.apart = state.apart if event.child else record.run
         return
     state.conversation.append(event.message)
     if state.approvals:
@@ -134,6 +136,15 @@ def _replace(state: SessionState, _: Record, event: HistoryReplaced) -> None:
     ids = {call.id for message in event.messages for call in message.calls}
     state.call_ids |= ids
     _drop_questions(state, [each for each in state.approvals if not is_within(each, ids)])
+    if event.reason != "compact":
+        state.tasks = event.tasks
+
+
+def _plan(state: SessionState, record: Record, event: TaskUpdated) -> None:
+    """Take up the list of the session's own conversation, and no child's or other history's."""
+    is_own = state.opened is not None and event.session_id == state.opened.session_id
+    if is_own and record.run != state.apart:
+        state.tasks = event.tasks
 
 
 def _drop_questions(state: SessionState, call_ids: Iterable[str]) -> None:
@@ -341,6 +352,7 @@ _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     AgentModeChanged: _change_style,
     HistoryAppended: _append,
     HistoryReplaced: _replace,
+    TaskUpdated: _plan,
     RunStarted: _start_run,
     RunStatusChanged: _change_run,
     TurnEnd: _spend,

@@ -92,10 +92,16 @@ class HistoryAppended(LogOnly, tag="history_appended", frozen=True):
 
 
 class HistoryReplaced(LogOnly, tag="history_replaced", frozen=True):
-    """The conversation is now these messages: after `/clear` and after a compaction."""
+    """
+    The conversation is now these messages: after `/clear`, a compaction or a rewind.
+
+    Attributes:
+        tasks: What the list of tasks is now. A compaction leaves it as it is, and says nothing.
+    """
 
     messages: tuple[Message, ...]
     reason: str
+    tasks: tuple[JsonObject, ...] = ()
 
 
 class OutputPruned(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -11,7 +11,7 @@ from a3s_code.kernel.events import (
     ConfirmationRequired,
     RunId,
 )
-from a3s_code.kernel.messages import Conversation, Usage
+from a3s_code.kernel.messages import Conversation, JsonObject, Usage
 from a3s_code.kernel.records import (
     ArtifactStored,
     EffectIntended,
@@ -172,6 +172,8 @@ class SessionState:
         durability: What the store of the session promises now; see `SessionOpened`.
         model: `provider/model` that answers now.
         hooks: Those that are asked, as the log says it last.
+        tasks: Rows of the list of tasks of the session's own conversation, as it is now.
+        apart: The latest run with a history of its own; what it plans is not the session's.
         offered: The tools that the model was shown last; None where that is not recorded.
         runs: By id, oldest first.
         events: Where the stream events of each run are.
@@ -190,6 +192,7 @@ class SessionState:
     """
 
     __slots__ = (
+        "apart",
         "approvals",
         "artifacts",
         "blobs",
@@ -214,6 +217,7 @@ class SessionState:
         "snapshots",
         "spent",
         "style",
+        "tasks",
         "traces",
         "unknown",
         "verifications",
@@ -225,6 +229,8 @@ class SessionState:
         self.model = ""
         self.hooks: tuple[HookNamed, ...] = ()
         self.offered: ToolsOffered | None = None
+        self.tasks: tuple[JsonObject, ...] = ()
+        self.apart: RunId | None = None
         self.conversation = Conversation()
         self.runs: dict[RunId, RunSnapshot] = {}
         self.events: dict[RunId, RunEvents] = {}

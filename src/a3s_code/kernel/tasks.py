@@ -7,7 +7,8 @@ Source:
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -37,3 +38,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     tool: str | None = None
     dependencies: tuple[str, ...] = ()
     success_criteria: str | None = None
+
+
+class TaskList(Protocol):
+    """The list of one conversation, and no other's: a child has its own."""
+
+    def show(self, tasks: Sequence[Task]) -> None:
+        """Make these the whole list; whoever watches sees it, and the session keeps it."""
+        ...

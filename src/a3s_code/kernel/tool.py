@@ -18,7 +18,7 @@ base class to inherit. Adding one is a struct of arguments and one function:
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -29,6 +29,8 @@ from a3s_code.kernel.asking import Asker
 from a3s_code.kernel.children import Children
 from a3s_code.kernel.messages import Attachment, JsonObject
 from a3s_code.kernel.plain import canonical
+from a3s_code.kernel.script import ScriptEngines
+from a3s_code.kernel.tasks import TaskList
 from a3s_code.kernel.verification import Report
 from a3s_code.kernel.workspace import Files, Processes, Resolved, Search
 
@@ -99,6 +101,27 @@ class CallTool(Protocol):
 KeptOutput: TypeAlias = Callable[[str], Awaitable["str | None"]]
 
 
+class CallAll(Protocol):
+    async def __call__(
+        self, calls: Sequence[tuple[str, JsonObject]], at_once: int
+    ) -> list[Observation]:
+        """
+        Run tools that need nothing of each other, each as `CallTool` would.
+
+        They are decided in their order, and then run at the same time; only those about one file
+        wait for each other where one of them changes it. One that fails stops no other. What runs
+        other calls itself is refused.
+
+        Args:
+            calls: Name and arguments of each; each may hold a descriptor until all have ended.
+            at_once: How many run at the same time at most.
+
+        Returns:
+            What each showed, in the order of the calls.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext:
     """
@@ -113,10 +136,14 @@ class ToolContext:
         emit_output: Shows a piece of output to who watches while the tool still runs. May
             be called from any thread; `live.MAX_LIVE_CHARS` bounds what one call shows.
         call: Runs another tool.
+        call_all: Runs several at the same time; None where none can be called.
         children: Starts child runs; None where there can be none.
         asker: Asks the model beside the conversation; None where it cannot be asked.
         kept_output: Gives the complete output of an earlier call of the session, by its `a3s://`
             URI; None for what is not kept. None where there are none.
+        tasks: The list of tasks of the conversation; None where there is none.
+        scripts: Runs programs; None where there can be none.
+        tool_names: What there is to call; whether it may be called is decided call by call.
         is_direct: The embedding program called it itself.
         report: Records what something that the call ran says it has checked, such as a script
             of the model. It never counts as passed by itself: the harness has not seen it.
@@ -134,12 +161,16 @@ class ToolContext:
     target: Resolved | None
     emit_output: Callable[[str], None]
     call: CallTool
+    call_all: CallAll | None = None
     timeout_s: float | None = None
     exit_record: str = ""
     shell: Processes | None = None
     children: Children | None = None
     asker: Asker | None = None
     report: Callable[[Report], None] | None = None
+    tasks: TaskList | None = None
+    scripts: ScriptEngines | None = None
+    tool_names: Collection[str] = ()
     is_direct: bool = False
     kept_output: KeptOutput | None = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from a3s_code.capabilities.tools import (
     bash,
+    batch,
     edit,
     generate_object,
     glob,
@@ -13,6 +14,7 @@ from a3s_code.capabilities.tools import (
     read,
     search_skills,
     skill,
+    update_plan,
     write,
 )
 from a3s_code.kernel.tool import Tool
@@ -29,4 +31,6 @@ CORE_TOOLS: tuple[Tool, ...] = (
     generate_object.generate_object,
     search_skills.search_skills,
     skill.skill_,
+    batch.batch,
+    update_plan.update_plan,
 )
