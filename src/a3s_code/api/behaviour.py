@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from a3s_code.api.context_sources import context_sources
+from a3s_code.api.planning_options import Planning
 from a3s_code.api.settings import CONTINUATIONS, Compaction, Settings
 from a3s_code.harness.agents_md.directory import ProjectDocs
 from a3s_code.harness.context import ContextSources
@@ -40,6 +41,7 @@ class Behaviour:
     missing: tuple[str, ...] = ()
     retention: SessionRetentionLimits = field(default_factory=SessionRetentionLimits)
     compaction: Compaction = field(default_factory=Compaction)
+    planning: Planning = field(default_factory=Planning)
 
 
 def behaviour_of(
@@ -68,6 +70,7 @@ def behaviour_of(
         missing=settings.missing,
         retention=settings.storage.retention or SessionRetentionLimits(),
         compaction=settings.compaction,
+        planning=Planning.of(settings.planning, settings.planner),
     )
 
 

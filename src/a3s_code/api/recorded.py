@@ -20,6 +20,7 @@ import msgspec
 
 from a3s_code.api.code_options import NO_CODE, CodeOptions
 from a3s_code.api.elsewhere import kept, named
+from a3s_code.api.planning_options import NO_PLANNING, PlanningOptions
 from a3s_code.api.security import kept_provider, kind_of
 from a3s_code.api.settings import Compaction, Identity, Limits, Safety, Sampling, Settings, Storage
 from a3s_code.api.skill_sources import NO_SOURCES, SkillSources
@@ -79,6 +80,7 @@ class Recorded(msgspec.Struct, frozen=True):
     fs_context: str | None = None
     code: CodeOptions = NO_CODE
     memory_dir: str = ""
+    planning: PlanningOptions = NO_PLANNING
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -102,6 +104,7 @@ class Recorded(msgspec.Struct, frozen=True):
             fs_context=settings.fs_context,
             code=settings.code,
             memory_dir=settings.memory.kept,
+            planning=settings.planning,
         )
 
     @classmethod
@@ -142,6 +145,7 @@ class Recorded(msgspec.Struct, frozen=True):
             fs_context=self.fs_context if given.fs_context is None else given.fs_context,
             code=_over(given.code, self.code),
             memory=given.memory.over(self.memory_dir),
+            planning=_over(given.planning, self.planning),
         )
 
     def _storage(self, given: Storage) -> Storage:
