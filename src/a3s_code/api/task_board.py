@@ -57,6 +57,10 @@ class TaskBoard:
 
     def end(self, task: Task, status: TaskStatus) -> None:
         self.plan.mark_status(task.id, status)
+        self._tell_end(task, status)
+        self.tell()
+
+    def _tell_end(self, task: Task, status: TaskStatus) -> None:
         self.sink.emit(
             StepEnd(
                 step_id=task.id,
@@ -65,7 +69,6 @@ class TaskBoard:
                 total_steps=self.total,
             )
         )
-        self.tell()
 
     def settle(self, task: Task, failure: str) -> None:
         """End a step: as failed for a reason, or as completed where there is none."""
@@ -87,10 +90,10 @@ class TaskBoard:
         """End all that has not ended, because the run does."""
         if all(task.status in ENDED for task in self.plan.tasks):
             return
-        for task in self.plan.tasks:
-            if task.status == "in_progress":
-                self.end(task, "cancelled")
+        running = [task for task in self.plan.tasks if task.status == "in_progress"]
         self.plan.end_rest("cancelled")
+        for task in running:
+            self._tell_end(task, "cancelled")
         self.tell()
 
     def progressed(self) -> None:

@@ -65,7 +65,7 @@ def _items(own: str) -> int:
 
 def _statements(own: str) -> int:
     """Count the sentences that say something and ask nothing."""
-    return sum(_weight(said) > _LEAST_WORDS for said in _sentences(own))
+    return sum(_weight(said) >= _LEAST_WORDS for said in _sentences(own))
 
 
 def _has_row(own: str) -> bool:

@@ -23,7 +23,10 @@ from a3s_code.kernel.messages import Context, ContextText, JsonObject, Message, 
 MAX_SHOWN_CHARS = 16_000
 """Of the final answer in a check."""
 
-_GOAL = AnswerForm(name="goal", description="Say what the request is after.", schema=GOAL_SCHEMA)
+MAX_UNACHIEVED = 0.99
+"""Progress of a goal that was not reached, whatever is said of it."""
+
+_GOAL = AnswerForm(name=GOAL, description="Say what the request is after.", schema=GOAL_SCHEMA)
 _CHECK = AnswerForm(
     name="achievement",
     description="Say whether the goal has been reached.",
@@ -64,7 +67,7 @@ async def ask_goal(request: PlanRequest) -> Goal | None:
     said = await request.asker.ask(
         Question(purpose=GOAL, system=text("goal"), messages=(shown(request),), form=_GOAL)
     )
-    goals = (read_goal(found) for found in objects_in(said.message))
+    goals = (read_goal(found) for found in objects_in(said, GOAL))
     return next((goal for goal in goals if goal is not None), None)
 
 
@@ -86,7 +89,7 @@ async def ask_achievement(asker: Asker, goal: Goal, done: str, answer: str) -> A
             form=_CHECK,
         )
     )
-    for found in objects_in(said.message):
+    for found in objects_in(said, _CHECK.name):
         if "achieved" in found:
             return read_achievement(found)
     return NOT_ACHIEVED
@@ -98,7 +101,8 @@ def read_achievement(given: Mapping[str, Any]) -> Achievement:
     every = cast("list[object]", left) if isinstance(left, list) else [left]
     remaining = tuple(each.strip() for each in every if isinstance(each, str) and each.strip())
     achieved = given.get("achieved") is True and not remaining
-    return Achievement(achieved, 1.0 if achieved else _share(given.get("progress")), remaining)
+    told = min(_share(given.get("progress")), MAX_UNACHIEVED)
+    return Achievement(achieved, 1.0 if achieved else told, remaining)
 
 
 def _share(given: object) -> float:

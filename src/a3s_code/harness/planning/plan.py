@@ -55,7 +55,7 @@ class Plan(msgspec.Struct, frozen=True):
         """Give it as `planning_end` has it."""
         return {
             "goal": self.goal.description,
-            "steps": rows(self.steps),
+            "steps": list(rows(self.steps)),
             "complexity": self.complexity,
             "required_tools": list(self.required_tools),
             "estimated_steps": len(self.steps),

@@ -15,7 +15,7 @@ from typing import Literal, Protocol, TypeAlias, cast
 
 from a3s_code.harness.host_function import in_thread, is_async
 from a3s_code.harness.planning.plan import Plan
-from a3s_code.harness.planning.reading import plan_in
+from a3s_code.harness.planning.reading import PLAN, plan_in
 from a3s_code.harness.prompt import text
 from a3s_code.kernel.answer_form import AnswerForm
 from a3s_code.kernel.asking import Asker, Question
@@ -23,7 +23,7 @@ from a3s_code.kernel.messages import Attachment, Context, ContextText, JsonObjec
 
 PlanningMode: TypeAlias = Literal["auto", "enabled", "disabled"]
 
-PLAN, GOAL = "plan", "goal"
+GOAL = "goal"
 """What the tokens of such questions are spent on; see `TokensSpent`."""
 
 MAX_HISTORY = 6
@@ -49,7 +49,7 @@ GOAL_SCHEMA: JsonObject = {
     "required": ["description", "success_criteria"],
 }
 _FORM = AnswerForm(
-    name="plan",
+    name=PLAN,
     description="Say whether the request needs a plan, and give it.",
     schema={
         "type": "object",
@@ -129,7 +129,7 @@ class LlmPlanner:
             form=_FORM,
         )
         said = await request.asker.ask(question)
-        return plan_in(said.message, forced=request.forced)
+        return plan_in(said, forced=request.forced)
 
 
 def shown(request: PlanRequest) -> Message:

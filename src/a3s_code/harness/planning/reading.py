@@ -11,20 +11,21 @@ Source:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
+from a3s_code.harness.objects.candidates import candidates
 from a3s_code.harness.planning.plan import Complexity, Goal, Plan, complexity_of
-from a3s_code.kernel.messages import JsonObject, Message
+from a3s_code.kernel.asking import Said
+from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.tasks import Priority, Task
 
 MAX_STEPS = 50
 """A list that is longer is no plan of steps that somebody can follow."""
 MAX_TEXT_CHARS = 4_000
 """Of one description."""
-MAX_CANDIDATES = 64
-"""Places of a text where an object may begin that are tried."""
+PLAN = "plan"
+"""Name of the tool that a model gives a plan with, and what such a question is for."""
 
 _NAMES = ("description", "content", "title")
 _WAITS = ("dependencies", "depends_on", "dependsOn")
@@ -49,30 +50,20 @@ _PRIORITIES: dict[str, Priority] = {
 }
 
 
-def objects_in(message: Message) -> Iterator[JsonObject]:
-    """Give the objects that an answer holds: arguments of calls, then those in its text."""
-    for call in message.calls:
-        if call.malformed is None:
-            yield call.input
-    yield from _in_text(message.text)
+def objects_in(said: Said, tool: str = "") -> Iterator[JsonObject]:
+    """
+    Give the objects that an answer holds, the likeliest first; what was only thought is none.
+
+    Args:
+        tool: The one that was to be called.
+    """
+    for found in candidates(said, tool).candidates:
+        value: object = found.value
+        if found.place != "reasoning" and isinstance(value, dict):
+            yield cast("JsonObject", value)
 
 
-def _in_text(text: str) -> Iterator[JsonObject]:
-    decoder, at = json.JSONDecoder(), text.find("{")
-    for _ in range(MAX_CANDIDATES):
-        if at < 0:
-            return
-        end = at + 1
-        try:
-            found, end = decoder.raw_decode(text, at)
-            if isinstance(found, dict):
-                yield cast("JsonObject", found)
-        except (ValueError, RecursionError):
-            pass
-        at = text.find("{", end)
-
-
-def plan_in(message: Message, *, forced: bool) -> Plan | None:
+def plan_in(said: Said, *, forced: bool) -> Plan | None:
     """
     Find the plan in the answer of a model.
 
@@ -82,7 +73,7 @@ def plan_in(message: Message, *, forced: bool) -> Plan | None:
     Returns:
         One without steps says that none is needed; None: the answer holds no plan.
     """
-    for found in objects_in(message):
+    for found in objects_in(said, PLAN):
         plan = read_plan(found, forced=forced)
         if plan is not None:
             return plan
