@@ -108,8 +108,10 @@ class Planner(Protocol):
         ...
 
 
-GivenPlanner: TypeAlias = Planner | Callable[[PlanRequest], Plan | Awaitable[Plan | None] | None]
-"""What the option `planner` takes: an object with `plan`, or that function alone."""
+PlanFunction: TypeAlias = Callable[[PlanRequest], Plan | Awaitable[Plan | None] | None]
+"""`Planner.plan` alone, which may wait or not."""
+
+GivenPlanner: TypeAlias = Planner | PlanFunction
 
 
 class LlmPlanner:
