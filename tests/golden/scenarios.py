@@ -106,6 +106,28 @@ async def skill_run(place: Path, store: Store) -> None:
         await session.send("have it written")
 
 
+async def planned(place: Path, store: Store) -> None:
+    """A plan of two waves, and a request that could not be planned."""
+    steps = [
+        {"id": "a", "description": "one"},
+        {"id": "b", "description": "the other"},
+        {"id": "c", "description": "both", "dependencies": ["a", "b"]},
+    ]
+    turns = (
+        calls("plan", requires_planning=True, goal="all of it", steps=steps),
+        calls("bash", command="echo x"),
+        calls("bash", command="echo x"),
+        says("Done."),
+        says("Done."),
+        says("Both are done."),
+        says("No plan."),
+        says("Hello."),
+    )
+    async with _session(place, store, *turns, planning_mode="enabled") as session:
+        await session.send("do all of it")
+        await session.send("hi")
+
+
 async def failed(place: Path, store: Store) -> None:
     """A run that the provider refused, and one that did well after it."""
     async with _session(place, store, says("Hello."), refuses(401), says("Again.")) as session:
@@ -261,6 +283,7 @@ SCENARIOS: dict[str, Scenario] = {
     "tools": tools,
     "decisions": decisions,
     "skill_run": skill_run,
+    "planned": planned,
     "failed": failed,
     "cancelled": cancelled,
     "crashed": crashed,

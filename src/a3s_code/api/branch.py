@@ -67,7 +67,7 @@ class Branch:
         self._session = session
         inside = InnerCalls(session.executor, id)
         ref = session.log.state.model
-        self.sink = StepSink(sink, id, str(session.log.session), inside, ref)
+        self.sink = StepSink(sink, id, f"task-run-{id}", inside, ref)
         own = base.until(len(base))
         self.transcript = Transcript(own, self.sink, isolated=True)
         hooks = session.hooks.run(self.sink, prompt)

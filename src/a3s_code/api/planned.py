@@ -24,6 +24,7 @@ from a3s_code.api.awake import Awake
 from a3s_code.api.branch import Branch
 from a3s_code.api.context import RunContext
 from a3s_code.api.goal_watch import GoalWatch
+from a3s_code.api.offered import offer
 from a3s_code.api.outlet import Outlet
 from a3s_code.api.plan_left import CLOSING, PlanLeft
 from a3s_code.api.plan_making import Made, make_plan, plan_request
@@ -239,7 +240,8 @@ class PlannedRun:
         ground, session = self._ground, self._ground.session
         conversation = ground.transcript.conversation
         await ground.context.system(session.behaviour.prompt)
-        session.selection.of(conversation, is_own=ground.request.history is None)
+        tools = session.selection.of(conversation, is_own=ground.request.history is None)
+        offer(session.log, ground.sink, tools, session.selection.latest)
         places = asyncio.Semaphore(MAX_PARALLEL_STEPS)
 
         async def one(branch: Branch, task: Task) -> Brought:
