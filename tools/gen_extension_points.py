@@ -115,7 +115,14 @@ ROWS = (
         "tools",
         "test_a_function_of_the_user_becomes_a_tool",
     ),
-    Row("Planner", "Task decomposition"),
+    Row(
+        "Planner",
+        "Task decomposition",
+        "harness.planning.planner.Planner",
+        "harness.planning.planner.LlmPlanner",
+        "planner",
+        "test_a_planner_of_the_user_takes_requests_apart",
+    ),
     Row(
         "HookHandler",
         "Event handling",

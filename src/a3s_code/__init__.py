@@ -113,6 +113,11 @@ if TYPE_CHECKING:
     from a3s_code.harness.confirm import ConfirmationPolicy as ConfirmationPolicy
     from a3s_code.harness.hooks.command import HookCommand as HookCommand
     from a3s_code.harness.hooks.engine import HookEngine as HookEngine
+    from a3s_code.harness.planning.plan import Goal as Goal
+    from a3s_code.harness.planning.plan import Plan as Plan
+    from a3s_code.harness.planning.planner import LlmPlanner as LlmPlanner
+    from a3s_code.harness.planning.planner import Planner as Planner
+    from a3s_code.harness.planning.planner import PlanRequest as PlanRequest
     from a3s_code.harness.policy import PermissionPolicy as PermissionPolicy
     from a3s_code.harness.prompt import SystemPromptSlots as SystemPromptSlots
     from a3s_code.harness.security.provider import (
@@ -161,6 +166,7 @@ if TYPE_CHECKING:
     from a3s_code.kernel.retrieval import VectorStore as VectorStore
     from a3s_code.kernel.sandbox_config import SandboxConfig as SandboxConfig
     from a3s_code.kernel.store import Store as Store
+    from a3s_code.kernel.tasks import Task as Task
     from a3s_code.kernel.tool import Effect as Effect
     from a3s_code.kernel.tool import Evidence as Evidence
     from a3s_code.kernel.tool import Observation as Observation
@@ -261,6 +267,8 @@ _HOMES = {
     "harness.confirm": ("ConfirmationPolicy",),
     "harness.hooks.command": ("HookCommand",),
     "harness.hooks.engine": ("HookEngine",),
+    "harness.planning.plan": ("Goal", "Plan"),
+    "harness.planning.planner": ("LlmPlanner", "PlanRequest", "Planner"),
     "harness.policy": ("PermissionPolicy",),
     "harness.prompt": ("SystemPromptSlots",),
     "harness.security.provider": ("DefaultSecurityProvider",),
@@ -296,6 +304,7 @@ _HOMES = {
     "kernel.retrieval": ("EmbeddingProvider", "VectorEntry", "VectorHit", "VectorStore"),
     "kernel.sandbox_config": ("SandboxConfig",),
     "kernel.store": ("Store",),
+    "kernel.tasks": ("Task",),
     "kernel.tool": ("Effect", "Evidence", "Observation", "Tool", "ToolContext", "tool"),
     "lanes.queue": ("SessionQueueConfig",),
     "llm.embeddings": ("OpenAiEmbeddingProvider",),

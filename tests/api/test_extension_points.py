@@ -10,15 +10,19 @@ from typing import Any
 from a3s_code import (
     ContextItem,
     ContextQuery,
+    Goal,
     InMemoryStore,
     InMemoryVectorStore,
     PermissionPolicy,
+    Plan,
+    PlanRequest,
     SandboxOutput,
     SessionOptions,
     Skill,
     SkillFeedback,
     SkillRefused,
     SkillRegistry,
+    Task,
     VectorContextProvider,
     VectorEntry,
     VectorHit,
@@ -263,6 +267,21 @@ def test_a_provider_of_the_user_is_asked_for_context(house: House) -> None:
     house.session(says("Read it."), context_provider=Catalogue()).send("bees")
 
     assert "On bees." in str(house.bodies[0])
+
+
+async def one_by_one(request: PlanRequest) -> Plan:
+    """Take a request apart at its commas."""
+    parts = [part.strip() for part in request.prompt.split(",")]
+    steps = tuple(Task(id=part, content=f"{part}!") for part in parts)
+    return Plan(Goal(request.prompt), steps)
+
+
+def test_a_planner_of_the_user_takes_requests_apart(house: House) -> None:
+    session = house.session(default=says("Done."), planning=True, planner=one_by_one)
+    events = list(session.stream("bees, honey"))
+
+    steps = [json.loads(each.data or "") for each in events if each.event_type == "step_start"]
+    assert [step["description"] for step in steps] == ["bees!", "honey!"]
 
 
 class Lengths:

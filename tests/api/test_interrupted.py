@@ -15,7 +15,7 @@ from a3s_code import FileSessionStore, PermissionPolicy, Session, SessionOptions
 from a3s_code.errors import InvalidType, InvalidValue, LimitReached
 from a3s_code.kernel.events import ConfirmationReceived, SessionId
 from a3s_code.kernel.ports import Action, Allow, Ask
-from a3s_code.testing import CrashingStore, CrashTally, Script, calls, says
+from a3s_code.testing import CrashingStore, CrashTally, Rule, Script, Turn, calls, says
 from api.house import House, come, meanwhile, unanswered
 
 PROGRAM = """
@@ -58,10 +58,15 @@ class Job:
         self.house, self.directory = house, tmp_path / "sessions"
 
     def die(
-        self, *turns: Any, before: str, left: int = 0, options: str = "dict(permissive=True)"
+        self,
+        *turns: Any,
+        before: str,
+        left: int = 0,
+        options: str = "dict(permissive=True)",
+        **script: Any,
     ) -> None:
         """Play `turns` in a process that is killed before it records `before` once more."""
-        server = self.house.serve(*turns)
+        server = self.house.serve(*turns, **script)
         program = PROGRAM.format(
             left=left,
             before=before,
@@ -79,8 +84,10 @@ class Job:
         )
         assert ended.returncode == -9, ended.stderr
 
-    def resume(self, *turns: Any, **options: Any) -> Session:
-        agent = self.house.employ(*turns)
+    def resume(
+        self, *turns: Any, rules: tuple[Rule, ...] = (), default: Turn | None = None, **options: Any
+    ) -> Session:
+        agent = self.house.employ(*turns, rules=rules, default=default)
         store = FileSessionStore(self.directory)
         return agent.resume_session("job-1", SessionOptions(session_store=store, **options))
 

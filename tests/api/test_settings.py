@@ -50,17 +50,17 @@ def test_an_option_that_keeps_somebody_safe_is_never_quietly_without_effect(
 
 def test_other_options_without_effect_are_announced_once(house: House) -> None:
     session = house.session(
-        default=says("Hello."), agent_dirs=["agents"], goal_tracking=True, planning=True
+        default=says("Hello."), agent_dirs=["agents"], auto_parallel=True, max_parallel_tasks=2
     )
 
     assert session.init_warning is not None
-    for name in ("agent_dirs", "goal_tracking", "planning"):
+    for name in ("agent_dirs", "auto_parallel", "max_parallel_tasks"):
         assert name in session.init_warning
     runs = [list(session.stream(prompt)) for prompt in ("one", "two")]
     told = [[e for e in events if e.event_type == "capability_missing"] for events in runs]
     assert [len(each) for each in told] == [1, 0]
     names = msgspec.json.decode(told[0][0].data or "")["names"]
-    assert names == ["agent_dirs", "goal_tracking", "planning"]
+    assert names == ["agent_dirs", "auto_parallel", "max_parallel_tasks"]
     assert runs[0][1].event_type == "capability_missing"
 
 
@@ -71,6 +71,7 @@ def test_other_options_without_effect_are_announced_once(house: House) -> None:
         {"goal_tracking": False, "builtin_skills": False, "planning_mode": "auto"},
         {"planning": False},
         {"planning_mode": "off", "planning": True},
+        {"planning_mode": "enabled", "goal_tracking": True},
         {"temperature": 0.5, "role": "x", "auto_save": True},
     ],
 )

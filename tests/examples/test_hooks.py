@@ -69,5 +69,5 @@ def test_the_page_names_every_event() -> None:
     spoken = {name for name in IDLE if name.partition("_")[0] in {"pre", "post"}}
 
     assert rows >= FIRED
-    assert "before and after planning and\nreasoning" in PAGE
+    assert "before and after reasoning" in PAGE
     assert spoken == IDLE

@@ -106,7 +106,7 @@ async def skill_run(place: Path, store: Store) -> None:
         await session.send("have it written")
 
 
-async def planned(place: Path, store: Store) -> None:
+async def step_list(place: Path, store: Store) -> None:
     """Plans of a session, of a child and of a history of its own; a batch; and a way back."""
     skills = SkillRegistry()
     skills.register_unchecked(Skill(name="planner", body="Plan.", allowed_tools=("update_plan",)))
@@ -128,6 +128,28 @@ async def planned(place: Path, store: Store) -> None:
         await session.send("do it", history=[{"role": "user", "content": "before"}])
         await session.send("go on")
         await session.rewind(session.checkpoints()[-1]["id"], files=False)
+
+
+async def planned(place: Path, store: Store) -> None:
+    """A plan of two waves, and a request that could not be planned."""
+    steps = [
+        {"id": "a", "description": "one"},
+        {"id": "b", "description": "the other"},
+        {"id": "c", "description": "both", "dependencies": ["a", "b"]},
+    ]
+    turns = (
+        calls("plan", requires_planning=True, goal="all of it", steps=steps),
+        calls("bash", command="echo x"),
+        calls("bash", command="echo x"),
+        says("Done."),
+        says("Done."),
+        says("Both are done."),
+        says("No plan."),
+        says("Hello."),
+    )
+    async with _session(place, store, *turns, planning_mode="enabled") as session:
+        await session.send("do all of it")
+        await session.send("hi")
 
 
 async def failed(place: Path, store: Store) -> None:
@@ -293,6 +315,7 @@ SCENARIOS: dict[str, Scenario] = {
     "tools": tools,
     "decisions": decisions,
     "skill_run": skill_run,
+    "step_list": step_list,
     "failed": failed,
     "cancelled": cancelled,
     "crashed": crashed,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from a3s_code.api.awake import deadline
 from a3s_code.api.receipts import question_receipt
-from a3s_code.api.run import deadline
 from a3s_code.kernel.asking import Question, Said, SaidListener
 from a3s_code.kernel.events import TextDelta, ToolInputDelta
 from a3s_code.kernel.loop import fit

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from a3s_code.api.context_sources import context_sources
+from a3s_code.api.planning_options import Planning
 from a3s_code.api.settings import CONTINUATIONS, Compaction, Settings
 from a3s_code.harness.agents_md.directory import ProjectDocs
 from a3s_code.harness.context import ContextSources
@@ -43,6 +44,7 @@ class Behaviour:
     retention: SessionRetentionLimits = field(default_factory=SessionRetentionLimits)
     compaction: Compaction = field(default_factory=Compaction)
     style: Style | None = None
+    planning: Planning = field(default_factory=Planning)
 
 
 def behaviour_of(
@@ -72,6 +74,7 @@ def behaviour_of(
         retention=settings.storage.retention or SessionRetentionLimits(),
         compaction=settings.compaction,
         style=style_named(settings.agent_style) if settings.agent_style else None,
+        planning=Planning.of(settings.planning, settings.planner),
     )
 
 

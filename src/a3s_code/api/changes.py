@@ -5,10 +5,10 @@ to it that what is emitted becomes durable.
 
 from __future__ import annotations
 
+from a3s_code.api.awake import Awake, room
 from a3s_code.api.lane import Lane
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.outlet import Outlet
-from a3s_code.api.run import Awake, room
 from a3s_code.kernel.records import HistoryReplaced, ModelSwitched
 
 

@@ -10,13 +10,13 @@ from msgspec.structs import replace
 
 from a3s_code.api.account import Account
 from a3s_code.api.asides import Asides
+from a3s_code.api.awake import deadline, room
 from a3s_code.api.context import RunContext
 from a3s_code.api.lane import Lane
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer_child
 from a3s_code.api.prefixes import Prefixes
 from a3s_code.api.receipts import Receipts
-from a3s_code.api.run import deadline, room
 from a3s_code.harness.completion import Completion
 from a3s_code.harness.prompt import SystemPromptSlots, prompt_parts, redacted, system_prompt
 from a3s_code.kernel.executor import Executor

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
-from a3s_code.delegation.child_sink import PURPOSE
+from a3s_code.delegation.child_sink import TURNS
 from a3s_code.kernel.events import RunId, SubagentStart, TurnEnd
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.messages import Usage
@@ -29,7 +29,7 @@ class Lane:
 
     Attributes:
         run: A run with a history of its own.
-        child: Id of a child run.
+        child: Id of a child run, or of a step of a plan that runs beside others.
         named: Gives the id that the log has for a call of this conversation.
     """
 
@@ -91,7 +91,7 @@ def _of_child(log: Log, child: str) -> tuple[Usage, int] | None:
             case HistoryAppended() as said if said.child == child:
                 newer += 1
             case TokensSpent(usage=usage, purpose=purpose) as spent if (
-                spent.child == child and purpose == PURPOSE
+                spent.child == child and purpose in TURNS
             ):
                 return usage, newer
             case Compacted() as done if done.child == child:

@@ -14,6 +14,7 @@ from a3s_code.api.code_options import check_diagnostics, check_map_tokens
 from a3s_code.api.command_env import check_command_env
 from a3s_code.api.context_options import check_providers
 from a3s_code.api.options import InlineSkill
+from a3s_code.api.planning_options import check_planner
 from a3s_code.delegation.agents import AutoDelegationConfig, WorkerAgentSpec
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.confirm import ConfirmationPolicy
@@ -243,6 +244,7 @@ _ALONE = {
     "context_provider": check_providers,
     "confirmation_policy": ConfirmationPolicy.validate,
     "diagnostics": check_diagnostics,
+    "planner": check_planner,
     "prompt_slots": _check_slots,
     "queue_config": SessionQueueConfig.validate,
     "repository_map_tokens": check_map_tokens,

@@ -36,6 +36,7 @@ from a3s_code.lanes.queue import SessionQueueConfig
 
 if TYPE_CHECKING:  # loaded by hosts that make one
     from a3s_code.capabilities.skills.registry import SkillRegistry
+    from a3s_code.harness.planning.planner import PlanFunction, Planner
 
 
 class InlineSkill(msgspec.Struct, frozen=True):
@@ -165,6 +166,7 @@ class SessionOptions(_Named):
     planning_mode: str | None = None
     planning: bool | None = None
     goal_tracking: bool = False
+    planner: Planner | PlanFunction | None = None
     agent_dirs: Sequence[str | Path] | None = None
     worker_agents: Sequence[WorkerAgentSpec] | None = None
     max_parallel_tasks: int | None = None

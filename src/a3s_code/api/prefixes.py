@@ -7,7 +7,7 @@ from itertools import chain, islice
 
 from a3s_code.api.costs import PriceOf
 from a3s_code.api.lane import MAX_LOOKED
-from a3s_code.delegation.child_sink import PURPOSE
+from a3s_code.delegation.child_sink import TURNS
 from a3s_code.harness.prefix import (
     Change,
     Sent,
@@ -124,7 +124,7 @@ class Prefixes:
             for record in islice(self._log.backwards(), MAX_LOOKED)
             if isinstance(record.event, TokensSpent)
         )
-        turns = (each for each in spent if each.child == self._child and each.purpose == PURPOSE)
+        turns = (each for each in spent if each.child == self._child and each.purpose in TURNS)
         return next((each.usage.prompt_tokens for each in turns), 0)
 
     def _whys(self, found: Change, head: Sent, talk: Sent, last: Sent, now: Sent) -> Iterator[str]:

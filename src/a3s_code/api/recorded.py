@@ -20,6 +20,7 @@ import msgspec
 
 from a3s_code.api.code_options import NO_CODE, CodeOptions
 from a3s_code.api.elsewhere import kept, named
+from a3s_code.api.planning_options import NO_PLANNING, PlanningOptions
 from a3s_code.api.security import kept_provider, kind_of
 from a3s_code.api.settings import Compaction, Identity, Limits, Safety, Sampling, Settings, Storage
 from a3s_code.api.skill_sources import NO_SOURCES, SkillSources
@@ -81,6 +82,7 @@ class Recorded(msgspec.Struct, frozen=True):
     code: CodeOptions = NO_CODE
     memory_dir: str = ""
     agent_style: str | None = None
+    planning: PlanningOptions = NO_PLANNING
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -105,6 +107,7 @@ class Recorded(msgspec.Struct, frozen=True):
             code=settings.code,
             memory_dir=settings.memory.kept,
             agent_style=settings.agent_style,
+            planning=settings.planning,
         )
 
     @classmethod
@@ -146,6 +149,7 @@ class Recorded(msgspec.Struct, frozen=True):
             code=_over(given.code, self.code),
             memory=given.memory.over(self.memory_dir),
             agent_style=given.agent_style or self.agent_style,
+            planning=_over(given.planning, self.planning),
         )
 
     def _storage(self, given: Storage) -> Storage:

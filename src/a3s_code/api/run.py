@@ -10,37 +10,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Protocol
+from collections.abc import Sequence
 
 import msgspec
 
 from a3s_code.api.account import Account
-from a3s_code.api.behaviour import Behaviour
-from a3s_code.api.checkpoints import Checkpoints
+from a3s_code.api.awake import Awake, deadline, room
 from a3s_code.api.context import RunContext
 from a3s_code.api.cost_log import costs_of_run
-from a3s_code.api.costs import PriceOf
 from a3s_code.api.lane import Lane
-from a3s_code.api.memory_runs import Lessons
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer
 from a3s_code.api.outlet import Outlet
-from a3s_code.api.prefixes import Prefixes
-from a3s_code.api.receipts import Receipts
+from a3s_code.api.plan_left import PlanLeft, plan_left
+from a3s_code.api.planned import Ground, answer_planned, is_concerned
 from a3s_code.api.request import Request
-from a3s_code.api.room import Patience, Room
 from a3s_code.api.styles import take_style
-from a3s_code.api.supplied import Supplied
 from a3s_code.api.unfinished import close_calls, results, spent
 from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
-from a3s_code.harness.hooks.run_hooks import SessionHooks
-from a3s_code.harness.selector import Selection
 from a3s_code.harness.time_limit import within_limit
 from a3s_code.harness.verification.summary import summarise
-from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import (
     AgentEnd,
     AgentStart,
@@ -49,49 +39,14 @@ from a3s_code.kernel.events import (
     RunFailed,
     RunId,
 )
-from a3s_code.kernel.executor import Executor
-from a3s_code.kernel.log import Log
 from a3s_code.kernel.loop import Answer, EmptyInbox, Loop, Transcript
 from a3s_code.kernel.messages import Conversation, Message, Text, user
 from a3s_code.kernel.plain import canonical
-from a3s_code.kernel.ports import Model, ModelRequest, Sink
+from a3s_code.kernel.ports import Model, ModelRequest, Review
 from a3s_code.kernel.records import HistorySupplied, RunStarted, RunStatusChanged
 
 CANCELLED = "run.cancelled"
 """The kind of a failure that somebody asked for."""
-
-
-class Awake(Protocol):
-    """What a run uses of the session that it belongs to."""
-
-    @property
-    def log(self) -> Log: ...
-    @property
-    def executor(self) -> Executor: ...
-    @property
-    def model(self) -> Callable[[str], Model]: ...
-    @property
-    def behaviour(self) -> Behaviour: ...
-    @property
-    def selection(self) -> Selection: ...
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def checkpoints(self) -> Checkpoints: ...
-    @property
-    def hooks(self) -> SessionHooks: ...
-    @property
-    def price(self) -> PriceOf: ...
-    @property
-    def patience(self) -> Patience: ...
-    @property
-    def receipts(self) -> Receipts: ...
-    @property
-    def supplied(self) -> Supplied: ...
-    @property
-    def prefixes(self) -> Prefixes: ...
-    @property
-    def lessons(self) -> Lessons | None: ...
 
 
 class Run:
@@ -110,6 +65,7 @@ class Run:
         "_context",
         "_conversation",
         "_hooks",
+        "_left",
         "_loop",
         "_request",
         "_resumed",
@@ -146,17 +102,33 @@ class Run:
         lane = Lane(None if given is None else sink.run)
         self._account = Account(session.receipts, session.prefixes, model, sink, lane.name)
         self._room = room(session, sink, model, own, self._view, lane)
-        self._loop = Loop(
+        self._left: PlanLeft | None = None
+        self._loop = self._new_loop(model)
+
+    def _new_loop(self, model: Model) -> Loop:
+        behaviour = self._session.behaviour
+        return Loop(
             model=model,
-            executor=session.executor,
-            sink=sink,
+            executor=self._session.executor,
+            sink=self._sink,
             prepare=self._prepare,
-            review=Completion(behaviour.continuations > 0, behaviour.continuations),
+            review=self._review(),
             compact=self._make_room,
             inbox=EmptyInbox(),
             limits=behaviour.limits,
             attend=self._context.attend if behaviour.context.companions else None,
         )
+
+    def _next_loop(self) -> Loop:
+        """Go on with another loop, which counts on from the one before."""
+        before, self._loop = self._loop, self._new_loop(self._loop.model)
+        self._loop.usage, self._loop.tool_calls = before.usage, before.tool_calls
+        self._loop.turns = before.turns
+        return self._loop
+
+    def _review(self) -> Review:
+        continuations = self._session.behaviour.continuations
+        return Completion(continuations > 0, continuations)
 
     async def conduct(self) -> Answer:
         """
@@ -241,12 +213,36 @@ class Run:
         self._sink.emit(AgentStart(prompt=self._request.prompt))
         if self._announced:
             self._sink.emit(CapabilityWasMissing(names=self._announced))
+        self._left = plan_left(self._session.log, resumed)
+        if self._left is not None and not self._left.waits_for_model:
+            return
         last = self._conversation.last
         if last is not None and last.role == "assistant" and not last.calls:
             self._transcript.add(user(GO_ON))
 
     async def _answer(self) -> Answer:
         await self._admit()
+        is_new = self._resumed is None
+        if self._left is None and not (is_new and is_concerned(self._session, self._request)):
+            return await self._plain()
+        return await answer_planned(self._ground(), self._left)
+
+    def _ground(self) -> Ground:
+        return Ground(
+            session=self._session,
+            sink=self._sink,
+            request=self._request,
+            transcript=self._transcript,
+            context=self._context,
+            before=self._conversation.messages[: self._before],
+            plain=self._plain,
+            loop=lambda: self._loop,
+            next_loop=self._next_loop,
+            review=self._review,
+        )
+
+    async def _plain(self) -> Answer:
+        """Answer without a plan, or go on where the run before was cut off."""
         last = self._conversation.last
         known = results(self._session.log, last) if self._resumed is not None else None
         if known is not None:
@@ -329,12 +325,6 @@ class Run:
             await asyncio.shield(self._sink.barrier())
 
 
-def deadline(session: Awake) -> float | None:
-    """Say by `Clock.monotonic()` when a request that is made now must be answered."""
-    limit_ms = session.behaviour.llm_timeout_ms
-    return session.clock.monotonic() + limit_ms / 1000 if limit_ms else None
-
-
 def failure_of(error: BaseException) -> RunFailed:
     """Give the event that tells of `error`."""
     if isinstance(error, asyncio.CancelledError):
@@ -361,25 +351,3 @@ def _interruption(error: BaseException) -> str:
     if isinstance(error, asyncio.CancelledError):
         return "the user"
     return "a limit of the session" if isinstance(error, LimitReached) else ""
-
-
-def room(
-    session: Awake,
-    sink: Sink,
-    model: Model,
-    conversation: Conversation,
-    view: ModelView,
-    lane: Lane,
-) -> Room:
-    """Give what makes room in a conversation as the session wants it."""
-    return Room(
-        session,
-        sink,
-        conversation,
-        view,
-        model,
-        session.behaviour.compaction,
-        partial(deadline, session),
-        session.patience if lane.is_own else Patience(),
-        lane,
-    )

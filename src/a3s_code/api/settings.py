@@ -22,6 +22,7 @@ from a3s_code.api.elsewhere import sandbox_of
 from a3s_code.api.memory_choice import NO_CHOICE, MemoryChoice
 from a3s_code.api.option_types import check
 from a3s_code.api.options import SessionOptions
+from a3s_code.api.planning_options import NO_PLANNING, PlanningOptions, planning_options
 from a3s_code.api.security import provider_of
 from a3s_code.api.skill_sources import NO_SOURCES, SkillSources, sources_of
 from a3s_code.errors import CapabilityMissing, InvalidValue
@@ -46,6 +47,7 @@ from a3s_code.kernel.tool import Tool
 
 if TYPE_CHECKING:  # loaded by hosts that make one
     from a3s_code.capabilities.skills.registry import SkillRegistry
+    from a3s_code.harness.planning.planner import GivenPlanner
 
 CONTINUATIONS = 3
 """How often an unfinished answer is asked to go on, unless something else is said."""
@@ -71,7 +73,6 @@ _TO_COME = frozenset(
         "auto_delegation",
         "auto_parallel",
         "budget_guard_timeout_ms",
-        "goal_tracking",
         "host_env",
         "manual_delegation_enabled",
         "max_parallel_tasks",
@@ -221,6 +222,8 @@ class Settings:
     providers: tuple[GivenProvider, ...] = ()
     code: CodeOptions = NO_CODE
     memory: MemoryChoice = NO_CHOICE
+    planning: PlanningOptions = NO_PLANNING
+    planner: GivenPlanner | None = None
     role_origin: Origin | None = None
     agent_style: str | None = None
 
@@ -300,6 +303,8 @@ def fold(options: SessionOptions) -> Settings:
         code=code_options(given),
         memory=MemoryChoice.of(given),
         agent_style=given.get("agent_style"),
+        planning=planning_options(given),
+        planner=given.get("planner"),
     )
 
 
@@ -325,11 +330,10 @@ def _refuse_unsafe(given: dict[str, Any]) -> None:
 
 def _missing(given: dict[str, Any]) -> tuple[str, ...]:
     names = [name for name in given if name in _TO_COME and given[name] is not False]
-    planned = given.get("planning_mode") or {True: "enabled"}.get(given.get("planning", False))
     limits = given.get("retention_limits")
     if limits and SessionRetentionLimits.of(limits).max_terminal_subagent_tasks is not None:
         names.append("retention_limits.max_terminal_subagent_tasks")
-    return tuple(sorted([*names, *(["planning"] if planned == "enabled" else [])]))
+    return tuple(sorted(names))
 
 
 def _sampling(given: dict[str, Any]) -> Sampling:

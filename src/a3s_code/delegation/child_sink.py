@@ -40,6 +40,10 @@ from a3s_code.kernel.state import Approval, OpenEffect
 
 PURPOSE = "child"
 """Of the tokens of the turns of a child; see `TokensSpent`."""
+STEP = "step"
+"""Of those of a step of a plan that runs beside others."""
+TURNS = frozenset({PURPOSE, STEP})
+"""Of the turns of all that is no run of the session itself."""
 
 
 def session_of(child: str) -> str:

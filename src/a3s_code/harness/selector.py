@@ -117,6 +117,10 @@ class Selection:
         """Give the selection among some tools for another conversation, such as that of a child."""
         return Selection(tools, self._index, sets=self._sets)
 
+    def branch(self) -> Selection:
+        """Give a selection that goes on from what is shown now, for a conversation that parts."""
+        return Selection(self.tools, self._index, self._shown, self._sets)
+
     def of(self, conversation: Conversation, *, is_own: bool = True) -> ToolSet:
         """
         Give the tools for the next request about a conversation.

@@ -154,6 +154,8 @@ class Loop:
         attend: Gives what is shown behind the results of a turn; None = nothing is.
         spoken: What the model has said in the current turn, in pieces.
         results: Of the calls of the current turn that have ended, by call id.
+        turns: Of the loops before in the same run; the numbers of this one go on from there.
+        stop: Why the last answer ended; as in `Reply`.
     """
 
     model: Model
@@ -169,6 +171,8 @@ class Loop:
     usage: Usage = field(default_factory=Usage)
     tool_calls: int = 0
     results: dict[str, ToolResult] = field(default_factory=dict[str, ToolResult])
+    turns: int = 0
+    stop: str = ""
     _rounds: int = 0
     _malformed: int = 0
     _repeats: int = 0
@@ -205,7 +209,8 @@ class Loop:
             StoreError: the record could not be made durable.
         """
         text = ""
-        for turn in itertools.count(1):
+        for turn in itertools.count(self.turns + 1):
+            self.turns = turn
             for message in self.inbox.take():
                 transcript.add(message)
             await self.compact(transcript.conversation)
@@ -253,6 +258,7 @@ class Loop:
             reply, message=with_own_ids(reply.message, self.sink.call_ids)
         )
         self.usage += reply.usage
+        self.stop = reply.stop
         self.spoken.clear()
         self.sink.emit(TurnEnd(turn=turn, usage=reply.usage, stop=reply.stop))
         return reply

@@ -83,7 +83,8 @@ class ModelSwitched(LogOnly, tag="model_switched", frozen=True):
 
 class HistoryAppended(LogOnly, tag="history_appended", frozen=True):
     """
-    `isolated` messages belong to a run with a history of its own, or to the child run `child`.
+    `isolated` messages belong to a run with a history of its own, or to `child`, which is a child
+    run, or a step of a plan that runs beside others.
     """
 
     message: Message

@@ -31,6 +31,8 @@ POST_COMPACT = "post_compact"
 PRE_MEMORY = "pre_memory_recall"
 POST_MEMORY = "post_memory_recall"
 INTENT_DETECTION = "intent_detection"
+PRE_PLANNING = "pre_planning"
+POST_PLANNING = "post_planning"
 
 GATING = frozenset({PRE_TOOL_USE, PRE_PROMPT, GENERATE_START, PERMISSION_REQUEST})
 """What comes after them happens only when no hook blocks, fails or is late."""
@@ -46,9 +48,7 @@ ABOUT_SKILLS = frozenset({SKILL_LOAD, SKILL_UNLOAD})
 
 IDLE = frozenset(
     {
-        "post_planning",
         "post_reasoning",
-        "pre_planning",
         "pre_reasoning",
     }
 )
@@ -66,10 +66,12 @@ FIRED = (
         POST_COMPACT,
         POST_CONTEXT,
         POST_MEMORY,
+        POST_PLANNING,
         POST_RESPONSE,
         PRE_COMPACT,
         PRE_CONTEXT,
         PRE_MEMORY,
+        PRE_PLANNING,
         SESSION_END,
         SESSION_START,
     }

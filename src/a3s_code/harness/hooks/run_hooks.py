@@ -16,6 +16,8 @@ Payloads, SPEC 7; all have `session_id`:
     post_compact             messages_before, messages_after
     pre_memory_recall        query, tags, limit
     post_memory_recall       query, tags, items: id, relevance
+    pre_planning             prompt, mode
+    post_planning            prompt, plan
 """
 
 from __future__ import annotations
