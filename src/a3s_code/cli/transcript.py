@@ -10,11 +10,14 @@ from typing import TextIO
 import msgspec
 
 from a3s_code.api.event import AgentEvent
+from a3s_code.cli.progress import Progress
 from a3s_code.kernel.events import SkillSkipped
+from a3s_code.kernel.state import is_within
 from a3s_code.kernel.visible import on_one_line, visible, visible_json
 
 SHOWN_LINES = 6
 SHOWN_CHARS = 160
+INSIDE = "   "
 MAX_SKIPPED = 5
 """Files that are named as no skills."""
 
@@ -83,6 +86,8 @@ class _Notes:
 
     def __init__(self) -> None:
         self._arguments: dict[str, list[str]] = {}
+        self._running: set[str] = set()
+        self._progress = Progress()
 
     def of(self, event: AgentEvent) -> list[str]:
         match event.event_type:
@@ -90,13 +95,8 @@ class _Notes:
                 self._arguments.clear()
             case "tool_input_delta":
                 self._arguments.setdefault(event.tool_id or "", []).append(event.text or "")
-            case "tool_start":
-                given = " ".join("".join(self._arguments.get(event.tool_id or "", [])).split())
-                if len(given) > SHOWN_CHARS:
-                    given = f"{given[:SHOWN_CHARS]} … {len(given) - SHOWN_CHARS} more characters"
-                return [on_one_line(f"-> {event.tool_name} {given}".rstrip())]
-            case "tool_end":
-                return _tool_end(event)
+            case "tool_start" | "tool_end":
+                return self._call(event)
             case (
                 "permission_denied"
                 | "sandbox_violation"
@@ -112,8 +112,32 @@ class _Notes:
             case "error":
                 return [f"!! {_set_in(event.error or '')}"]
             case _:
-                pass
+                return self._progress.of(event)
         return []
+
+    def _call(self, event: AgentEvent) -> list[str]:
+        return self._started(event) if event.event_type == "tool_start" else self._ended(event)
+
+    def _started(self, event: AgentEvent) -> list[str]:
+        id_ = event.tool_id or ""
+        inner = self._is_inner(id_)
+        self._running.add(id_)
+        given = " ".join("".join(self._arguments.get(id_, [])).split())
+        if len(given) > SHOWN_CHARS:
+            given = f"{given[:SHOWN_CHARS]} … {len(given) - SHOWN_CHARS} more characters"
+        return [on_one_line(f"{INSIDE if inner else ''}-> {event.tool_name} {given}".rstrip())]
+
+    def _ended(self, event: AgentEvent) -> list[str]:
+        """Tell how a call ended; what one inside another brought is for that one to tell."""
+        id_ = event.tool_id or ""
+        self._running.discard(id_)
+        if not self._is_inner(id_):
+            return _tool_end(event)
+        return [f"{INSIDE}{line}" for line in _tool_end(event)] if event.exit_code else []
+
+    def _is_inner(self, call_id: str) -> bool:
+        """Say whether a call was made inside one that runs: by a batch, a program or a skill."""
+        return is_within(call_id.rpartition(".")[0], self._running)
 
 
 _IN_WORDS = {
