@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,20 +11,13 @@ from hypothesis import strategies as st
 
 from a3s_code.capabilities.tools.bash import bash
 from a3s_code.errors import InvalidValue
-from a3s_code.harness.confirm import ConfirmationPolicy
 from a3s_code.harness.gate import PolicyGate
 from a3s_code.harness.inheritance import INHERITANCES, Mode, Rights, check_inheritance
 from a3s_code.harness.policy import PermissionPolicy, strictest
-from a3s_code.harness.relay import Relay
-from a3s_code.kernel.approval import Approvals
-from a3s_code.kernel.events import ConfirmationReceived, ConfirmationRequired
-from a3s_code.kernel.messages import Message, ToolCall, ToolResult
+from a3s_code.kernel.messages import ToolCall
 from a3s_code.kernel.ports import Action, Allow, Approver, Ask, Authority, Decision, Deny, Gate
-from a3s_code.kernel.records import HistoryAppended
 from a3s_code.kernel.tool import Effect
-from api.house import arrive
 from capabilities.conftest import decode
-from kernel.bench import Bench, call
 
 COMMANDS = ("make test", "git push", "rm -rf /x", "echo $(date)")
 RULES = st.lists(
@@ -202,120 +194,3 @@ def test_the_version_of_a_child_changes_with_either_policy() -> None:
 def test_a_mode_that_does_not_exist_is_refused(name: object) -> None:
     with pytest.raises(InvalidValue, match="is no confirmation_inheritance"):
         check_inheritance(name)
-
-
-# The parent's questions
-
-
-class Family:
-    """Two benches: the child's questions are relayed to the parent."""
-
-    def __init__(
-        self, root: Path, *, task: str = "t1", parent: Bench | None = None, **terms: object
-    ) -> None:
-        policy = PermissionPolicy(ask=["*"])
-        self.child, self.parent = Bench(root, policy=policy), parent or Bench(root, policy=policy)
-        if parent is None:
-            confirmations = ConfirmationPolicy(enabled=True, **terms).validate()  # type: ignore[arg-type]
-            self.parent.executor.approvals = Approvals(confirmations)
-        executor = self.parent.executor
-        relay = Relay(task, executor.approvals, executor, lambda: self.parent.sink)
-        own = Rights(executor.gate, relay).for_child(None, "inherit_parent")
-        self.child.executor.gate, self.child.executor.approver = own.gate, own.settles
-
-
-async def _asked(family: Family) -> None:
-    await arrive(lambda: family.parent.all(ConfirmationRequired))
-
-
-async def _answer(family: Family, question: str, *, approved: bool) -> None:
-    said = ConfirmationReceived(tool_id=question, approved=approved, reason="by the parent")
-    approvals = family.parent.executor.approvals
-    assert await approvals.record(said, (), family.parent.sink)
-    approvals.answer(said)
-
-
-@pytest.mark.parametrize("approved", [True, False])
-async def test_a_question_of_a_child_is_answered_at_its_parent(
-    approved: bool, tmp_path: Path
-) -> None:
-    family = Family(tmp_path)
-    running = asyncio.create_task(family.child.execute(call("write", file_path="f", content="x")))
-    await _asked(family)
-    await _answer(family, "t1.c1", approved=approved)
-    (result,) = await running
-
-    assert (tmp_path / "f").exists() is approved
-    assert ("by the parent" in result.content) is not approved
-
-
-async def test_the_parents_yolo_lanes_hold_for_a_child_that_inherits(tmp_path: Path) -> None:
-    family = Family(tmp_path, yolo_lanes=["execute"])
-    (result,) = await family.child.execute(call("write", file_path="f", content="x"))
-
-    assert not result.is_error
-    assert family.parent.all(ConfirmationRequired) == []
-
-
-async def test_the_question_of_a_child_that_is_stopped_is_withdrawn(tmp_path: Path) -> None:
-    family = Family(tmp_path)
-    running = asyncio.create_task(family.child.execute(call("write", file_path="f", content="x")))
-    await _asked(family)
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-
-    assert [each for each in family.parent.sink.approvals.values() if each.answer is None] == []
-    assert not (tmp_path / "f").exists()
-
-
-async def test_an_answer_to_one_child_says_nothing_for_the_like_call_of_another(
-    tmp_path: Path,
-) -> None:
-    """Models name their calls alike; each question is one of its own."""
-    family = Family(tmp_path)
-    write = call("write", file_path="f", content="x")
-    running = asyncio.create_task(family.child.execute(write))
-    await _asked(family)
-    await _answer(family, "t1.c1", approved=True)
-    await running
-    (tmp_path / "f").unlink()
-
-    other = Family(tmp_path, task="t2", parent=family.parent)
-    running = asyncio.create_task(other.child.execute(write))
-    await arrive(lambda: len(family.parent.all(ConfirmationRequired)) == 2)
-    await _answer(family, "t2.c1", approved=False)
-    (result,) = await running
-
-    assert result.is_error
-    assert not (tmp_path / "f").exists()
-
-
-async def test_two_children_may_ask_about_calls_of_one_id_at_a_time(tmp_path: Path) -> None:
-    first = Family(tmp_path)
-    second = Family(tmp_path, task="t2", parent=first.parent)
-    running = [
-        asyncio.create_task(family.child.execute(call("write", file_path=name, content="x")))
-        for family, name in ((first, "f"), (second, "g"))
-    ]
-    await arrive(lambda: len(first.parent.all(ConfirmationRequired)) == 2)
-    await _answer(first, "t2.c1", approved=True)
-    await _answer(first, "t1.c1", approved=False)
-    refused, done = await asyncio.gather(*running)
-
-    assert (refused[0].is_error, done[0].is_error) == (True, False)
-    assert not (tmp_path / "f").exists()
-    assert (tmp_path / "g").exists()
-
-
-async def test_the_answers_of_a_child_go_with_the_call_that_it_belongs_to(tmp_path: Path) -> None:
-    family = Family(tmp_path)
-    running = asyncio.create_task(family.child.execute(call("write", file_path="f", content="x")))
-    await _asked(family)
-    await _answer(family, "t1.c1", approved=True)
-    await running
-    assert list(family.parent.sink.approvals) == ["t1.c1"]
-    ended = Message("tool", (ToolResult("t1", "done"),))
-    family.parent.sink.emit(HistoryAppended(message=ended))
-
-    assert dict(family.parent.sink.approvals) == {}

@@ -9,7 +9,7 @@ A child is decided by both policies, and the strictest result counts, so what th
 denies stays denied in every mode, and in a child of a child too. The modes of a line of
 children add up the same way: below a child that has to ask, or may not, `auto_approve` asks,
 or may not. What only an answer may settle (`Ask.explicit`) is never settled by
-`auto_approve`: it goes to whoever answers for the parent; `relay` takes it there.
+`auto_approve`: it goes to whoever answers for the parent.
 
 Source:
     A3S Code Python SDK, "Confirmation inheritance"; SPEC 6.3; DESIGN 6; INVARIANTS 11.
