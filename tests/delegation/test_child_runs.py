@@ -527,3 +527,43 @@ def test_two_children_of_one_turn_do_not_meet(house: House) -> None:
 
     outputs = [e.tool_output for e in events if e.event_type == "tool_end"]
     assert outputs == ["first", "second"]
+
+
+# Its prompt
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_a_hook_that_blocks_the_prompt_of_a_child_ends_it_before_a_model_is_asked(
+    house: House, raises: bool
+) -> None:
+    def answer(event: JsonObject) -> JsonObject | None:
+        if event["payload"]["prompt"] != "CHILD":
+            return None
+        if raises:
+            raise ValueError("it broke")
+        return {"action": "block", "reason": "not on a Friday"}
+
+    session = begun(house, calls("errand"), says("It was not let in."))
+    session.register_hook("guard", "pre_prompt", handler=answer)
+    events = sent(session)
+    end = ended(events, "errand")
+
+    assert end.error_kind == "run.hook_blocked"
+    assert ("it broke" if raises else "not on a Friday") in (end.tool_output or "")
+    assert "CHILD" not in [
+        user for request in house.server.requests for user in request.asked.users
+    ]
+    assert len(house.bodies) == 2
+    assert recorded(session, SubagentEnd)[0].success is False
+    assert session.runs()[-1]["status"] == "completed"
+
+
+def test_a_hook_is_told_the_prompt_of_a_child_with_its_own_system_prompt(house: House) -> None:
+    heard: list[Any] = []
+    session = begun(house, calls("errand"), says("From the child."), says("Done."))
+    session.register_hook("h", "pre_prompt", handler=lambda it: heard.append(it["payload"]))
+    sent(session)
+
+    assert [told["prompt"] for told in heard] == ["PARENT", "CHILD"]
+    assert heard[1]["system_prompt"].startswith("HELPER-ROLE")
+    assert heard[1]["message_count"] == 0

@@ -62,12 +62,18 @@ class SessionHome:
     def model(self, ref: str) -> Model:
         return self.engine.model(ref or self.engine.log.state.model)
 
+    async def admit(self, role: str, prompt: str, sink: Sink) -> None:
+        system = system_prompt(self._slots(role))
+        await self.engine.hooks.run(sink, prompt).admit(system, 0)
+
     def hooked(self, model: Model, sink: Sink, prompt: str) -> Model:
         return self.engine.hooks.run(sink, prompt).model(model)
 
     def requests(self, child: Asking) -> Requests:
-        slots = redacted(replace(self.slots, role=child.role), self.executor.redactor)
-        return _Requests(self.engine, slots, child)
+        return _Requests(self.engine, self._slots(child.role), child)
+
+    def _slots(self, role: str) -> SystemPromptSlots:
+        return redacted(replace(self.slots, role=role), self.executor.redactor)
 
     def review(self) -> Review:
         continuations = self.engine.behaviour.continuations

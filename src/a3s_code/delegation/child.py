@@ -109,6 +109,15 @@ class Home(Protocol):
         """Give where the calls of a child ask the model `ref`, beside its conversation."""
         ...
 
+    async def admit(self, role: str, prompt: str, sink: Sink) -> None:
+        """
+        Ask whether a prompt may enter the conversation of a child.
+
+        Raises:
+            HookBlocked: a hook says no, or failed.
+        """
+        ...
+
     def hooked(self, model: Model, sink: Sink, prompt: str) -> Model:
         """Give a model that the hooks of the session are asked and told of."""
         ...
@@ -219,6 +228,7 @@ class Child:
     async def _conducted(self, loop: Loop, transcript: Transcript, sink: ChildSink) -> ChildOutcome:
         """Run the loop; what goes wrong inside is the outcome."""
         try:
+            await self.home.admit(self.spec.role, self.spec.prompt, sink)
             transcript.add(user(self.spec.prompt))
             answer = await self._within_limit(loop, transcript)
         except StoreError:
