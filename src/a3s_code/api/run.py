@@ -39,6 +39,7 @@ from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
 from a3s_code.harness.hooks.run_hooks import SessionHooks
 from a3s_code.harness.selector import Selection
+from a3s_code.harness.time_limit import within_limit
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import (
     AgentEnd,
@@ -257,17 +258,7 @@ class Run:
 
     async def _within_limit(self) -> Answer:
         limit_ms = self._session.behaviour.limits.max_execution_ms
-        scope = asyncio.timeout(limit_ms / 1000 if limit_ms else None)
-        try:
-            async with scope:
-                return await self._answer()
-        except TimeoutError as error:
-            if not scope.expired():
-                raise
-            raise LimitReached(
-                f"The run took longer than max_execution_time_ms ({limit_ms} ms).",
-                hint="raise max_execution_time_ms, or ask for less at once",
-            ) from error
+        return await within_limit(limit_ms, "The run", self._answer())
 
     async def _make_room(self, conversation: Conversation, *, overflowed: bool = False) -> bool:
         before = len(conversation)

@@ -11,7 +11,6 @@ Source:
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -21,13 +20,14 @@ import msgspec
 from a3s_code.delegation.child_gate import OwnRules
 from a3s_code.delegation.child_sink import ChildSink
 from a3s_code.delegation.inner_calls import InnerCalls
-from a3s_code.errors import A3SError, LimitReached, StoreError
+from a3s_code.errors import A3SError, StoreError
+from a3s_code.harness.time_limit import within_limit
 from a3s_code.kernel.border import described
 from a3s_code.kernel.children import ChildOutcome, ChildSpec
 from a3s_code.kernel.context import Origin
 from a3s_code.kernel.events import SubagentEnd, SubagentStart
 from a3s_code.kernel.executor import Executor
-from a3s_code.kernel.loop import Answer, EmptyInbox, Limits, Loop, Transcript
+from a3s_code.kernel.loop import EmptyInbox, Limits, Loop, Transcript
 from a3s_code.kernel.messages import Conversation, Message, Text, user
 from a3s_code.kernel.observation import keep_whole, redact
 from a3s_code.kernel.ports import Askers, Attend, Compact, Model, ModelRequest, Review, Sink
@@ -230,7 +230,8 @@ class Child:
         try:
             await self.home.admit(self.spec.role, self.spec.prompt, sink)
             transcript.add(user(self.spec.prompt))
-            answer = await self._within_limit(loop, transcript)
+            limit_ms, who = loop.limits.max_execution_ms, self.spec.agent
+            answer = await within_limit(limit_ms, who, loop.run(transcript))
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - a model may be foreign code; its caller is told
@@ -243,20 +244,6 @@ class Child:
             tool_calls=answer.tool_calls,
             turns=answer.turns,
         )
-
-    async def _within_limit(self, loop: Loop, transcript: Transcript) -> Answer:
-        limit_ms = loop.limits.max_execution_ms
-        scope = asyncio.timeout(limit_ms / 1000 if limit_ms else None)
-        try:
-            async with scope:
-                return await loop.run(transcript)
-        except TimeoutError as error:
-            if not scope.expired():
-                raise
-            raise LimitReached(
-                f"{self.spec.agent} took longer than max_execution_time_ms ({limit_ms} ms).",
-                hint="raise max_execution_time_ms, or ask for less at once",
-            ) from error
 
     def _failed(self, loop: Loop, messages: Sequence[Message], error: Exception) -> ChildOutcome:
         is_ours = isinstance(error, A3SError)
