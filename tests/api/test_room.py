@@ -253,7 +253,9 @@ def test_old_outputs_go_first_and_no_model_is_asked_when_that_is_enough(desk: De
     stored = session.get_artifact(first.uri)
     assert stored is not None
     assert "file 0" in stored["content"]
-    assert f"The whole is {first.uri} " in str(desk.asked[-1])
+    assert f"The whole is {first.uri} , which read shows" in str(desk.asked[-1])
+    again = session.tool("read", {"file_path": first.uri, "limit": 1})
+    assert "file 0" in again.output
     assert "call read again (f0.txt)" in str(desk.asked[-1])
     assert "file 5" in str(desk.asked[-1])
     (told,) = events(session, ContextCompacted)

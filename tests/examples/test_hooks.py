@@ -64,7 +64,9 @@ def test_the_blocks_of_the_page_run(
 
 
 def test_the_page_names_every_event() -> None:
-    rows = set(re.findall(r"`((?:pre|post|on|generate|session|permission|skill)_\w+)`", PAGE))
+    rows = set(
+        re.findall(r"`((?:pre|post|on|generate|session|permission|skill|intent)_\w+)`", PAGE)
+    )
     spoken = {name for name in IDLE if name.partition("_")[0] in {"pre", "post"}}
 
     assert rows >= FIRED

@@ -62,9 +62,10 @@ def test_a_marker_says_where_the_output_is_and_how_to_have_it_again() -> None:
     assert estimate(text) < MIN_TOKENS
 
 
-def test_an_output_whose_whole_is_an_artifact_already_is_found_there() -> None:
+@pytest.mark.parametrize("end", [" ]", " , which read shows]"], ids=["of before", "of now"])
+def test_an_output_whose_whole_is_an_artifact_already_is_found_there(end: str) -> None:
     whole = "head\n" + "x" * 12 + "tail"
-    cut = ToolResult("c", f"head\n[12 bytes cut; the whole is {URI} ]\ntail")
+    cut = ToolResult("c", f"head\n[12 bytes cut; the whole is {URI}{end}\ntail")
     kept = {URI: ArtifactStored(URI, "bash", "0" * 64, len(whole), 9)}
     assert kept_already(cut, kept) == URI
     assert kept_already(cut, {}) == ""
@@ -76,7 +77,9 @@ def test_what_a_call_brought_is_found_in_its_artifact_however_it_was_cut(
     text: str, limit: int
 ) -> None:
     size = len(text.encode())
-    shown = bounded(text, limit, lambda n: f"[{n} bytes cut; the whole is {URI} ]")
+    shown = bounded(
+        text, limit, lambda n: f"[{n} bytes cut; the whole is {URI} , which read shows]"
+    )
     kept = {URI: ArtifactStored(URI, "bash", "0" * 64, size, limit)}
     assert kept_already(ToolResult("c", shown), kept) == (URI if size > limit else "")
 
@@ -84,7 +87,7 @@ def test_what_a_call_brought_is_found_in_its_artifact_however_it_was_cut(
 @pytest.mark.parametrize("place", ["{} and more", "before\n{}\nafter", "x {}\n"])
 def test_an_output_that_only_quotes_such_a_notice_is_kept_itself(place: str) -> None:
     kept = {URI: ArtifactStored(URI, "bash", "0" * 64, 200_000, 102_400)}
-    said = place.format(f"[12 bytes cut; the whole is {URI} ]")
+    said = place.format(f"[12 bytes cut; the whole is {URI} , which read shows]")
     assert kept_already(ToolResult("c", said), kept) == ""
 
 

@@ -409,11 +409,13 @@ class Assembly:
         """Give an engine what itself needs the engine: children, code, checkpoints, memory."""
         from a3s_code.api.asides import Asides
         from a3s_code.api.child_home import SessionHome
+        from a3s_code.api.kept_outputs import kept_outputs
         from a3s_code.api.remembering import bring_memory
         from a3s_code.delegation.household import ChildHousehold
 
         engine.executor.children = ChildHousehold(SessionHome(engine, opening.settings.slots))
         engine.executor.askers = Asides(engine)
+        engine.executor.kept_output = kept_outputs(engine)
         if opening.settings.code.is_on:
             context = with_code(engine.behaviour.context, self.code_of(engine, opening))
             engine.behaviour = replace(engine.behaviour, context=context)

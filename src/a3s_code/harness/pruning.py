@@ -26,7 +26,9 @@ MIN_TOKENS = 250
 MAX_NAMED_CHARS = 200
 
 _WHOLE = re.compile(
-    r"^\[(\d+) bytes cut; the whole is (a3s://tool-output/[\w-]+/[0-9a-f]{64}) \]$", re.MULTILINE
+    r"^\[(\d+) bytes cut; the whole is (a3s://tool-output/[\w-]+/[0-9a-f]{64}) "
+    r"(?:, which read shows)?\]$",
+    re.MULTILINE,
 )
 
 
@@ -104,8 +106,9 @@ def marker(old: Old, uri: str) -> str:
     if old.call is not None:
         given = old.call.input.get("file_path") or old.call.input.get("command")
         named = f" ({str(given)[:MAX_NAMED_CHARS]})" if given else ""
-        again = f"If you need it, call {old.tool} again{named}; what it says may have changed."
-    where = f"The whole is {uri} , which the host can show. " if uri else "It was not kept. "
+        then = "To have it as it is now" if uri else "If you need it"
+        again = f"{then}, call {old.tool} again{named}; what it says may have changed."
+    where = f"The whole is {uri} , which read shows as it was. " if uri else "It was not kept. "
     return f"[Output pruned to make room: about {old.tokens} tokens. {where}{again}]"
 
 

@@ -13,6 +13,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from a3s_code.kernel.approval import Approvals
+from a3s_code.kernel.artifacts import SCHEME
 from a3s_code.kernel.binding import Approved
 from a3s_code.kernel.border import described, failure_of
 from a3s_code.kernel.events import PermissionDenied
@@ -230,7 +231,7 @@ def _action(
 ) -> Action | Observation:
     target = None
     try:
-        if tool.path is not None:
+        if tool.path is not None and not _names_kept(tool, args):
             target = space.files.resolve(getattr(args, tool.path))
         return Action(
             call=call,
@@ -245,6 +246,11 @@ def _action(
         if target is not None:
             target.close()
         return failure_of(tool.name, error)
+
+
+def _names_kept(tool: Tool, args: msgspec.Struct) -> bool:
+    """Say whether a call is about an output that the session keeps, and so about no place."""
+    return tool.reads_kept and str(getattr(args, tool.path or "")).startswith(SCHEME)
 
 
 def _subject(tool: Tool, args: msgspec.Struct) -> str:

@@ -17,6 +17,9 @@ import msgspec
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.kernel.records import ArtifactStored
 
+SCHEME = "a3s://"
+"""What begins like this is the URI of something that is kept, and no path."""
+
 HEAD_SHARE = 0.6
 """Of what is shown of a long text; the rest shows its end."""
 
@@ -104,7 +107,7 @@ class Artifacts:
         if len(data) > self._limits.max_bytes or self._limits.max_artifacts == 0:
             return None, _oldest(kept.values(), self._limits.max_artifacts, self._limits.max_bytes)
         sha256 = hashlib.sha256(data).hexdigest()
-        uri = f"a3s://tool-output/{_sanitised(tool)}/{sha256}"
+        uri = f"{SCHEME}tool-output/{_sanitised(tool)}/{sha256}"
         others = [stored for stored in kept.values() if stored.uri != uri]
         gone = _oldest(others, self._limits.max_artifacts - 1, self._limits.max_bytes - len(data))
         artifact = Artifact(

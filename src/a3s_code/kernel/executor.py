@@ -51,7 +51,15 @@ from a3s_code.kernel.space import Space
 from a3s_code.kernel.state import UNKNOWN_REACH
 from a3s_code.kernel.together import together
 from a3s_code.kernel.told_processes import ToldProcesses
-from a3s_code.kernel.tool import CallTool, Effect, Observation, Tool, ToolContext, failure
+from a3s_code.kernel.tool import (
+    CallTool,
+    Effect,
+    KeptOutput,
+    Observation,
+    Tool,
+    ToolContext,
+    failure,
+)
 from a3s_code.kernel.workspace import Processes, Resolved
 
 MAX_TOGETHER = 32
@@ -68,6 +76,7 @@ class Executor:
             only the tool's own limit.
         children: Where calls start child runs; None where they cannot.
         askers: Where calls ask the model beside the conversation; None where they cannot.
+        kept_output: Gives the complete output of an earlier call, as `ToolContext` has it.
         touches: Names the files that the text of a call says it would change, beside its target.
         active: Calls that run now: id to (tool name, start in Unix milliseconds).
     """
@@ -88,6 +97,7 @@ class Executor:
     touches: Callable[[Action], Iterable[str]] | None = None
     children: Household | None = None
     askers: Askers | None = None
+    kept_output: KeptOutput | None = None
     approvals: Approvals = field(default_factory=Approvals)
     _ended: list[str] = field(default_factory=list[str])
     active: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
@@ -352,6 +362,7 @@ class Executor:
             children=self.children.inside(new_id, sink) if self.children else None,
             asker=self.askers.inside(sink) if self.askers else None,
             is_direct=authority is Authority.HOST,
+            kept_output=self.kept_output,
         )
 
     def _inner(self, new_id: Callable[[], str], sink: Sink) -> CallTool:

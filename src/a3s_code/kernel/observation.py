@@ -145,7 +145,9 @@ def _shorten(tool: str, text: str, sink: Sink, artifacts: Artifacts) -> tuple[st
         too_large = "too large to be kept as an artifact; narrow the call down"
         return bounded(text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut: {too_large}]"), None
     uri = artifact.artifact_uri
-    shown = bounded(text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut; the whole is {uri} ]")
+    shown = bounded(
+        text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut; the whole is {uri} , which read shows]"
+    )
     return shown, artifact
 
 

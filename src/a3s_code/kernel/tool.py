@@ -95,6 +95,9 @@ class CallTool(Protocol):
         ...
 
 
+KeptOutput: TypeAlias = Callable[[str], Awaitable["str | None"]]
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext:
     """
@@ -111,6 +114,8 @@ class ToolContext:
         call: Runs another tool.
         children: Starts child runs; None where there can be none.
         asker: Asks the model beside the conversation; None where it cannot be asked.
+        kept_output: Gives the complete output of an earlier call of the session, by its `a3s://`
+            URI; None for what is not kept. None where there are none.
         is_direct: The embedding program called it itself.
         timeout_s: What is left for this call, when the session limits it.
         exit_record: For a tool that runs one command and does nothing else: what that
@@ -132,6 +137,7 @@ class ToolContext:
     children: Children | None = None
     asker: Asker | None = None
     is_direct: bool = False
+    kept_output: KeptOutput | None = None
 
     @property
     def resolved(self) -> Resolved:
@@ -175,6 +181,8 @@ class Tool:
         effect_of: The effect of one call, where its arguments tell more than `effect`.
         subject_of: The text that permission patterns match; SPEC 6.1.
         path: Name of the argument that is resolved beneath the workspace root.
+        reads_kept: `path` may be the URI of an output that the session keeps instead of a place in
+            the workspace; such a call has no target, and the URI is its subject.
         needs: Parts of the workspace without which the tool is not offered:
             `search`, `processes`.
         evidence: How a call that was cut off can be settled; None when it cannot.
@@ -197,6 +205,7 @@ class Tool:
     evidence: Evidence | None = None
     wraps_function: bool = False
     restores: frozenset[str] = frozenset()
+    reads_kept: bool = False
 
 
 def tool(  # noqa: PLR0913 - what a tool is, each by its name
@@ -210,6 +219,7 @@ def tool(  # noqa: PLR0913 - what a tool is, each by its name
     name: str | None = None,
     evidence: Evidence | None = None,
     restores: frozenset[str] = frozenset(),
+    reads_kept: bool = False,
 ) -> Callable[[Callable[[A, ToolContext], Awaitable[Observation]]], Tool]:
     """
     Make a `Tool` of an async function and the struct of its arguments.
@@ -242,6 +252,7 @@ def tool(  # noqa: PLR0913 - what a tool is, each by its name
             needs=needs,
             evidence=evidence,
             restores=restores,
+            reads_kept=reads_kept,
         )
 
     return build

@@ -16,6 +16,7 @@ import msgspec
 
 from a3s_code.capabilities.edits.rewriting import UTF16_MARKS
 from a3s_code.errors import PathRefused, WorkspaceError
+from a3s_code.kernel.artifacts import SCHEME
 from a3s_code.kernel.messages import IMAGE_TYPES, Attachment, JsonObject
 from a3s_code.kernel.tool import Effect, Observation, ToolContext, failure, tool
 from a3s_code.kernel.workspace import shown_name
@@ -31,6 +32,7 @@ _SNIFFED_BYTES = 8 * 1024
 _MAX_NEIGHBOURS = 2_000
 _UNDECODABLE = "\N{REPLACEMENT CHARACTER}"
 _CR = "\r"
+_NUL = "\N{SYMBOL FOR NULL}"
 _BOM = "\N{BOM}"
 _MAGIC = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -42,7 +44,11 @@ _MAGIC = {
 
 class ReadArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     file_path: Annotated[
-        str, msgspec.Meta(description="File to read, relative to the workspace root or absolute.")
+        str,
+        msgspec.Meta(
+            description="File to read, relative to the workspace root or absolute, or the "
+            "a3s:// URI of an output that was cut or pruned."
+        ),
     ]
     offset: Annotated[int, msgspec.Meta(ge=0, description="Lines to skip first.")] = 0
     limit: Annotated[
@@ -50,12 +56,14 @@ class ReadArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = MAX_LINES
 
 
-@tool(ReadArgs, effect=Effect.READ, path="file_path")
+@tool(ReadArgs, effect=Effect.READ, path="file_path", reads_kept=True)
 async def read(args: ReadArgs, context: ToolContext) -> Observation:
     """
     Read a text file or look at an image (png, jpg, gif, webp). Lines come with their
     numbers, counted from 1, which are no part of the file. To go on, pass a later offset.
     """
+    if args.file_path.startswith(SCHEME):
+        return await _kept(args, context)
     try:
         data = await context.files.read(context.resolved, limit=MAX_FILE_BYTES + 1)
     except FileNotFoundError:
@@ -67,6 +75,15 @@ async def read(args: ReadArgs, context: ToolContext) -> Observation:
     if not data:
         return Observation(f"{args.file_path} is empty.", metadata=_facts(args, 0, 0))
     return _page(args, data)
+
+
+async def _kept(args: ReadArgs, context: ToolContext) -> Observation:
+    """Show an output of the session as it was kept: redacted, and complete."""
+    text = await context.kept_output(args.file_path) if context.kept_output is not None else None
+    if text is None:
+        said = f"Nothing is kept as {args.file_path}. Make the call again whose output it was."
+        return failure(said, "not_found", path=args.file_path)
+    return _page(args, text.replace("\0", _NUL).encode("utf-8", "surrogatepass"))
 
 
 def _page(args: ReadArgs, data: bytes) -> Observation:

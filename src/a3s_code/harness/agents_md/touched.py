@@ -10,6 +10,7 @@ from a3s_code.harness.shell.analysis import SimpleCommand, analyse
 from a3s_code.harness.shell.outside import MOVES
 from a3s_code.harness.shell.words import has_hole
 from a3s_code.harness.tool_names import SHELL_TOOLS
+from a3s_code.kernel.artifacts import SCHEME
 from a3s_code.kernel.messages import ToolCall
 from a3s_code.kernel.tool import Tool
 
@@ -36,7 +37,7 @@ def places(call: ToolCall, tools: Mapping[str, Tool]) -> Iterator[tuple[str, boo
         return
     tool = tools.get(call.name)
     path = call.input.get(tool.path) if tool is not None and tool.path is not None else None
-    if isinstance(path, str) and path:
+    if isinstance(path, str) and path and not path.startswith(SCHEME):
         yield path, call.name in _OF_DIRECTORIES
     pattern = call.input.get("pattern") if call.name == "glob" else None
     if isinstance(pattern, str):
