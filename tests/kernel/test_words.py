@@ -15,6 +15,8 @@ from a3s_code.kernel.words import MAX_WORD_CHARS, WHOLE_CHARS, asked_words, fold
         ("修复auth认证", ["修复", "auth", "认证"]),
         ("修复登录", ["修复", "复登", "登录"]),
         ("字", ["字"]),
+        ("로그인을 고쳐", ["로그", "그인", "인을", "고쳐"]),
+        ("แก้ไข", ["แก", "ก้", "้ไ", "ไข"]),
         ("STRASSE straße", ["strasse", "strasse"]),
         ("\uff21\uff35\uff34\uff28", ["auth"]),
         ("cafe\u0301", ["caf\xe9"]),

@@ -1,9 +1,9 @@
 """
 The words of a text that a tool can be found by.
 
-Names are taken apart (`createIssue`, `create_issue`), a plural is its singular, and Chinese,
-Japanese and Korean text, which has no blanks, becomes pairs of neighbouring characters. Words
-that every sentence has are left out.
+Names are taken apart (`createIssue`, `create_issue`), a plural is its singular, and text of
+scripts without blanks becomes pairs of neighbouring characters. Words that every sentence has are
+left out.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
-_RUN = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
+from a3s_code.kernel.words import UNSPACED, UNSPACED_RUN, pairs
+
+_RUN = re.compile(rf"[{UNSPACED}]+|[^\W_{UNSPACED}]+")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_IS_CJK = re.compile(rf"[{_CJK}]")
 _MAX_CHARS = 40
 """A longer run of letters is data, not a word."""
 _MIN_PLURAL = 4
@@ -35,8 +35,8 @@ EVERYDAY = frozenset(_SAID.split())
 def words(text: str) -> Iterator[str]:
     """Give the words of a text in its order, as often as they are there."""
     for run in _RUN.findall(text):
-        if _IS_CJK.match(run):
-            yield from _pairs(run)
+        if UNSPACED_RUN.match(run):
+            yield from (pair for pair in pairs(run) if pair not in EVERYDAY)
             continue
         if len(run) > _MAX_CHARS:
             continue
@@ -59,12 +59,3 @@ def stem(word: str) -> str:
 
 def _folded(part: str) -> str:
     return stem(part.casefold())
-
-
-def _pairs(run: str) -> Iterator[str]:
-    if len(run) == 1:
-        yield run
-    for at in range(len(run) - 1):
-        pair = run[at : at + 2]
-        if pair not in EVERYDAY:
-            yield pair

@@ -2,8 +2,8 @@
 The words of a text, for an index and for what is looked up in it.
 
 Texts are folded first: case, and where a character has several forms, the plain one. Scripts
-that put no spaces between words (Chinese, Japanese, Thai and others) give each pair of
-neighbouring characters as a word.
+that put no spaces between words (Chinese, Japanese, Thai and others), or put into one word what
+others say in several (Korean), give each pair of neighbouring characters as a word.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ MAX_WORD_CHARS = 64
 WHOLE_CHARS = MAX_WORD_CHARS // 2
 """As much of any word is whole in one of the words that `words` gives."""
 
-_UNSPACED = (
+UNSPACED = (
     "\u0e00-\u0eff"  # Thai, Lao
     "\u1000-\u109f\u1780-\u17ff"  # Burmese, Khmer
     "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"  # kana
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"  # Chinese characters
+    "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"  # Hangul
 )
+"""These scripts, as ranges within the brackets of a regular expression."""
+UNSPACED_RUN = re.compile(f"[{UNSPACED}]+")
 _WORD = re.compile(r"\w+")
-_WORD_OR_RUN = re.compile(f"([{_UNSPACED}]+)|[^\\W{_UNSPACED}]+")
+_WORD_OR_RUN = re.compile(f"([{UNSPACED}]+)|[^\\W{UNSPACED}]+")
 
 
 def folded(text: str) -> str:
@@ -49,7 +52,7 @@ def words(text: str) -> Iterator[str]:
     for found in _WORD_OR_RUN.finditer(text):
         word = found[0]
         if found[1] is not None:
-            yield from _pairs(word)
+            yield from pairs(word)
         elif len(word) <= MAX_WORD_CHARS:
             yield word
         else:
@@ -59,11 +62,12 @@ def words(text: str) -> Iterator[str]:
 def asked_words(text: str) -> list[str]:
     """Give what a folded query asks for, each once; an item may hold it inside other words."""
     runs = _WORD_OR_RUN.finditer(text)
-    asked = (_pairs(run[0]) if run[1] is not None else (run[0],) for run in runs)
+    asked = (pairs(run[0]) if run[1] is not None else (run[0],) for run in runs)
     return list(dict.fromkeys(word for each in asked for word in each))
 
 
-def _pairs(run: str) -> Iterator[str]:
+def pairs(run: str) -> Iterator[str]:
+    """Give the words of a stretch of `UNSPACED`: each two neighbours, or the only one."""
     if len(run) == 1:
         yield run
     for pair in pairwise(run):

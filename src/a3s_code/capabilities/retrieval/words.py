@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 
+from a3s_code.kernel.words import UNSPACED, UNSPACED_RUN, pairs
+
 MAX_TERMS = 16
 """Of one question; the rest of a long one adds little but noise."""
 
@@ -18,10 +20,9 @@ MAX_QUESTION_CHARS = 8_000
 _MIN_CHARS = 3
 _MIN_STEM_CHARS = 4
 _PART = re.compile(
-    r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+|[^\W\d_][^\W\d_A-Z\u3040-\u30ff\u3400-\u9fff]+"
+    rf"[{UNSPACED}]+|[^\W\d_{UNSPACED}][^\W\d_A-Z{UNSPACED}]+"
     r"|[A-Z]+(?![a-z])|\d{3,}"
 )
-_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _ENDINGS = (("ies", "y"), ("ing", ""), ("ed", ""), ("es", ""), ("s", ""), ("e", ""))
 _COMMON_WORDS = """
 about all also and any are been being but can class code could did does explain file files find for
@@ -59,8 +60,8 @@ def stems_of(text: str) -> list[str]:
 def _words(text: str) -> list[str]:
     found: list[str] = []
     for part in _PART.findall(text):
-        if _UNSPACED.match(part):
-            found += [part[at : at + 2] for at in range(max(len(part) - 1, 1))]
+        if UNSPACED_RUN.match(part):
+            found += pairs(part)
         elif len(part) >= _MIN_CHARS:
             found.append(part.lower())
     return found

@@ -1,8 +1,8 @@
 """
 The words of a text, as a search compares them.
 
-Case, accents and the common endings of English do not count. A run of Chinese, Japanese or Korean
-has no blanks between its words; there every two neighbours are one.
+Case, accents and the common endings of English do not count. Where a script has no blanks between
+its words, every two neighbours are one.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-_WORD = re.compile(r"[^\W_]+")
+from a3s_code.kernel.words import UNSPACED, UNSPACED_RUN, pairs
+
+_WORD = re.compile(rf"[{UNSPACED}]+|[^\W_{UNSPACED}]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 _ENDINGS = ("ings", "ing", "ers", "ies", "er", "es", "ed", "s", "e", "y")
 _LEAST_STEM = 3
 
@@ -46,17 +47,7 @@ def _without_accents(text: str) -> str:
 
 
 def _stems(word: str) -> Iterator[str]:
-    if word.isascii():
-        yield _stem(word)
-        return
-    at = 0
-    for run in _IDEOGRAPHS.finditer(word):
-        if run.start() > at:
-            yield _stem(word[at : run.start()])
-        yield from _pairs(run.group())
-        at = run.end()
-    if at < len(word):
-        yield _stem(word[at:])
+    return pairs(word) if UNSPACED_RUN.match(word) else iter((_stem(word),))
 
 
 @lru_cache(maxsize=16_384)
@@ -65,10 +56,3 @@ def _stem(word: str) -> str:
         return word
     stems = (word.removesuffix(ending) for ending in _ENDINGS if word.endswith(ending))
     return next((stem for stem in stems if len(stem) >= _LEAST_STEM), word)
-
-
-def _pairs(run: str) -> Iterator[str]:
-    if len(run) == 1:
-        yield run
-    for at in range(len(run) - 1):
-        yield run[at : at + 2]

@@ -18,6 +18,7 @@ from a3s_code.harness.intent.own_words import own_words
 from a3s_code.harness.intent.phrases import PHRASES, Confidence
 from a3s_code.harness.intent.requests import changes, requests
 from a3s_code.harness.intent.styles import GENERAL, Style
+from a3s_code.kernel.words import UNSPACED_RUN
 
 MAX_CHARS = 8_000
 """A longer prompt is mostly material, and general."""
@@ -28,10 +29,6 @@ _HINTS = (
     "review",
 )
 """One of these is in every text that asks for a style."""
-
-_UNSPACED = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
-)
 
 
 class Detected(msgspec.Struct, frozen=True):
@@ -53,7 +50,7 @@ def detected(prompt: str) -> Detected:
     if not any(hint in low for hint in _HINTS):
         return _NOTHING
     words = own_words(prompt)
-    if _UNSPACED.search(words):
+    if UNSPACED_RUN.search(words):
         return _NOTHING
     found: list[Detected] = []
     for request in requests(words):
