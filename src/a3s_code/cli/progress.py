@@ -14,7 +14,7 @@ import msgspec
 
 from a3s_code.api.event import AgentEvent
 from a3s_code.kernel.tasks import Task
-from a3s_code.kernel.verification import Report, Reporter, status_of
+from a3s_code.kernel.verification import Report, status_of
 from a3s_code.kernel.visible import on_one_line
 
 MAX_ROWS = 20
@@ -185,7 +185,7 @@ class _GoalProgress(msgspec.Struct):
 
 class _Verification(msgspec.Struct):
     report: Report
-    made_by: Reporter
+    made_by: str
 
 
 class _Summary(msgspec.Struct):
