@@ -111,3 +111,12 @@ def check_address(name: str, url: str, schemes: tuple[str, ...], example: str) -
         raise InvalidValue(
             f"{name} is no {' or '.join(schemes)} address.", hint=f"write it like {example}"
         )
+
+
+def absolute(paths: Iterable[str], base: str = "") -> tuple[str, ...]:
+    """Give paths from `base`, or from the directory of the process; `~` is the home directory."""
+    expanded = (os.path.expanduser(path) for path in paths)  # noqa: PTH111 - Path's raises
+    return tuple(
+        os.path.abspath(os.path.join(base, path))  # noqa: PTH100, PTH118 - names, not look-ups
+        for path in expanded
+    )

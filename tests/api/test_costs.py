@@ -19,7 +19,7 @@ from a3s_code import (
     aggregate_cost_records,
 )
 from a3s_code.api.cost_log import cost_records
-from a3s_code.errors import RunError
+from a3s_code.errors import InvalidValue, RunError
 from a3s_code.kernel.clock import SystemClock
 from a3s_code.kernel.events import RunId, SessionId, TurnEnd
 from a3s_code.kernel.log import Log
@@ -96,6 +96,28 @@ class Own:
 
     async def reply(self, request: Any, listener: Any) -> Reply:
         return Reply(Message("assistant", (Text("Hello."),)), CACHED)
+
+
+@pytest.mark.parametrize("ask", ["cost_records", "cost_summary"])
+def test_a_run_that_there_is_not_has_not_been_free(house: House, ask: str) -> None:
+    session = priced(house, "openai", told())
+    with pytest.raises(InvalidValue, match=r"no run 'run-x'.*runs\(\) lists them"):
+        getattr(session, ask)("run-x")
+    run = session.send("hi") and session.runs()[0]["id"]
+    with pytest.raises(InvalidValue, match=f"did you mean '{run}'"):
+        getattr(session, ask)(run[:-1])
+
+    assert session.cost_summary(run).requests == 1
+    assert session.cost_records("") == []
+
+
+def test_a_run_that_asked_no_model_has_cost_nothing(house: House) -> None:
+    session = priced(house, "openai", told())
+    session.register_hook("h", "pre_prompt", handler=lambda _: {"action": "block"})
+    with pytest.raises(RunError):
+        session.send("hi")
+
+    assert session.cost_summary(session.runs()[0]["id"]).total_usd == 0
 
 
 def test_a_model_without_a_price_is_said_to_be_unknown_and_not_free(house: House) -> None:

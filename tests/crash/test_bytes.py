@@ -22,7 +22,7 @@ from a3s_code.errors import SessionNotFound, StoreError
 from a3s_code.kernel.records import Record
 from a3s_code.persistence.sqlite import FileSessionStore
 from a3s_code.persistence.sqlite_file import read
-from a3s_code.persistence.sqlite_tables import read_log
+from a3s_code.persistence.sqlite_reads import read_log
 from crash.sizes import ALL, EVENTS, STRIDE
 from persistence.logs import S, records
 

@@ -12,13 +12,12 @@ from a3s_code.errors import SessionNotFound, StoreError
 from a3s_code.kernel.events import SessionId
 from a3s_code.persistence.codec import encode
 from a3s_code.persistence.sqlite_file import SqliteWriter, read
+from a3s_code.persistence.sqlite_reads import read_log, read_sessions
 from a3s_code.persistence.sqlite_tables import (
     DropSession,
     KeepRecord,
     Write,
     Writer,
-    read_log,
-    read_sessions,
 )
 from a3s_code.persistence.writer_locks import WriterLocks
 from persistence.logs import OTHER, S, record

@@ -26,7 +26,6 @@ from a3s_code.api.opened import begin, last_of
 from a3s_code.api.recorded import Recorded
 from a3s_code.api.retrieval import asked_providers, check_roots
 from a3s_code.api.settings import Opening, Settings
-from a3s_code.api.skill_sources import dirs_of_file
 from a3s_code.api.stores import Stores, first_of, place_of
 from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools, sandbox_tool
 from a3s_code.api.workplaces import Workplaces, directory_of, local_space, root_of
@@ -107,7 +106,7 @@ class Assembly:
     )
 
     def __init__(self, config: Config) -> None:
-        self.config = config
+        self.config = config = config.rooted()
         self._memories = Memories(config)
         self._idle_keys = _idle_keys(config) | self._memories.idle_keys
         self._models = Models(config)
@@ -115,7 +114,7 @@ class Assembly:
         self._toolbox = Toolbox()
         self._workplaces = Workplaces(self._stores, self._memories)
         self._secrets: Values | None = None
-        self._skills = AgentSkills(dirs_of_file(config.skill_dirs, config.at.file))
+        self._skills = AgentSkills(config.skill_dirs)
         self._outlines: Outlines | None = None
         self._working: set[CodeIntelligence] = set()
 

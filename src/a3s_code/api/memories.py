@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from a3s_code.api.closing import close_all
 from a3s_code.api.settings import Settings
-from a3s_code.api.skill_sources import absolute
+from a3s_code.checks import absolute
 from a3s_code.errors import A3SError, SessionClosed, StoreError
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from a3s_code.api.skill_sources import absolute
-from a3s_code.checks import checked_path
+from a3s_code.checks import absolute, checked_path
 from a3s_code.kernel.memory import MemoryStore
 from a3s_code.kernel.messages import JsonObject
 

@@ -10,14 +10,13 @@ Source:
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from a3s_code.api.options import InlineSkill
-from a3s_code.checks import check_text, checked_path
+from a3s_code.checks import absolute, check_text, checked_path
 
 ENFORCE = "enforce_active_skill_tool_restrictions"
 NAMES = ("builtin_skills", "inline_skills", "skill_dirs", "skills_from_dir", ENFORCE)
@@ -64,20 +63,6 @@ def sources_of(given: Mapping[str, Any]) -> SkillSources:
         inline=None if inline is None else tuple(inline),
         enforced=given.get(ENFORCE),
     )
-
-
-def absolute(paths: Iterable[str], base: str = "") -> tuple[str, ...]:
-    """Give paths from `base`, or from the directory of the process; `~` is the home directory."""
-    expanded = (os.path.expanduser(path) for path in paths)  # noqa: PTH111 - Path's raises
-    return tuple(
-        os.path.abspath(os.path.join(base, path))  # noqa: PTH100, PTH118 - names, not look-ups
-        for path in expanded
-    )
-
-
-def dirs_of_file(named: Iterable[str], file: str) -> tuple[str, ...]:
-    """Give the directories that a configuration names, from where its file lies."""
-    return absolute(named, os.path.dirname(os.path.expanduser(file)))  # noqa: PTH111, PTH120 - as below
 
 
 def _path(given: object) -> str:

@@ -471,9 +471,10 @@ class Session:
         List what each request of a model cost, oldest first: turns, summaries, children.
 
         Args:
-            run_id: Only those of one run; none for an unknown one.
+            run_id: Only those of one run, or with "" those of what belongs to none.
 
         Raises:
+            InvalidValue: there is no such run; names the nearest one.
             SessionClosed: the session was closed.
 
         Source:
@@ -486,6 +487,7 @@ class Session:
         Give what the session, or one run of it, has cost: in all, by model, run, child and day.
 
         Raises:
+            InvalidValue: there is no such run; names the nearest one.
             SessionClosed: the session was closed.
         """
         return self._door.between(lambda: self._inner.cost_summary(run_id))

@@ -90,23 +90,22 @@ def _digest(data: bytes) -> str:
 
 
 def _skills(config: Config) -> Iterator[tuple[str, str]]:
-    from a3s_code.api.skill_sources import dirs_of_file
     from a3s_code.capabilities.skills.directory import digests
     from a3s_code.capabilities.skills.tree import look
 
-    for directory in dirs_of_file(config.skill_dirs, config.at.file):
+    for directory in config.rooted().skill_dirs:
         yield from digests(look(directory)).items()
 
 
 def _instructions(config: Config) -> Iterator[tuple[str, str]]:
     """Digest each file of the host as it would be shown, with what it includes."""
-    if config.user_instructions_dir is None:
+    root = config.rooted().user_instructions_dir
+    if root is None:
         return
     from a3s_code.api.workplaces import files_of
     from a3s_code.harness.agents_md.directory import Directories, ProjectDocs
     from a3s_code.harness.agents_md.standing import host_instructions
 
-    root = str(Path(config.user_instructions_dir).expanduser())
     docs = ProjectDocs.of(config.project_doc_fallback_filenames, config.project_doc_max_bytes)
     if not docs.max_bytes:
         return

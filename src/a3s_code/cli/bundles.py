@@ -113,9 +113,10 @@ def _configured() -> Path:
         if error.file:
             raise
         raise ConfigError(error.message, hint="name the store with --store") from error
-    if config.storage_backend != "file" or not config.sessions_dir:
+    directory = config.rooted().sessions_dir
+    if config.storage_backend != "file" or not directory:
         raise InvalidValue("The configuration names no store.", hint="name it with --store")
-    return Path(config.sessions_dir)
+    return Path(directory)
 
 
 def _say(done: Exported, output: Path) -> None:

@@ -18,6 +18,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
+from a3s_code.checks import absolute
 from a3s_code.config.acl import parse
 from a3s_code.config.blocks import Document, Place, brief
 from a3s_code.config.decode import Decoder
@@ -329,6 +330,27 @@ class Config(Record, frozen=True, kw_only=True):
     unset: frozenset[str] = frozenset()
     sha256: str = ""
 
+    def rooted(self) -> Config:
+        """
+        Give it with its directories as absolute paths.
+
+        A relative one is beside the file that names it, or in the directory of the process where
+        no file does; `~` is the home directory.
+        """
+        base = os.path.dirname(expanded(self.at.file)) if self.at.file else ""  # noqa: PTH120 - a name, not a look-up
+
+        def rooted(path: str | None) -> str | None:
+            return absolute((path,), base)[0] if path else path
+
+        return msgspec.structs.replace(
+            self,
+            sessions_dir=rooted(self.sessions_dir),
+            memory_dir=rooted(self.memory_dir),
+            user_instructions_dir=rooted(self.user_instructions_dir),
+            skill_dirs=absolute(self.skill_dirs, base),
+            agent_dirs=absolute(self.agent_dirs, base),
+        )
+
     def resolve_model(self, ref: str | None = None) -> ResolvedModel:
         """
         Find what serves `ref`, `provider/model`; None = `default_model`.
@@ -351,7 +373,8 @@ def load(source: str | os.PathLike[str], *, env: Mapping[str, str] | None = None
 
     Args:
         source: A path, or the text itself. One line without `=` and `{` is a path; `~`
-            is the home directory. Paths inside the configuration stay as written.
+            is the home directory. Paths inside the configuration stay as written; see
+            `Config.rooted`.
         env: What `env()` looks in; None = the environment of this process.
 
     Raises:

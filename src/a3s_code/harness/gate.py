@@ -2,7 +2,7 @@
 The gate: the one place where an action is allowed, denied, or put to somebody.
 
 A direct call carries the host's authority and is allowed. Otherwise an explicit policy
-decides; without one, the default below. A shell command is decided for every simple command
+decides; without one, `default_policy`. A shell command is decided for every simple command
 that it could run and every file that it would write, and the strictest of all counts. What
 a text does not tell is a subject of its own, which only a rule for everything can allow.
 What publishes (`shell.releases`) is asked for unless a rule names it or all is permitted.
@@ -33,21 +33,20 @@ import msgspec
 
 from a3s_code.errors import InvalidValue
 from a3s_code.harness.advice import candidates
+from a3s_code.harness.default_policy import by_default, guard, guarded_by
 from a3s_code.harness.modes import Mode, policy_in, refusal_in_plan
-from a3s_code.harness.patterns import MCP_PREFIX, Kind
-from a3s_code.harness.policy import PROTECTED_PLACES, CompiledPolicy, strictest
+from a3s_code.harness.patterns import Kind
+from a3s_code.harness.policy import CompiledPolicy, strictest
 from a3s_code.harness.sandbox_rules import rules_for_sandbox
 from a3s_code.harness.shell.analysis import Analysis, SimpleCommand, analyse
 from a3s_code.harness.shell.outside import MOVES, inside, reach
-from a3s_code.harness.shell.protected import entered, protected, written
+from a3s_code.harness.shell.protected import entered, written
 from a3s_code.harness.shell.releases import release_among
 from a3s_code.harness.shell.words import UNKNOWN, has_hole
 from a3s_code.harness.subjects import Subject, printable
 from a3s_code.harness.tool_names import SANDBOX_TOOL, SHELL_TOOL, SHELL_TOOLS, WRITE_TOOL
-from a3s_code.kernel.confinement import CONFINING
 from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny
 from a3s_code.kernel.tool import Effect
-from a3s_code.kernel.workspace import Resolved
 
 _MAY_LIE_OUTSIDE = "may lie outside the workspace"
 
@@ -189,7 +188,7 @@ class PolicyGate:
         return _accepted(policy, name, subject) or decision
 
     def _by_default(self, action: Action) -> Iterator[Decision]:
-        decision = _by_effect(action, self.sandbox)
+        decision = by_default(action, self.sandbox)
         part = Subject(action.subject, Kind.TEXT).about()
         yield replace(decision, rule=decision.rule or NO_POLICY, part=part)
         if action.tool.name in SHELL_TOOLS:
@@ -203,10 +202,10 @@ class PolicyGate:
         if target is None or tool.path is None:
             yield Subject(action.subject, Kind.TEXT)
             return
-        within = "" if action.effect is Effect.READ else _guarded_by(target)
+        within = "" if action.effect is Effect.READ else guarded_by(target)
         is_path = action.subject == str(getattr(action.args, tool.path) or "")
         for spelling in dict.fromkeys((target.path, target.spelled)):
-            guarded = "" if action.effect is Effect.READ else _guard(spelling) or within
+            guarded = "" if action.effect is Effect.READ else guard(spelling) or within
             if is_path:
                 yield self._path(spelling, guarded)
                 continue
@@ -263,7 +262,7 @@ class PolicyGate:
             Kind.COMMAND,
             also=simple.also,
             beyond=simple.beyond or (outside and f"{printable(outside)} {_MAY_LIE_OUTSIDE}"),
-            guarded=_guard(word) or (_guard(place) if word else ""),
+            guarded=guard(word) or (guard(place) if word else ""),
             release=simple.release,
         )
         yield policy.one(SHELL_TOOL, subject)
@@ -288,7 +287,7 @@ class PolicyGate:
             same=self._path(path).same if known and not leaves else (),
             beyond=f"it {_MAY_LIE_OUTSIDE}" if leaves else "",
             shown=f"the redirection to `{printable(path)}`",
-            guarded=_guard(path) or ("" if absolute else _guard(place)),
+            guarded=guard(path) or ("" if absolute else guard(place)),
             part=part,
         )
         ruled = policy.ruled(WRITE_TOOL, subject)
@@ -337,21 +336,6 @@ def _named(rule: str) -> str:
     return f"the rule {rule}"
 
 
-def _guard(path: str) -> str:
-    name = protected(path) if path else ""
-    return f"{printable(name)} is protected" if name else ""
-
-
-def _guarded_by(target: Resolved) -> str:
-    """Say which repository a file lies in, when that is not called `.git`."""
-    directory = target.repository
-    return (
-        f"{printable(directory)} is a git repository, whose files are protected"
-        if directory
-        else ""
-    )
-
-
 def _alternatives(text: str) -> list[str]:
     """Write the `{a,b}` of a pattern out, for rules that forbid one of them; at most so many."""
     done: list[str] = []
@@ -365,37 +349,3 @@ def _alternatives(text: str) -> list[str]:
             choices = group[1].split(",")
             waiting += [one[: group.start()] + choice + one[group.end() :] for choice in choices]
     return [*done, *waiting]
-
-
-def _by_effect(action: Action, sandbox: str) -> Decision:
-    """The default with no policy: what stays in the workspace and can be seen runs."""
-    name, effect = action.tool.name, action.effect
-    if name.lower().startswith(MCP_PREFIX):
-        return Ask(f"{name} belongs to a server.")
-    if name in SHELL_TOOLS:  # also when it would only read: nothing else confines what it reads
-        return _programs_by_default(name, sandbox)
-    if effect in (Effect.READ, Effect.CONTAINER):
-        return Allow(f"{name} is allowed by default")
-    if effect is Effect.HOST:
-        return Allow(f"{name} was given by the embedding program")
-    if effect is Effect.WRITE and action.target is not None:
-        return _write_by_default(name, action.target)
-    doing = {
-        Effect.WRITE: "changes more than one file of the workspace",
-        Effect.EXECUTE: "runs programs",
-        Effect.NETWORK: "reaches the network",
-    }[effect]
-    return Ask(f"{name} {doing}.")
-
-
-def _programs_by_default(name: str, sandbox: str) -> Decision:
-    if sandbox in CONFINING:
-        return Allow(f"the sandbox confines what {name} runs (level {sandbox})")
-    return Ask(f"{name} runs programs that no sandbox confines (level {sandbox}).")
-
-
-def _write_by_default(name: str, target: Resolved) -> Decision:
-    guards = (_guard(target.path), _guard(target.spelled), _guarded_by(target))
-    if guarded := next(filter(None, guards), ""):
-        return Ask(f"{guarded}.", PROTECTED_PLACES, explicit=True)
-    return Allow(f"{name} inside the workspace is allowed by default")

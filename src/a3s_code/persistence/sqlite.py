@@ -23,6 +23,14 @@ from a3s_code.errors import InvalidValue, SessionInUse, SessionNotFound, StoreEr
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import Record
 from a3s_code.persistence.codec import encode
+from a3s_code.persistence.sqlite_reads import (
+    has_log,
+    read_blob,
+    read_bodies,
+    read_head,
+    read_log,
+    read_sessions,
+)
 from a3s_code.persistence.sqlite_tables import (
     ClaimSession,
     DropBlob,
@@ -33,12 +41,6 @@ from a3s_code.persistence.sqlite_tables import (
     ReleaseSession,
     Write,
     Writer,
-    has_log,
-    read_blob,
-    read_bodies,
-    read_head,
-    read_log,
-    read_sessions,
 )
 from a3s_code.persistence.store_directory import DATABASE, LOCKS, forget_session
 from a3s_code.persistence.writer_locks import WriterLocks

@@ -39,7 +39,8 @@ from a3s_code.workspace.paths import Root
 from a3s_code.workspace.process_tree import MARK, ProcessTree
 from a3s_code.workspace.program import PIPE_BYTES, OnOutput, Pipe, Program
 from a3s_code.workspace.sandbox.crowd import TooMany
-from a3s_code.workspace.sandbox.sandbox import Prepared, Sandbox
+from a3s_code.workspace.sandbox.prepared import Prepared
+from a3s_code.workspace.sandbox.sandbox import Sandbox
 from a3s_code.workspace.sandbox.violations import violations
 from a3s_code.workspace.sandbox.way_out import WayOut, way_out
 

@@ -23,7 +23,7 @@ from a3s_code.kernel.workspace import Exit
 from a3s_code.workspace.output import HeadAndTail
 from a3s_code.workspace.process_tree import FEW, ProcessTree, last_id
 from a3s_code.workspace.sandbox.crowd import within
-from a3s_code.workspace.sandbox.sandbox import Prepared
+from a3s_code.workspace.sandbox.prepared import Prepared
 
 DRAIN_S = 0.2
 """For output that children still write after the program ended; then they are killed."""

@@ -27,9 +27,10 @@ from a3s_code.harness.shell.effect_free import effect_free_words
 from a3s_code.harness.shell.programs import declares_unknown, hazard_of
 from a3s_code.harness.shell.releases import release_among, release_of
 from a3s_code.harness.shell.script import Script
+from a3s_code.harness.shell.started import Started, program
 from a3s_code.harness.shell.variables import NO_PREFIX, Prefix, set_by
 from a3s_code.harness.shell.words import ANY_HOLE, Unreadable, Words, words_of
-from a3s_code.harness.shell.wrappers import Started, program, started_by
+from a3s_code.harness.shell.wrappers import started_by
 
 MAX_WRAPPERS = 12
 MAX_COMMANDS = 500

@@ -14,8 +14,8 @@ from a3s_code.harness.shell.hazard import Hazard, Judge, always, by_options, by_
 from a3s_code.harness.shell.interpreters import INTERPRETERS
 from a3s_code.harness.shell.little_languages import LITTLE_LANGUAGES
 from a3s_code.harness.shell.options import is_long, letters_of, options
+from a3s_code.harness.shell.started import program
 from a3s_code.harness.shell.words import Words, has_hole, listed, may_be_option
-from a3s_code.harness.shell.wrappers import program
 
 
 def hazard_of(words: Words) -> Hazard:

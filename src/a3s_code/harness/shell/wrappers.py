@@ -16,10 +16,11 @@ from typing import TypeAlias
 
 import msgspec
 
+from a3s_code.harness.shell.inner_shells import SHELLS, eval_, shell, source, trap
 from a3s_code.harness.shell.launchers import CONTAINER_TOOLS, LAUNCHERS, RUNNERS
 from a3s_code.harness.shell.options import is_long, letters_of
+from a3s_code.harness.shell.started import Started, program, unsure
 from a3s_code.harness.shell.words import (
-    ANY_HOLE,
     UNKNOWN,
     Words,
     has_hole,
@@ -29,31 +30,9 @@ from a3s_code.harness.shell.words import (
 
 _Read: TypeAlias = tuple[dict[str, str], int]
 
-MAX_TAILS = 64
-MAX_TAIL_CHARS = 16 * 1024
 MAX_LENT = 6
 
 _ASSIGNMENT = re.compile(r"[^=]*=.*", re.DOTALL)
-
-
-class Started(msgspec.Struct):
-    """
-    Attributes:
-        commands: Commands that run, by their words.
-        scripts: Shell texts that run.
-        maybe: Commands that may run, for deny and ask rules only.
-        lent: Where the program begins that is run in the environment of a project, by best
-            guess; the command's own rule grants it as long as it starts no other one.
-        assigned: Variables set for what runs.
-        unknown: What runs that the words do not tell; empty when they tell all.
-    """
-
-    commands: list[Words] = msgspec.field(default_factory=list[Words])
-    scripts: list[str] = msgspec.field(default_factory=list[str])
-    maybe: tuple[str, ...] = ()
-    lent: tuple[Words, ...] = ()
-    assigned: tuple[str, ...] = ()
-    unknown: str = ""
 
 
 class _Wrapper(msgspec.Struct, frozen=True):
@@ -124,26 +103,8 @@ _WRAPPERS = {
     ),
 }
 
-_SHELLS = listed("sh bash dash zsh ksh mksh ash rbash yash posh sash oksh lksh loksh pdksh")
-
-_LIKE_BASH = listed("sh bash dash ash rbash posh")
-"""Of those that read what is a command as bash does, but for `$'…'`, which not all know."""
-
-_LONG_OPTIONS = listed(
-    """
-    debug debugger dump-po-strings dump-strings login noediting noprofile norc posix
-    pretty-print protected restricted verbose wordexp
-    """
-)
-"""Of bash, which takes them with one dash too."""
-
 _LOOKS = listed("describe get images info inspect logs ps top version")
 _LOADER = re.compile(r"ld-linux[-.\w]*|ld-musl[-.\w]*|ld-\d[-.\w]*|ld64[-.\w]*")
-
-
-def program(word: str) -> str:
-    """The name of the program that a command word runs."""
-    return word.rstrip("/").rpartition("/")[2] or word
 
 
 def started_by(words: Words) -> Started:
@@ -151,21 +112,14 @@ def started_by(words: Words) -> Started:
     name = program(words[0])
     if name in _WRAPPERS:
         return _wrapped(name, _WRAPPERS[name], words)
-    if name in _SHELLS:
-        return _shell(words)
+    if name in SHELLS:
+        return shell(words)
     special = _SPECIAL.get(name)
     if special is not None:
         return special(words)
     if name in LAUNCHERS or _LOADER.fullmatch(name):
-        return _unsure(words, f"what {name} starts")
+        return unsure(words, f"what {name} starts")
     return Started()
-
-
-def _unsure(words: Words, unknown: str) -> Started:
-    # What is cut off here is not lost: the unknown is a subject of its own.
-    fitting = sum(map(len, words)) * min(len(words), MAX_TAILS) <= MAX_TAIL_CHARS
-    last = min(len(words), MAX_TAILS if fitting else 2)
-    return Started(maybe=tuple(" ".join(words[at:]) for at in range(1, last)), unknown=unknown)
 
 
 def _wrapped(name: str, wrapper: _Wrapper, words: Words) -> Started:
@@ -177,7 +131,7 @@ def _wrapped(name: str, wrapper: _Wrapper, words: Words) -> Started:
             break
         found = _option(wrapper, words, at)
         if found is None:
-            return _unsure(words, f"what {name} starts with the option {words[at]}")
+            return unsure(words, f"what {name} starts with the option {words[at]}")
         options |= found[0]
         at = found[1]
         if name == "env" and options.keys() & {"S", "split-string"}:
@@ -187,7 +141,7 @@ def _wrapped(name: str, wrapper: _Wrapper, words: Words) -> Started:
     if options.keys() & set(wrapper.prints):
         return Started()
     if any(map(has_hole, (*words[1:at], *words[at : at + wrapper.operands]))):
-        return _unsure(words, f"what {name} starts with options only known when it runs")
+        return unsure(words, f"what {name} starts with options only known when it runs")
     return _behind(name, wrapper, options, words[at:])
 
 
@@ -195,7 +149,7 @@ def _behind(name: str, wrapper: _Wrapper, options: dict[str, str], rest: Words) 
     split = options.get("S", options.get("split-string")) if name == "env" else None
     if split is not None:
         if re.search(r"[$\\#]", split):
-            return _unsure(("env", split, *rest), "what env -S starts")
+            return unsure(("env", split, *rest), "what env -S starts")
         rest = (*_split(split), *rest)
         if rest and rest[0].startswith("-"):
             return Started(commands=[("env", *rest)])
@@ -271,78 +225,6 @@ def _xargs(options: dict[str, str], rest: Words) -> Started:
     return Started(commands=[(*rest, UNKNOWN)])
 
 
-def _shell(words: Words) -> Started:
-    """Read `sh [options] -c script …`; a shell that reads its input runs the unknown."""
-    at, has_script, reads_input = 1, False, False
-    while at < len(words) and words[at][:1] in ("-", "+") and len(words[at]) > 1:
-        word = words[at]
-        at += 1
-        if word == "--":
-            break
-        if word.lstrip("-") in ("rcfile", "init-file"):
-            return _unsure(words, "what the start file of a shell runs")
-        if word.startswith("--") or word[1:] in _LONG_OPTIONS:
-            continue
-        has_script = has_script or "c" in word  # `+c` is the same option
-        reads_input = reads_input or ("s" in word and word[0] == "-")
-        at += word.count("o") + word.count("O")  # each takes a word, wherever it stands
-    if has_script and words[at : at + 1] == ("-",):
-        at += 1
-    if any(map(may_be_option, words[1:at])):
-        return _unsure(words, "what a shell runs with options only known when it runs")
-    operand = words[at] if at < len(words) else ""
-    if has_script and operand:
-        started = _script(operand, words)
-        dialect = _dialect(program(words[0]), operand)
-        return msgspec.structs.replace(started, unknown=started.unknown or dialect)
-    if not operand or reads_input or operand == "-" or _is_stream(operand):
-        return _unsure(words, "what a shell reads as its script")
-    return Started()
-
-
-def _dialect(shell: str, text: str) -> str:
-    """Say that another shell than bash may make other commands of a text."""
-    if shell not in _LIKE_BASH:
-        return f"what {shell} makes of its script"
-    if shell not in ("bash", "rbash") and "$" in text and "'" in text and "\\" in text:
-        return f"what {shell} makes of a $'…' string"
-    return ""
-
-
-def _is_stream(path: str) -> bool:
-    return path.startswith(("/dev/", "/proc/")) or has_hole(path)
-
-
-def _script(text: str, words: Words) -> Started:
-    """Take `text` as a shell script, unless a part of it is only known at run time."""
-    if has_hole(text):
-        known = ANY_HOLE.sub(" ", text)
-        unsure = _unsure(words, f"what {words[0]} runs, which is put together at run time")
-        return Started(scripts=[known], maybe=unsure.maybe, unknown=unsure.unknown)
-    return Started(scripts=[text])
-
-
-def _eval(words: Words) -> Started:
-    rest = words[2:] if words[1:2] == ("--",) else words[1:]
-    return _script(" ".join(rest), words) if rest else Started()
-
-
-def _trap(words: Words) -> Started:
-    rest = words[2:] if words[1:2] == ("--",) else words[1:]
-    if rest and has_hole(rest[0]):
-        return _unsure(words, "what a trap runs")
-    if len(rest) < 2 or rest[0] in ("-", "", "-l", "-p"):  # noqa: PLR2004 - an action and a signal
-        return Started()
-    return _script(rest[0], words)
-
-
-def _source(words: Words) -> Started:
-    operand = words[1:2]
-    if operand and _is_stream(operand[0]):
-        return _unsure(words, "what the sourced text runs")
-    return Started()
-
-
 def _busybox(words: Words) -> Started:
     rest = words[1:]
     if not rest or rest[0].startswith("-"):
@@ -357,7 +239,7 @@ _FIND_RUNS = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 def _find(words: Words) -> Started:
     started = Started()
     if any(may_be_option(word) or (word[:1] in ";+" and has_hole(word)) for word in words[1:]):
-        started = _unsure(words, "what find starts with words only known when it runs")
+        started = unsure(words, "what find starts with words only known when it runs")
     at = 1
     while at < len(words):
         if words[at] not in _FIND_RUNS:
@@ -381,7 +263,7 @@ def _ends(words: Words, at: int, end: int) -> bool:
 
 def _container(words: Words) -> Started:
     looks = _LOOKS.intersection(words[1:2])
-    return Started() if looks else _unsure(words, f"what {program(words[0])} starts")
+    return Started() if looks else unsure(words, f"what {program(words[0])} starts")
 
 
 def _runner(words: Words) -> Started:
@@ -402,19 +284,19 @@ def _runner(words: Words) -> Started:
 
 def _fd(words: Words) -> Started:
     if any(set("xX") & set(letters_of(word)) or is_long(word, *_FD_RUNS) for word in words[1:]):
-        return _unsure(words, "what fd starts")
+        return unsure(words, "what fd starts")
     return Started()
 
 
 _SPECIAL: dict[str, Callable[[Words], Started]] = {
-    ".": _source,
+    ".": source,
     "busybox": _busybox,
     **dict.fromkeys(CONTAINER_TOOLS, _container),
     **dict.fromkeys(RUNNERS, _runner),
-    "eval": _eval,
+    "eval": eval_,
     "fd": _fd,
     "fdfind": _fd,
     "find": _find,
-    "source": _source,
-    "trap": _trap,
+    "source": source,
+    "trap": trap,
 }

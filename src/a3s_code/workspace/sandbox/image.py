@@ -20,9 +20,10 @@ from a3s_code.workspace.process_tree import MARK
 from a3s_code.workspace.rootfs import Rootfs
 from a3s_code.workspace.sandbox import bwrap
 from a3s_code.workspace.sandbox.launcher import Orders
+from a3s_code.workspace.sandbox.prepared import KEPT_FD, Prepared, handed
 from a3s_code.workspace.sandbox.programs import trusted
 from a3s_code.workspace.sandbox.protection import Protected, protected_in
-from a3s_code.workspace.sandbox.sandbox import KEPT_FD, Prepared, Sandbox, handed, shown_excludes
+from a3s_code.workspace.sandbox.sandbox import Sandbox, shown_excludes
 from a3s_code.workspace.sandbox.way_out import WayOut
 
 _OWN = frozenset({"dev", "proc", "sys", "tmp", "run", GUEST_WORKSPACE.strip("/")})
@@ -67,7 +68,7 @@ class ImageSandbox(Sandbox):
         image = self._system_of()
         protected = protected_in(self._write, self._home)
         self.stand_ins.put(protected)
-        prepared = Prepared((), environment, self, protected)
+        prepared = Prepared((), environment, self.stand_ins, protected)
         try:
             inside = {MARK: environment[MARK], **self._variables(way), **extra}
             texts = shown_excludes(prepared, self._write, protected)

@@ -13,22 +13,21 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 import msgspec
 
-from a3s_code.kernel.confinement import Confinement, SandboxLimits, Violation, expanded
+from a3s_code.kernel.confinement import Confinement, SandboxLimits, expanded
 from a3s_code.workspace.sandbox import bwrap, landlock, seccomp
 from a3s_code.workspace.sandbox.blank import Blank
 from a3s_code.workspace.sandbox.excludes import excludes, repositories
 from a3s_code.workspace.sandbox.grounds import between
 from a3s_code.workspace.sandbox.hidden import hidden
 from a3s_code.workspace.sandbox.launcher import Orders, launcher, seccomp_orders
+from a3s_code.workspace.sandbox.prepared import KEPT_FD, Prepared, handed
 from a3s_code.workspace.sandbox.programs import trusted
-from a3s_code.workspace.sandbox.promise import Promise
-from a3s_code.workspace.sandbox.protection import Protected, StandIns, protected_in, restored
-from a3s_code.workspace.sandbox.removal import removed
+from a3s_code.workspace.sandbox.protection import Protected, StandIns, protected_in
 from a3s_code.workspace.sandbox.rights import can_enter, home_of
 from a3s_code.workspace.sandbox.way_out import WayOut, inner_python
 
@@ -40,103 +39,10 @@ _DEVICES = tuple(
 )
 """Not `pts`: whoever reads there reads what the user types. A new one comes from `ptmx` itself."""
 
-KEPT_FD = 10
-"""The recorder's shell uses the descriptors below."""
-
 _OWN_PROCESSES = 2
 """That the sandbox itself needs."""
 
 _CPU, _FILE_SIZE, _CORE, _PROCESSES, _OPEN_FILES, _ADDRESSES = 0, 1, 4, 6, 7, 9
-
-
-class Prepared:
-    """
-    A program that can be started.
-
-    Attributes:
-        argv: What is started.
-        environment: For what is started first; what the caller added comes later.
-        fds: Descriptors to hand over.
-    """
-
-    __slots__ = (
-        *("_blanks", "_place", "_promise", "_protected", "_sandbox"),
-        *("argv", "environment", "fds"),
-    )
-
-    def __init__(
-        self,
-        argv: tuple[str, ...],
-        environment: Mapping[str, str],
-        sandbox: Sandbox,
-        protected: Protected | None = None,
-        place: str = "",
-    ) -> None:
-        self.argv, self.environment = argv, dict(environment)
-        self.fds: list[int] = []
-        self._sandbox, self._protected, self._place = sandbox, protected, place
-        self._promise: Promise | None = None
-        self._blanks: list[Blank] = []
-
-    def promised(self, work: Callable[[], bytes]) -> str:
-        """Give a descriptor, by its number, that has nothing to read before `finish` was there."""
-        self._promise = Promise(work)
-        self.fds.append(self._promise.handed(KEPT_FD))
-        return str(self.fds[-1])
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether what was started waits for `finish`."""
-        return self._promise is not None
-
-    def blank(self) -> Blank:
-        """Give a descriptor to hand over, from which `filled` says later what is read."""
-        blank = Blank(KEPT_FD)
-        self.fds.append(blank.fd)
-        self._blanks.append(blank)
-        return blank
-
-    def protect(self, protected: Protected) -> None:
-        """Put stand-ins, which `end` takes away again."""
-        self._sandbox.stand_ins.put(protected)
-        self._protected = protected
-
-    def finish(self) -> None:
-        """
-        Do what the disk has to do with it, while what was started gets ready; blocks.
-
-        Raises:
-            OSError: the disk cannot be written. Nothing of the program ran, or will.
-        """
-        if self._promise is not None:
-            self._promise.keep()
-            self._promise = None
-
-    def close(self) -> None:
-        """Give the descriptors back, when it was started or could not be."""
-        while self.fds:
-            os.close(self.fds.pop())
-
-    @property
-    def has_work(self) -> bool:
-        """Whether `end` has anything to do."""
-        return bool(self._place) or self._protected is not None or self.is_awaited
-
-    def end(self) -> list[Violation]:
-        """Clear up when the program has ended; blocks on the disk. Say what it was not to do."""
-        if self._promise is not None:
-            self._promise.break_off()
-            self._promise = None
-        for blank in self._blanks:
-            blank.close()
-        if self._place:
-            removed(self._place)
-        if self._protected is None:
-            return []
-        protected, self._protected = self._protected, None
-        self._sandbox.stand_ins.remove()
-        changed = restored(protected)
-        return [Violation("path", path, is_certain=True) for path in changed]
 
 
 class Sandbox:
@@ -204,12 +110,12 @@ class Sandbox:
             OSError: the system gives no more descriptors, or the disk cannot be written.
         """
         if self.is_plain:
-            return Prepared(argv, {**environment, **extra}, self)
+            return Prepared(argv, {**environment, **extra}, self.stand_ins)
         if self.held.level == "bwrap":
             return self._in_view(argv, environment, extra, cwd, way)
         if self.held.level == "landlock":
             return self._ruled(argv, environment, extra)
-        prepared = Prepared((), environment, self)
+        prepared = Prepared((), environment, self.stand_ins)
         prepared.argv = self._launched(prepared, Orders(_numbers(), _limits(self.held)), extra)
         prepared.argv += argv
         return prepared
@@ -225,7 +131,7 @@ class Sandbox:
         way: WayOut | None,
     ) -> Prepared:
         seen = {**environment, **self._own(bwrap.TMP), **(way.environment if way else {})}
-        prepared = Prepared((), seen, self)
+        prepared = Prepared((), seen, self.stand_ins)
         try:
             blanks = {path: prepared.blank() for path in repositories(self._write)}
             view = prepared.promised(partial(self._shown, prepared, blanks, cwd))
@@ -277,7 +183,7 @@ class Sandbox:
             os.chown(place, self.held.uid, self.held.gid or 0)
         protected = protected_in(self._write, self._home, mounts=False)
         self.stand_ins.put(protected)
-        own = Prepared((), {**environment, **self._own(place)}, self, protected, place)
+        own = Prepared((), {**environment, **self._own(place)}, self.stand_ins, protected, place)
         try:
             has_network = self.held.policy.network.mode == "full"
             rules = landlock.ruleset(
@@ -400,11 +306,6 @@ def shown_excludes(
     return tuple(
         (handed(prepared, excludes(path, protected)), path) for path in repositories(roots)
     )
-
-
-def handed(prepared: Prepared, data: bytes) -> str:
-    """Put data where the program reads it, and give the number of the descriptor."""
-    return prepared.blank().filled(data)
 
 
 def _directories(paths: tuple[str, ...]) -> tuple[str, ...]:
