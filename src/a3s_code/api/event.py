@@ -65,6 +65,7 @@ class EventType:
     COMMAND_RETRY = "command_retry"
     QUEUE_ALERT = "queue_alert"
     BUDGET_THRESHOLD_HIT = "budget_threshold_hit"
+    VERIFICATION = "verification"
     END = "end"
     AGENT_END = "agent_end"
     ERROR = "error"

@@ -16,6 +16,7 @@ from typing import NewType, TypeAlias, get_args
 import msgspec
 
 from a3s_code.kernel.messages import JsonObject, Usage
+from a3s_code.kernel.verification import Report, Reporter
 
 SessionId = NewType("SessionId", str)
 RunId = NewType("RunId", str)
@@ -467,6 +468,16 @@ class BudgetThresholdHit(Tagged, tag="budget_threshold_hit", frozen=True):
     message: str | None = None
 
 
+# Verification
+
+
+class Verification(Tagged, tag="verification", frozen=True):
+    """Something was checked; what it came to follows from the report (`status_of`)."""
+
+    report: Report
+    made_by: Reporter
+
+
 # Ends and state of the session
 
 
@@ -566,6 +577,7 @@ RunEvent: TypeAlias = (
     | CommandRetry
     | QueueAlert
     | BudgetThresholdHit
+    | Verification
     | AgentEnd
     | RunFailed
     | PersistenceFailed

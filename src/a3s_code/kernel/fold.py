@@ -19,6 +19,7 @@ from a3s_code.kernel.events import (
     RunId,
     ToolEnd,
     TurnEnd,
+    Verification,
 )
 from a3s_code.kernel.messages import ToolResult, Usage
 from a3s_code.kernel.records import (
@@ -60,6 +61,7 @@ from a3s_code.kernel.state import (
     OpenEffect,
     RunSnapshot,
     SessionState,
+    Verified,
     is_within,
 )
 
@@ -306,6 +308,12 @@ def _receive(state: SessionState, record: Record, _: RequestReceipt) -> None:
     state.receipts.setdefault(record.run, []).append(record.sequence)
 
 
+def _verify(state: SessionState, record: Record, event: Verification) -> None:
+    state.verifications.append(
+        Verified(record.sequence, record.timestamp_ms, record.run, event.made_by, event.report)
+    )
+
+
 def _prune(state: SessionState, _: Record, event: RecordsPruned) -> None:
     for id_ in event.evicted:
         state.runs.pop(id_, None)
@@ -350,6 +358,7 @@ _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     ToolEnd: _end_call,
     TraceRecorded: _trace,
     RequestReceipt: _receive,
+    Verification: _verify,
     RecordsPruned: _prune,
 }
 

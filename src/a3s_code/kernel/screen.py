@@ -38,6 +38,7 @@ KEPT = frozenset(
         "kind",
         "media_type",
         "model",
+        "output_uri",
         "parent_session_id",
         "path",
         "policy_version",
@@ -55,6 +56,7 @@ KEPT = frozenset(
         "tool_sha256",
         "tool_use_id",
         "tree",
+        "tree_after",
         "uri",
         "workspace",
     }

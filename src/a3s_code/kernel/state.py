@@ -23,6 +23,7 @@ from a3s_code.kernel.records import (
 )
 from a3s_code.kernel.run_events import RunEvents
 from a3s_code.kernel.tool import Effect
+from a3s_code.kernel.verification import Report, Reporter
 
 TERMINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
 
@@ -140,6 +141,22 @@ class Grant(msgspec.Struct, frozen=True):
     what: RuleGranted
 
 
+class Verified(msgspec.Struct, frozen=True):
+    """
+    A report, and where the log has it.
+
+    Attributes:
+        sequence: Of its record; it knows nothing of what came after.
+        run: In which it was made; empty outside of any.
+    """
+
+    sequence: int
+    timestamp_ms: int
+    run: RunId
+    made_by: Reporter
+    report: Report
+
+
 class SessionState:
     """
     Attributes:
@@ -167,6 +184,7 @@ class SessionState:
         released: Digests of blobs that nothing needs any more; whoever keeps them clears it.
         kept: Digests of what files were before their changes, oldest first.
         kept_sizes: Bytes of these.
+        verifications: Every report about what was checked, oldest first.
     """
 
     __slots__ = (
@@ -195,6 +213,7 @@ class SessionState:
         "spent",
         "traces",
         "unknown",
+        "verifications",
     )
 
     def __init__(self) -> None:
@@ -223,6 +242,7 @@ class SessionState:
         self.grants: list[Grant] = []
         self.effects: dict[str, OpenEffect] = {}
         self.changes: list[FileChange] = []
+        self.verifications: list[Verified] = []
 
     @property
     def in_doubt(self) -> dict[str, OpenEffect]:

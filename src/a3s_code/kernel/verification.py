@@ -19,12 +19,24 @@ REPORT_SCHEMA = "a3s.verification_report.v1"
 
 CheckStatus: TypeAlias = Literal["passed", "failed", "needs_review", "skipped"]
 RiskKind: TypeAlias = Literal[
-    "reported", "check_failed", "not_run", "timed_out", "stale", "changed_files", "was_green"
+    "reported",
+    "check_failed",
+    "not_run",
+    "timed_out",
+    "no_tree",
+    "stale",
+    "changed_files",
+    "was_green",
 ]
 """
 `reported` is a text of somebody else's; the others are found by the harness: a check that failed,
-did not run, took too long, ran on other files than those of now, changed the files itself, or
-passed already before the change that it was to prove.
+did not run, took too long, ran on files that nobody can name, ran on other files than those of
+now, changed the files itself, or passed already before the change that it was to prove.
+"""
+Reporter: TypeAlias = Literal["harness", "host", "program"]
+"""
+Who made a report: the harness that ran its checks, the embedding program that says what it
+knows, or a script of the model's. What the latter two say the harness has not seen.
 """
 
 
@@ -87,14 +99,20 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def status_of(report: Report) -> CheckStatus:
-    """Say what a report comes to: failed, needs_review, skipped or passed, in this order."""
+    """
+    Say what a report comes to: failed, needs_review, skipped or passed, in this order.
+
+    It is passed only when something was, and nothing that is required is open.
+    """
     statuses = {check.status for check in report.checks}
     if "failed" in statuses:
         return "failed"
     open_ = any(check.required and check.status in _OPEN for check in report.checks)
     if open_ or report.residual_risks:
         return "needs_review"
-    return "passed" if report.checks else "skipped"
+    if "passed" in statuses:
+        return "passed"
+    return "needs_review" if "needs_review" in statuses else "skipped"
 
 
 _OPEN = frozenset({"needs_review", "skipped"})

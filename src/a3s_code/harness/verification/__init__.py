@@ -1,0 +1,1 @@
+"""Verification: what was checked, by whom, and what it comes to."""
