@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from a3s_code.harness.verification.freshness import Step, Trail, is_cache, risk_of, some
+from a3s_code.harness.verification.freshness import Step, Trail, doubts, is_cache, some
 from a3s_code.kernel.snapshots import Difference
-from a3s_code.kernel.verification import Check, Ran
+from a3s_code.kernel.verification import Check, CheckStatus, Ran, Report, Risk
 
 Files = Mapping[str, str]
 
@@ -72,6 +72,14 @@ class Story:
         return Trail(self.steps).of(ran, tree(self.files)).standing
 
 
+def reported(id_: str, ran: Ran | None, status: CheckStatus = "passed") -> Report:
+    check = Check(id=id_, kind="test", description="", status=status, ran=ran)
+    return Report(subject="s", checks=(check,))
+
+
+NO_TREE = Risk(kind="no_tree", text="no git", check="t")
+
+
 def test_a_check_holds_for_the_files_that_it_ran_on() -> None:
     story = Story({"a.py": "1"})
     ran = story.check()
@@ -126,8 +134,7 @@ def test_a_check_that_rewrites_a_source_has_not_checked_what_it_left() -> None:
     ran = story.check({"a.py": "x = 1"})
     found = Trail(story.steps).of(ran, tree(story.files))
     assert (found.standing, found.changed) == ("stale", ("a.py",))
-    risk = risk_of(Check(id="fmt", kind="format", description="format", status="passed"), found)
-    assert risk is not None
+    (risk,) = doubts(reported("fmt", ran), Trail(story.steps), tree(story.files))
     assert (risk.kind, risk.check) == ("changed_files", "fmt")
     again = story.check()
     assert story.standing(again) == "fresh"
@@ -167,11 +174,19 @@ def test_what_nobody_can_tell_holds_for_nothing() -> None:
     nowhere, there = Ran(command="x"), Ran(command="x", tree="t", tree_after="t")
     assert trail.of(nowhere, "t").standing == "unknown"
     assert trail.of(there, "").standing == "unknown"
-    risk = risk_of(
-        Check(id="t", kind="test", description="", status="passed"), trail.of(nowhere, "t")
-    )
-    assert risk is not None
-    assert risk.kind == "stale"
+    assert [risk.kind for risk in doubts(reported("t", nowhere), trail, "t")] == ["no_tree"]
+    said = Report(subject="s", checks=reported("t", nowhere).checks, residual_risks=(NO_TREE,))
+    assert doubts(said, trail, "t") == ()
+
+
+def test_only_what_passed_can_lose_its_proof() -> None:
+    story = Story({"a.py": "1"})
+    ran = story.check()
+    story.write(**{"a.py": "2"})
+    trail, now = Trail(story.steps), tree(story.files)
+    assert [risk.kind for risk in doubts(reported("t", ran), trail, now)] == ["stale"]
+    assert doubts(reported("t", ran, "failed"), trail, now) == ()
+    assert doubts(reported("t", None), trail, now) == ()
 
 
 def test_a_step_that_nobody_can_follow_leads_nowhere() -> None:

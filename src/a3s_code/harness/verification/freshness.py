@@ -22,7 +22,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from a3s_code.kernel.snapshots import Difference
-from a3s_code.kernel.verification import Check, Ran, Risk
+from a3s_code.kernel.verification import Check, Ran, Report, Risk
 
 Standing: TypeAlias = Literal["fresh", "stale", "unknown"]
 
@@ -164,11 +164,21 @@ class Trail:
         return Freshness("stale", "The files are others now than those that it ran on.")
 
 
-def risk_of(check: Check, found: Freshness) -> Risk | None:
-    """Give what is left uncertain of a check with such evidence; None when nothing is."""
-    if found.standing == "fresh":
-        return None
+def doubts(report: Report, trail: Trail, now: str) -> tuple[Risk, ...]:
+    """Give what is left uncertain of a report because the files may be others than those it saw."""
+    told = {risk.check for risk in report.residual_risks if risk.kind == "no_tree"}
+    return tuple(
+        _risk(check, found)
+        for check in report.checks
+        if check.status == "passed" and check.ran is not None
+        if (found := trail.of(check.ran, now)).standing != "fresh"
+        if check.ran.tree or check.id not in told
+    )
+
+
+def _risk(check: Check, found: Freshness) -> Risk:
     kind = "changed_files" if found.changed else "stale"
+    kind = "no_tree" if found.standing == "unknown" else kind
     return Risk(kind=kind, text=f"{check.description or check.id}: {found.why}", check=check.id)
 
 
