@@ -88,18 +88,18 @@ class EvidenceTrees:
         self._comparison = self._comparison or Comparison(self.checkpoints.snapshots)
         return self._comparison
 
-    async def now(self, sink: Sink) -> str:
-        """Take the files of now; empty when they cannot be taken."""
+    async def take(self, sink: Sink) -> tuple[str, str]:
+        """Take the files of now; without a tree (empty) with why there is none."""
         try:
-            return await self.checkpoints.take("evidence", sink)
-        except WorkspaceError:
-            return ""
+            return await self.checkpoints.take("evidence", sink), ""
+        except WorkspaceError as error:
+            return "", error.message
 
     async def summary(self, reports: Sequence[Verified], sink: Sink) -> Summary:
         """Say what reports come to on the files of now."""
         if not needs_tree(reports):
             return summarise(reports)
-        now = await self.now(sink)
+        now, _ = await self.take(sink)
         trail = await self.comparison.trail(self.checkpoints.log.state)
 
         def doubted(verified: Verified) -> tuple[Risk, ...]:
