@@ -21,6 +21,7 @@ SOURCES = (
     "agent",
     "context_index",
     "direct_tools",
+    "evidence",
     "explaining",
     "time_travel",
     "questions",
@@ -30,6 +31,7 @@ SOURCES = (
     "session_memory",
     "session_records",
     "session_sandbox",
+    "verification",
     "session",
 )
 HEAD = '''"""

@@ -120,6 +120,9 @@ if TYPE_CHECKING:
     from a3s_code.harness.tool_search import ToolIndex as ToolIndex
     from a3s_code.harness.tool_search import ToolMatch as ToolMatch
     from a3s_code.harness.tool_search import ToolSearchConfig as ToolSearchConfig
+    from a3s_code.harness.verification.summary import (
+        format_verification_summary as format_verification_summary,
+    )
     from a3s_code.kernel.artifacts import ArtifactStoreLimits as ArtifactStoreLimits
     from a3s_code.kernel.bash_sandbox import BashSandbox as BashSandbox
     from a3s_code.kernel.bash_sandbox import SandboxOutput as SandboxOutput
@@ -260,6 +263,7 @@ _HOMES = {
     "harness.prompt": ("SystemPromptSlots",),
     "harness.security.provider": ("DefaultSecurityProvider",),
     "harness.tool_search": ("ToolIndex", "ToolMatch", "ToolSearchConfig"),
+    "harness.verification.summary": ("format_verification_summary",),
     "kernel.artifacts": ("ArtifactStoreLimits",),
     "kernel.bash_sandbox": ("BashSandbox", "SandboxOutput"),
     "kernel.confinement": (

@@ -18,7 +18,7 @@ from a3s_code.api.cost_log import cost_records
 from a3s_code.api.costs import aggregate_cost_records
 from a3s_code.api.engine import Engine
 from a3s_code.api.outlet import Watch
-from a3s_code.api.result import AgentResult
+from a3s_code.api.result import AgentResult, no_reports
 from a3s_code.api.run import failure_of
 from a3s_code.capabilities.commands import (
     ClearHistory,
@@ -43,7 +43,7 @@ class CommandRun:
         command: None for a name that nobody registered.
     """
 
-    __slots__ = ("_args", "_command", "_engine", "_name", "_sink")
+    __slots__ = ("_args", "_command", "_engine", "_name", "_sink", "_verified")
 
     def __init__(
         self, engine: Engine, command: Command | None, name: str, args: str, watch: Watch | None
@@ -51,6 +51,7 @@ class CommandRun:
         self._engine, self._command = engine, command
         self._name, self._args = name, args
         self._sink = engine.outlet(watch=watch)
+        self._verified = no_reports()
 
     async def conduct(self) -> AgentResult:
         """
@@ -63,7 +64,7 @@ class CommandRun:
         """
         output = await self._engine.beside_turn(self._handle)
         if output.action is None:
-            return AgentResult(self._engine.log.shown(output.text))
+            return self._result(output.text)
         return await self._engine.in_turn(partial(self._carry_out, output.text, output.action))
 
     async def _handle(self) -> CommandOutput:
@@ -81,7 +82,7 @@ class CommandRun:
             except UnknownModel as error:
                 text = str(error)
             await self._end(text)
-            return AgentResult(self._engine.log.shown(text))
+            return self._result(text)
 
     async def _output(self) -> CommandOutput:
         command = self._command
@@ -105,11 +106,17 @@ class CommandRun:
 
     async def _end(self, text: str) -> None:
         """Record the answer, and show it when it is durable."""
-        summary = AgentResult(text).verification_summary
-        end = AgentEnd(text=text, usage=Usage(), verification_summary=summary)
+        engine = self._engine
+        reports = engine.log.state.verifications
+        self._verified = (await engine.evidence.summary(reports, self._sink)).as_json()
+        end = AgentEnd(text=text, usage=Usage(), verification_summary=self._verified)
         self._sink.record(end)
         await self._sink.barrier()
         self._sink.show()
+
+    def _result(self, text: str) -> AgentResult:
+        text = self._engine.log.shown(text)
+        return AgentResult(text, verification_summary=self._verified)
 
     @contextmanager
     def _failures_told(self) -> Generator[None]:

@@ -8,7 +8,7 @@ exists costs a small record.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,7 @@ from a3s_code.api.behaviour import Behaviour
 from a3s_code.api.blank import blank, taint
 from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.costs import PriceOf
+from a3s_code.api.evidence_trees import EvidenceTrees
 from a3s_code.api.hooking import idle, lost
 from a3s_code.api.memory_runs import Lessons, SessionMemory
 from a3s_code.api.outlet import Outlet, Seal, Watch
@@ -31,11 +32,14 @@ from a3s_code.api.settings import Parting
 from a3s_code.api.supplied import Supplied
 from a3s_code.api.unfinished import parting, resumption
 from a3s_code.api.verdicts import Verdicts
+from a3s_code.api.verification_runs import verify
 from a3s_code.api.works import Works, is_inside
 from a3s_code.checks import check_bool
 from a3s_code.errors import InvalidValue, RunError, StoreError, UsageError
 from a3s_code.harness.hooks.run_hooks import SessionHooks
 from a3s_code.harness.selector import Selection
+from a3s_code.harness.verification.commands import CheckCommand
+from a3s_code.harness.verification.summary import Summary
 from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.confinement import SandboxState
@@ -47,7 +51,7 @@ from a3s_code.kernel.messages import JsonObject, ToolCall, Usage
 from a3s_code.kernel.ports import Authority, Model, SecurityProvider
 from a3s_code.kernel.records import HookNamed, HooksInForce, ParentLog
 from a3s_code.kernel.retention import retain
-from a3s_code.kernel.state import OpenEffect
+from a3s_code.kernel.state import OpenEffect, Verified
 from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Observation, Tool, ToolSet
 
@@ -98,6 +102,7 @@ class Engine:
     hooks_before: tuple[HookNamed, ...] = field(init=False)
     receipts: Receipts = field(default_factory=Receipts)
     prefixes: Prefixes = field(init=False)
+    evidence: EvidenceTrees = field(init=False)
     supplied: Supplied = field(default_factory=Supplied)
     _works: Works = field(init=False)
     _seal: Seal = field(default_factory=Seal)
@@ -112,6 +117,7 @@ class Engine:
         self._works = Works(self.log.release, blank=partial(blank, shown=self.log.shown))
         self._left = dict(self.log.state.effects)
         self.prefixes = Prefixes(self.log, self.price)
+        self.evidence = EvidenceTrees(self.checkpoints)
         self.hooks_before = self.log.state.hooks
 
     # Runs
@@ -383,6 +389,22 @@ class Engine:
         observation = await self.executor.call(call, Authority.HOST, sink, tool)
         await sink.barrier()
         return observation
+
+    async def verify(self, subject: str, commands: Sequence[CheckCommand]) -> Verified:
+        """Run checks outside any run, on the host's authority; see `verification_runs.verify`."""
+        self._note_hooks()
+        return await self.beside_turn(partial(verify, self, self.outlet(), subject, commands))
+
+    async def verification_summary(self) -> Summary:
+        """Say what was checked comes to on the files of now."""
+
+        async def look() -> Summary:
+            sink = self.outlet()
+            summary = await self.evidence.summary(self.log.state.verifications, sink)
+            await sink.barrier()
+            return summary
+
+        return await self.aside(look)
 
     async def keep(self, store: Store) -> None:
         """

@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from a3s_code.harness.verification.reports import report_row
+from a3s_code.harness.verification.summary import format_verification_summary
 from a3s_code.kernel import events as e
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.tool import kind_of
@@ -115,10 +117,8 @@ def project(event: e.RunEvent) -> AgentEvent:
 
 
 def summary_text(summary: JsonObject) -> str:
-    """Put a verification summary into one line."""
-    count = summary.get("report_count", 0)
-    reports = "1 report" if count == 1 else f"{count} reports"
-    return f"Verification {summary.get('status', 'skipped')}: {reports}."
+    """Say a verification summary in words, also one of an earlier version with fewer counts."""
+    return format_verification_summary({"status": "skipped", **summary})
 
 
 def _json(value: Any) -> str:  # noqa: ANN401 - any JSON
@@ -217,6 +217,11 @@ def _subagent_end(event: e.SubagentEnd) -> AgentEvent:
     )
 
 
+def _verification(event: e.Verification) -> AgentEvent:
+    row = {**report_row(event.report), "made_by": event.made_by}
+    return AgentEvent("verification", data=_json(row))
+
+
 def _generic(event: e.RunEvent) -> AgentEvent:
     fields: JsonObject = msgspec.to_builtins(event)
     tag = fields.pop("type")
@@ -239,6 +244,7 @@ _VIEWS: dict[type, Callable[[Any], AgentEvent]] = {
     e.TurnEnd: _turn_end,
     e.ToolStart: _tool_start,
     e.ToolEnd: _tool_end,
+    e.Verification: _verification,
     e.AgentEnd: _agent_end,
     e.RunFailed: _run_failed,
     e.SubagentStart: _subagent_start,

@@ -52,11 +52,14 @@ class Comparison:
         steps: list[Step] = []
         left = ""
         for ran in runs_of(state.verifications):
-            meanwhile = await self.between(left, ran.tree) if left else ()
-            made = await self.between(ran.tree, ran.tree_after)
-            steps.append(Step(ran.tree, ran.tree_after, meanwhile, made))
+            steps.append(await self.step(left, ran.tree, ran.tree_after))
             left = ran.tree_after or ran.tree or left
         return Trail(steps, {change.what.path for change in state.changes})
+
+    async def step(self, left: str, before: str, after: str) -> Step:
+        """Give what a check did; `left` is the tree that the one before it left."""
+        meanwhile = await self.between(left, before) if left else ()
+        return Step(before, after, meanwhile, await self.between(before, after))
 
 
 def runs_of(reports: Iterable[Verified]) -> list[Ran]:
@@ -106,3 +109,23 @@ class EvidenceTrees:
             return doubts(verified.report, trail, now) if verified.made_by == "harness" else ()
 
         return summarise(reports, doubted)
+
+
+@dataclass(slots=True)
+class Footprints:
+    """What checks change that run now, one after the other, and are not recorded yet."""
+
+    trees: EvidenceTrees
+    _trail: Trail | None = None
+    _left: str = ""
+
+    async def touched(self, before: str, after: str) -> tuple[str, ...]:
+        """Name the files that the next check has changed, without its by-products."""
+        state, comparison = self.trees.checkpoints.log.state, self.trees.comparison
+        if self._trail is None:
+            self._trail = await comparison.trail(state)
+            ended = [ran.tree_after for ran in runs_of(state.verifications) if ran.tree_after]
+            self._left = ended[-1] if ended else ""
+        step = await comparison.step(self._left, before, after)
+        self._left = after
+        return self._trail.touched(step)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from a3s_code.api.event import summary_text
+from a3s_code.harness.verification.summary import NOTHING
 from a3s_code.kernel.messages import Attachment, JsonObject, Usage
 from a3s_code.kernel.tool import Observation, kind_of
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:  # the loop brings an event loop with it
 
 def no_reports() -> JsonObject:
     """Summarise the verification of a run in which nothing was verified."""
-    return {"status": "skipped", "report_count": 0}
+    return NOTHING.as_json()
 
 
 class AgentResult(msgspec.Struct, frozen=True):
@@ -29,7 +30,8 @@ class AgentResult(msgspec.Struct, frozen=True):
         usage: Tokens of all turns.
         cost_usd: US dollars for all requests of the run, also of summaries and children.
         is_cost_known: Every one of them went to a model with a known price; the others count 0.
-        verification_summary: `status` (passed, failed, needs_review, skipped) and counts.
+        verification_summary: What was checked in the session by its end: `status` (passed,
+            failed, needs_review, skipped) and counts; see `Session.verification_summary`.
 
     Source:
         SPEC 3.3.
@@ -99,6 +101,7 @@ def result_of(answer: Answer) -> AgentResult:
         answer.usage,
         cost_usd=answer.cost_usd,
         is_cost_known=answer.is_cost_known,
+        verification_summary=answer.verification_summary,
     )
 
 

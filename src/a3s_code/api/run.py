@@ -22,6 +22,7 @@ from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.context import RunContext
 from a3s_code.api.cost_log import costs_of_run
 from a3s_code.api.costs import PriceOf
+from a3s_code.api.evidence_trees import EvidenceTrees
 from a3s_code.api.lane import Lane
 from a3s_code.api.memory_runs import Lessons
 from a3s_code.api.model_view import ModelView
@@ -30,7 +31,6 @@ from a3s_code.api.outlet import Outlet
 from a3s_code.api.prefixes import Prefixes
 from a3s_code.api.receipts import Receipts
 from a3s_code.api.request import Request
-from a3s_code.api.result import no_reports
 from a3s_code.api.room import Patience, Room
 from a3s_code.api.supplied import Supplied
 from a3s_code.api.unfinished import close_calls, results, spent
@@ -76,6 +76,8 @@ class Awake(Protocol):
     def clock(self) -> Clock: ...
     @property
     def checkpoints(self) -> Checkpoints: ...
+    @property
+    def evidence(self) -> EvidenceTrees: ...
     @property
     def hooks(self) -> SessionHooks: ...
     @property
@@ -170,6 +172,7 @@ class Run:
             if self._session.lessons is not None:
                 prompt = self._request.prompt
                 await self._session.lessons.learn(self._session.log, self._sink, prompt, answer)
+            answer = await self._verified(answer)
             end = _end(answer)
             self._sink.record(end)
             await self._sink.barrier()
@@ -179,6 +182,11 @@ class Run:
             raise
         await self._complete(end, answer)
         return self._priced(answer)
+
+    async def _verified(self, answer: Answer) -> Answer:
+        reports = self._session.log.state.verifications
+        summary = await self._session.evidence.summary(reports, self._sink)
+        return msgspec.structs.replace(answer, verification_summary=summary.as_json())
 
     def _priced(self, answer: Answer) -> Answer:
         log = self._session.log
@@ -353,7 +361,7 @@ def _end(answer: Answer) -> AgentEnd:
     return AgentEnd(
         text=answer.text,
         usage=answer.usage,
-        verification_summary=no_reports(),
+        verification_summary=answer.verification_summary,
         meta=dict(answer.meta),
     )
 

@@ -17,6 +17,7 @@ from a3s_code.api.assembly import Assembly, new_id
 from a3s_code.api.blank import tear_down
 from a3s_code.api.context_index import ContextIndex
 from a3s_code.api.direct_tools import DirectTools
+from a3s_code.api.evidence import SessionEvidence
 from a3s_code.api.explaining import Explaining
 from a3s_code.api.hooking import idle
 from a3s_code.api.live import Live
@@ -32,6 +33,7 @@ from a3s_code.api.session_records import SessionRecords
 from a3s_code.api.session_sandbox import SessionSandbox
 from a3s_code.api.settings import Opening, warning
 from a3s_code.api.time_travel import TimeTravel
+from a3s_code.api.verification import SessionVerification
 from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
 from a3s_code.capabilities.commands import parse as parse_command
 from a3s_code.checks import check_text
@@ -59,6 +61,8 @@ class AsyncSession(
     SessionSandbox,
     SessionCode,
     TimeTravel,
+    SessionVerification,
+    SessionEvidence,
     Explaining,
     ContextIndex,
     SessionRemembrance,

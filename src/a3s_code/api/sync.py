@@ -24,10 +24,12 @@ from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
 from a3s_code.harness.hooks.handler import HookHandler
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.tool import Tool
+from a3s_code.kernel.verification import Report
 
 if TYPE_CHECKING:
     from a3s_code.api.stream import EventStream
     from a3s_code.config.schema import Config
+    from a3s_code.harness.verification.evidence import Evidence
 
 
 class Session:
@@ -763,6 +765,155 @@ class Session:
             StoreError: the version cannot be read, or the change not be recorded.
         """
         return self._door.call(self._inner.restore_file_version(path, version))
+
+    def verify_commands(self, subject: str, commands: Sequence[Mapping[str, Any]]) -> JsonObject:
+        """
+        Run checks in the workspace, one after the other, and record one report about them.
+
+        Each runs with bash as `bash` does, on the caller's own authority, and is passed only
+        if it ended with 0. It goes on after one that failed. Recorded is how each ran: the
+        command, its exit status, the tree of the files before and after it, and its whole
+        output as an artifact. `cancel` stops it; what did not run then is in the report, too.
+
+        Args:
+            subject: What is checked, such as `sdk:tests`. A later report of the same subject
+                takes the place of this one in the summary.
+            commands: Objects of `id`, `command`, and optional `kind`, `description`,
+                `required` (True) and `timeout_ms` (120,000; at most 600,000), such as the
+                commands of `verification_presets`.
+
+        Returns:
+            The report, as `verification_reports` has it. A check that failed or took too long
+            is `failed`, and one that could not run `needs_review`; an optional one whose
+            program is missing is `skipped`. Files that changed meanwhile, and files that
+            nobody can name, are residual risks.
+
+        Raises:
+            InvalidType, InvalidValue: a command is not as it should be; nothing ran.
+            RunCancelled: somebody stopped it.
+            StoreError: it could not be recorded; what was not, did not run.
+            SessionClosed: the session was closed.
+
+        Source:
+            SPEC 4.4.
+        """
+        return self._door.call(self._inner.verify_commands(subject, commands))
+
+    def record_verification_reports(self, reports: Sequence[Mapping[str, Any] | Report]) -> None:
+        """
+        Add what somebody else has checked, such as a job of the host; all of them, or none.
+
+        They count in the summary, which says how many checks were reported and not run by
+        the harness. A `status` that a report claims is compared and never believed: what it
+        comes to follows from its checks, and a contradiction is a residual risk. It does not
+        take the place of what the harness has run for the same subject.
+
+        Args:
+            reports: Objects of `schema` (`a3s.verification_report.v1`), `subject`, and optional
+                `status`, `checks`, `residual_risks` (texts, or objects of `text` and
+                `check`). A check has `id`, `kind`, `description`, `status` (passed, failed,
+                needs_review, skipped), and optional `required` (True), `suggested_tools`,
+                `evidence_uris`, `residual_risk`. At most 1 MiB each.
+
+        Raises:
+            InvalidType, InvalidValue: one of them is not as it should be; says which and why.
+            StoreError: they could not be made durable.
+            SessionClosed: the session was closed.
+
+        Source:
+            Python SDK 3.1, "Evidence".
+        """
+        self._door.call(self._inner.record_verification_reports(reports))
+
+    def verification_reports(self) -> list[JsonObject]:
+        """
+        List every report of the session, oldest first.
+
+        Returns:
+            Objects of the schema (`schema`, `subject`, `status`, `checks`,
+            `residual_risks`) with `risks` (objects of `kind`, `text`, `check`), `made_by`
+            (`harness`: it was run here; `host`, `program`: it was reported), `run_id`,
+            `sequence` and `timestamp_ms`. A check that was run has `ran`: `command`,
+            `exit_code`, `tree`, `tree_after`, `output_uri` (see `get_artifact`),
+            `duration_ms`.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        return self._door.between(self._inner.verification_reports)
+
+    def verification_summary(self) -> JsonObject:
+        """
+        Say what was checked comes to: the latest report of each subject counts.
+
+        Where the harness ran checks the files of now are taken: what passed on others is
+        stale, and needs a review.
+
+        Returns:
+            `status` (failed, needs_review, passed, or skipped when nothing was checked),
+            `report_count`, `check_count`, `required_check_count`, `passed_check_count`,
+            `failed_check_count`, `pending_required_check_count`, `run_check_count` (by the
+            harness), `reported_check_count` (by others), `stale_report_count`,
+            `residual_risk_count`, `pending_subjects`, `failed_subjects`, and `risks`: the
+            first 20, objects of `subject`, `kind`, `text`, `check`.
+
+        Raises:
+            SessionClosed: the session was closed.
+
+        Source:
+            SPEC 4.4 and 3.3.
+        """
+        return self._door.call(self._inner.verification_summary())
+
+    def verification_summary_text(self) -> str:
+        """
+        Say the summary in words: one line, and below it one for each risk.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        return self._door.call(self._inner.verification_summary_text())
+
+    def verification_presets(self) -> list[JsonObject]:
+        """
+        Propose what can be checked, by the files in the root of the workspace; runs nothing.
+
+        Returns:
+            Objects of `id`, `project_kind` (`rust`, `node`, `python`, `go`), `description` and
+            `commands`, which `verify_commands` takes.
+
+        Raises:
+            SessionClosed: the session was closed.
+
+        Source:
+            SPEC 4.4.
+        """
+        return self._door.call(self._inner.verification_presets())
+
+    def evidence(self, run_id: str | None = None) -> Evidence:
+        """
+        Say what can be shown for a run: what was asked, what changed, which checks the harness
+        ran on which files and whether those are the files of now, what is uncertain, and which
+        log it can be checked against.
+
+        The files of now are taken for it. The same statement is made of a stored session by
+        `a3s-code evidence RUN`.
+
+        Args:
+            run_id: None for the last run, and for what was checked where there is none.
+
+        Returns:
+            `verdict` is `passed` only when the checks of the run hold for the files of now.
+
+        Raises:
+            InvalidValue: there is no such run.
+            StoreError: it could not be recorded, or the store cannot be read.
+            SessionClosed: the session was closed.
+
+        Source:
+            DESIGN 1, "nothing is claimed without proof".
+        """
+        return self._door.call(self._inner.evidence(run_id))
 
     def explain(self, tool: str, args: Mapping[str, Any]) -> JsonObject:
         """

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -21,6 +21,7 @@ from a3s_code.kernel.ledger import digest
 from a3s_code.kernel.messages import (
     Context,
     Conversation,
+    JsonObject,
     Message,
     Text,
     ToolCall,
@@ -79,6 +80,7 @@ class Answer(msgspec.Struct, frozen=True):
 
     Attributes:
         cost_usd: Of all its requests, as far as prices are known; whoever ran the loop adds it.
+        verification_summary: What was checked in the session; as `cost_usd`.
     """
 
     text: str
@@ -88,6 +90,7 @@ class Answer(msgspec.Struct, frozen=True):
     meta: dict[str, str | int]
     cost_usd: float = 0.0
     is_cost_known: bool = True
+    verification_summary: JsonObject = msgspec.field(default_factory=dict[str, Any])
 
 
 class Calls(Protocol):

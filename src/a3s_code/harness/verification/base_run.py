@@ -35,9 +35,7 @@ def is_test(path: str) -> bool:
     if _FOLDERS.intersection(folders) or name in _NAMES or name.startswith(_STARTS):
         return True
     stem = name.rpartition(".")[0] or name
-    return (
-        any(part in name for part in _PARTS) or stem.endswith(_STEM_ENDS) or name.endswith(_JAVA)
-    )
+    return any(part in name for part in _PARTS) or stem.endswith(_STEM_ENDS) or name.endswith(_JAVA)
 
 
 class Copies(msgspec.Struct, frozen=True):

@@ -130,6 +130,15 @@ class Trail:
             self._own.add(path)
         return path in self._own or is_cache(path)
 
+    def touched(self, step: Step) -> tuple[str, ...]:
+        """
+        Take one more step, and name the files that it changed beside by-products.
+
+        Empty when nobody can tell.
+        """
+        self._go(step)
+        return self._harmful.get((step.before, step.after), ())
+
     def leads(self, start: str, end: str) -> bool:
         """Say whether only by-products of checks lie between two trees."""
         seen, left = {start}, [start]
@@ -165,14 +174,20 @@ class Trail:
 
 
 def doubts(report: Report, trail: Trail, now: str) -> tuple[Risk, ...]:
-    """Give what is left uncertain of a report because the files may be others than those it saw."""
-    told = {risk.check for risk in report.residual_risks if risk.kind == "no_tree"}
-    return tuple(
+    """
+    Give what is left uncertain of a report because the files may be others than those it saw.
+
+    What the report says itself is not said again.
+    """
+    told = {(risk.kind, risk.check) for risk in report.residual_risks}
+    found = [
         _risk(check, found)
         for check in report.checks
         if check.status == "passed" and check.ran is not None
         if (found := trail.of(check.ran, now)).standing != "fresh"
-        if check.ran.tree or check.id not in told
+    ]
+    return tuple(
+        risk for risk in found if not told.intersection([(risk.kind, risk.check), (risk.kind, "")])
     )
 
 

@@ -34,6 +34,11 @@ MAX_SHOWN_CHARS = 4_000
 
 MAX_SHOWN_CHECKS = 8
 
+NOT_DONE = (
+    "You answered, and the required checks do not pass on the files as they are now. "
+    "The harness ran them itself. The task is not finished: mend the cause, then answer again."
+)
+
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
@@ -159,8 +164,7 @@ def shown(finding: Finding, left: int) -> list[ContextItem]:
     """
     failed = finding.failed
     lines = [
-        "You answered, and the required checks do not pass on the files as they are now. "
-        "The harness ran them itself. The task is not finished: mend the cause, then answer again.",
+        NOT_DONE,
         *(f"- {_how(check)}" for check in failed[:MAX_SHOWN_CHECKS]),
     ]
     if len(failed) > MAX_SHOWN_CHECKS:

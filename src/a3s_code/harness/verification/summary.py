@@ -11,12 +11,14 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import msgspec
 
+from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.kernel.messages import JsonObject
+from a3s_code.kernel.plain import plain
 from a3s_code.kernel.state import Verified
 from a3s_code.kernel.verification import Check, CheckStatus, Reporter, Risk, RiskKind, status_of
 from a3s_code.kernel.visible import on_one_line
@@ -189,6 +191,36 @@ def text_of(summary: Summary) -> str:
     if summary.risks and more > 0:
         lines.append(f"- and {more} more")
     return "\n".join(lines)
+
+
+def format_verification_summary(summary: Mapping[str, Any] | str | bytes) -> str:
+    """
+    Say a summary in words, as `Session.verification_summary_text` does.
+
+    Args:
+        summary: Such as `Session.verification_summary()`, or its JSON. Only `status` is needed;
+            what is not known of it is left out.
+
+    Raises:
+        InvalidType: it is neither an object nor JSON.
+        InvalidValue: it is no summary; says why.
+
+    Source:
+        SPEC 1.10.
+    """
+    if not isinstance(summary, str | bytes | Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
+        raise InvalidType(
+            f"A verification summary is an object or its JSON, not a {type(summary).__name__}."
+        )
+    try:
+        if isinstance(summary, str | bytes):
+            return text_of(msgspec.json.decode(summary, type=Summary))
+        return text_of(msgspec.convert(plain(summary), Summary))
+    except (msgspec.DecodeError, TypeError, RecursionError, UnicodeError) as error:
+        raise InvalidValue(
+            f"This is no verification summary: {error}.",
+            hint="give what verification_summary() gives, or its JSON",
+        ) from error
 
 
 def _counts(summary: Summary) -> Iterable[str]:
