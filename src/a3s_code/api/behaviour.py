@@ -10,6 +10,7 @@ from a3s_code.api.settings import CONTINUATIONS, Compaction, Settings
 from a3s_code.harness.agents_md.directory import ProjectDocs
 from a3s_code.harness.context import ContextSources
 from a3s_code.harness.prompt import PromptPart, prompt_parts, redacted, system_prompt
+from a3s_code.harness.verification.required import Verification
 from a3s_code.kernel.context import ContextProvider
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Limits
@@ -27,6 +28,7 @@ class Behaviour:
         continuations: How often an unfinished answer is asked to go on; 0 = never.
         missing: Settings without effect, announced in the first run.
         retention: How much is kept of runs that have ended.
+        verification: What has to pass before a run that changed files is done; None = nothing.
     """
 
     prompt: str
@@ -40,6 +42,7 @@ class Behaviour:
     missing: tuple[str, ...] = ()
     retention: SessionRetentionLimits = field(default_factory=SessionRetentionLimits)
     compaction: Compaction = field(default_factory=Compaction)
+    verification: Verification | None = None
 
 
 def behaviour_of(
@@ -68,6 +71,7 @@ def behaviour_of(
         missing=settings.missing,
         retention=settings.storage.retention or SessionRetentionLimits(),
         compaction=settings.compaction,
+        verification=settings.verification,
     )
 
 

@@ -51,6 +51,7 @@ from a3s_code.kernel.messages import JsonObject, ToolCall, Usage
 from a3s_code.kernel.ports import Authority, Model, SecurityProvider
 from a3s_code.kernel.records import HookNamed, HooksInForce, ParentLog
 from a3s_code.kernel.retention import retain
+from a3s_code.kernel.space import Space
 from a3s_code.kernel.state import OpenEffect, Verified
 from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Observation, Tool, ToolSet
@@ -80,6 +81,8 @@ class Engine:
         code: The map and the diagnostics; None when nobody asked for them.
         memory: What it remembers; set by whoever wakes it.
         lessons: What it keeps of its runs; None where it was given no memory store.
+        space_of_copy: Gives what programs may use in a copy of its files; None where its
+            commands run elsewhere.
     """
 
     log: Log
@@ -99,6 +102,7 @@ class Engine:
     code: CodeIntelligence | None = None
     memory: SessionMemory = field(init=False)
     lessons: Lessons | None = None
+    space_of_copy: Callable[[str], Space] | None = None
     hooks_before: tuple[HookNamed, ...] = field(init=False)
     receipts: Receipts = field(default_factory=Receipts)
     prefixes: Prefixes = field(init=False)

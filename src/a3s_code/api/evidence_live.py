@@ -27,7 +27,7 @@ async def evidence_now(engine: Engine, run_id: str | None) -> Evidence:
         InvalidValue, StoreError: as it says.
     """
     log = engine.log
-    reach = reach_of(log.records, log.state, run_id)
+    reach = reach_of(log.state, log.at, run_id)
     sink = engine.outlet()
     now = await _now(engine, reach, sink)
     await sink.barrier()

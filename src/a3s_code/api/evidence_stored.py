@@ -48,7 +48,7 @@ async def stored_evidence(
     bodies = await bodies_of(store, name)
     records = [decoded(body) if body else emptied(at) for at, (body, _) in enumerate(bodies)]
     state = fold(records)
-    reach = reach_of(records, state, run)
+    reach = reach_of(state, records.__getitem__, run)
     opened = state.opened
     if opened is None:
         raise StoreError(f"The log of session {name!r} does not say how it was opened.")

@@ -28,6 +28,7 @@ from a3s_code.harness.confirm import Confirmations
 from a3s_code.harness.modes import Mode
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
+from a3s_code.harness.verification.required import Verification
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.confinement import SandboxPolicy
 from a3s_code.kernel.messages import JsonObject
@@ -59,6 +60,7 @@ class Recorded(msgspec.Struct, frozen=True):
         skills: Where its skills came from; they are loaded again.
         fs_context: The directory whose files were context; None when nothing was said of it.
         memory_dir: Where it remembered; empty for in its process, or in an object of the host.
+        verification: What had to pass before a run was done; None when nothing had to.
     """
 
     sampling: Sampling = Sampling()
@@ -79,6 +81,7 @@ class Recorded(msgspec.Struct, frozen=True):
     fs_context: str | None = None
     code: CodeOptions = NO_CODE
     memory_dir: str = ""
+    verification: Verification | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -102,6 +105,7 @@ class Recorded(msgspec.Struct, frozen=True):
             fs_context=settings.fs_context,
             code=settings.code,
             memory_dir=settings.memory.kept,
+            verification=settings.verification,
         )
 
     @classmethod
@@ -142,6 +146,7 @@ class Recorded(msgspec.Struct, frozen=True):
             fs_context=self.fs_context if given.fs_context is None else given.fs_context,
             code=_over(given.code, self.code),
             memory=given.memory.over(self.memory_dir),
+            verification=given.verification or self.verification,
         )
 
     def _storage(self, given: Storage) -> Storage:

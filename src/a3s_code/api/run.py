@@ -22,6 +22,7 @@ from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.context import RunContext
 from a3s_code.api.cost_log import costs_of_run
 from a3s_code.api.costs import PriceOf
+from a3s_code.api.evidence_required import required_checks
 from a3s_code.api.evidence_trees import EvidenceTrees
 from a3s_code.api.lane import Lane
 from a3s_code.api.memory_runs import Lessons
@@ -38,6 +39,7 @@ from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
 from a3s_code.harness.hooks.run_hooks import SessionHooks
 from a3s_code.harness.selector import Selection
+from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import (
     AgentEnd,
@@ -54,6 +56,7 @@ from a3s_code.kernel.messages import Conversation, Message, Text, user
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Model, ModelRequest, Sink
 from a3s_code.kernel.records import HistorySupplied, RunStarted, RunStatusChanged
+from a3s_code.kernel.space import Space
 
 CANCELLED = "run.cancelled"
 """The kind of a failure that somebody asked for."""
@@ -78,6 +81,9 @@ class Awake(Protocol):
     def checkpoints(self) -> Checkpoints: ...
     @property
     def evidence(self) -> EvidenceTrees: ...
+    @property
+    def space_of_copy(self) -> Callable[[str], Space] | None: ...
+    async def artifact(self, uri: str) -> Artifact | None: ...
     @property
     def hooks(self) -> SessionHooks: ...
     @property
@@ -112,6 +118,7 @@ class Run:
         "_hooks",
         "_loop",
         "_request",
+        "_required",
         "_resumed",
         "_room",
         "_session",
@@ -146,12 +153,14 @@ class Run:
         lane = Lane(None if given is None else sink.run)
         self._account = Account(session.receipts, session.prefixes, model, sink, lane.name)
         self._room = room(session, sink, model, own, self._view, lane)
+        review = Completion(behaviour.continuations > 0, behaviour.continuations)
+        self._required = required_checks(session, sink, self._context, review)
         self._loop = Loop(
             model=model,
             executor=session.executor,
             sink=sink,
             prepare=self._prepare,
-            review=Completion(behaviour.continuations > 0, behaviour.continuations),
+            review=self._required.review if self._required is not None else review,
             compact=self._make_room,
             inbox=EmptyInbox(),
             limits=behaviour.limits,
@@ -165,7 +174,7 @@ class Run:
         """
         try:
             self._begin()
-            answer = await self._within_limit()
+            answer = await self._as_far_as_it_came()
             usage = answer.usage + self._sink.spent
             answer = msgspec.structs.replace(answer, usage=usage)
             await self._hooks.respond(answer)
@@ -186,6 +195,8 @@ class Run:
     async def _verified(self, answer: Answer) -> Answer:
         reports = self._session.log.state.verifications
         summary = await self._session.evidence.summary(reports, self._sink)
+        if self._required is not None:
+            summary = await self._required.finish(summary)
         return msgspec.structs.replace(answer, verification_summary=summary.as_json())
 
     def _priced(self, answer: Answer) -> Answer:
@@ -246,6 +257,8 @@ class Run:
 
     async def _answer(self) -> Answer:
         await self._admit()
+        if self._required is not None:
+            await self._required.begin()
         last = self._conversation.last
         known = results(self._session.log, last) if self._resumed is not None else None
         if known is not None:
@@ -259,6 +272,18 @@ class Run:
         return HistorySupplied(messages=len(history), sha256=sha256)
 
     # On the way
+
+    async def _as_far_as_it_came(self) -> Answer:
+        """A run whose answer was sent back for its checks ends with it when a limit ends it."""
+        try:
+            return await self._within_limit()
+        except LimitReached:
+            text = self._required.review.answer if self._required is not None else None
+            if text is None:
+                raise
+        loop = self._loop
+        self._transcript.settle("", loop.results)
+        return Answer(text, loop.usage, loop.tool_calls, loop.turns, {})
 
     async def _within_limit(self) -> Answer:
         limit_ms = self._session.behaviour.limits.max_execution_ms

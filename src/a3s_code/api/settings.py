@@ -32,6 +32,7 @@ from a3s_code.harness.modes import Mode, mode_of
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.harness.tool_search import ToolIndex
+from a3s_code.harness.verification.required import Verification, verification_of
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.bash_sandbox import Elsewhere
 from a3s_code.kernel.confinement import SandboxPolicy
@@ -199,6 +200,7 @@ class Settings:
             redacts to know by value.
         skills: Where its skills come from, beside the host's `skill_registry`.
         role_origin: Whose words the role of `slots` is; None = the option says it.
+        verification: What has to pass before a run that changed files is done; None = nothing.
     """
 
     model: str | None
@@ -221,6 +223,7 @@ class Settings:
     code: CodeOptions = NO_CODE
     memory: MemoryChoice = NO_CHOICE
     role_origin: Origin | None = None
+    verification: Verification | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +300,12 @@ def fold(options: SessionOptions) -> Settings:
         providers=providers_of(given),
         code=code_options(given),
         memory=MemoryChoice.of(given),
+        verification=_verification(given),
     )
+
+
+def _verification(given: dict[str, Any]) -> Verification | None:
+    return verification_of(given["verification"]) if "verification" in given else None
 
 
 def _renamed(options: dict[str, Any]) -> dict[str, Any]:

@@ -168,6 +168,7 @@ class Loop:
     spoken: list[str] = field(default_factory=list[str])
     usage: Usage = field(default_factory=Usage)
     tool_calls: int = 0
+    turns: int = 0
     results: dict[str, ToolResult] = field(default_factory=dict[str, ToolResult])
     _rounds: int = 0
     _malformed: int = 0
@@ -246,6 +247,7 @@ class Loop:
 
     async def _ask(self, request: ModelRequest, turn: int) -> Reply:
         self.results.clear()
+        self.turns = turn
         listener = _Listener(self, turn)
         self.sink.emit(TurnStart(turn=turn))
         reply = fit(await self.model.reply(request, listener))

@@ -1,6 +1,9 @@
 """
 Red before green: a check is proof of a change only when it fails without it.
 
+One that fails without it is enough: a formatter, or the tests of another part, passes before as
+after. Asked are the tests, and all checks where none of them is one.
+
 The command runs on two copies, outside of the workspace: the files from before the run with the
 tests of now, and the files of now. It has to fail on the first and to pass on the second. The
 second tells a failure for want of the change from one for want of the place: what git ignores,
@@ -60,20 +63,42 @@ def judged(report: Report, copies: dict[str, Copies]) -> Report:
     Args:
         copies: By the ids of its checks; those of which there are none stay as they are.
     """
+    if not copies:
+        return report
     checks = tuple(
         msgspec.structs.replace(check, base=copies[check.id].base) if check.id in copies else check
         for check in report.checks
     )
-    risks = tuple(_risks(report.checks, copies))
+    is_proven = any(map(_was_red, copies.values()))
+    risks = () if is_proven else tuple(_risks(report.checks, copies))
     return msgspec.structs.replace(
         report, checks=checks, residual_risks=(*report.residual_risks, *risks)
     )
+
+
+def unjudged(report: Report) -> Report:
+    """Give a report whose checks were not run without the change, since somebody stopped it."""
+    stopped = Copies(why="it was stopped before")
+    return judged(report, {check.id: stopped for check in asked(report)})
 
 
 def _risks(checks: Iterable[Check], copies: dict[str, Copies]) -> Iterable[Risk]:
     for check in checks:
         if check.id in copies and (risk := _risk(check, copies[check.id])) is not None:
             yield risk
+
+
+def _was_red(copies: Copies) -> bool:
+    base, now = copies.base, copies.now
+    if base is None or now is None:
+        return False
+    return base.exit_code not in {None, 0} and now.exit_code == 0
+
+
+def asked(report: Report) -> list[Check]:
+    """Give the checks that are to be run without the change."""
+    passed = [each for each in report.checks if each.required and each.status == "passed"]
+    return [each for each in passed if each.kind == "test"] or passed
 
 
 def _risk(check: Check, copies: Copies) -> Risk | None:

@@ -10,7 +10,8 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -26,6 +27,7 @@ from a3s_code.kernel.state import FileChange, SessionState, Verified
 from a3s_code.kernel.verification import Check, CheckStatus, Ran, Reporter, Risk
 
 SCHEMA = "a3s.evidence.v1"
+NO_END = sys.maxsize
 
 
 class FileEvidence(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -160,11 +162,14 @@ class Reach:
         return (found[0], found[-1]) if found else ("", "")
 
 
-def reach_of(records: Sequence[Record], state: SessionState, run: str | None = None) -> Reach:
+def reach_of(
+    state: SessionState, record_at: Callable[[int], Record], run: str | None = None
+) -> Reach:
     """
     Find what belongs to a run.
 
     Args:
+        record_at: Gives a record by its sequence.
         run: None for the last one.
 
     Raises:
@@ -173,7 +178,7 @@ def reach_of(records: Sequence[Record], state: SessionState, run: str | None = N
     begins = {place.run: place.sequence for place in state.checkpoints if place.run}
     if run is None:
         if not begins:
-            return Reach(RunId(""), 0, len(records))
+            return Reach(RunId(""), 0, NO_END)
         run = list(begins)[-1]
     if run not in begins:
         raise InvalidValue(
@@ -181,17 +186,14 @@ def reach_of(records: Sequence[Record], state: SessionState, run: str | None = N
             hint="see session.runs(), or `a3s-code runs`, for those there are",
         )
     own = begin = begins[RunId(run)]
-    while resumed := _resumed(records, begin):
-        if resumed not in begins or begins[resumed] >= begin:
-            break
-        begin = begins[resumed]
-    end = min((at for at in begins.values() if at > own), default=len(records))
+    while begins.get(before := _resumed(record_at(begin)), own) < begin:
+        begin = begins[before]
+    end = min((at for at in begins.values() if at > own), default=NO_END)
     return Reach(RunId(run), begin, end)
 
 
-def _resumed(records: Sequence[Record], at: int) -> RunId | None:
-    event = records[at].event
-    return event.resumes if isinstance(event, RunStarted) else None
+def _resumed(record: Record) -> RunId:
+    return record.event.resumes if isinstance(record.event, RunStarted) else RunId("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,8 @@ def evidence_of(state: SessionState, reach: Reach, now: Now, log: LogHead | None
     """Say what the log and the files of now show of a run."""
     run = state.runs.get(reach.run)
     reports = reach.reports(state)
-    files = _files(reach.changes(state), now.by_commands or ())
+    by_others = [it for it in now.by_commands or () if it.path not in now.trail.by_products]
+    files = _files(reach.changes(state), by_others)
     is_unsure = reach.has_unknown(state) and now.by_commands is None
     counted = in_force(reports)
     summary = summarise(reports, lambda each: _doubts(each, now))

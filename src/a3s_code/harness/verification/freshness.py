@@ -130,6 +130,11 @@ class Trail:
             self._own.add(path)
         return path in self._own or is_cache(path)
 
+    @property
+    def by_products(self) -> Collection[str]:
+        """Paths that only checks have put there."""
+        return self._own
+
     def touched(self, step: Step) -> tuple[str, ...]:
         """
         Take one more step, and name the files that it changed beside by-products.
@@ -194,7 +199,7 @@ def doubts(report: Report, trail: Trail, now: str) -> tuple[Risk, ...]:
 def _risk(check: Check, found: Freshness) -> Risk:
     kind = "changed_files" if found.changed else "stale"
     kind = "no_tree" if found.standing == "unknown" else kind
-    return Risk(kind=kind, text=f"{check.description or check.id}: {found.why}", check=check.id)
+    return Risk(kind=kind, text=found.why, check=check.id)
 
 
 def some(paths: Sequence[str]) -> str:

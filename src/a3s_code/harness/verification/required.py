@@ -11,7 +11,7 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, Protocol, cast
 
@@ -33,6 +33,12 @@ MAX_SHOWN_CHARS = 4_000
 """Of the output of one check: its end, where it says what is wrong."""
 
 MAX_SHOWN_CHECKS = 8
+
+UNPROVEN = (
+    "The required checks pass, and they pass on the files from before this run as well, so they "
+    "do not show that your change does anything. Add a test that fails without it, then answer "
+    "again."
+)
 
 NOT_DONE = (
     "You answered, and the required checks do not pass on the files as they are now. "
@@ -104,9 +110,15 @@ class Finding(msgspec.Struct, frozen=True):
 
     @property
     def failed(self) -> tuple[Check, ...]:
-        """What the model can do something about."""
+        """The required checks that do not pass."""
         checks = self.report.checks if self.report is not None else ()
         return tuple(check for check in checks if check.required and check.status == "failed")
+
+    @property
+    def is_unproven(self) -> bool:
+        """Say whether all passed, and passed without the change as well."""
+        risks = self.report.residual_risks if self.report is not None else ()
+        return not self.failed and any(risk.kind == "was_green" for risk in risks)
 
 
 class Proof(Protocol):
@@ -137,7 +149,7 @@ class Required:
     before: Review
     proof: Proof
     max_rounds: int
-    enter: Callable[[Iterable[ContextItem]], Awaitable[tuple[ContextText, ...]]]
+    enter: Callable[[Sequence[ContextItem]], tuple[ContextText, ...]]
     finding: Finding | None = None
     answer: str | None = None
     _rounds: int = field(default=0, init=False)
@@ -147,12 +159,13 @@ class Required:
         if onward is not None:
             return onward
         self.finding = await self.proof.find()
-        if self.finding.is_settled or not self.finding.failed or self._rounds >= self.max_rounds:
+        can_mend = bool(self.finding.failed) or self.finding.is_unproven
+        if self.finding.is_settled or not can_mend or self._rounds >= self.max_rounds:
             return None
         self._rounds += 1
         self.answer = reply.message.text
         left = self.max_rounds - self._rounds
-        return Message("user", (Context(await self.enter(shown(self.finding, left))),))
+        return Message("user", (Context(self.enter(shown(self.finding, left))),))
 
 
 def shown(finding: Finding, left: int) -> list[ContextItem]:
@@ -164,7 +177,7 @@ def shown(finding: Finding, left: int) -> list[ContextItem]:
     """
     failed = finding.failed
     lines = [
-        NOT_DONE,
+        NOT_DONE if failed else UNPROVEN,
         *(f"- {_how(check)}" for check in failed[:MAX_SHOWN_CHECKS]),
     ]
     if len(failed) > MAX_SHOWN_CHECKS:
