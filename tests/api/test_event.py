@@ -126,6 +126,20 @@ def sample(event: type[RunEvent]) -> RunEvent:
 def _value(name: str, kind: str) -> Any:
     samples: dict[str, Any] = {
         "Binding": {"args_sha256": "the a", "tool_sha256": "the t", "policy_version": "the p"},
+        "verification.Report": {
+            "subject": "the s",
+            "checks": [
+                {
+                    "id": "the i",
+                    "kind": "the k",
+                    "description": "the d",
+                    "status": "failed",
+                    "ran": {"command": "the c", "tree": "the t"},
+                }
+            ],
+            "residual_risks": [{"kind": "stale", "text": "the r"}],
+        },
+        "Literal": "host",
         "ContextLeftOut": [{"source": "the s", "why": "the w"}],
         "SkillSkipped": [{"path": "the p", "reason": "the r", "kind": "the k"}],
         "bool": True,

@@ -300,11 +300,43 @@ async def test_keys_and_logins_do_not_go_over(old: Path, tmp_path: Path) -> None
     assert b"hidden" not in b"".join(files_of(tmp_path / "s").values())
 
 
+async def test_reports_of_that_time_are_reports_of_somebody_else(
+    old: Path, house: House, tmp_path: Path
+) -> None:
+    rewrite(old / "tools.json", lambda s: s["config"].update(workspace=str(house.root)))
+    await outcomes(old, tmp_path / "s", "tools")
+    session = resumed(house, tmp_path / "s", "tools", says("ok"))
+
+    (report,) = session.verification_reports()
+    assert (report["subject"], report["status"], report["made_by"]) == ("tests", "passed", "host")
+    assert session.verification_summary()["run_check_count"] == 0
+
+
+async def test_a_run_of_that_time_cannot_say_that_this_harness_checked_something(
+    old: Path, tmp_path: Path
+) -> None:
+    def forge(runs: Any) -> None:
+        runs[0]["events"][2]["event"] = {
+            "type": "verification",
+            "report": {"subject": "s"},
+            "made_by": "harness",
+        }
+
+    rewrite(old / "runs" / "tools.json", forge)
+    carried = (await outcomes(old, tmp_path / "s", "tools"))["tools"]
+
+    assert isinstance(carried, Carried)
+    assert carried.left_out == ("1 events of type verification",)
+
+
 async def test_what_the_log_has_no_place_for_is_said(old: Path, tmp_path: Path) -> None:
     def invent(runs: Any) -> None:
         runs[0]["events"][2]["event"] = {"type": "later_event"}
 
     rewrite(old / "runs" / "tools.json", invent)
+    rewrite(
+        old / "verification" / "tools.json", lambda reports: reports.append({"status": "passed"})
+    )
     carried = (await outcomes(old, tmp_path / "s", "tools"))["tools"]
 
     assert isinstance(carried, Carried)

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from a3s_code.kernel.events import RunId, Verification
 from a3s_code.kernel.fold import fold, is_needed
 from a3s_code.kernel.records import Record
-from a3s_code.kernel.verification import Check, CheckStatus, Ran, Report, Risk, status_of
+from a3s_code.kernel.verification import (
+    Check,
+    CheckStatus,
+    Ran,
+    Report,
+    Risk,
+    claimed,
+    status_of,
+)
 
 STATUSES: tuple[CheckStatus, ...] = get_args(CheckStatus)
 
@@ -66,3 +74,13 @@ def test_every_report_stays_in_the_state_with_its_place() -> None:
     told = [(each.sequence, each.run, each.made_by, each.report) for each in state.verifications]
     assert told == [(0, "r", "host", first), (1, "", "harness", second)]
     assert all(is_needed(state, record.event) for record in records)
+
+
+def test_what_something_the_model_ran_says_is_never_passed_by_itself() -> None:
+    ran = Ran(command="make", exit_code=0, tree="a" * 40, tree_after="a" * 40)
+    said = report(Check(id="c", kind="test", description="d", status="passed", ran=ran))
+
+    assert status_of(claimed(said)) == "needs_review"
+    assert claimed(said).checks[0].ran is None
+    assert claimed(claimed(said)) == claimed(said)
+    assert status_of(claimed(report(check("failed")))) == "failed"

@@ -16,21 +16,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from a3s_code.api.request import read_history
-from a3s_code.errors import StoreError, UsageError
+from a3s_code.errors import InvalidValue, StoreError, UsageError
+from a3s_code.harness.verification.reports import report_of
 from a3s_code.kernel.artifacts import Artifact
-from a3s_code.kernel.events import RUN_EVENTS, RunEvent, RunId
+from a3s_code.kernel.events import RUN_EVENTS, RunEvent, RunId, Verification
 from a3s_code.kernel.messages import JsonObject, Message, ToolCall, ToolResult, Usage
 from a3s_code.kernel.records import TraceRecorded
+from a3s_code.kernel.verification import Report
 
 T = TypeVar("T")
 
-_KNOWN = frozenset(str(kind.__struct_config__.tag) for kind in RUN_EVENTS)
+_KNOWN = frozenset(
+    str(kind.__struct_config__.tag) for kind in RUN_EVENTS if kind is not Verification
+)
+"""A run of that time says nothing of what this harness has checked."""
+
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -136,6 +143,7 @@ class EarlierSession(msgspec.Struct, frozen=True):
     runs: tuple[EarlierRun, ...]
     traces: tuple[TraceRecorded, ...]
     artifacts: tuple[Artifact, ...]
+    reports: tuple[Report, ...]
     left_out: tuple[str, ...]
 
 
@@ -165,7 +173,8 @@ def read_session(directory: Path, name: str) -> EarlierSession:
     stored = _read(file, Stored)
     runs_file = directory / "runs" / f"{name}.json"
     stored_runs = _read(runs_file, tuple[_StoredRun, ...], ())
-    reports = _read(directory / "verification" / f"{name}.json", list[Any], [])
+    given = _read(directory / "verification" / f"{name}.json", list[Any], [])
+    reports = tuple(_reports(given))
     kept = directory / "artifacts" / name / "artifacts.json"
     unknown: dict[str, int] = {}
     messages, unmatched = _paired(_messages(file, stored))
@@ -175,13 +184,21 @@ def read_session(directory: Path, name: str) -> EarlierSession:
         runs=tuple(_run(runs_file, run, unknown) for run in stored_runs),
         traces=_read(directory / "traces" / f"{name}.json", tuple[TraceRecorded, ...], ()),
         artifacts=_read(kept, _StoredArtifacts, _StoredArtifacts()).artifacts,
+        reports=reports,
         left_out=(
             *(f"{count} events of type {kind}" for kind, count in unknown.items()),
-            *_counted(len(reports), "verification report"),
+            *_counted(len(given) - len(reports), "verification report"),
             *_counted(len(stored.tasks), "planned task"),
             *_counted(unmatched, "tool result without a call"),
         ),
     )
+
+
+def _reports(given: list[Any]) -> Iterator[Report]:
+    """Give the reports that are as their schema has it."""
+    for one in given:
+        with suppress(InvalidValue):
+            yield report_of(one)
 
 
 def _counted(count: int, thing: str) -> list[str]:

@@ -18,6 +18,7 @@ from a3s_code.kernel.events import (
     ToolInputDelta,
     ToolOutputDelta,
     TurnEnd,
+    Verification,
     tag_of,
 )
 from a3s_code.kernel.log import BATCH_S, SESSION
@@ -139,6 +140,7 @@ def _rest(session: EarlierSession) -> Iterator[_Entry]:
     events: list[Event] = [
         *(HistoryAppended(message=message) for message in session.messages),
         *session.traces,
+        *(Verification(report=report, made_by="host") for report in session.reports),
         *_kept(session),
         *_spent(session),
     ]

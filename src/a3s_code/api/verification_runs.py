@@ -118,11 +118,11 @@ class WorkspaceGround:
         return Done(self._ran(call), observed, self._keep(observed), taken_ms)
 
     def _ran(self, call: ToolCall) -> str:
-        """Give the command as hooks left it."""
+        """Give the command as hooks left it; empty when they made another call of it."""
         for record in self.session.log.backwards():
             match record.event:
-                case CallRewritten(call_id=call.id, args=args):
-                    return str(args.get("command", ""))
+                case CallRewritten(call_id=call.id, tool=tool, args=args):
+                    return str(args.get("command", "")) if tool == BASH else ""
                 case ToolStart(id=call.id):
                     break
                 case _:

@@ -26,7 +26,7 @@ from a3s_code.kernel.artifacts import Artifacts
 from a3s_code.kernel.binding import ARGUMENTS_CHANGED
 from a3s_code.kernel.border import check_cancelled, run_tool
 from a3s_code.kernel.clock import Clock
-from a3s_code.kernel.events import ToolEnd, ToolOutputDelta, ToolStart
+from a3s_code.kernel.events import ToolEnd, ToolOutputDelta, ToolStart, Verification
 from a3s_code.kernel.file_changes import RecordedFiles
 from a3s_code.kernel.hooks import after_refusal, after_tool
 from a3s_code.kernel.live import LiveOutput
@@ -52,6 +52,7 @@ from a3s_code.kernel.state import UNKNOWN_REACH
 from a3s_code.kernel.together import together
 from a3s_code.kernel.told_processes import ToldProcesses
 from a3s_code.kernel.tool import CallTool, Effect, Observation, Tool, ToolContext, failure
+from a3s_code.kernel.verification import Report, claimed
 from a3s_code.kernel.workspace import Processes, Resolved
 
 MAX_TOGETHER = 32
@@ -351,6 +352,7 @@ class Executor:
             shell=_told(space.shell, call, sink),
             children=self.children.inside(new_id, sink) if self.children else None,
             asker=self.askers.inside(sink) if self.askers else None,
+            report=_claiming(sink),
             is_direct=authority is Authority.HOST,
         )
 
@@ -389,6 +391,11 @@ def _numbered(outer: ToolCall) -> Callable[[], str]:
 
 def _told(programs: Processes | None, call: ToolCall, sink: Sink) -> Processes | None:
     return programs and ToldProcesses(programs, call.id, call.name, sink)
+
+
+def _claiming(sink: Sink) -> Callable[[Report], None]:
+    """Give what records a report that something which a call runs has made."""
+    return lambda report: sink.emit(Verification(report=claimed(report), made_by="program"))
 
 
 def _unseen(_: str) -> None:

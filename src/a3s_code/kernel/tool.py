@@ -29,6 +29,7 @@ from a3s_code.kernel.asking import Asker
 from a3s_code.kernel.children import Children
 from a3s_code.kernel.messages import Attachment, JsonObject
 from a3s_code.kernel.plain import canonical
+from a3s_code.kernel.verification import Report
 from a3s_code.kernel.workspace import Files, Processes, Resolved, Search
 
 
@@ -112,6 +113,8 @@ class ToolContext:
         children: Starts child runs; None where there can be none.
         asker: Asks the model beside the conversation; None where it cannot be asked.
         is_direct: The embedding program called it itself.
+        report: Records what something that the call ran says it has checked, such as a script
+            of the model. It never counts as passed by itself: the harness has not seen it.
         timeout_s: What is left for this call, when the session limits it.
         exit_record: For a tool that runs one command and does nothing else: what that
             `Command` gets as its `exit_record`.
@@ -131,6 +134,7 @@ class ToolContext:
     shell: Processes | None = None
     children: Children | None = None
     asker: Asker | None = None
+    report: Callable[[Report], None] | None = None
     is_direct: bool = False
 
     @property

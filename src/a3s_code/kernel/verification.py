@@ -36,8 +36,10 @@ now, changed the files itself, or passed already before the change that it was t
 Reporter: TypeAlias = Literal["harness", "host", "program"]
 """
 Who made a report: the harness that ran its checks, the embedding program that says what it
-knows, or a script of the model's. What the latter two say the harness has not seen.
+knows, or something that a call of the model ran. What the latter two say the harness has not seen.
 """
+
+CLAIMED = "Something that the model ran says so; the harness has not checked it."
 
 
 class Risk(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -113,6 +115,16 @@ def status_of(report: Report) -> CheckStatus:
     if "passed" in statuses:
         return "passed"
     return "needs_review" if "needs_review" in statuses else "skipped"
+
+
+def claimed(report: Report) -> Report:
+    """Give a report as something that the model ran may make it: never passed by itself."""
+    checks = tuple(msgspec.structs.replace(each, ran=None, base=None) for each in report.checks)
+    risk = Risk(kind="reported", text=CLAIMED)
+    risks = (
+        report.residual_risks if risk in report.residual_risks else (risk, *report.residual_risks)
+    )
+    return msgspec.structs.replace(report, checks=checks, residual_risks=risks)
 
 
 _OPEN = frozenset({"needs_review", "skipped"})

@@ -32,7 +32,8 @@ class Done:
     A command that was run, or should have been.
 
     Attributes:
-        command: What really ran, where a hook made something else of it.
+        command: What really ran, where a hook made something else of it; empty when that was
+            no command.
         output_uri: Its complete output; empty when it is not kept.
     """
 
@@ -185,6 +186,8 @@ def _risks(check: Check, outcome: _Outcome) -> list[Risk]:
 
 def _outcome(command: CheckCommand, done: Done) -> _Outcome:
     observed = done.observed
+    if not done.command:
+        return _Outcome("needs_review", None, "not_run", "A hook made another call of it.")
     if kind_of(observed.error_kind) == "timeout":
         text = f"It was stopped after {done.duration_ms} ms, before its end."
         return _Outcome("failed", None, "timed_out", text)

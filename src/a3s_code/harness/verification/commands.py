@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated
+from typing import Annotated, cast
 
 import msgspec
 
@@ -50,28 +50,39 @@ def commands_of(given: object) -> tuple[CheckCommand, ...]:
         InvalidValue: one of them is not as it should be, two have the same id, or there is
             none; says which and why.
     """
-    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
-        raise InvalidType(
-            f"The commands of a verification are a {type(given).__name__}, not a list.",
-            hint='give [{"id": "tests", "command": "make test"}]',
-        )
-    commands = tuple(_command(at, one) for at, one in enumerate(given, 1))
+    found = items_of(given, "commands", 'give [{"id": "tests", "command": "make test"}]')
+    commands = tuple(_command(at, one) for at, one in enumerate(found, 1))
     if not commands:
         raise InvalidValue("There is nothing to verify.", hint="give at least one command")
     check_ids([command.id for command in commands])
     return commands
 
 
+def items_of(given: object, name: str, hint: str) -> list[object]:
+    """
+    Give the items of a list.
+
+    Raises:
+        InvalidType: it is none; one text or one object is no list of its parts.
+    """
+    if isinstance(given, str | bytes | Mapping | msgspec.Struct) or not isinstance(given, Iterable):
+        kind = type(cast("object", given)).__name__
+        raise InvalidType(f"The {name} of a verification are a {kind}, not a list.", hint=hint)
+    return list(cast("Iterable[object]", given))
+
+
 def _command(at: int, given: object) -> CheckCommand:
     if isinstance(given, CheckCommand):
         return given
     try:
-        return msgspec.convert(plain(given), CheckCommand)
-    except (msgspec.ValidationError, TypeError, RecursionError) as error:
+        command = msgspec.convert(plain(given), CheckCommand)
+        msgspec.json.encode(command)
+    except (msgspec.ValidationError, TypeError, RecursionError, UnicodeError) as error:
         raise InvalidValue(
             f"Command {at} of the verification is not accepted: {error}.",
             hint=f"its fields are {', '.join(CheckCommand.__struct_fields__)}",
         ) from error
+    return command
 
 
 def check_subject(subject: object) -> str:
@@ -82,11 +93,15 @@ def check_subject(subject: object) -> str:
     """
     if not isinstance(subject, str):
         raise InvalidType(f"The subject of a verification is a {type(subject).__name__}, not str.")
+    hint = f"name in 1 to {MAX_NAME_CHARS} characters what is checked, such as sdk:tests"
     if not subject or len(subject) > MAX_NAME_CHARS:
         raise InvalidValue(
-            f"The subject of a verification has {len(subject)} characters.",
-            hint=f"name in 1 to {MAX_NAME_CHARS} what is checked, such as sdk:tests",
+            f"The subject of a verification has {len(subject)} characters.", hint=hint
         )
+    try:
+        subject.encode()
+    except UnicodeError as error:
+        raise InvalidValue(f"The subject of a verification is no text: {error}.") from error
     return subject
 
 

@@ -53,7 +53,8 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     commands: tuple[CheckCommand, ...]
 
     def as_json(self) -> JsonObject:
-        return msgspec.to_builtins(self)
+        commands = [msgspec.structs.asdict(command) for command in self.commands]
+        return {**msgspec.structs.asdict(self), "commands": commands}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,15 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import msgspec
 
-from a3s_code.errors import InvalidType, InvalidValue
-from a3s_code.harness.verification.commands import MAX_NAME_CHARS, Name, check_ids
+from a3s_code.errors import InvalidValue
+from a3s_code.harness.verification.commands import MAX_NAME_CHARS, Name, check_ids, items_of
 from a3s_code.kernel.messages import JsonObject
-from a3s_code.kernel.plain import canonical, plain
+from a3s_code.kernel.plain import plain
 from a3s_code.kernel.state import Verified
 from a3s_code.kernel.verification import (
     REPORT_SCHEMA,
@@ -31,8 +31,6 @@ from a3s_code.kernel.verification import (
 
 MAX_REPORT_BYTES = 1024 * 1024
 """Of the JSON of one; every report stays in memory as long as its session."""
-
-CLAIMED = "A script says so; the harness has not run it."
 
 _Text = Annotated[str, msgspec.Meta(max_length=10_000)]
 
@@ -72,12 +70,8 @@ def reports_of(given: object) -> list[Report]:
         InvalidType: it is no list.
         InvalidValue: one of them is not as the schema has it; says which and why.
     """
-    if isinstance(given, str | Mapping | Report) or not isinstance(given, Iterable):
-        raise InvalidType(
-            f"The verification reports are a {type(given).__name__}, not a list.",
-            hint="give a list of reports, also of one",
-        )
-    return [report_of(one, f"Verification report {at}") for at, one in enumerate(given, 1)]
+    found = items_of(given, "reports", "give a list of reports, also of one")
+    return [report_of(one, f"Verification report {at}") for at, one in enumerate(found, 1)]
 
 
 def report_of(given: object, name: str = "The verification report") -> Report:
@@ -93,13 +87,14 @@ def report_of(given: object, name: str = "The verification report") -> Report:
     try:
         plain_ = plain(_written(given) if isinstance(given, Report) else given)
         decoded = msgspec.convert(plain_, _GivenReport)
-    except (msgspec.ValidationError, TypeError, RecursionError) as error:
+        size = len(msgspec.json.encode(plain_))
+    except (msgspec.ValidationError, TypeError, RecursionError, UnicodeError) as error:
         raise InvalidValue(
             f"{name} is not accepted: {error}.",
             hint=f"see {REPORT_SCHEMA}: {', '.join(_GivenReport.__struct_fields__)}; a check has "
             f"{', '.join(_GivenCheck.__struct_fields__)}",
         ) from error
-    if len(canonical(plain_)) > MAX_REPORT_BYTES:
+    if size > MAX_REPORT_BYTES:
         raise InvalidValue(
             f"{name} has more than {MAX_REPORT_BYTES} bytes.",
             hint="put outputs into files, and their places into evidence_uris",
@@ -143,11 +138,6 @@ def _risks(given: _GivenReport) -> Iterable[Risk]:
         is_left_out = check.status == "skipped" and not check.required
         if check.residual_risk and check.residual_risk not in texts and not is_left_out:
             yield Risk(kind="reported", text=check.residual_risk, check=check.id)
-
-
-def claim_of(report: Report) -> Report:
-    """Give a report of the model's own making: it is never passed by itself."""
-    return _with_risk(report, CLAIMED)
 
 
 def _with_risk(report: Report, text: str) -> Report:

@@ -33,7 +33,7 @@ MAX_RISK_CHARS = 500
 _WEIGHT: dict[Reporter, int] = {"program": 0, "host": 1, "harness": 2}
 
 
-class SubjectRisk(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SubjectRisk(msgspec.Struct, frozen=True, kw_only=True):
     """A residual risk, and the subject of the report that it belongs to."""
 
     subject: str
@@ -71,7 +71,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     risks: tuple[SubjectRisk, ...] = ()
 
     def as_json(self) -> JsonObject:
-        return msgspec.to_builtins(self)
+        return {
+            **msgspec.structs.asdict(self),
+            "pending_subjects": list(self.pending_subjects),
+            "failed_subjects": list(self.failed_subjects),
+            "risks": [msgspec.structs.asdict(risk) for risk in self.risks],
+        }
 
 
 NOTHING = Summary(status="skipped")
@@ -169,8 +174,8 @@ def _short(text: str) -> str:
 
 
 def _worst(statuses: Sequence[CheckStatus]) -> CheckStatus:
-    order: tuple[CheckStatus, ...] = ("failed", "needs_review", "passed")
-    return next((status for status in order if status in statuses), "skipped")
+    order: tuple[CheckStatus, ...] = ("failed", "needs_review", "passed", "skipped")
+    return next(status for status in order if status in statuses)
 
 
 def _subjects(found: Iterable[_Standing], status: CheckStatus) -> tuple[str, ...]:
