@@ -120,7 +120,12 @@ class Footprints:
     _left: str = ""
 
     async def touched(self, before: str, after: str) -> tuple[str, ...]:
-        """Name the files that the next check has changed, without its by-products."""
+        """
+        Name the files that the next check has changed, without its by-products.
+
+        Raises:
+            SnapshotLost: nobody can tell.
+        """
         state, comparison = self.trees.checkpoints.log.state, self.trees.comparison
         if self._trail is None:
             self._trail = await comparison.trail(state)
@@ -128,4 +133,7 @@ class Footprints:
             self._left = ended[-1] if ended else ""
         step = await comparison.step(self._left, before, after)
         self._left = after
-        return self._trail.touched(step)
+        touched = self._trail.touched(step)
+        if step.made is None:
+            raise SnapshotLost("Nobody can tell any more what the check changed.")
+        return touched
