@@ -9,7 +9,9 @@ import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -268,10 +270,20 @@ def test_a_check_is_held_as_the_commands_of_the_model_are(house: House, tmp_path
     assert len(session.verification_reports()) == 1
 
 
+@pytest.fixture
+def shown_house() -> Iterator[House]:
+    """Give a workspace that programs in a sandbox see from elsewhere, as those in /tmp are not."""
+    with TemporaryDirectory(prefix=".a3s-code-test-", dir=Path.home()) as root:
+        house = House(Path(root))
+        yield house
+        house.close()
+
+
 @needs_bwrap
 def test_a_copy_finds_the_dependencies_of_the_workspace_and_cannot_change_them(
-    house: House,
+    shown_house: House,
 ) -> None:
+    house = shown_house
     house.put(".gitignore", "node_modules\n")
     house.put("node_modules/a", "installed")
     house.put("answer", "wrong\n")

@@ -14,7 +14,7 @@ from a3s_code.checks import check_text
 
 if TYPE_CHECKING:  # a session that is not awake imports no event loop
     from a3s_code.api.engine import Engine
-    from a3s_code.harness.verification.evidence import Evidence
+    from a3s_code.harness.verification.evidence import RunEvidence
 
 
 class SessionEvidence(ABC):
@@ -26,7 +26,7 @@ class SessionEvidence(ABC):
     async def _awake(self) -> Engine:
         """Give the engine of the session."""
 
-    async def evidence(self, run_id: str | None = None) -> Evidence:
+    async def evidence(self, run_id: str | None = None) -> RunEvidence:
         """
         Say what can be shown for a run: what was asked, what changed, which checks the harness
         ran on which files and whether those are the files of now, what is uncertain, and which

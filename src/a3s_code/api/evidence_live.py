@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from a3s_code.harness.verification.evidence import (
-    Evidence,
     LogHead,
     Now,
     Reach,
+    RunEvidence,
     evidence_of,
     reach_of,
 )
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # the engine has this module's trees
     from a3s_code.api.engine import Engine
 
 
-async def evidence_now(engine: Engine, run_id: str | None) -> Evidence:
+async def evidence_now(engine: Engine, run_id: str | None) -> RunEvidence:
     """
     See `SessionEvidence.evidence`.
 

@@ -15,10 +15,10 @@ from a3s_code.api.stores import bodies_of, decoded
 from a3s_code.api.trees import snapshots_beside
 from a3s_code.errors import StoreError, WorkspaceError
 from a3s_code.harness.verification.evidence import (
-    Evidence,
     LogHead,
     Now,
     Reach,
+    RunEvidence,
     evidence_of,
     reach_of,
 )
@@ -31,7 +31,7 @@ from a3s_code.kernel.store import Store
 
 async def stored_evidence(
     store: Store, run: str, session: str | None = None, workspace: str | None = None
-) -> Evidence:
+) -> RunEvidence:
     """
     Say what can be shown for a run; its records are only read, and the files of now are taken.
 

@@ -29,7 +29,7 @@ from a3s_code.kernel.verification import Report
 if TYPE_CHECKING:
     from a3s_code.api.stream import EventStream
     from a3s_code.config.schema import Config
-    from a3s_code.harness.verification.evidence import Evidence
+    from a3s_code.harness.verification.evidence import RunEvidence
 
 
 class Session:
@@ -890,7 +890,7 @@ class Session:
         """
         return self._door.call(self._inner.verification_presets())
 
-    def evidence(self, run_id: str | None = None) -> Evidence:
+    def evidence(self, run_id: str | None = None) -> RunEvidence:
         """
         Say what can be shown for a run: what was asked, what changed, which checks the harness
         ran on which files and whether those are the files of now, what is uncertain, and which

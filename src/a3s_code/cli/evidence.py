@@ -19,7 +19,7 @@ import msgspec
 from a3s_code.api.evidence_stored import stored_evidence
 from a3s_code.api.stores import file_store
 from a3s_code.cli.bundles import store_directory
-from a3s_code.harness.verification.evidence import CheckEvidence, Evidence
+from a3s_code.harness.verification.evidence import CheckEvidence, RunEvidence
 from a3s_code.kernel.verification import Ran
 from a3s_code.kernel.visible import on_one_line
 
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if evidence.verdict == "passed" and evidence.tree else 1
 
 
-async def _read(given: argparse.Namespace, directory: Path) -> Evidence:
+async def _read(given: argparse.Namespace, directory: Path) -> RunEvidence:
     store = file_store(directory)
     try:
         return await stored_evidence(store, given.run, given.session, given.workspace)
@@ -72,12 +72,12 @@ def _print(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _lines(evidence: Evidence) -> Iterator[str]:
+def _lines(evidence: RunEvidence) -> Iterator[str]:
     for line in (*_head(evidence), *_files(evidence), *_checks(evidence), *_rest(evidence)):
         yield on_one_line(line)
 
 
-def _head(evidence: Evidence) -> Iterator[str]:
+def _head(evidence: RunEvidence) -> Iterator[str]:
     began = datetime.fromtimestamp(evidence.started_at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
     yield f"{evidence.verdict.upper()}  {evidence.run_id} of session {evidence.session_id}"
     yield f"asked     {_short(evidence.prompt)}"
@@ -86,7 +86,7 @@ def _head(evidence: Evidence) -> Iterator[str]:
     yield f"files now {evidence.tree or f'not known: {evidence.trouble}'}"
 
 
-def _files(evidence: Evidence) -> Iterator[str]:
+def _files(evidence: RunEvidence) -> Iterator[str]:
     more = "; a command may have changed more" if evidence.may_have_changed_more else ""
     yield f"changed   {len(evidence.files)} files{more}"
     for file in evidence.files[:SHOWN_FILES]:
@@ -96,7 +96,7 @@ def _files(evidence: Evidence) -> Iterator[str]:
         yield f"  and {len(evidence.files) - SHOWN_FILES} more"
 
 
-def _checks(evidence: Evidence) -> Iterator[str]:
+def _checks(evidence: RunEvidence) -> Iterator[str]:
     yield f"checks    {len(evidence.checks)} run by the harness"
     for check in evidence.checks:
         yield from _check(check)
@@ -123,7 +123,7 @@ def _ran(ran: Ran) -> str:
     return f"`{_short(ran.command)}` {ended}"
 
 
-def _rest(evidence: Evidence) -> Iterator[str]:
+def _rest(evidence: RunEvidence) -> Iterator[str]:
     for risk in evidence.risks:
         about = f"{risk.subject}, {risk.check}" if risk.check else risk.subject
         yield f"risk      {risk.kind}: {about}: {risk.text}"

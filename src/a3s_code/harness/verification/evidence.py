@@ -89,7 +89,7 @@ class LogHead(msgspec.Struct, frozen=True):
     sha256: str
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+class RunEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """
     Attributes:
         status: Of the run, as in `RunSnapshot`; empty for what is in no run.
@@ -206,7 +206,7 @@ class Now:
         trail: What all checks of the session did to the files.
         by_commands: What differs between the first and the last tree of the run; None when
             nobody can tell.
-        not_covered, trouble: As in `Evidence`.
+        not_covered, trouble: As in `RunEvidence`.
     """
 
     tree: str
@@ -216,7 +216,7 @@ class Now:
     trouble: str = ""
 
 
-def evidence_of(state: SessionState, reach: Reach, now: Now, log: LogHead | None) -> Evidence:
+def evidence_of(state: SessionState, reach: Reach, now: Now, log: LogHead | None) -> RunEvidence:
     """Say what the log and the files of now show of a run."""
     run = state.runs.get(reach.run)
     reports = reach.reports(state)
@@ -228,7 +228,7 @@ def evidence_of(state: SessionState, reach: Reach, now: Now, log: LogHead | None
     status = run.status if run is not None else ""
     risks = _more_risks(summary, status, changed=bool(files) or is_unsure)
     opened = state.opened
-    return Evidence(
+    return RunEvidence(
         session_id=opened.session_id if opened is not None else "",
         run_id=reach.run,
         prompt=run.prompt if run is not None else "",
