@@ -226,6 +226,33 @@ def test_a_resumed_session_is_as_strict_as_it_was(house: House, tmp_path: Any) -
     assert len(again.verification_reports()) == 2
 
 
+def test_a_resumed_session_can_be_told_to_require_nothing(house: House, tmp_path: Any) -> None:
+    store = FileSessionStore(tmp_path / "sessions")
+    session = begin(house, says("Hello."), session_store=store)
+    session.send("one")
+    session.close()
+    agent = house.employ(write("wrong\n"), says("Done."))
+    again = agent.resume_session(session.session_id, session_store=store, verification="off")
+    again.send("two")
+    assert again.verification_reports() == []
+
+
+def test_an_output_is_shown_by_its_end_and_not_as_a_whole(house: House) -> None:
+    long = {"id": "long", "command": "seq 20000; echo the end; exit 1"}
+    session = begin(
+        house,
+        write("x"),
+        says("Done."),
+        says("Done."),
+        verification={"commands": [long], "max_rounds": 1},
+    )
+    session.send("do it")
+    back = shown(house, 2)
+    assert "the end" in back
+    assert "characters before this are left out" in back
+    assert len(back) < 8_000
+
+
 @pytest.mark.parametrize(
     ("given", "error"),
     [

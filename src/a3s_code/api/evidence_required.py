@@ -211,7 +211,8 @@ class RequiredChecks:
         for check in report.checks:
             if check.required and check.status == "failed" and check.ran is not None:
                 kept = await self._session.artifact(check.ran.output_uri)
-                found[check.id] = kept.content if kept is not None else ""
+                if kept is not None:
+                    found[check.id] = kept.content
         return found
 
 
@@ -226,4 +227,6 @@ def required_checks(
 ) -> RequiredChecks | None:
     """Give what a run of the session has to pass; None when nothing is required."""
     wanted = session.behaviour.verification
-    return RequiredChecks(session, sink, wanted, context, before) if wanted is not None else None
+    if wanted is None or wanted.mode == "off":
+        return None
+    return RequiredChecks(session, sink, wanted, context, before)

@@ -290,6 +290,7 @@ class Config(Record, frozen=True, kw_only=True):
             "sandbox",
             "skills_from_dir",
             "temperature",
+            "verification",
         }
     )
     aliases: ClassVar[Mapping[str, str]] = {

@@ -40,6 +40,7 @@ UNPROVEN = (
     "again."
 )
 
+UNKEPT = "(its output was not kept)"
 NOT_DONE = (
     "You answered, and the required checks do not pass on the files as they are now. "
     "The harness ran them itself. The task is not finished: mend the cause, then answer again."
@@ -51,6 +52,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     What has to pass before a run that changed files is done.
 
     Attributes:
+        mode: `off` for a session that goes on, and does not require anything any more.
         commands: Empty for the checks that the project is known to have, such as `pytest` or
             `npm run test`.
         red_before_green: A check counts as proof of the change only when it fails on the files
@@ -59,7 +61,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             and needs a review.
     """
 
-    mode: Literal["required"] = "required"
+    mode: Literal["required", "off"] = "required"
     commands: tuple[CheckCommand, ...] = ()
     red_before_green: bool = False
     max_rounds: Annotated[int, msgspec.Meta(ge=0, le=100)] = MAX_ROUNDS
@@ -67,7 +69,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 def verification_of(given: object) -> Verification:
     """
-    Take the option `verification`: `"required"`, a `Verification`, or an object of its fields.
+    Take the option `verification`: a mode, a `Verification`, or an object of its fields.
 
     Raises:
         InvalidType, InvalidValue: it is something else; says what.
@@ -89,7 +91,7 @@ def verification_of(given: object) -> Verification:
     except (msgspec.ValidationError, TypeError, RecursionError) as error:
         raise InvalidValue(
             f"verification is not accepted: {error}.",
-            hint=f'mode is "required"; the fields are {", ".join(Verification.__struct_fields__)}',
+            hint=f'mode is "required" or "off"; the fields are {", ".join(Verification.__struct_fields__)}',
         ) from error
     return msgspec.structs.replace(made, commands=commands)
 
@@ -204,7 +206,7 @@ def _how(check: Check) -> str:
 
 
 def _output(check: Check, finding: Finding) -> ContextItem:
-    text = finding.outputs.get(check.id, "").strip() or "(no output)"
+    text = finding.outputs.get(check.id, UNKEPT).strip() or "(no output)"
     if len(text) > MAX_SHOWN_CHARS:
         cut = len(text) - MAX_SHOWN_CHARS
         text = f"[{cut} characters before this are left out]\n{text[-MAX_SHOWN_CHARS:]}"
