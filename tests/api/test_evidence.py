@@ -81,6 +81,30 @@ def test_whatever_is_changed_by_hand_makes_it_stale(house: House, change: str) -
     assert session.verification_summary()["status"] == "needs_review"
 
 
+def test_what_others_change_is_not_what_the_run_has_changed(house: House) -> None:
+    makes = {"id": "t", "command": "touch made; grep -qx right answer"}
+    session = begin(
+        house, write("right\n"), says("Done."), verification={"commands": [makes], "max_rounds": 0}
+    )
+    session.send("do it")
+    house.put("by hand", "x")
+    session.evidence()
+    session.write_file("by-host", "x")
+    session.bash("touch by-host-too")
+    evidence = session.evidence()
+    assert [file.path for file in evidence.files] == ["answer"]
+    assert evidence.by_products == ("made",)
+    assert not evidence.may_have_changed_more
+
+
+def test_what_a_command_may_have_changed_is_said_when_nobody_can_tell(house: House) -> None:
+    session = house.session(calls("bash", command="echo x > made"), says("Done."), permissive=True)
+    session.send("do it")
+    evidence = session.evidence()
+    assert (evidence.files, evidence.may_have_changed_more) == ((), True)
+    assert evidence.verdict == "needs_review"
+
+
 def test_a_report_of_somebody_else_is_kept_apart_and_proves_nothing(house: House) -> None:
     session = house.session(write("x"), says("All tests pass."), permissive=True)
     session.send("do it")

@@ -50,7 +50,7 @@ class Comparison:
     async def trail(self, state: SessionState) -> Trail:
         """Give what all checks of a session did to the files, and others between them."""
         steps: list[Step] = []
-        left = ""
+        left = state.snapshots[0][1] if state.snapshots else ""
         for ran in runs_of(state.verifications):
             steps.append(await self.step(left, ran.tree, ran.tree_after))
             left = ran.tree_after or ran.tree or left
@@ -130,7 +130,7 @@ class Footprints:
         if self._trail is None:
             self._trail = await comparison.trail(state)
             ended = [ran.tree_after for ran in runs_of(state.verifications) if ran.tree_after]
-            self._left = ended[-1] if ended else ""
+            self._left = ended[-1] if ended else before
         step = await comparison.step(self._left, before, after)
         self._left = after
         touched = self._trail.touched(step)

@@ -20,6 +20,7 @@ from a3s_code.api.evidence_stored import stored_evidence
 from a3s_code.api.stores import file_store
 from a3s_code.cli.bundles import store_directory
 from a3s_code.harness.verification.evidence import CheckEvidence, RunEvidence
+from a3s_code.harness.verification.freshness import some
 from a3s_code.kernel.verification import Ran
 from a3s_code.kernel.visible import on_one_line
 
@@ -97,6 +98,8 @@ def _files(evidence: RunEvidence) -> Iterator[str]:
 
 
 def _checks(evidence: RunEvidence) -> Iterator[str]:
+    if evidence.by_products:
+        yield f"beside    {len(evidence.by_products)} made by checks: {some(evidence.by_products)}"
     yield f"checks    {len(evidence.checks)} run by the harness"
     for check in evidence.checks:
         yield from _check(check)

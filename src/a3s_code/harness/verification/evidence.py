@@ -93,7 +93,8 @@ class RunEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """
     Attributes:
         status: Of the run, as in `RunSnapshot`; empty for what is in no run.
-        files: What the run has changed, as far as that can be told.
+        files: What the run has changed, as far as that can be told, beside `by_products`.
+        by_products: Files that checks have put where nothing was before.
         may_have_changed_more: A command ran, and nobody can tell which files it changed.
         checks: What the harness ran, the latest report of each subject.
         reported: What others reported, and what did not run; it proves nothing by itself.
@@ -113,6 +114,7 @@ class RunEvidence(msgspec.Struct, frozen=True, kw_only=True):
     started_at_ms: int
     workspace: str
     files: tuple[FileEvidence, ...]
+    by_products: tuple[str, ...]
     may_have_changed_more: bool
     checks: tuple[CheckEvidence, ...]
     reported: tuple[ReportedEvidence, ...]
@@ -137,20 +139,33 @@ class Reach:
     Attributes:
         run: Empty for a session without runs.
         begin, end: Sequences of records; `end` is the first one that does not.
+        record_at: Gives a record by its sequence.
     """
 
     run: RunId
     begin: int
     end: int
+    record_at: Callable[[int], Record]
 
     def covers(self, sequence: int) -> bool:
         return self.begin <= sequence < self.end
 
+    def _is_own(self, sequence: int) -> bool:
+        """Say whether a record is of the run itself, and not of the host beside or behind it."""
+        return self.covers(sequence) and (not self.run or bool(self.record_at(sequence).run))
+
     def changes(self, state: SessionState) -> list[FileChange]:
-        return [each for each in state.changes if self.covers(each.sequence)]
+        return [each for each in state.changes if self._is_own(each.sequence)]
 
     def has_unknown(self, state: SessionState) -> bool:
-        return any(map(self.covers, state.unknown))
+        """Say whether something ran that may have changed any file."""
+        return any(map(self._is_own, state.unknown))
+
+    def is_open(self, state: SessionState) -> bool:
+        """Say whether such a thing ran behind the last tree."""
+        taken = [sequence for sequence, _ in state.snapshots if self._is_own(sequence)]
+        last = taken[-1] if taken else self.begin
+        return any(sequence > last and self._is_own(sequence) for sequence in state.unknown)
 
     def reports(self, state: SessionState) -> list[Verified]:
         """Give what was reported in the run, or by the host until the next one began."""
@@ -158,7 +173,7 @@ class Reach:
 
     def trees(self, state: SessionState) -> tuple[str, str]:
         """Give the first and the last tree that were taken; empty where none was."""
-        found = [tree for sequence, tree in state.snapshots if self.covers(sequence)]
+        found = [tree for sequence, tree in state.snapshots if self._is_own(sequence)]
         return (found[0], found[-1]) if found else ("", "")
 
 
@@ -178,7 +193,7 @@ def reach_of(
     begins = {place.run: place.sequence for place in state.checkpoints if place.run}
     if run is None:
         if not begins:
-            return Reach(RunId(""), 0, NO_END)
+            return Reach(RunId(""), 0, NO_END, record_at)
         run = list(begins)[-1]
     if run not in begins:
         raise InvalidValue(
@@ -189,7 +204,7 @@ def reach_of(
     while begins.get(before := _resumed(record_at(begin)), own) < begin:
         begin = begins[before]
     end = min((at for at in begins.values() if at > own), default=NO_END)
-    return Reach(RunId(run), begin, end)
+    return Reach(RunId(run), begin, end, record_at)
 
 
 def _resumed(record: Record) -> RunId:
@@ -222,7 +237,8 @@ def evidence_of(state: SessionState, reach: Reach, now: Now, log: LogHead | None
     reports = reach.reports(state)
     by_others = [it for it in now.by_commands or () if it.path not in now.trail.by_products]
     files = _files(reach.changes(state), by_others)
-    is_unsure = reach.has_unknown(state) and now.by_commands is None
+    is_lost = now.by_commands is None and reach.has_unknown(state)
+    is_unsure = is_lost or reach.is_open(state)
     counted = in_force(reports)
     summary = summarise(reports, lambda each: _doubts(each, now))
     status = run.status if run is not None else ""
@@ -236,6 +252,7 @@ def evidence_of(state: SessionState, reach: Reach, now: Now, log: LogHead | None
         started_at_ms=run.created_at_ms if run is not None else 0,
         workspace=opened.workspace if opened is not None else "",
         files=files,
+        by_products=tuple(sorted(now.trail.by_products)),
         may_have_changed_more=is_unsure,
         checks=tuple(_ran(each, check, now) for each, check in _checks(counted, ran=True)),
         reported=tuple(_reported(each, check) for each, check in _checks(counted, ran=False)),

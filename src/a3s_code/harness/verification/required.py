@@ -91,7 +91,8 @@ def verification_of(given: object) -> Verification:
     except (msgspec.ValidationError, TypeError, RecursionError) as error:
         raise InvalidValue(
             f"verification is not accepted: {error}.",
-            hint=f'mode is "required" or "off"; the fields are {", ".join(Verification.__struct_fields__)}',
+            hint="mode is required or off; the fields are "
+            f"{', '.join(Verification.__struct_fields__)}",
         ) from error
     return msgspec.structs.replace(made, commands=commands)
 
