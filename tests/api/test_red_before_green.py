@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from a3s_code import Session
+from a3s_code import AsyncAgent, Session
+from a3s_code.errors import RunCancelled
 from a3s_code.testing import calls, says
-from api.house import House
+from api.house import House, come
 
 RUN = {"id": "tests", "command": "sh tests/run.sh"}
 OLD = "grep -q . answer\n"
@@ -75,8 +78,6 @@ def test_what_fails_for_want_of_the_place_is_not_red(project: House) -> None:
 def test_nothing_of_it_touches_the_workspace_and_no_copy_is_left(
     project: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import tempfile
-
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     writes = {"id": "tests", "command": "pwd >> places; grep -qx right answer"}
@@ -84,6 +85,26 @@ def test_nothing_of_it_touches_the_workspace_and_no_copy_is_left(
     session.send("put it right")
     assert project.get("places") == f"{project.root}\n"
     assert not list((tmp_path / "tmp").glob("*/files"))
+
+
+async def test_a_cancel_while_a_copy_is_checked_leaves_no_copy_and_no_proof(
+    project: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    at = tmp_path / "at"
+    hangs = {"id": "tests", "command": f"grep -qx right answer || {{ touch {at}; sleep 60; }}"}
+    turns = [write("answer", "right\n"), says("Done.")]
+    async with AsyncAgent(project.serve(*turns).acl()) as agent:
+        wanted = {"commands": [hangs], "red_before_green": True}
+        session = agent.session(project.root, permissive=True, verification=wanted)
+        running = asyncio.create_task(session.send("put it right"))
+        await asyncio.to_thread(come, at.exists)
+        assert await session.cancel()
+        with pytest.raises(RunCancelled):
+            await running
+        assert not list((tmp_path / "tmp").glob("*/files"))
+        assert [report["status"] for report in session.verification_reports()] == ["needs_review"]
 
 
 def test_the_files_before_a_command_of_the_model_are_known(project: House) -> None:

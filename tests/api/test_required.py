@@ -38,9 +38,12 @@ def test_a_run_whose_checks_pass_is_passed(house: House) -> None:
     assert report["checks"][0]["ran"]["exit_code"] == 0
 
 
-def test_a_model_that_claims_success_is_sent_back_with_what_the_check_said(house: House) -> None:
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+def test_a_model_that_claims_success_is_sent_back_with_what_the_check_said(
+    house: House, kind: str
+) -> None:
     session = begin(
-        house, write("wrong\n"), says("All tests pass."), write("right\n"), says("Now.")
+        house, write("wrong\n"), says("All tests pass."), write("right\n"), says("Now."), kind=kind
     )
     result = session.send("do it")
 
