@@ -21,6 +21,7 @@ SOURCES = (
     "agent",
     "context_index",
     "direct_tools",
+    "evidence",
     "explaining",
     "object_generation",
     "time_travel",

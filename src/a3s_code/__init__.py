@@ -126,6 +126,9 @@ if TYPE_CHECKING:
     from a3s_code.harness.tool_search import ToolIndex as ToolIndex
     from a3s_code.harness.tool_search import ToolMatch as ToolMatch
     from a3s_code.harness.tool_search import ToolSearchConfig as ToolSearchConfig
+    from a3s_code.harness.verification.commands import CheckCommand as CheckCommand
+    from a3s_code.harness.verification.evidence import RunEvidence as RunEvidence
+    from a3s_code.harness.verification.required import Verification as Verification
     from a3s_code.harness.verification.summary import (
         format_verification_summary as format_verification_summary,
     )
@@ -273,6 +276,9 @@ _HOMES = {
     "harness.prompt": ("SystemPromptSlots",),
     "harness.security.provider": ("DefaultSecurityProvider",),
     "harness.tool_search": ("ToolIndex", "ToolMatch", "ToolSearchConfig"),
+    "harness.verification.commands": ("CheckCommand",),
+    "harness.verification.evidence": ("RunEvidence",),
+    "harness.verification.required": ("Verification",),
     "harness.verification.summary": ("format_verification_summary",),
     "kernel.artifacts": ("ArtifactStoreLimits",),
     "kernel.bash_sandbox": ("BashSandbox", "SandboxOutput"),

@@ -13,6 +13,7 @@ from a3s_code.kernel.snapshots import FileState
 from a3s_code.workspace import shadow_objects
 from a3s_code.workspace.shadow_formats import EMPTY_TREE, State
 from a3s_code.workspace.shadow_objects import ShadowObjects
+from a3s_code.workspace.snapshot_files import blob_id
 from a3s_code.workspace.snapshots import ShadowGit
 
 from .snapshot_scene import facts, fill, git
@@ -263,3 +264,31 @@ async def test_an_edited_file_keeps_the_mode_that_the_tree_has_for_it(
     (ws / "born").write_text("new")
 
     assert edited == (await shots.tree()).id
+
+
+async def test_what_differs_is_named_with_what_is_there(ws: Path, shots: ShadowGit) -> None:
+    before = (await shots.tree()).id
+    fill(ws, {"a.py": "ONE\n", "c": "three\n"})
+    (ws / "src/b.py").unlink()
+    after = (await shots.tree()).id
+    old = {"a.py": blob_id(b"one\n"), "src/b.py": blob_id(b"two\nthree\n")}
+    new = {"a.py": blob_id(b"ONE\n"), "c": blob_id(b"three\n")}
+    found = {it.path: (it.before, it.after) for it in await shots.differences(before, after)}
+    assert found == {
+        "a.py": (f"100644 {old['a.py']}", f"100644 {new['a.py']}"),
+        "src/b.py": (f"100644 {old['src/b.py']}", ""),
+        "c": ("", f"100644 {new['c']}"),
+    }
+    assert await shots.differences(after, after) == ()
+
+
+async def test_a_tree_takes_single_paths_from_another(ws: Path, shots: ShadowGit) -> None:
+    fill(ws, {"tests/gone": "old"})
+    before = (await shots.tree()).id
+    fill(ws, {"src/a": "new", "tests/new": "new"})
+    (ws / "tests/gone").unlink()
+    after = (await shots.tree()).id
+    mixed = await shots.with_paths(before, after, {"tests/new", "tests/gone", "nowhere"})
+    assert await shots.changed(before, mixed) == ("tests/gone", "tests/new")
+    assert await shots.changed(mixed, after) == ("src/a",)
+    assert await shots.with_paths(before, after, ()) == before

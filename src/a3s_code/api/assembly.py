@@ -418,7 +418,9 @@ class Assembly:
         if opening.settings.code.is_on:
             context = with_code(engine.behaviour.context, self.code_of(engine, opening))
             engine.behaviour = replace(engine.behaviour, context=context)
-        if engine.checkpoints.is_kept:
+        if opening.settings.safety.elsewhere is None:
+            engine.space_of_copy = partial(self._workplaces.space_of_copy, opening)
+        if engine.checkpoints.is_kept or engine.behaviour.verification is not None:
             engine.executor.before_effect = engine.checkpoints.before_effect
         bring_memory(engine, opening, self._memories)
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from a3s_code.api.behaviour import Behaviour
 from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.costs import PriceOf
+from a3s_code.api.evidence_trees import EvidenceTrees
 from a3s_code.api.lane import Lane
 from a3s_code.api.memory_runs import Lessons
 from a3s_code.api.model_view import ModelView
@@ -18,11 +19,13 @@ from a3s_code.api.room import Patience, Room
 from a3s_code.api.supplied import Supplied
 from a3s_code.harness.hooks.run_hooks import SessionHooks
 from a3s_code.harness.selector import Selection
+from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.messages import Conversation
 from a3s_code.kernel.ports import Model, Sink
+from a3s_code.kernel.space import Space
 
 
 class Awake(Protocol):
@@ -42,6 +45,11 @@ class Awake(Protocol):
     def clock(self) -> Clock: ...
     @property
     def checkpoints(self) -> Checkpoints: ...
+    @property
+    def evidence(self) -> EvidenceTrees: ...
+    @property
+    def space_of_copy(self) -> Callable[[str], Space] | None: ...
+    async def artifact(self, uri: str) -> Artifact | None: ...
     @property
     def hooks(self) -> SessionHooks: ...
     @property

@@ -12,6 +12,7 @@ from a3s_code.harness.agents_md.directory import ProjectDocs
 from a3s_code.harness.context import ContextSources
 from a3s_code.harness.intent.styles import Style, style_named
 from a3s_code.harness.prompt import PromptPart, prompt_parts, redacted, system_prompt
+from a3s_code.harness.verification.required import Verification
 from a3s_code.kernel.context import ContextProvider
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Limits
@@ -30,6 +31,7 @@ class Behaviour:
         missing: Settings without effect, announced in the first run.
         retention: How much is kept of runs that have ended.
         style: In which every run goes about its work; None = as the words of each prompt say.
+        verification: What has to pass before a run that changed files is done; None = nothing.
     """
 
     prompt: str
@@ -45,6 +47,7 @@ class Behaviour:
     compaction: Compaction = field(default_factory=Compaction)
     style: Style | None = None
     planning: Planning = field(default_factory=Planning)
+    verification: Verification | None = None
 
 
 def behaviour_of(
@@ -75,6 +78,7 @@ def behaviour_of(
         compaction=settings.compaction,
         style=style_named(settings.agent_style) if settings.agent_style else None,
         planning=Planning.of(settings.planning, settings.planner),
+        verification=settings.verification,
     )
 
 

@@ -18,7 +18,7 @@ from a3s_code.api.cost_log import cost_records
 from a3s_code.api.costs import aggregate_cost_records
 from a3s_code.api.engine import Engine
 from a3s_code.api.outlet import Watch
-from a3s_code.api.result import AgentResult
+from a3s_code.api.result import AgentResult, no_reports
 from a3s_code.api.run import failure_of
 from a3s_code.capabilities.commands import (
     ClearHistory,
@@ -31,7 +31,6 @@ from a3s_code.capabilities.commands import (
     output_of,
 )
 from a3s_code.errors import UnknownModel
-from a3s_code.harness.verification.summary import summarise
 from a3s_code.kernel.events import AgentEnd, AgentStart
 from a3s_code.kernel.messages import Usage
 
@@ -44,7 +43,7 @@ class CommandRun:
         command: None for a name that nobody registered.
     """
 
-    __slots__ = ("_args", "_command", "_engine", "_name", "_sink")
+    __slots__ = ("_args", "_command", "_engine", "_name", "_sink", "_verified")
 
     def __init__(
         self, engine: Engine, command: Command | None, name: str, args: str, watch: Watch | None
@@ -52,6 +51,7 @@ class CommandRun:
         self._engine, self._command = engine, command
         self._name, self._args = name, args
         self._sink = engine.outlet(watch=watch)
+        self._verified = no_reports()
 
     async def conduct(self) -> AgentResult:
         """
@@ -106,16 +106,17 @@ class CommandRun:
 
     async def _end(self, text: str) -> None:
         """Record the answer, and show it when it is durable."""
-        summary = summarise(self._engine.log.state.verifications).as_json()
-        end = AgentEnd(text=text, usage=Usage(), verification_summary=summary)
+        engine = self._engine
+        reports = engine.log.state.verifications
+        self._verified = (await engine.evidence.summary(reports, self._sink)).as_json()
+        end = AgentEnd(text=text, usage=Usage(), verification_summary=self._verified)
         self._sink.record(end)
         await self._sink.barrier()
         self._sink.show()
 
     def _result(self, text: str) -> AgentResult:
-        log = self._engine.log
-        summary = summarise(log.state.verifications).as_json()
-        return AgentResult(log.shown(text), verification_summary=summary)
+        text = self._engine.log.shown(text)
+        return AgentResult(text, verification_summary=self._verified)
 
     @contextmanager
     def _failures_told(self) -> Generator[None]:

@@ -6,11 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from a3s_code.api.receipts import Shown
-from a3s_code.harness.context import NOTHING, Assembled, ContextSources, render
+from a3s_code.harness.context import (
+    BESIDE,
+    NOTHING,
+    Assembled,
+    ContextSources,
+    Offer,
+    assemble,
+    render,
+)
 from a3s_code.harness.hooks.run_hooks import RunHooks
 from a3s_code.harness.prompt import PromptPart
 from a3s_code.harness.reader import Reader
-from a3s_code.kernel.context import ContextProvider, ContextQuery
+from a3s_code.kernel.context import ContextItem, ContextProvider, ContextQuery
 from a3s_code.kernel.events import ContextLeftOut, ContextResolved, ContextResolving
 from a3s_code.kernel.messages import ContextText, Conversation, ToolCall, ToolResult
 from a3s_code.kernel.ports import Sink
@@ -108,6 +116,13 @@ class RunContext:
             names = tuple(each.name for each in self._sources.companions)
             self._sink.emit(ContextResolving(providers=names))
             self._resolved(found)
+        return found.items
+
+    def enter(self, name: str, items: Sequence[ContextItem]) -> tuple[ContextText, ...]:
+        """Give what may enter of the items of a source that nobody asks."""
+        found = assemble([Offer(name, items)], BESIDE, ranked=False, redact=self._sources.redact)
+        self._sink.emit(ContextResolving(providers=(name,)))
+        self._resolved(found)
         return found.items
 
     def shown(self, prompt: tuple[PromptPart, ...]) -> Shown:

@@ -17,6 +17,7 @@ from a3s_code.api.behaviour import Behaviour
 from a3s_code.api.blank import blank, taint
 from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.costs import PriceOf
+from a3s_code.api.evidence_trees import EvidenceTrees
 from a3s_code.api.hooking import idle, lost
 from a3s_code.api.memory_runs import Lessons, SessionMemory
 from a3s_code.api.outlet import Outlet, Seal, Watch
@@ -38,6 +39,7 @@ from a3s_code.errors import InvalidValue, RunError, StoreError, UsageError
 from a3s_code.harness.hooks.run_hooks import SessionHooks
 from a3s_code.harness.selector import Selection
 from a3s_code.harness.verification.commands import CheckCommand
+from a3s_code.harness.verification.summary import Summary
 from a3s_code.kernel.artifacts import Artifact
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.confinement import SandboxState
@@ -49,6 +51,7 @@ from a3s_code.kernel.messages import JsonObject, ToolCall, Usage
 from a3s_code.kernel.ports import Authority, Model, SecurityProvider
 from a3s_code.kernel.records import HookNamed, HooksInForce, ParentLog
 from a3s_code.kernel.retention import retain
+from a3s_code.kernel.space import Space
 from a3s_code.kernel.state import OpenEffect, Verified
 from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Observation, Tool, ToolSet
@@ -78,6 +81,8 @@ class Engine:
         code: The map and the diagnostics; None when nobody asked for them.
         memory: What it remembers; set by whoever wakes it.
         lessons: What it keeps of its runs; None where it was given no memory store.
+        space_of_copy: Gives what programs may use in a copy of its files; None where its
+            commands run elsewhere.
     """
 
     log: Log
@@ -97,9 +102,11 @@ class Engine:
     code: CodeIntelligence | None = None
     memory: SessionMemory = field(init=False)
     lessons: Lessons | None = None
+    space_of_copy: Callable[[str], Space] | None = None
     hooks_before: tuple[HookNamed, ...] = field(init=False)
     receipts: Receipts = field(default_factory=Receipts)
     prefixes: Prefixes = field(init=False)
+    evidence: EvidenceTrees = field(init=False)
     supplied: Supplied = field(default_factory=Supplied)
     _works: Works = field(init=False)
     _seal: Seal = field(default_factory=Seal)
@@ -114,6 +121,7 @@ class Engine:
         self._works = Works(self.log.release, blank=partial(blank, shown=self.log.shown))
         self._left = dict(self.log.state.effects)
         self.prefixes = Prefixes(self.log, self.price)
+        self.evidence = EvidenceTrees(self.checkpoints)
         self.hooks_before = self.log.state.hooks
 
     # Runs
@@ -390,6 +398,17 @@ class Engine:
         """Run checks outside any run, on the host's authority; see `verification_runs.verify`."""
         self._note_hooks()
         return await self.beside_turn(partial(verify, self, self.outlet(), subject, commands))
+
+    async def verification_summary(self) -> Summary:
+        """Say what was checked comes to on the files of now."""
+
+        async def look() -> Summary:
+            sink = self.outlet()
+            summary = await self.evidence.summary(self.log.state.verifications, sink)
+            await sink.barrier()
+            return summary
+
+        return await self.aside(look)
 
     async def keep(self, store: Store) -> None:
         """

@@ -45,11 +45,7 @@ class Memories:
     @property
     def own_files(self) -> list[Path]:
         """Name what stores keep in the directories of this agent: no snapshot is to take it."""
-        from a3s_code.persistence.memories.header import OWN
-
-        return [
-            path for place in map(Path, self._shared) for path in (place, *map(place.joinpath, OWN))
-        ]
+        return [path for place in map(Path, self._shared) for path in memory_files(place)]
 
     def configured(self, settings: Settings) -> MemoryStore | None:
         """
@@ -149,3 +145,10 @@ class Memories:
 
 def _failed(store: MemoryStore) -> bool:
     return isinstance(getattr(store, "failure", None), StoreError)
+
+
+def memory_files(place: Path) -> list[Path]:
+    """Name a directory of memories and what we keep in it."""
+    from a3s_code.persistence.memories.header import OWN
+
+    return [place, *map(place.joinpath, OWN)]

@@ -22,6 +22,7 @@ from a3s_code.harness.hooks.command import HookCommand
 from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.harness.tool_search import ToolIndex
+from a3s_code.harness.verification.required import Verification
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.bash_sandbox import BashSandbox
 from a3s_code.kernel.confinement import SandboxPolicy
@@ -150,6 +151,7 @@ class SessionOptions(_Named):
     budget_guard: Any = None
     budget_guard_timeout_ms: int | None = None
     command_env: Mapping[str, str] | None = None
+    verification: str | Verification | Mapping[str, Any] | None = None
 
     # How far it may go
     max_tool_rounds: int | None = None

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -54,6 +55,18 @@ MAX_PARALLEL_STEPS = 8
 """Of one wave, at the same time; the others wait their turn. SPEC 2.1, `max_parallel_tasks`."""
 
 
+class Answering(Protocol):
+    async def __call__(self, *, is_last: bool) -> Answer:
+        """Answer; `is_last` where what is said is the answer of the run."""
+        ...
+
+
+class NextLoop(Protocol):
+    def __call__(self, *, is_last: bool) -> Loop:
+        """Give another loop; `is_last` as above."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ground:
     """
@@ -64,7 +77,8 @@ class Ground:
         plain: Answers as a run without a plan does; goes on where a run before was cut off.
         loop: Gives the loop of the run that is at work.
         next_loop: Puts another one in its place, which counts on from there.
-        review: Gives the review of one step.
+        review: Gives the review of one step beside others.
+        is_proven: Says whether all that was required has passed on the files as they are.
     """
 
     session: Awake
@@ -73,10 +87,11 @@ class Ground:
     transcript: Transcript
     context: RunContext
     before: tuple[Message, ...]
-    plain: Callable[[], Awaitable[Answer]]
+    plain: Answering
     loop: Callable[[], Loop]
-    next_loop: Callable[[], Loop]
+    next_loop: NextLoop
     review: Callable[[], Review]
+    is_proven: Callable[[], bool]
 
 
 def is_concerned(session: Awake, request: Request) -> bool:
@@ -106,7 +121,8 @@ async def answer_planned(ground: Ground, left: PlanLeft | None = None) -> Answer
             is what came of the step.
     """
     session, sink = ground.session, ground.sink
-    watch = GoalWatch(session, sink, left.goal if left is not None else None)
+    goal = left.goal if left is not None else None
+    watch = GoalWatch(session, sink, goal, ground.is_proven)
     asked = plan_request(session, sink, ground.request, ground.before)
     made: Made | None = None
     if left.was_planning if left is not None else _is_looked_at(session, ground.request):
@@ -115,7 +131,7 @@ async def answer_planned(ground: Ground, left: PlanLeft | None = None) -> Answer
         made = Made(left.plan, left.is_fallback)
     await watch.begin(made.plan.goal if made is not None else None, asked)
     if made is None or not made.plan.steps:
-        return await watch.settle(await ground.plain(), 0, 0)
+        return await watch.settle(await ground.plain(is_last=True), 0, 0)
     planned = PlannedRun(ground, made.plan, left or PlanLeft())
     answer = await (planned.as_one() if made.is_fallback else planned.conduct())
     board = planned.board
@@ -147,7 +163,7 @@ class PlannedRun:
         task = self.board.plan.tasks[0]
         self.board.start([task])
         try:
-            answer = await self._ground.plain()
+            answer = await self._ground.plain(is_last=True)
         except asyncio.CancelledError:
             self._cancel()
             raise
@@ -217,14 +233,14 @@ class PlannedRun:
         await self._beside(wave)
         return None
 
-    async def _run_next(self) -> Answer:
-        return await self._ground.next_loop().run(self._ground.transcript)
+    async def _run_next(self, *, is_last: bool) -> Answer:
+        return await self._ground.next_loop(is_last=is_last).run(self._ground.transcript)
 
-    async def _own(self, task: Task, run: Callable[[], Awaitable[Answer]]) -> Answer | None:
+    async def _own(self, task: Task, run: Answering) -> Answer | None:
         """Do a step in the conversation of the run; None when it failed."""
         ground = self._ground
         try:
-            answer = await run()
+            answer = await run(is_last=self.board.plan.is_last(task.id))
         except (StoreError, SessionClosed):
             raise
         except Exception as error:  # noqa: BLE001 - border: a model may be foreign code; others go on
@@ -292,11 +308,11 @@ class PlannedRun:
     async def _close(self) -> Answer:
         """Have the request answered from what the steps brought."""
         if self._left.is_closing:
-            return await self._ground.plain()
+            return await self._ground.plain(is_last=True)
         source = f"plan://{self._ground.sink.run}/{CLOSING}"
         note = closing_note(source, self.board.plan.tasks, self.board.failures)
         self._add([note], self._ground.transcript)
-        return await self._run_next()
+        return await self._run_next(is_last=True)
 
     # What the model is told
 

@@ -29,6 +29,7 @@ from a3s_code.harness.confirm import Confirmations
 from a3s_code.harness.modes import Mode
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
+from a3s_code.harness.verification.required import Verification
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.confinement import SandboxPolicy
 from a3s_code.kernel.messages import JsonObject
@@ -61,6 +62,7 @@ class Recorded(msgspec.Struct, frozen=True):
         fs_context: The directory whose files were context; None when nothing was said of it.
         agent_style: In which its runs went about their work; None when nothing was said of it.
         memory_dir: Where it remembered; empty for in its process, or in an object of the host.
+        verification: What had to pass before a run was done; None when nothing had to.
     """
 
     sampling: Sampling = Sampling()
@@ -83,6 +85,7 @@ class Recorded(msgspec.Struct, frozen=True):
     memory_dir: str = ""
     agent_style: str | None = None
     planning: PlanningOptions = NO_PLANNING
+    verification: Verification | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -108,6 +111,7 @@ class Recorded(msgspec.Struct, frozen=True):
             memory_dir=settings.memory.kept,
             agent_style=settings.agent_style,
             planning=settings.planning,
+            verification=settings.verification,
         )
 
     @classmethod
@@ -150,6 +154,7 @@ class Recorded(msgspec.Struct, frozen=True):
             memory=given.memory.over(self.memory_dir),
             agent_style=given.agent_style or self.agent_style,
             planning=_over(given.planning, self.planning),
+            verification=given.verification or self.verification,
         )
 
     def _storage(self, given: Storage) -> Storage:

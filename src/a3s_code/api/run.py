@@ -18,6 +18,7 @@ from a3s_code.api.account import Account
 from a3s_code.api.awake import Awake, deadline, room
 from a3s_code.api.context import RunContext
 from a3s_code.api.cost_log import costs_of_run
+from a3s_code.api.evidence_required import required_checks
 from a3s_code.api.lane import Lane
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer
@@ -30,7 +31,6 @@ from a3s_code.api.unfinished import close_calls, results, spent
 from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
 from a3s_code.harness.time_limit import within_limit
-from a3s_code.harness.verification.summary import summarise
 from a3s_code.kernel.events import (
     AgentEnd,
     AgentStart,
@@ -68,6 +68,7 @@ class Run:
         "_left",
         "_loop",
         "_request",
+        "_required",
         "_resumed",
         "_room",
         "_session",
@@ -102,31 +103,37 @@ class Run:
         lane = Lane(None if given is None else sink.run)
         self._account = Account(session.receipts, session.prefixes, model, sink, lane.name)
         self._room = room(session, sink, model, own, self._view, lane)
+        review = Completion(behaviour.continuations > 0, behaviour.continuations)
+        self._required = required_checks(session, sink, self._context, review)
         self._left: PlanLeft | None = None
-        self._loop = self._new_loop(model)
+        self._loop = self._new_loop(model, self._review(is_last=True))
 
-    def _new_loop(self, model: Model) -> Loop:
+    def _new_loop(self, model: Model, review: Review) -> Loop:
         behaviour = self._session.behaviour
         return Loop(
             model=model,
             executor=self._session.executor,
             sink=self._sink,
             prepare=self._prepare,
-            review=self._review(),
+            review=review,
             compact=self._make_room,
             inbox=EmptyInbox(),
             limits=behaviour.limits,
             attend=self._context.attend if behaviour.context.companions else None,
         )
 
-    def _next_loop(self) -> Loop:
+    def _next_loop(self, *, is_last: bool) -> Loop:
         """Go on with another loop, which counts on from the one before."""
-        before, self._loop = self._loop, self._new_loop(self._loop.model)
+        before, review = self._loop, self._review(is_last=is_last)
+        self._loop = self._new_loop(before.model, review)
         self._loop.usage, self._loop.tool_calls = before.usage, before.tool_calls
         self._loop.turns = before.turns
         return self._loop
 
-    def _review(self) -> Review:
+    def _review(self, *, is_last: bool) -> Review:
+        """Give what decides whether an answer is one; the last of a run has to be proved too."""
+        if is_last and self._required is not None:
+            return self._required.review
         continuations = self._session.behaviour.continuations
         return Completion(continuations > 0, continuations)
 
@@ -137,14 +144,14 @@ class Run:
         """
         try:
             self._begin()
-            answer = await self._within_limit()
+            answer = await self._as_far_as_it_came()
             usage = answer.usage + self._sink.spent
             answer = msgspec.structs.replace(answer, usage=usage)
             await self._hooks.respond(answer)
             if self._session.lessons is not None:
                 prompt = self._request.prompt
                 await self._session.lessons.learn(self._session.log, self._sink, prompt, answer)
-            answer = self._verified(answer)
+            answer = await self._verified(answer)
             end = _end(answer)
             self._sink.record(end)
             await self._sink.barrier()
@@ -155,8 +162,11 @@ class Run:
         await self._complete(end, answer)
         return self._priced(answer)
 
-    def _verified(self, answer: Answer) -> Answer:
-        summary = summarise(self._session.log.state.verifications)
+    async def _verified(self, answer: Answer) -> Answer:
+        reports = self._session.log.state.verifications
+        summary = await self._session.evidence.summary(reports, self._sink)
+        if self._required is not None:
+            summary = await self._required.finish(summary)
         return msgspec.structs.replace(answer, verification_summary=summary.as_json())
 
     def _priced(self, answer: Answer) -> Answer:
@@ -222,9 +232,11 @@ class Run:
 
     async def _answer(self) -> Answer:
         await self._admit()
+        if self._required is not None:
+            await self._required.begin()
         is_new = self._resumed is None
         if self._left is None and not (is_new and is_concerned(self._session, self._request)):
-            return await self._plain()
+            return await self._plain(is_last=True)
         return await answer_planned(self._ground(), self._left)
 
     def _ground(self) -> Ground:
@@ -238,11 +250,13 @@ class Run:
             plain=self._plain,
             loop=lambda: self._loop,
             next_loop=self._next_loop,
-            review=self._review,
+            review=lambda: self._review(is_last=False),
+            is_proven=lambda: self._required is None or self._required.is_settled,
         )
 
-    async def _plain(self) -> Answer:
+    async def _plain(self, *, is_last: bool) -> Answer:
         """Answer without a plan, or go on where the run before was cut off."""
+        self._loop.review = self._review(is_last=is_last)
         last = self._conversation.last
         known = results(self._session.log, last) if self._resumed is not None else None
         if known is not None:
@@ -256,6 +270,18 @@ class Run:
         return HistorySupplied(messages=len(history), sha256=sha256)
 
     # On the way
+
+    async def _as_far_as_it_came(self) -> Answer:
+        """A run whose answer was sent back for its checks ends with it when a limit ends it."""
+        try:
+            return await self._within_limit()
+        except LimitReached:
+            text = self._required.review.answer if self._required is not None else None
+            if text is None:
+                raise
+        loop = self._loop
+        self._transcript.settle("", loop.results)
+        return Answer(text, loop.usage, loop.tool_calls, loop.turns, {})
 
     async def _within_limit(self) -> Answer:
         limit_ms = self._session.behaviour.limits.max_execution_ms

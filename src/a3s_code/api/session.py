@@ -17,6 +17,7 @@ from a3s_code.api.assembly import Assembly, new_id
 from a3s_code.api.blank import tear_down
 from a3s_code.api.context_index import ContextIndex
 from a3s_code.api.direct_tools import DirectTools
+from a3s_code.api.evidence import SessionEvidence
 from a3s_code.api.explaining import Explaining
 from a3s_code.api.hooking import idle
 from a3s_code.api.live import Live
@@ -62,6 +63,7 @@ class AsyncSession(
     SessionCode,
     TimeTravel,
     SessionVerification,
+    SessionEvidence,
     Explaining,
     ContextIndex,
     SessionRemembrance,

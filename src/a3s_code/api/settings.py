@@ -33,6 +33,7 @@ from a3s_code.harness.modes import Mode, mode_of
 from a3s_code.harness.policy import CompiledPolicy, PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.harness.tool_search import ToolIndex
+from a3s_code.harness.verification.required import Verification, verification_of
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.bash_sandbox import Elsewhere
 from a3s_code.kernel.confinement import SandboxPolicy
@@ -201,6 +202,7 @@ class Settings:
         skills: Where its skills come from, beside the host's `skill_registry`.
         role_origin: Whose words the role of `slots` is; None = the option says it.
         agent_style: `auto`, or the name of a style.
+        verification: What has to pass before a run that changed files is done; None = nothing.
     """
 
     model: str | None
@@ -226,6 +228,7 @@ class Settings:
     planner: GivenPlanner | None = None
     role_origin: Origin | None = None
     agent_style: str | None = None
+    verification: Verification | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +308,12 @@ def fold(options: SessionOptions) -> Settings:
         agent_style=given.get("agent_style"),
         planning=planning_options(given),
         planner=given.get("planner"),
+        verification=_verification(given),
     )
+
+
+def _verification(given: dict[str, Any]) -> Verification | None:
+    return verification_of(given["verification"]) if "verification" in given else None
 
 
 def _renamed(options: dict[str, Any]) -> dict[str, Any]:

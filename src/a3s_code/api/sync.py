@@ -30,6 +30,7 @@ from a3s_code.kernel.verification import Report
 if TYPE_CHECKING:
     from a3s_code.api.stream import EventStream
     from a3s_code.config.schema import Config
+    from a3s_code.harness.verification.evidence import RunEvidence
 
 
 class Session:
@@ -864,6 +865,9 @@ class Session:
         """
         Say what was checked comes to: the latest report of each subject counts.
 
+        Where the harness ran checks the files of now are taken: what passed on others is
+        stale, and needs a review.
+
         Returns:
             `status` (failed, needs_review, passed, or skipped when nothing was checked),
             `report_count`, `check_count`, `required_check_count`, `passed_check_count`,
@@ -878,7 +882,7 @@ class Session:
         Source:
             SPEC 4.4 and 3.3.
         """
-        return self._door.between(self._inner.verification_summary)
+        return self._door.call(self._inner.verification_summary())
 
     def verification_summary_text(self) -> str:
         """
@@ -887,7 +891,7 @@ class Session:
         Raises:
             SessionClosed: the session was closed.
         """
-        return self._door.between(self._inner.verification_summary_text)
+        return self._door.call(self._inner.verification_summary_text())
 
     def verification_presets(self) -> list[JsonObject]:
         """
@@ -904,6 +908,31 @@ class Session:
             SPEC 4.4.
         """
         return self._door.call(self._inner.verification_presets())
+
+    def evidence(self, run_id: str | None = None) -> RunEvidence:
+        """
+        Say what can be shown for a run: what was asked, what changed, which checks the harness
+        ran on which files and whether those are the files of now, what is uncertain, and which
+        log it can be checked against.
+
+        The files of now are taken for it. The same statement is made of a stored session by
+        `a3s-code evidence RUN`.
+
+        Args:
+            run_id: None for the last run, and for what was checked where there is none.
+
+        Returns:
+            `verdict` is `passed` only when the checks of the run hold for the files of now.
+
+        Raises:
+            InvalidValue: there is no such run.
+            StoreError: it could not be recorded, or the store cannot be read.
+            SessionClosed: the session was closed.
+
+        Source:
+            DESIGN 1, "nothing is claimed without proof".
+        """
+        return self._door.call(self._inner.evidence(run_id))
 
     def explain(self, tool: str, args: Mapping[str, Any]) -> JsonObject:
         """

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from a3s_code.harness.verification.summary import NOTHING, summarise, text_of
+from a3s_code.harness.verification.summary import NOTHING, text_of
 from a3s_code.kernel.events import Verification
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.verification import Report
@@ -126,9 +126,12 @@ class SessionVerification(ABC):
         log = self._log()
         return [verified_row(each) for each in log.state.verifications] if log else []
 
-    def verification_summary(self) -> JsonObject:
+    async def verification_summary(self) -> JsonObject:
         """
         Say what was checked comes to: the latest report of each subject counts.
+
+        Where the harness ran checks the files of now are taken: what passed on others is
+        stale, and needs a review.
 
         Returns:
             `status` (failed, needs_review, passed, or skipped when nothing was checked),
@@ -144,16 +147,16 @@ class SessionVerification(ABC):
         Source:
             SPEC 4.4 and 3.3.
         """
-        return self._summary().as_json()
+        return (await self._summary()).as_json()
 
-    def verification_summary_text(self) -> str:
+    async def verification_summary_text(self) -> str:
         """
         Say the summary in words: one line, and below it one for each risk.
 
         Raises:
             SessionClosed: the session was closed.
         """
-        return text_of(self._summary())
+        return text_of(await self._summary())
 
     async def verification_presets(self) -> list[JsonObject]:
         """
@@ -174,9 +177,11 @@ class SessionVerification(ABC):
         files = (await self._awake()).executor.space.files
         return [preset.as_json() for preset in await presets_of(files)]
 
-    def _summary(self) -> Summary:
+    async def _summary(self) -> Summary:
         log = self._log()
-        return summarise(log.state.verifications) if log else NOTHING
+        if log is None or not log.state.verifications:
+            return NOTHING
+        return await (await self._awake()).verification_summary()
 
 
 async def _record(engine: Engine, reports: Sequence[Report]) -> None:

@@ -7,12 +7,14 @@ sandbox and the log hold for them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 from uuid import uuid4
 
 from a3s_code.api.checkpoints import Checkpoints
+from a3s_code.api.evidence_trees import EvidenceTrees, Footprints
+from a3s_code.harness.verification.base_run import unjudged
 from a3s_code.harness.verification.checks import Checking, Done, Ground
 from a3s_code.harness.verification.commands import CheckCommand
 from a3s_code.kernel.clock import Clock
@@ -25,6 +27,9 @@ from a3s_code.kernel.ports import Authority, Sink
 from a3s_code.kernel.records import CallRewritten
 from a3s_code.kernel.state import Verified
 from a3s_code.kernel.tool import Observation
+from a3s_code.kernel.verification import Report
+
+Judge: TypeAlias = Callable[[Report], Awaitable[Report]]
 
 BASH = "bash"
 
@@ -40,6 +45,8 @@ class Workshop(Protocol):
     def checkpoints(self) -> Checkpoints: ...
     @property
     def clock(self) -> Clock: ...
+    @property
+    def evidence(self) -> EvidenceTrees: ...
 
 
 async def verify(
@@ -48,6 +55,7 @@ async def verify(
     subject: str,
     commands: Sequence[CheckCommand],
     ground: Ground | None = None,
+    judge: Judge | None = None,
 ) -> Verified:
     """
     Run checks one after the other, and record what they came to.
@@ -57,32 +65,45 @@ async def verify(
     Args:
         sink: Of the run that they belong to, or of none.
         ground: The files that they run on; the workspace by default.
+        judge: Says what else their report has to say; None = nothing.
 
     Raises:
         StoreError: it could not be recorded; what was not, did not run.
         CancelledError: it was stopped.
     """
     checking = Checking(subject, commands, ground or WorkspaceGround(session, sink))
+    report = None
     try:
         await checking.run()
+        report = checking.report if judge is None else await judge(checking.report)
     finally:
-        sink.emit(Verification(report=checking.report, made_by="harness"))
+        cut_off = checking.report if judge is None else unjudged(checking.report)
+        sink.emit(Verification(report=report or cut_off, made_by="harness"))
     await sink.barrier()
     return session.log.state.verifications[-1]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WorkspaceGround:
-    """The workspace of a session; see `harness.verification.checks.Ground`."""
+    """
+    The workspace of a session; see `harness.verification.checks.Ground`. For one report.
+
+    Attributes:
+        executor: None for that of the session.
+    """
 
     session: Workshop
     sink: Sink
+    executor: Executor | None = None
+    authority: Authority = Authority.HOST
+    _footprints: Footprints | None = None
 
     async def tree(self) -> str:
         return await self.session.checkpoints.take("verification", self.sink)
 
     async def changed(self, before: str, after: str) -> tuple[str, ...]:
-        return await self.session.checkpoints.snapshots.changed(before, after)
+        self._footprints = self._footprints or Footprints(self.session.evidence)
+        return await self._footprints.touched(before, after)
 
     async def run(self, command: CheckCommand) -> Done:
         session, clock = self.session, self.session.clock
@@ -91,7 +112,8 @@ class WorkspaceGround:
             args["timeout"] = command.timeout_ms
         call = ToolCall(f"check-{uuid4()}", BASH, args)
         began = clock.monotonic()
-        observed = await session.executor.call(call, Authority.HOST, self.sink)
+        executor = self.executor or session.executor
+        observed = await executor.call(call, self.authority, self.sink)
         taken_ms = round((clock.monotonic() - began) * 1000)
         return Done(self._ran(call), observed, self._keep(observed), taken_ms)
 

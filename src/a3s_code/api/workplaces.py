@@ -22,6 +22,7 @@ from a3s_code.api.memories import Memories
 from a3s_code.api.settings import Opening, Settings
 from a3s_code.api.stores import Stores, own_files, place_of
 from a3s_code.errors import CapabilityMissing, InvalidValue
+from a3s_code.harness.verification.base_run import DEPENDENCIES
 from a3s_code.kernel.records import SessionOpened
 from a3s_code.kernel.store import Store
 
@@ -105,6 +106,25 @@ class Workplaces:
             return space
         own = self._own_places(opening.settings)
         return replace(space, shell=self._all_shells().open(elsewhere, root, guard, own))
+
+    def space_of_copy(self, opening: Opening, directory: str) -> Space:
+        """
+        Give what programs of a session may use in a copy of its files, held as in its workspace.
+
+        Where they can write nothing outside of the copy, it gets links to the dependencies that
+        lie in the root of the workspace. Blocks on the disk.
+
+        Raises:
+            SandboxUnavailable: as `holding`.
+        """
+        from a3s_code.workspace.copies import link_dependencies
+
+        holding = self.holding(replace(opening, workspace=directory))
+        if holding.model.confines:
+            link_dependencies(directory, opening.workspace, DEPENDENCIES)
+        only = replace(holding, direct=holding.model)
+        env = opening.settings.command_env
+        return local_space(directory, self._programs_guard(), None, env, only)
 
     def host_programs(self) -> Processes:
         """Give what runs programs of the host: nowhere near the files of a workspace."""

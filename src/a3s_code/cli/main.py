@@ -44,6 +44,7 @@ HELP = """examples:
   a3s-code import old-sessions/ --store sessions/
   a3s-code runs --store sessions/
   a3s-code context RUN --store sessions/
+  a3s-code evidence RUN --store sessions/
   a3s-code export RUN --store sessions/ -o run.a3s
   a3s-code replay run.a3s
   a3s-code policy lint policy.acl
@@ -78,8 +79,8 @@ def _command(given: list[str]) -> int:
     match given[:1]:
         case ["demo"]:
             from a3s_code.cli.demo import main as command
-        case ["context"]:
-            from a3s_code.cli.context import main as command
+        case ["context" | "evidence" | "runs" as name]:
+            return _look(name, given[1:])
         case ["export"]:
             from a3s_code.cli.bundles import export as command
         case ["replay"]:
@@ -88,8 +89,6 @@ def _command(given: list[str]) -> int:
             from a3s_code.cli.policies import main as command
         case ["import"]:
             from a3s_code.cli.importing import main as command
-        case ["runs"]:
-            from a3s_code.cli.runs import main as command
         case ["trust"]:
             from a3s_code.cli.trust import main as command
         case ["verify"]:
@@ -99,6 +98,18 @@ def _command(given: list[str]) -> int:
         case _:
             return _prompt(_parser().parse_args(given))
     return command(given[1:])
+
+
+def _look(name: str, arguments: list[str]) -> int:
+    """Show what a store has of its runs."""
+    match name:
+        case "context":
+            from a3s_code.cli.context import main as command
+        case "evidence":
+            from a3s_code.cli.evidence import main as command
+        case _:
+            from a3s_code.cli.runs import main as command
+    return command(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:

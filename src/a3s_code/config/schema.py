@@ -291,6 +291,7 @@ class Config(Record, frozen=True, kw_only=True):
             "sandbox",
             "skills_from_dir",
             "temperature",
+            "verification",
         }
     )
     aliases: ClassVar[Mapping[str, str]] = {

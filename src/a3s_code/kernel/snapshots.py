@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -50,6 +50,20 @@ class Restored(msgspec.Struct, frozen=True):
     written: tuple[str, ...]
     removed: tuple[str, ...]
     left: tuple[LeftOut, ...] = ()
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """
+    A path, and what two trees have there.
+
+    Attributes:
+        path: As in `LeftOut`.
+        before, after: The mode and the blob of git, such as `100644 ce013625…`; empty for nothing.
+    """
+
+    path: str
+    before: str = ""
+    after: str = ""
 
 
 class FileState(msgspec.Struct, frozen=True):
@@ -124,6 +138,14 @@ class Snapshots(Protocol):
 
     async def changed(self, before: str, after: str) -> tuple[str, ...]:
         """Give the paths that differ, as in `LeftOut`, in the order of their bytes."""
+        ...
+
+    async def differences(self, before: str, after: str) -> tuple[Difference, ...]:
+        """Give the paths that differ and what is there, in the order of `changed`."""
+        ...
+
+    async def with_paths(self, tree: str, other: str, paths: Collection[str]) -> str:
+        """Give the id of `tree` with these paths as `other` has them."""
         ...
 
     async def pack(self, trees: Sequence[str]) -> bytes:

@@ -40,6 +40,11 @@ class Change(NamedTuple):
     after: State | None
 
 
+def named(state: State | None) -> str:
+    """Give `mode blob` of a file; empty for none."""
+    return f"{state.mode:o} {state.id}" if state is not None else ""
+
+
 def row(path: str, state: State | None) -> bytes:
     """Make one row for `git update-index --index-info`; None takes the path out."""
     mode, name = state or (0, _NOTHING)

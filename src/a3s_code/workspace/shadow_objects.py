@@ -17,13 +17,13 @@ import asyncio
 import os
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from a3s_code.errors import InvalidValue, SnapshotLost, WorkspaceError
-from a3s_code.kernel.snapshots import FileState
+from a3s_code.kernel.snapshots import Difference, FileState
 from a3s_code.workspace.guard import Guard
 from a3s_code.workspace.location import readable, shown
 from a3s_code.workspace.processes import LocalProcesses
@@ -33,6 +33,7 @@ from a3s_code.workspace.shadow_formats import (
     Change,
     State,
     check_id,
+    named,
     pack_of,
     parse_changes,
     row,
@@ -114,6 +115,33 @@ class ShadowObjects:
         """See `Snapshots.changed`."""
         changes = await self.changes(before, after)
         return await asyncio.to_thread(lambda: tuple(readable(each.path) for each in changes))
+
+    async def differences(self, before: str, after: str) -> tuple[Difference, ...]:
+        """See `Snapshots.differences`."""
+        changes = await self.changes(before, after)
+
+        def told() -> tuple[Difference, ...]:
+            return tuple(
+                Difference(readable(it.path), named(it.before), named(it.after)) for it in changes
+            )
+
+        return await asyncio.to_thread(told)
+
+    async def with_paths(self, tree: str, other: str, paths: Collection[str]) -> str:
+        """See `Snapshots.with_paths`."""
+        wanted = [it for it in await self.changes(tree, other) if readable(it.path) in paths]
+        rows = [row(it.path, it.after) for it in wanted]
+        return await self._with_rows(tree, rows) if rows else check_id(tree)
+
+    async def _with_rows(self, tree: str, rows: Sequence[bytes]) -> str:
+        index = Path(self.private_index())
+        try:
+            own = replace(await self.ready(), index=str(index))
+            await own.run("read-tree", tree)
+            await own.run("update-index", *PUT, stdin=b"".join(rows))
+            return await write_tree(own)
+        finally:
+            await asyncio.to_thread(index.unlink, missing_ok=True)
 
     async def changes(self, before: str, after: str) -> list[Change]:
         """

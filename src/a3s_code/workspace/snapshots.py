@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from a3s_code.kernel.snapshots import FileState, Restored, Taken
+from a3s_code.kernel.snapshots import Difference, FileState, Restored, Taken
 from a3s_code.workspace.guard import Guard
 from a3s_code.workspace.paths import Root
 from a3s_code.workspace.processes import LocalProcesses
@@ -88,6 +88,14 @@ class ShadowGit:
     async def changed(self, before: str, after: str) -> tuple[str, ...]:
         """See `Snapshots.changed`."""
         return await self.objects.changed(before, after)
+
+    async def differences(self, before: str, after: str) -> tuple[Difference, ...]:
+        """See `Snapshots.differences`."""
+        return await self.objects.differences(before, after)
+
+    async def with_paths(self, tree: str, other: str, paths: Collection[str]) -> str:
+        """See `Snapshots.with_paths`."""
+        return await self.objects.with_paths(tree, other, paths)
 
     async def pack(self, trees: Sequence[str]) -> bytes:
         """See `Snapshots.pack`."""

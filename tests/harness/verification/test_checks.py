@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from a3s_code.errors import SnapshotRefused, StoreError
-from a3s_code.harness.verification.checks import MAX_NAMED, Checking, Done
+from a3s_code.harness.verification.checks import Checking, Done
 from a3s_code.harness.verification.commands import CheckCommand
+from a3s_code.harness.verification.freshness import NAMED_PATHS
 from a3s_code.kernel.tool import Observation, failure
 from a3s_code.kernel.verification import Report, status_of
 
@@ -33,7 +34,7 @@ class Files:
     async def changed(self, before: str, after: str) -> tuple[str, ...]:
         if "?" in after:
             raise SnapshotRefused("The trees are gone.")
-        return tuple(f"{before}-{after}-{n}" for n in range(MAX_NAMED + 2))
+        return tuple(f"{before}-{after}-{n}" for n in range(NAMED_PATHS + 2))
 
     async def run(self, command: CheckCommand) -> Done:
         if command.command == "lost":
@@ -75,7 +76,7 @@ async def test_from_the_first_tree_on_that_cannot_be_told_none_is_asked_for() ->
 async def test_a_few_of_the_files_that_changed_are_named() -> None:
     (risk,) = (await report_on(Files(["a", "b"]), "x")).residual_risks
 
-    assert risk.text.count("a-b-") == MAX_NAMED
+    assert risk.text.count("a-b-") == NAMED_PATHS
     assert "and 2 more" in risk.text
 
 

@@ -33,6 +33,11 @@ def said(
     return Verified(sequence, 1, RunId(""), made_by, report)
 
 
+def doubted(verified: Verified) -> tuple[Risk, ...]:
+    passed = [each for each in verified.report.checks if each.status == "passed"]
+    return tuple(Risk(kind="stale", text="other files", check=each.id) for each in passed)
+
+
 PASSED, FAILED = check("passed"), check("failed")
 TOLD = check("passed", ran=None)
 
@@ -82,24 +87,24 @@ def test_a_command_that_is_claimed_by_a_report_was_not_run_by_the_harness() -> N
 
 def test_what_passed_on_other_files_is_pending() -> None:
     reports = [said(PASSED, check("passed", required=False))]
-    summary = summarise(reports, lambda _: True)
+    summary = summarise(reports, doubted)
 
     assert summary.status == "needs_review"
     assert summary.pending_required_check_count == 1
     assert (summary.stale_report_count, summary.pending_subjects) == (1, ("tests",))
-    assert [risk.kind for risk in summary.risks] == ["stale"]
+    assert [risk.kind for risk in summary.risks] == ["stale", "stale"]
 
 
 def test_what_failed_on_other_files_is_failed_until_it_is_checked_again() -> None:
-    assert summarise([said(FAILED)], lambda _: True).status == "failed"
+    assert summarise([said(FAILED)], doubted).status == "failed"
 
 
 def test_only_what_counts_is_asked_for_its_freshness() -> None:
     asked: list[int] = []
 
-    def fresh(verified: Verified) -> bool:
+    def fresh(verified: Verified) -> tuple[Risk, ...]:
         asked.append(verified.sequence)
-        return False
+        return ()
 
     summarise([said(FAILED, sequence=1), said(PASSED, sequence=2)], fresh)
     assert asked == [2]

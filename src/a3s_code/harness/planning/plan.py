@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from a3s_code.errors import InvalidValue
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.tasks import ENDED, Task, TaskStatus
+from a3s_code.kernel.told_tasks import as_row
 
 Complexity: TypeAlias = Literal["Simple", "Medium", "Complex", "VeryComplex"]
 
@@ -72,23 +73,7 @@ def complexity_of(steps: int) -> Complexity:
 
 def rows(tasks: Iterable[Task]) -> tuple[JsonObject, ...]:
     """Give tasks as `task_updated` has them; what a task does not say is left out."""
-    return tuple(_row(task) for task in tasks)
-
-
-def _row(task: Task) -> JsonObject:
-    row: JsonObject = {
-        "id": task.id,
-        "content": task.content,
-        "status": task.status,
-        "priority": task.priority,
-    }
-    if task.tool is not None:
-        row["tool"] = task.tool
-    if task.dependencies:
-        row["dependencies"] = list(task.dependencies)
-    if task.success_criteria is not None:
-        row["success_criteria"] = task.success_criteria
-    return row
+    return tuple(map(as_row, tasks))
 
 
 class ExecutionPlan:
@@ -153,6 +138,10 @@ class ExecutionPlan:
         for task in self.tasks:
             if task.status not in ENDED:
                 self._tasks[task.id] = replace(task, status=status)
+
+    def is_last(self, step_id: str) -> bool:
+        """Say that all other steps are completed."""
+        return all(task.id == step_id or self._is_completed(task.id) for task in self.tasks)
 
     @property
     def pending_count(self) -> int:

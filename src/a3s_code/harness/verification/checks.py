@@ -16,11 +16,11 @@ from typing import Protocol
 
 from a3s_code.errors import WorkspaceError
 from a3s_code.harness.verification.commands import CheckCommand
+from a3s_code.harness.verification.freshness import some
 from a3s_code.kernel.tool import Observation, kind_of
 from a3s_code.kernel.verification import Check, CheckStatus, Ran, Report, Risk, RiskKind
 
-MAX_NAMED = 5
-"""Files that a check changed and that its risk names."""
+CHANGED, AGAIN = "Files changed while it ran", "Run it again, or let git ignore what it writes."
 MAX_SAID_CHARS = 300
 NOT_FOUND = 127
 """With which a shell ends that did not find a program."""
@@ -57,7 +57,7 @@ class Ground(Protocol):
 
     async def changed(self, before: str, after: str) -> tuple[str, ...]:
         """
-        Name the files that differ between two trees.
+        Name the files that a check has changed between two trees, without its by-products.
 
         Raises:
             WorkspaceError: as it says.
@@ -141,7 +141,8 @@ class Checking:
         self._risks += _risks(check, outcome)
         if did_run and ran.tree != ran.tree_after:
             text = await self._changes(ran)
-            self._risks.append(Risk(kind="changed_files", text=text, check=check.id))
+            if text:
+                self._risks.append(Risk(kind="changed_files", text=text, check=check.id))
         self._checks.append(check)
 
     async def _take(self) -> str:
@@ -158,13 +159,8 @@ class Checking:
         try:
             paths = await self._ground.changed(ran.tree, ran.tree_after)
         except WorkspaceError:
-            paths = ()
-        named = ", ".join(paths[:MAX_NAMED]) or "some"
-        more = f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
-        return (
-            f"Files changed while it ran: {named}{more}. Run it again, or let git ignore what it "
-            "writes."
-        )
+            return f"{CHANGED}."
+        return f"{CHANGED}: {some(paths)}. {AGAIN}" if paths else ""
 
 
 def _check(command: CheckCommand, outcome: _Outcome, ran: Ran | None) -> Check:

@@ -23,14 +23,12 @@ from a3s_code.kernel.state import Verified
 from a3s_code.kernel.verification import Check, CheckStatus, Reporter, Risk, RiskKind, status_of
 from a3s_code.kernel.visible import on_one_line
 
-IsStale: TypeAlias = Callable[[Verified], bool]
-"""Says of a report that it is about other files than those of now."""
+Doubts: TypeAlias = Callable[[Verified], tuple[Risk, ...]]
+"""Says what is uncertain of a report because the files may be others now; see `freshness`."""
 
 MAX_RISKS = 20
 """Residual risks that a summary spells out; the others are counted."""
 MAX_RISK_CHARS = 500
-
-STALE = "The files have changed since it was checked."
 
 _WEIGHT: dict[Reporter, int] = {"program": 0, "host": 1, "harness": 2}
 
@@ -85,9 +83,9 @@ NOTHING = Summary(status="skipped")
 """The summary of a session in which nothing was checked."""
 
 
-def never(verified: Verified) -> bool:  # noqa: ARG001 - an `IsStale`
+def no_doubts(verified: Verified) -> tuple[Risk, ...]:  # noqa: ARG001 - a `Doubts`
     """Say that a report is about the files of now."""
-    return False
+    return ()
 
 
 def in_force(reports: Iterable[Verified]) -> list[Verified]:
@@ -106,17 +104,17 @@ def in_force(reports: Iterable[Verified]) -> list[Verified]:
     return list(latest.values())
 
 
-def summarise(reports: Sequence[Verified], is_stale: IsStale = never) -> Summary:
+def summarise(reports: Sequence[Verified], doubts: Doubts = no_doubts) -> Summary:
     """
     Say what reports come to, together.
 
     Args:
         reports: All of a session, oldest first.
-        is_stale: Asked once for each report that counts.
+        doubts: Asked once for each report that counts.
     """
     if not reports:
         return NOTHING
-    found = [_Standing(verified, stale=is_stale(verified)) for verified in in_force(reports)]
+    found = [_Standing(verified, doubts(verified)) for verified in in_force(reports)]
     checks = [(each, check) for each in found for check in each.verified.report.checks]
     risks = [risk for each in found for risk in each.risks()]
     ran = sum(check.ran is not None and each.is_run for each, check in checks)
@@ -130,7 +128,7 @@ def summarise(reports: Sequence[Verified], is_stale: IsStale = never) -> Summary
         pending_required_check_count=sum(each.is_pending(check) for each, check in checks),
         run_check_count=ran,
         reported_check_count=sum(not each.is_run for each, _ in checks),
-        stale_report_count=sum(each.stale for each in found),
+        stale_report_count=sum(bool(each.doubts) for each in found),
         residual_risk_count=len(risks),
         pending_subjects=_subjects(found, "needs_review"),
         failed_subjects=_subjects(found, "failed"),
@@ -141,12 +139,12 @@ def summarise(reports: Sequence[Verified], is_stale: IsStale = never) -> Summary
 class _Standing:
     """A report that counts, and how it stands now."""
 
-    __slots__ = ("stale", "status", "verified")
+    __slots__ = ("doubts", "status", "verified")
 
-    def __init__(self, verified: Verified, *, stale: bool) -> None:
-        self.verified, self.stale = verified, stale
+    def __init__(self, verified: Verified, doubts: tuple[Risk, ...]) -> None:
+        self.verified, self.doubts = verified, doubts
         status = status_of(verified.report)
-        self.status: CheckStatus = "needs_review" if stale and status == "passed" else status
+        self.status: CheckStatus = "needs_review" if doubts and status == "passed" else status
 
     @property
     def is_run(self) -> bool:
@@ -154,11 +152,11 @@ class _Standing:
 
     def is_pending(self, check: Check) -> bool:
         is_open = check.status in {"needs_review", "skipped"}
-        return check.required and (is_open or (self.stale and check.status == "passed"))
+        is_doubted = any(risk.check == check.id for risk in self.doubts)
+        return check.required and (is_open or (is_doubted and check.status == "passed"))
 
     def risks(self) -> list[SubjectRisk]:
-        given = self.verified.report.residual_risks
-        all_ = (*given, Risk(kind="stale", text=STALE)) if self.stale else given
+        all_ = (*self.verified.report.residual_risks, *self.doubts)
         subject = self.verified.report.subject
         return [
             SubjectRisk(
