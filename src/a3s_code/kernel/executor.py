@@ -46,6 +46,7 @@ from a3s_code.kernel.ports import (
     Redactor,
     Sink,
 )
+from a3s_code.kernel.script import ScriptEngines
 from a3s_code.kernel.settlement import CUT_OFF, named_evidence
 from a3s_code.kernel.space import Space
 from a3s_code.kernel.state import UNKNOWN_REACH
@@ -68,6 +69,7 @@ class Executor:
             only the tool's own limit.
         children: Where calls start child runs; None where they cannot.
         askers: Where calls ask the model beside the conversation; None where they cannot.
+        scripts: What runs programs; None where there can be none.
         touches: Names the files that the text of a call says it would change, beside its target.
         active: Calls that run now: id to (tool name, start in Unix milliseconds).
     """
@@ -88,6 +90,7 @@ class Executor:
     touches: Callable[[Action], Iterable[str]] | None = None
     children: Household | None = None
     askers: Askers | None = None
+    scripts: ScriptEngines | None = None
     approvals: Approvals = field(default_factory=Approvals)
     _ended: list[str] = field(default_factory=list[str])
     active: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
@@ -351,6 +354,8 @@ class Executor:
             shell=_told(space.shell, call, sink),
             children=self.children.inside(new_id, sink) if self.children else None,
             asker=self.askers.inside(sink) if self.askers else None,
+            scripts=self.scripts,
+            tool_names=self.tools.keys(),
             is_direct=authority is Authority.HOST,
         )
 

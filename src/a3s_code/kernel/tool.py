@@ -18,7 +18,7 @@ base class to inherit. Adding one is a struct of arguments and one function:
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -29,6 +29,7 @@ from a3s_code.kernel.asking import Asker
 from a3s_code.kernel.children import Children
 from a3s_code.kernel.messages import Attachment, JsonObject
 from a3s_code.kernel.plain import canonical
+from a3s_code.kernel.script import ScriptEngines
 from a3s_code.kernel.workspace import Files, Processes, Resolved, Search
 
 
@@ -111,6 +112,8 @@ class ToolContext:
         call: Runs another tool.
         children: Starts child runs; None where there can be none.
         asker: Asks the model beside the conversation; None where it cannot be asked.
+        scripts: Runs programs; None where there can be none.
+        tool_names: What there is to call; whether it may be called is decided call by call.
         is_direct: The embedding program called it itself.
         timeout_s: What is left for this call, when the session limits it.
         exit_record: For a tool that runs one command and does nothing else: what that
@@ -131,6 +134,8 @@ class ToolContext:
     shell: Processes | None = None
     children: Children | None = None
     asker: Asker | None = None
+    scripts: ScriptEngines | None = None
+    tool_names: Collection[str] = ()
     is_direct: bool = False
 
     @property
