@@ -28,6 +28,7 @@ from a3s_code.api.session_code import SessionCode
 from a3s_code.api.session_costs import SessionCosts
 from a3s_code.api.session_hooks import HookRegistration
 from a3s_code.api.session_memory import SessionRemembrance
+from a3s_code.api.session_programs import SessionPrograms
 from a3s_code.api.session_records import SessionRecords
 from a3s_code.api.session_sandbox import SessionSandbox
 from a3s_code.api.settings import Opening, warning
@@ -62,6 +63,7 @@ class AsyncSession(
     Explaining,
     ContextIndex,
     SessionRemembrance,
+    SessionPrograms,
     DirectTools,
 ):
     """

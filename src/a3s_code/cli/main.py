@@ -27,6 +27,7 @@ ALLOWED_BY_DEFAULT = (
     "patch",
     "search_skills",
     "Skill",
+    "program",
 )
 
 HELP = """examples:

@@ -9,6 +9,7 @@ from a3s_code.capabilities.tools import (
     grep,
     ls,
     patch,
+    program,
     read,
     search_skills,
     skill,
@@ -27,4 +28,5 @@ CORE_TOOLS: tuple[Tool, ...] = (
     bash.bash,
     search_skills.search_skills,
     skill.skill_,
+    program.program,
 )
