@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -63,14 +63,14 @@ def _checked(request: Mapping[str, Any]) -> dict[str, Any]:
     """
     from a3s_code.capabilities.tools.program import ProgramArgs, ProgramLimits
 
-    given: object = request
-    if not isinstance(given, Mapping):
+    if not _is_mapping(request):
         raise InvalidType(f"program takes a dict, not a {type(request).__name__}.")
     asked = dict(request)
     _check_keys("", asked, ProgramArgs)
-    if isinstance(asked.get("limits"), Mapping):
-        asked["limits"] = dict(asked["limits"])
-        _check_keys("limits.", asked["limits"], ProgramLimits)
+    limits = asked.get("limits")
+    if _is_mapping(limits):
+        asked["limits"] = dict(limits)
+        _check_keys("limits.", limits, ProgramLimits)
     try:
         msgspec.convert(asked, ProgramArgs)
     except msgspec.ValidationError as error:
@@ -78,6 +78,10 @@ def _checked(request: Mapping[str, Any]) -> dict[str, Any]:
     if (asked.get("source") is None) is (asked.get("path") is None):
         raise InvalidValue("program needs either source or path.", hint="give one of them")
     return asked
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping)
 
 
 def _check_keys(where: str, asked: Mapping[str, Any], form: type[msgspec.Struct]) -> None:

@@ -225,6 +225,7 @@ def _short(value: object) -> object:
         items = cast("Sequence[object]", value)
         return f"[{len(items)} items left out]" if len(items) > MAX_EVENT_METADATA_ITEMS else items
     if isinstance(value, dict):
-        size = len(sendable(cast("object", value)))
-        return f"[{size} bytes of JSON left out]" if size > MAX_EVENT_METADATA_CHARS else value
+        entries = cast("JsonObject", value)
+        size = len(sendable(entries))
+        return f"[{size} bytes of JSON left out]" if size > MAX_EVENT_METADATA_CHARS else entries
     return value

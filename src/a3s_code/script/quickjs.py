@@ -89,8 +89,9 @@ class QuickJs:
             self._alive.leave()
             raise
         exchange = _Exchange(host, frozenset(script.functions))
+        limit = asyncio.timeout(script.limits.wall_s)
         try:
-            async with asyncio.timeout(script.limits.wall_s) as limit:
+            async with limit:
                 return await _converse(thread, world, exchange)
         except TimeoutError:
             if not limit.expired():
@@ -105,10 +106,9 @@ async def _converse(thread: ScriptThread, world: World, exchange: _Exchange) -> 
     """Take steps and answer calls until there is an outcome."""
     step = await thread.step(world.begin)
     while step.outcome is None:
-        exchange.begin(step.calls)
-        if not exchange.is_waiting:
+        answers = await exchange.answers(step.calls)
+        if not answers:
             return _stuck()
-        answers = await exchange.answers()
         step = await thread.step(_answering(world, answers))
     return step.outcome
 
@@ -137,18 +137,25 @@ class _Exchange:
         self._ended: list[asyncio.Task[Answer]] = []
         self._woken: asyncio.Future[None] | None = None
 
-    @property
-    def is_waiting(self) -> bool:
-        return bool(self._running or self._ended)
+    async def answers(self, calls: Sequence[Asked]) -> list[Answer]:
+        """
+        Begin calls, and wait for one answer at least; none when there is nothing to wait for.
 
-    def begin(self, calls: Sequence[Asked]) -> None:
+        Raises:
+            Exception: what the host raised.
+        """
+        if not self._running and not self._ended:
+            if not calls:
+                return []
+            if len(calls) == 1:  # a script that waits for each call: no task of its own
+                return [await self._answer(calls[0])]
         for asked in calls:
             task = asyncio.create_task(self._answer(asked))
             self._running.add(task)
             task.add_done_callback(self._note)
+        return await self._settled()
 
-    async def answers(self) -> list[Answer]:
-        """Wait for one at least; raise what the host raised."""
+    async def _settled(self) -> list[Answer]:
         if not self._ended:
             self._woken = asyncio.get_running_loop().create_future()
             try:

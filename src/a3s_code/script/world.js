@@ -146,7 +146,7 @@
   const shown = create(null);
   let room = 0, dropped = 0, lines = '';
 
-  const ask = (name, args) => new ThisPromise((resolve, reject) => {
+  const ask = (name, args) => {
     const body = stringify(args);
     if (typeof body !== 'string') throw new ThisTypeError(`${name}: arguments have to be plain values`);
     if (body.length > limit) throw new ThisRangeError(`${name}: the arguments are too large`);
@@ -155,11 +155,13 @@
     }
     const id = ++last;
     const pair = create(null);
-    pair.resolve = resolve;
-    pair.reject = reject;
     waiting[id] = pair;
     out += `${out === '' ? '' : ','}[${id},${stringify(name)},${body}]`;
-  });
+    return new ThisPromise((resolve, reject) => {
+      pair.resolve = resolve;
+      pair.reject = reject;
+    });
+  };
   const settle = (row) => {
     const id = row[0], pair = waiting[id];
     delete waiting[id];

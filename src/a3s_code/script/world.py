@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import msgspec
-import quickjs
 
 from a3s_code.kernel.plain import sendable
 from a3s_code.kernel.script import (
@@ -29,6 +28,7 @@ from a3s_code.kernel.script import (
     ScriptFailure,
     ScriptOutcome,
 )
+from a3s_code.script.binding import Context, JsError, TooDeep, new_context
 
 _RUN_BY_NAME: Final = '\nexport{run as "a3s:run"}'
 """Behind a program that does not export its function; its lines stay where they are."""
@@ -96,7 +96,7 @@ class World:
         self._script = script
         self._deadline = deadline
         self._share = share
-        self._context: Any = None
+        self._context: Context | None = None
         self._port: Any = None
 
     def begin(self) -> Step:
@@ -133,22 +133,24 @@ class World:
     def _evaluate(self, source: str) -> Step:
         self.close()
         limits = self._script.limits
-        context = quickjs.Context()
+        context = new_context()
         context.set_memory_limit(limits.memory_bytes)
         context.set_max_stack_size(limits.stack_bytes)
         self._context = context
         self._port = context.eval(_world())
-        self._set_limit()
+        self._set_limit(context)
         context.module(source)
         room = limits.max_value_bytes, limits.max_console_chars
         told = [self._script.inputs, self._script.functions, *room]
         return self._step("begin", sendable(told).decode())
 
     def _step(self, what: str, given: str) -> Step:
-        self._set_limit()
+        context = self._context
+        assert context is not None
+        self._set_limit(context)
         mail = self._fetch(what, given)
-        while mail.done is None and self._context.execute_pending_job():
-            while self._context.execute_pending_job():
+        while mail.done is None and context.execute_pending_job():
+            while context.execute_pending_job():
                 if time.monotonic() > self._deadline:
                     return self._too_late()
             later = self._fetch("look", "")
@@ -166,9 +168,9 @@ class World:
         except msgspec.DecodeError:  # half of a surrogate pair, which UTF-8 cannot carry
             return msgspec.json.decode(sendable(json.loads(text)), type=_Mail)
 
-    def _set_limit(self) -> None:
+    def _set_limit(self, context: Context) -> None:
         left = max(self._deadline - time.monotonic(), _LEAST_LIMIT_S)
-        self._context.set_time_limit(left * self._share())
+        context.set_time_limit(left * self._share())
 
     def _guarded(self, step: Callable[[], Step]) -> Step:
         """Take a step; what the engine itself says against it is its outcome."""
@@ -176,9 +178,9 @@ class World:
             return self._too_late()
         try:
             return step()
-        except quickjs.StackOverflow:
+        except TooDeep:
             return _failed("stack", "The program calls itself too deeply.")
-        except quickjs.JSException as error:
+        except JsError as error:
             return self._stopped(str(error))
 
     def _stopped(self, said: str) -> Step:

@@ -13,7 +13,7 @@ ALL = [*CORE_TOOLS, *GIT_TOOLS]
 def test_models_are_told_of_the_core_tools_in_one_order() -> None:
     names = [tool.name for tool in CORE_TOOLS]
     files, search = ["read", "write", "edit", "patch"], ["grep", "glob", "ls"]
-    assert names == [*files, *search, "bash", "search_skills", "Skill"]
+    assert names == [*files, *search, "bash", "search_skills", "Skill", "program"]
 
 
 def test_no_function_of_a_host_can_take_the_name_of_a_built_in_tool() -> None:

@@ -71,7 +71,9 @@ class ProgramArgs(
     allowed_tools_: Annotated[
         list[str] | None, msgspec.Meta(description="The same as allowed_tools.")
     ] = msgspec.field(default=None, name="allowedTools")
-    limits: ProgramLimits = ProgramLimits()
+    limits: Annotated[ProgramLimits, msgspec.Meta(description="What it may take.")] = (
+        ProgramLimits()
+    )
 
 
 def _subject(args: ProgramArgs) -> str:
