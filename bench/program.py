@@ -49,11 +49,15 @@ export default async function run(ctx, inputs) {
 LOOP = "export default (ctx, inputs) => { let x = 0; for (let i = 0; i < inputs.n; i++) x += i; }"
 
 
-@asynccontextmanager
-async def _session(directory: Path) -> AsyncIterator[AsyncSession]:
+def _fill(directory: Path) -> None:
     directory.mkdir(parents=True)
     for number in range(50):
         (directory / f"f{number}.txt").write_text("a line of text\n" * 20, encoding="utf-8")
+
+
+@asynccontextmanager
+async def _session(directory: Path) -> AsyncIterator[AsyncSession]:
+    _fill(directory)
     agent = AsyncAgent(CONFIG)
     yield agent.session(directory, permissive=True)
     await agent.close()

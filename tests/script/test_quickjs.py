@@ -86,8 +86,7 @@ def failed(outcome: ScriptOutcome) -> ScriptFailure:
         "const go = (c, i) => i.n; export default go",
         "async function run(ctx, inputs) { return inputs.n; }\nexport default run;",
         "async function run(ctx, inputs) { return inputs.n; }\nexport { run as default };",
-        "const K = 0;\nfunction add(a) { return a + K; }\n"
-        "export default async function run(ctx, inputs) { return add(inputs.n); }",
+        "const K = 0;\nfunction add(a) { return a + K; }\nexport default (ctx, inputs) => add(inputs.n);",
         "// export default is only a word here\nasync function run(ctx, inputs) { return inputs.n }",
         "async function run(ctx, inputs) { return inputs.n } // the end",
         "const n = await Promise.resolve(1);\nexport default (ctx, inputs) => inputs.n * n",
