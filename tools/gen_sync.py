@@ -30,6 +30,7 @@ SOURCES = (
     "session_costs",
     "session_hooks",
     "session_memory",
+    "session_programs",
     "session_records",
     "session_sandbox",
     "verification",

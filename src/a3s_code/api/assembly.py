@@ -25,6 +25,7 @@ from a3s_code.api.models import Models
 from a3s_code.api.opened import begin, last_of
 from a3s_code.api.recorded import Recorded
 from a3s_code.api.retrieval import asked_providers, check_roots
+from a3s_code.api.scripts import Scripts
 from a3s_code.api.settings import Opening, Settings
 from a3s_code.api.stores import Stores, first_of, place_of
 from a3s_code.api.toolbox import Toolbox, checked_tool, checked_tools, sandbox_tool
@@ -100,7 +101,7 @@ class Assembly:
     """One agent's parts: what its sessions share, and how one is put together."""
 
     __slots__ = (
-        *("_idle_keys", "_memories", "_models", "_outlines", "_secrets", "_skills"),
+        *("_idle_keys", "_memories", "_models", "_outlines", "_scripts", "_secrets", "_skills"),
         *("_stores", "_toolbox", "_working", "_workplaces"),
         "config",
     )
@@ -113,6 +114,7 @@ class Assembly:
         self._stores = Stores(config)
         self._toolbox = Toolbox()
         self._workplaces = Workplaces(self._stores, self._memories)
+        self._scripts = Scripts()
         self._secrets: Values | None = None
         self._skills = AgentSkills(config.skill_dirs)
         self._outlines: Outlines | None = None
@@ -484,6 +486,7 @@ class Assembly:
             touches=touched,
             approvals=Approvals(settings.safety.confirmations, gate, clock),
             tool_timeout_s=timeout_ms / 1000 if timeout_ms else None,
+            scripts=self._scripts,
         )
 
 

@@ -30,6 +30,7 @@ from a3s_code.api.session_code import SessionCode
 from a3s_code.api.session_costs import SessionCosts
 from a3s_code.api.session_hooks import HookRegistration
 from a3s_code.api.session_memory import SessionRemembrance
+from a3s_code.api.session_programs import SessionPrograms
 from a3s_code.api.session_records import SessionRecords
 from a3s_code.api.session_sandbox import SessionSandbox
 from a3s_code.api.settings import Opening, warning
@@ -68,6 +69,7 @@ class AsyncSession(
     ContextIndex,
     SessionRemembrance,
     ObjectGeneration,
+    SessionPrograms,
     DirectTools,
 ):
     """

@@ -1217,6 +1217,33 @@ class Session:
             )
         )
 
+    def program(self, request: Mapping[str, Any]) -> ToolResult:
+        """
+        Run a script that calls tools: `export default async function run(ctx, inputs) { … }`.
+
+        Each call of the script is decided as a call of the model would be, also when the host
+        runs the script.
+
+        Args:
+            request: `source` or `path` (a file of the workspace); `language`: `javascript` or
+                `python`; `inputs`: JSON for the script; `allowed_tools`: names of tools, all
+                that start no runs by default; `limits`: `timeoutMs` (30,000), `maxToolCalls`
+                (20) and `maxOutputBytes` (65,536).
+
+        Returns:
+            `output` is what a model would read. `metadata["script_result"]` is what the script
+            returned, `metadata["program"]` has its `tool_calls`. A script that fails has
+            `exit_code` 1 and says why.
+
+        Raises:
+            InvalidType, InvalidValue: a key or its value is not accepted.
+            SessionClosed: the session was closed.
+
+        Source:
+            Python SDK 3.1, "Programmatic Tool Calling"; SPEC 5.15.
+        """
+        return self._door.call(self._inner.program(request))
+
     def read_file(self, path: str) -> str:
         """
         Read a text file: its first 2,000 lines, numbered as the `read` tool shows them.

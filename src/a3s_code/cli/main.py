@@ -30,6 +30,7 @@ ALLOWED_BY_DEFAULT = (
     "Skill",
     "batch",
     "update_plan",
+    "program",
 )
 
 HELP = """examples:

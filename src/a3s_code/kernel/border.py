@@ -163,6 +163,7 @@ def fit(given: object) -> Observation:
         metadata=_object(given.metadata, "metadata"),
         error_kind=error_kind,
         images=_images(given.images),
+        shown_bytes=given.shown_bytes if type(given.shown_bytes) is int else None,
     )
 
 

@@ -353,7 +353,8 @@ class Executor:
         live = LiveOutput(show, self.redactor.stream() if self.redactor is not None else None)
         try:
             context = self._context(call, live.emit, sink, action.target, action.authority)
-            context = replace(context, exit_record=exit_record, timeout_s=limit_s)
+            if exit_record or limit_s != context.timeout_s:
+                context = replace(context, exit_record=exit_record, timeout_s=limit_s)
             if step.approved is not None:
                 before = step.approved.binding.before
                 files = RecordedFiles(self.space.files, call.id, call.name, sink, before)

@@ -14,6 +14,7 @@ from typing import Protocol, cast
 from a3s_code.kernel.artifacts import Artifact, Artifacts, bounded
 from a3s_code.kernel.events import ToolEnd
 from a3s_code.kernel.messages import JsonObject, ToolCall
+from a3s_code.kernel.plain import sendable
 from a3s_code.kernel.ports import Guard, Redactor, Sink
 from a3s_code.kernel.records import ArtifactEvicted, ArtifactStored, TraceRecorded
 from a3s_code.kernel.tool import Observation
@@ -24,6 +25,8 @@ MAX_OUTPUT_BYTES = 100 * 1024
 MAX_EVENT_METADATA_CHARS = 64 * 1024
 MAX_EVENT_METADATA_ITEMS = 200
 
+_TRACE_KINDS = {"program": "program_execution"}
+"""What is traced otherwise than `tool_execution`; SPEC 4.2."""
 _MARK = re.compile(
     r"<\s{0,8}context\s[^<>]{0,400}?(?:source|trust)\s{0,8}=|<\s{0,8}/?\s{0,8}pinned\s{0,8}>",
     re.IGNORECASE,
@@ -65,15 +68,16 @@ def observe(
     metadata = redact_object(observation.metadata, keeping.redactor)
     error_kind = redact_object(observation.error_kind, keeping.redactor)
     uris: tuple[str, ...] = ()
-    if size > MAX_OUTPUT_BYTES:
-        text, artifact = _shorten(call.name, text, sink, keeping.artifacts)
+    limit = _limit(observation)
+    if size > limit:
+        text, artifact = _shorten(call.name, text, limit, sink, keeping.artifacts)
         if artifact is not None:
             metadata = (metadata or {}) | {"artifact": _facts(artifact)}
             uris = (artifact.artifact_uri,)
     observed = replace(observation, text=text, metadata=metadata, error_kind=error_kind)
     sink.emit(
         TraceRecorded(
-            kind="tool_execution",
+            kind=_TRACE_KINDS.get(call.name, "tool_execution"),
             name=call.name,
             success=not observed.failed,
             exit_code=observed.exit_code,
@@ -138,15 +142,22 @@ def _redacted(value: object, redactor: Redactor) -> object:
     return value
 
 
-def _shorten(tool: str, text: str, sink: Sink, artifacts: Artifacts) -> tuple[str, Artifact | None]:
+def _limit(observation: Observation) -> int:
+    asked = observation.shown_bytes
+    return MAX_OUTPUT_BYTES if asked is None else max(0, min(asked, MAX_OUTPUT_BYTES))
+
+
+def _shorten(
+    tool: str, text: str, limit: int, sink: Sink, artifacts: Artifacts
+) -> tuple[str, Artifact | None]:
     """Cut `text` to head and tail, and keep the whole as an artifact where it fits."""
-    artifact = keep_whole(tool, text, MAX_OUTPUT_BYTES, sink, artifacts)
+    artifact = keep_whole(tool, text, limit, sink, artifacts)
     if artifact is None:
         too_large = "too large to be kept as an artifact; narrow the call down"
-        return bounded(text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut: {too_large}]"), None
+        return bounded(text, limit, lambda n: f"[{n} bytes cut: {too_large}]"), None
     uri = artifact.artifact_uri
     shown = bounded(
-        text, MAX_OUTPUT_BYTES, lambda n: f"[{n} bytes cut; the whole is {uri} , which read shows]"
+        text, limit, lambda n: f"[{n} bytes cut; the whole is {uri} , which read shows]"
     )
     return shown, artifact
 
@@ -215,4 +226,8 @@ def _short(value: object) -> object:
     if isinstance(value, list | tuple):
         items = cast("Sequence[object]", value)
         return f"[{len(items)} items left out]" if len(items) > MAX_EVENT_METADATA_ITEMS else items
+    if isinstance(value, dict):
+        entries = cast("JsonObject", value)
+        size = len(sendable(entries))
+        return f"[{size} bytes of JSON left out]" if size > MAX_EVENT_METADATA_CHARS else entries
     return value

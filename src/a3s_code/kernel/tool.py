@@ -63,6 +63,7 @@ class Observation:
             `invalid_argument`, `unsupported`, `timeout`, `version_conflict`, …
             This and `metadata` are plain JSON; a call that returns anything else failed.
         images: Pictures for a model that can see.
+        shown_bytes: What the model sees at most, where that is less than what it sees of any call.
     """
 
     text: str
@@ -71,6 +72,7 @@ class Observation:
     metadata: JsonObject | None = None
     error_kind: JsonObject | None = None
     images: tuple[Attachment, ...] = ()
+    shown_bytes: int | None = None
 
 
 def failure(text: str, kind: str = "", *, exit_code: int = 1, **facts: Any) -> Observation:  # noqa: ANN401 - JSON

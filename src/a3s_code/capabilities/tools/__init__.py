@@ -11,6 +11,7 @@ from a3s_code.capabilities.tools import (
     grep,
     ls,
     patch,
+    program,
     read,
     search_skills,
     skill,
@@ -33,4 +34,5 @@ CORE_TOOLS: tuple[Tool, ...] = (
     skill.skill_,
     batch.batch,
     update_plan.update_plan,
+    program.program,
 )
