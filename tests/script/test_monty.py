@@ -214,8 +214,8 @@ async def test_what_is_printed_is_given_as_lines_and_bounded() -> None:
 
 
 async def test_the_program_of_the_page_runs_as_written() -> None:
-    page = Path(__file__).parents[2] / "docs/programs-python.md"
-    (source,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    page = Path(__file__).parents[2] / "docs/programs.md"
+    (source,) = re.findall(r"```py\n(.*?)```", page.read_text(), re.DOTALL)
 
     def answer(function: str, args: Sequence[Any]) -> Any:
         if function == "tools.bash":
