@@ -80,6 +80,29 @@ def test_a_long_file_is_read_whole(house: House) -> None:
     assert result.metadata["script_result"] == 4500
 
 
+def test_a_file_of_long_lines_is_read_whole_as_one_call(house: House) -> None:
+    text = "\n".join(f"{n} {'x' * 900}" for n in range(300))
+    house.put("wide.txt", text)
+    body = "return (await ctx.readFile('wide.txt')) === inputs.text"
+    result = run(house.session(), body, inputs={"text": text}, limits={"maxToolCalls": 1})
+    assert result.exit_code == 0, result.output
+    assert result.metadata["script_result"] is True
+
+
+def test_a_list_that_is_not_whole_is_no_list(house: House) -> None:
+    house.put("many.txt", "needle here\n" * 20_000)
+    for number in range(3000):
+        (house.root / f"{number:0>60}").touch()
+    session = house.session()
+    many = run(session, "return (await ctx.grep('needle')).length")
+    assert many.exit_code == 1
+    assert "narrow the pattern" in many.output
+    listed = run(session, "return (await ctx.ls()).length")
+    assert listed.exit_code == 1
+    assert "of 3001 entries" in listed.output
+    assert run(session, "return (await ctx.glob('*')).length").metadata["script_result"] == 3001
+
+
 def test_a_denied_command_never_runs_inside_a_program(house: House) -> None:
     session = house.session(
         permission_policy=PermissionPolicy(allow=["program", "read"], deny=["bash(touch*)"])

@@ -24,6 +24,8 @@ Ask: TypeAlias = Callable[[str, JsonObject], Awaitable[Observation]]
 
 _MATCH = re.compile(r"(.*?):(\d+):(.*)", re.DOTALL)
 _ROW = re.compile(r"(\w+) +(\d+|-)  (.*)", re.DOTALL)
+_CUT = re.compile(r"^\[\d+ bytes cut[:;] .*\]$", re.MULTILINE)
+_PAGE_LINES = 1_000
 _NUMBER = re.compile(r"^ *\d+\t", re.MULTILINE)
 
 
@@ -72,19 +74,37 @@ def _paths(observation: Observation) -> list[str]:
 
 
 def _matches(observation: Observation) -> list[JsonObject]:
-    """Give `{path, line, text}` for each line that matches; those around it are left out."""
-    if not (observation.metadata or {}).get("matches"):
+    """
+    Give `{path, line, text}` for each line that matches; those around it are left out.
+
+    Raises:
+        ScriptCallFailed: there are more than the tool shows; a part would look like all of them.
+    """
+    facts = observation.metadata or {}
+    count = facts.get("matches") or 0
+    if not count:
         return []
     found = map(_MATCH.fullmatch, observation.text.split("\n"))
-    return [{"path": row[1], "line": int(row[2]), "text": row[3]} for row in found if row]
+    rows = [{"path": row[1], "line": int(row[2]), "text": row[3]} for row in found if row]
+    if facts.get("truncated") or "artifact" in facts or len(rows) < count:
+        text = f"grep: there are more matches than the {len(rows)} that can be given;"
+        raise ScriptCallFailed(f"{text} narrow the pattern, path or glob.")
+    return rows
 
 
 def _entries(observation: Observation) -> list[JsonObject]:
-    """Give `{name, kind, size}`, and `target` for a link; `size` is null for all but files."""
-    if not (observation.metadata or {}).get("entries"):
-        return []
-    rows = map(_ROW.fullmatch, observation.text.split("\n"))
-    return [_entry(row[1], row[2], row[3]) for row in rows if row]
+    """
+    Give `{name, kind, size}`, and `target` for a link; `size` is null for all but files.
+
+    Raises:
+        ScriptCallFailed: there are more than the tool shows.
+    """
+    count = (observation.metadata or {}).get("entries") or 0
+    found = map(_ROW.fullmatch, observation.text.split("\n")[:count])
+    rows = [_entry(row[1], row[2], row[3]) for row in found if row]
+    if len(rows) < count:
+        raise ScriptCallFailed(f"ls: of {count} entries only {len(rows)} can be given; use glob.")
+    return rows
 
 
 def _entry(kind: str, size: str, shown: str) -> JsonObject:
@@ -97,28 +117,35 @@ def _entry(kind: str, size: str, shown: str) -> JsonObject:
     return entry | ({"target": target} if arrow else {})
 
 
-async def read_file(args: Sequence[Any], ask: Ask) -> str:
+async def read_file(args: Sequence[Any], ask: Ask, more: Ask) -> str:
     """
     Give the text of a file without line numbers, page by page.
+
+    Args:
+        ask, more: Read the first page, and each later one.
 
     Raises:
         ScriptCallFailed: it cannot be read, or is no text.
     """
     asked = HELPERS["read"].arguments("readFile", args)
-    pages: list[str] = []
-    offset = 0
+    lines: list[str] = []
+    offset, limit, read = 0, _PAGE_LINES, ask
     while True:
-        observation = await ask("read", asked | {"offset": offset})
-        facts = observation.metadata or {}
-        total, lines = facts.get("total_lines"), facts.get("lines")
-        if not isinstance(total, int) or not isinstance(lines, int):
-            raise ScriptCallFailed(f"readFile: {observation.text}")
+        page = await read("read", asked | {"offset": offset, "limit": limit})
+        read = more
+        facts = page.metadata or {}
+        total, shown = facts.get("total_lines"), facts.get("lines")
+        if not isinstance(total, int) or not isinstance(shown, int):
+            raise ScriptCallFailed(f"readFile: {page.text}")
         if total == 0:
             return ""
-        pages += [_NUMBER.sub("", line, 1) for line in observation.text.split("\n")[:lines]]
-        offset += lines
+        if limit > 1 and _CUT.search(page.text):  # too large to be shown whole
+            limit //= 2
+            continue
+        lines += [_NUMBER.sub("", line, 1) for line in page.text.split("\n")[:shown]]
+        offset += shown
         if offset >= total:
-            return "\n".join(pages)
+            return "\n".join(lines)
 
 
 _PATH = {"path": "file_path"}

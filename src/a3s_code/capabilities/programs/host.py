@@ -81,7 +81,7 @@ class ProgramHost:
         if function.startswith(TOOLS):
             return _whole(*await self._named(function.removeprefix(TOOLS), args[:1]))
         if function == READ_FILE:
-            return await read_file(args, self._ask)
+            return await read_file(args, self._ask, self._tool)
         return await HELPERS[function].call(function, args, self._ask)
 
     async def _any(self, args: Sequence[Any]) -> JsonObject:
@@ -99,6 +99,9 @@ class ProgramHost:
         self._started += 1
         if self._started > self._max_calls:
             raise TooManyCalls
+        return await self._tool(name, args)
+
+    async def _tool(self, name: str, args: JsonObject) -> Observation:
         refused = self._refused(name)
         if refused:
             self.made.append(CallMade(name, False, 1, 0, reason=refused))
