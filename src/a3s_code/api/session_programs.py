@@ -26,7 +26,7 @@ class SessionPrograms(ABC):
     async def tool(self, name: str, args: Mapping[str, Any]) -> ToolResult:
         """Run one tool; see `AsyncSession.tool`."""
 
-    async def program(self, request: Mapping[str, Any]) -> ToolResult:
+    async def program(self, options: Mapping[str, Any]) -> ToolResult:
         """
         Run a script that calls tools: `export default async function run(ctx, inputs) { … }`.
 
@@ -34,7 +34,7 @@ class SessionPrograms(ABC):
         runs the script.
 
         Args:
-            request: `source` or `path` (a file of the workspace); `language`: `javascript` or
+            options: `source` or `path` (a file of the workspace); `language`: `javascript` or
                 `python`; `inputs`: JSON for the script; `allowed_tools`: names of tools, all
                 that start no runs by default; `limits`: `timeoutMs` (30,000), `maxToolCalls`
                 (20) and `maxOutputBytes` (65,536).
@@ -51,7 +51,7 @@ class SessionPrograms(ABC):
         Source:
             Python SDK 3.1, "Programmatic Tool Calling"; SPEC 5.15.
         """
-        return await self.tool("program", _checked(request))
+        return await self.tool("program", _checked(options))
 
 
 def _checked(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -1217,7 +1217,7 @@ class Session:
             )
         )
 
-    def program(self, request: Mapping[str, Any]) -> ToolResult:
+    def program(self, options: Mapping[str, Any]) -> ToolResult:
         """
         Run a script that calls tools: `export default async function run(ctx, inputs) { … }`.
 
@@ -1225,7 +1225,7 @@ class Session:
         runs the script.
 
         Args:
-            request: `source` or `path` (a file of the workspace); `language`: `javascript` or
+            options: `source` or `path` (a file of the workspace); `language`: `javascript` or
                 `python`; `inputs`: JSON for the script; `allowed_tools`: names of tools, all
                 that start no runs by default; `limits`: `timeoutMs` (30,000), `maxToolCalls`
                 (20) and `maxOutputBytes` (65,536).
@@ -1242,7 +1242,7 @@ class Session:
         Source:
             Python SDK 3.1, "Programmatic Tool Calling"; SPEC 5.15.
         """
-        return self._door.call(self._inner.program(request))
+        return self._door.call(self._inner.program(options))
 
     def read_file(self, path: str) -> str:
         """
