@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import py_compile
 import threading
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,18 @@ def test_a_check_is_passed_when_its_command_ended_with_0(house: House) -> None:
 
     assert (report["status"], statuses(report)) == ("passed", ["passed", "passed"])
     assert report["made_by"] == "harness"
+
+
+def test_a_check_never_runs_bytecode_from_before_an_edit(house: House) -> None:
+    module = house.put("answer.py", "VALUE = 41\n")
+    py_compile.compile(str(module))
+    compiled = module.stat()
+    house.put("answer.py", "VALUE = 42\n")
+    os.utime(module, ns=(compiled.st_atime_ns, compiled.st_mtime_ns))
+
+    report = verify(house.session(), "python3 -c 'import answer; assert answer.VALUE == 42'")
+
+    assert report["status"] == "passed"
 
 
 def test_checks_go_on_after_one_that_failed(house: House) -> None:

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.evidence_trees import EvidenceTrees, Footprints
+from a3s_code.api.fresh_bytecode import with_fresh_bytecode
 from a3s_code.harness.verification.base_run import unjudged
 from a3s_code.harness.verification.checks import Checking, Done, Ground
 from a3s_code.harness.verification.commands import CheckCommand
@@ -112,7 +113,7 @@ class WorkspaceGround:
             args["timeout"] = command.timeout_ms
         call = ToolCall(f"check-{uuid4()}", BASH, args)
         began = clock.monotonic()
-        executor = self.executor or session.executor
+        executor = with_fresh_bytecode(self.executor or session.executor)
         observed = await executor.call(call, self.authority, self.sink)
         taken_ms = round((clock.monotonic() - began) * 1000)
         return Done(self._ran(call), observed, self._keep(observed), taken_ms)
