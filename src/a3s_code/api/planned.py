@@ -50,6 +50,7 @@ from a3s_code.kernel.loop import WITHHELD, Answer, Loop, Transcript
 from a3s_code.kernel.messages import Message, Text
 from a3s_code.kernel.ports import Review
 from a3s_code.kernel.tasks import Task
+from a3s_code.kernel.together import run_together
 
 MAX_PARALLEL_STEPS = 8
 """Of one wave, at the same time; the others wait their turn. SPEC 2.1, `max_parallel_tasks`."""
@@ -265,12 +266,8 @@ class PlannedRun:
                 return await self._branch(branch, task)
 
         parted = [(self._parted(task), task) for task in wave]
-        try:
-            async with asyncio.TaskGroup() as group:
-                works = [group.create_task(one(branch, task)) for branch, task in parted]
-        except BaseExceptionGroup as errors:  # of what ends the whole run, the first will do
-            raise errors.exceptions[0] from None
-        self._add(results(work.result() for work in works), ground.transcript)
+        brought = await run_together(one(branch, task) for branch, task in parted)
+        self._add(results(brought), ground.transcript)
 
     def _parted(self, task: Task) -> Branch:
         ground = self._ground
