@@ -13,6 +13,7 @@ import pytest
 from a3s_code import PermissionPolicy, Session
 from a3s_code.api.result import ToolResult
 from a3s_code.errors import InvalidType, InvalidValue
+from a3s_code.kernel.script import MAX_SOURCE_BYTES
 from a3s_code.testing import calls, says
 from api.house import House
 
@@ -228,6 +229,8 @@ def test_a_program_in_a_file_is_run(house: House) -> None:
     result = session.program({"path": "scripts/count.mjs", "inputs": {"n": 1}})
     assert result.metadata["script_result"] == 2
     assert session.program({"path": "scripts/no.js"}).exit_code == 1
+    house.put("long.js", "é" * MAX_SOURCE_BYTES)  # as far as it is read it ends in half of one
+    assert "is longer than 196608 bytes" in session.program({"path": "long.js"}).output
     house.put("a.txt", "x")
     assert "has to end in .js" in session.program({"path": "a.txt"}).output
     outside = session.program({"path": "../../x.js"})
