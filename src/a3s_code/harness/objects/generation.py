@@ -60,7 +60,8 @@ class Made:
 
     Attributes:
         raw: The answer that it was taken from, as the model gave it.
-        facts: `mode`, `means`, `attempts`, `fallbacks`, `source`, `errors`, `usage`.
+        facts: `mode`, `means`, `attempts`, `fallbacks`, `errors`, `tokens`, and `source`: where in
+            the answer it stood.
     """
 
     value: Any
@@ -75,7 +76,7 @@ class GaveUp(Exception):
     Attributes:
         kind: `object_invalid`, `model_refused` or `timeout`.
         faults: Of the last answer.
-        facts: As of `Made`; no part of an answer but what the faults quote.
+        facts: As of `Made`, without `source`; no part of an answer but what the faults quote.
     """
 
     def __init__(
