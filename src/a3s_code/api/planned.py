@@ -47,7 +47,7 @@ from a3s_code.harness.planning.step_notes import (
 from a3s_code.kernel.border import described
 from a3s_code.kernel.context import ContextItem
 from a3s_code.kernel.loop import WITHHELD, Answer, Loop, Transcript
-from a3s_code.kernel.messages import Message, Text
+from a3s_code.kernel.messages import Message
 from a3s_code.kernel.ports import Review
 from a3s_code.kernel.tasks import Task
 from a3s_code.kernel.together import run_together
@@ -339,10 +339,6 @@ def _said(error: Exception) -> str:
 
 
 def _cut(loop: Loop, transcript: Transcript, why: str) -> None:
-    """Leave every call with a result, and what was being said as far as it came."""
-    transcript.settle("", loop.results)
-    if loop.spoken:
-        said = "".join(loop.spoken)
-        loop.spoken.clear()
-        marked = Text(f"{said}\n\n(Response interrupted by {why}.)")
-        transcript.add(Message("assistant", (marked,)))
+    """End a step in its middle; what it was saying is no part of what the run says later."""
+    loop.leave(transcript, why)
+    loop.spoken.clear()

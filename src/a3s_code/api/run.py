@@ -40,13 +40,15 @@ from a3s_code.kernel.events import (
     RunId,
 )
 from a3s_code.kernel.loop import Answer, EmptyInbox, Loop, Transcript
-from a3s_code.kernel.messages import Conversation, Message, Text, user
+from a3s_code.kernel.messages import Conversation, Message, user
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Model, ModelRequest, Review
 from a3s_code.kernel.records import HistorySupplied, RunStarted, RunStatusChanged
 
 CANCELLED = "run.cancelled"
 """The kind of a failure that somebody asked for."""
+LIMIT = "a limit of the session"
+"""What cuts an answer short that takes too long."""
 
 
 class Run:
@@ -280,7 +282,7 @@ class Run:
             if text is None:
                 raise
         loop = self._loop
-        self._transcript.settle("", loop.results)
+        loop.leave(self._transcript, LIMIT)
         return Answer(text, loop.usage, loop.tool_calls, loop.turns, {})
 
     async def _within_limit(self) -> Answer:
@@ -326,11 +328,7 @@ class Run:
 
     def _settle(self, error: BaseException) -> None:
         """Leave a conversation that can go on, with what was said before the run was cut."""
-        self._transcript.settle("", self._loop.results)
-        why = _interruption(error)
-        if self._loop.spoken and why:
-            marked = Text(f"{self.said}\n\n(Response interrupted by {why}.)")
-            self._transcript.add(Message("assistant", (marked,)))
+        self._loop.leave(self._transcript, _interruption(error))
 
     async def _fail(self, error: BaseException) -> None:
         """Record that there is no answer; what cannot be recorded is shown."""
@@ -376,4 +374,4 @@ def _end(answer: Answer) -> AgentEnd:
 def _interruption(error: BaseException) -> str:
     if isinstance(error, asyncio.CancelledError):
         return "the user"
-    return "a limit of the session" if isinstance(error, LimitReached) else ""
+    return LIMIT if isinstance(error, LimitReached) else ""
