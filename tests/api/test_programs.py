@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -286,7 +287,8 @@ def test_a_wrong_request_names_what_is_wrong(
 
 async def test_a_cancelled_program_leaves_no_command_behind(house: House) -> None:
     session = house.async_session(permissive=True)
-    source = "export default (ctx) => ctx.bash('touch started; sleep 60; touch late')"
+    held = "mkfifo held; exec 3<>held; touch started; sleep 60"
+    source = f"export default (ctx) => ctx.bash({held!r})"
     task = asyncio.create_task(session.program({"source": source}))
     for _ in range(1000):
         if house.has("started"):
@@ -295,7 +297,8 @@ async def test_a_cancelled_program_leaves_no_command_behind(house: House) -> Non
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not house.has("late")
+    with pytest.raises(OSError, match="No such device"):  # nobody has it open any more
+        os.open(house.root / "held", os.O_WRONLY | os.O_NONBLOCK)
     await session.close()
 
 
