@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import msgspec
 
 from a3s_code.api.account import Account
-from a3s_code.api.awake import Awake, deadline, room
+from a3s_code.api.awake import Awake, request_of, room
 from a3s_code.api.context import RunContext
 from a3s_code.api.cost_log import costs_of_run
 from a3s_code.api.evidence_required import required_checks
@@ -301,15 +301,8 @@ class Run:
         selection = session.selection
         tools = selection.of(conversation, is_own=self._request.history is None)
         offer(session.log, self._sink, tools, selection.latest)
-        request = ModelRequest(
-            system=await self._context.system(behaviour.prompt),
-            conversation=self._view.of(conversation),
-            tools=tools,
-            session_id=str(session.log.session),
-            temperature=behaviour.temperature,
-            thinking_budget=behaviour.thinking_budget,
-            deadline=deadline(session),
-        )
+        system = await self._context.system(behaviour.prompt)
+        request = request_of(session, system, self._view.of(conversation), tools)
         self._account.write(request, self._context.shown(behaviour.prompt_parts), turn)
         return request
 
