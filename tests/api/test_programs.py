@@ -246,7 +246,9 @@ def test_the_model_runs_no_file_that_it_may_not_read(house: House) -> None:
         calls("program", path="private/x.js"), says("ok"), permission_policy=policy
     )
     session.send("go")
-    assert "secret" not in str(house.bodies[-1]["messages"][-1])
+    shown = str(house.bodies[-1]["messages"][-1])
+    assert "denied by the rule read(private/**)" in shown
+    assert "secret" not in shown
 
 
 def test_a_program_is_a_tool_like_any_other_under_a_policy(house: House) -> None:
