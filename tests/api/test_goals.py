@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from a3s_code.api.goal_watch import GoalWatch
 from a3s_code.testing import Rule, Turn, When, calls, on, refuses, says
 from api.house import House
 from api.plans import planner, step, told, types
@@ -83,18 +82,24 @@ def test_a_goal_that_cannot_be_told_costs_the_run_nothing(house: House) -> None:
     assert events[-1].text == "ok"
 
 
+@pytest.mark.parametrize(("command", "reached"), [("true", True), ("false", False)])
 def test_the_claim_of_a_model_does_not_stand_for_what_was_required(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: House, command: str, *, reached: bool
 ) -> None:
-    begin = GoalWatch.__init__
-
-    def unproven(watch: GoalWatch, session: Any, sink: Any, told_before: Any = None) -> None:
-        begin(watch, session, sink, told_before, is_proven=lambda: False)
-
-    monkeypatch.setattr(GoalWatch, "__init__", unproven)
-    session = house.session(rules=(goal(), check()), default=says("ok"), goal_tracking=True)
+    wanted = {"commands": [{"id": "c", "command": command}], "max_rounds": 0}
+    session = house.session(
+        calls("write", file_path="a", content="x"),
+        rules=(goal(), check()),
+        default=says("ok"),
+        goal_tracking=True,
+        verification=wanted,
+        permissive=True,
+    )
     events = list(session.stream("go"))
-    assert "goal_achieved" not in types(events)
+    assert types(events)[-1] == "end"
+    assert ("goal_achieved" in types(events)) is reached
+    (progress,) = told(events, "goal_progress")
+    assert progress["progress"] == (1.0 if reached else 0.0)
 
 
 def test_the_judge_is_shown_what_the_calls_of_all_steps_brought(house: House) -> None:

@@ -52,6 +52,24 @@ def test_a_plan_goes_on_behind_the_steps_that_were_done(job: Job, house: House) 
     assert unanswered(house.bodies[-1]) == []
 
 
+def test_a_goal_is_judged_by_what_was_done_before_the_process_ended_too(
+    job: Job, house: House
+) -> None:
+    done = (calls("bash", command="echo OF-BEFORE | tee a"), says("a is done"))
+    job.die(
+        plan(*SEQUENCE[:2]),
+        *done,
+        calls("bash", command="echo b >> log"),
+        before="EffectIntended",
+        left=1,
+        options="dict(permissive=True, planning_mode='enabled', goal_tracking=True)",
+    )
+    session = job.resume(says("b is done"), default=says("b is done"))
+    session.resume_run(session.runs()[0]["id"])
+    (judged,) = [body for body in house.bodies if "achievement" in str(body.get("tool_choice"))]
+    assert "OF-BEFORE" in str(judged["messages"])
+
+
 def test_a_plan_that_was_being_made_is_made_again(job: Job, house: House) -> None:
     job.die(plan(*SEQUENCE), before="PlanningEnd", options=PLANNED)
     session = job.resume(plan(*SEQUENCE[:1]), says("done"))

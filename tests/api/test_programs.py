@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from a3s_code import PermissionPolicy, Session
 from a3s_code.api.result import ToolResult
 from a3s_code.errors import InvalidType, InvalidValue
+from a3s_code.kernel.script import MAX_SOURCE_BYTES
 from a3s_code.testing import calls, says
 from api.house import House
 
@@ -251,6 +253,8 @@ def test_a_program_in_a_file_is_run(house: House) -> None:
     result = session.program({"path": "scripts/count.mjs", "inputs": {"n": 1}})
     assert result.metadata["script_result"] == 2
     assert session.program({"path": "scripts/no.js"}).exit_code == 1
+    house.put("long.js", "é" * MAX_SOURCE_BYTES)  # as far as it is read it ends in half of one
+    assert "is longer than 196608 bytes" in session.program({"path": "long.js"}).output
     house.put("a.txt", "x")
     assert "has to end in .js" in session.program({"path": "a.txt"}).output
     outside = session.program({"path": "../../x.js"})
@@ -265,7 +269,9 @@ def test_the_model_runs_no_file_that_it_may_not_read(house: House) -> None:
         calls("program", path="private/x.js"), says("ok"), permission_policy=policy
     )
     session.send("go")
-    assert "secret" not in str(house.bodies[-1]["messages"][-1])
+    shown = str(house.bodies[-1]["messages"][-1])
+    assert "denied by the rule read(private/**)" in shown
+    assert "secret" not in shown
 
 
 def test_a_program_is_a_tool_like_any_other_under_a_policy(house: House) -> None:
@@ -306,7 +312,8 @@ def test_a_wrong_request_names_what_is_wrong(
 
 async def test_a_cancelled_program_leaves_no_command_behind(house: House) -> None:
     session = house.async_session(permissive=True)
-    source = "export default (ctx) => ctx.bash('touch started; sleep 60; touch late')"
+    held = "mkfifo held; exec 3<>held; touch started; sleep 60"
+    source = f"export default (ctx) => ctx.bash({held!r})"
     task = asyncio.create_task(session.program({"source": source}))
     for _ in range(1000):
         if house.has("started"):
@@ -315,7 +322,8 @@ async def test_a_cancelled_program_leaves_no_command_behind(house: House) -> Non
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not house.has("late")
+    with pytest.raises(OSError, match="No such device"):  # nobody has it open any more
+        os.open(house.root / "held", os.O_WRONLY | os.O_NONBLOCK)
     await session.close()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from a3s_code import FileSessionStore, Session
 from a3s_code.errors import InvalidType, InvalidValue, LimitReached
-from a3s_code.testing import calls, says
+from a3s_code.testing import breaks, calls, says
 from api.house import House
 
 TEST = {"id": "tests", "command": "grep -qx right answer || { echo the answer is wrong; exit 3; }"}
@@ -202,6 +202,16 @@ def test_limits_end_the_run_with_what_was_said(house: House) -> None:
     assert (result.text, result.verification_status) == ("Done.", "needs_review")
     assert session.runs()[0]["status"] == "completed"
     assert session.send("again").text == "x"
+
+
+def test_what_was_being_said_when_time_ran_out_stays_in_the_conversation(house: House) -> None:
+    talk = breaks("hang_mid", says("I mend it, and then the rest"))
+    session = begin(house, write("wrong\n"), says("Done."), talk, max_execution_time_ms=4_000)
+    assert session.send("do it").text == "Done."
+
+    last = session.history()[-1]["content"][0]["text"]
+    assert last.startswith("I mend")
+    assert last.endswith("(Response interrupted by a limit of the session.)")
 
 
 def test_limits_before_an_answer_raise_as_ever(house: House) -> None:

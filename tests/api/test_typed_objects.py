@@ -8,6 +8,7 @@ import enum
 import json
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypedDict
 
@@ -17,7 +18,7 @@ import pytest
 
 from a3s_code import AsyncAgent, InvalidType, ObjectInvalid, ToolFailed
 from a3s_code.testing import Turn, calls, refuses, says
-from api.house import WIRES, House
+from api.house import WIRES, House, arrive
 
 
 class Leg(msgspec.Struct):
@@ -171,3 +172,26 @@ assert "pydantic" not in sys.modules
 agent.close()
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+async def test_the_loop_goes_on_while_an_answer_is_judged(house: House) -> None:
+    began, went_on = threading.Event(), threading.Event()
+
+    @dataclass
+    class Slow:
+        name: str
+
+        def __post_init__(self) -> None:
+            began.set()
+            if not went_on.wait(5):
+                raise ValueError("nothing else went on meanwhile")
+
+    async def other() -> None:
+        await arrive(began.is_set)
+        went_on.set()
+
+    async with AsyncAgent(house.serve(calls("*", name="a"), default=says("x")).acl()) as agent:
+        beside = asyncio.create_task(other())
+        made = await agent.session(house.root).generate_object(Slow, "a name")
+        await beside
+    assert made.name == "a"

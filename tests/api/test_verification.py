@@ -28,6 +28,9 @@ from a3s_code import (
     format_verification_summary,
     tool,
 )
+from a3s_code.api import verification_runs
+from a3s_code.api.outlet import Outlet, Seal
+from a3s_code.harness.verification.commands import CheckCommand
 from a3s_code.kernel.verification import Check, Ran, Report
 from a3s_code.testing import calls, says
 from a3s_code.workspace import snapshots
@@ -299,6 +302,25 @@ def test_commands_are_a_list(commands: Any, house: House) -> None:
 def test_a_subject_is_a_name(subject: Any, house: House) -> None:
     with pytest.raises((InvalidType, InvalidValue), match="subject"):
         house.session().verify_commands(subject, [command("true")])
+
+
+async def test_a_report_of_the_host_meanwhile_is_not_taken_for_that_of_the_harness(
+    house: House,
+) -> None:
+    class Meanwhile(Outlet):
+        async def barrier(self) -> None:
+            await session.record_verification_reports([DOCUMENTED])
+            await super().barrier()
+
+    async with AsyncAgent(house.serve().acl()) as agent:
+        session = agent.session(house.root)
+        engine = await session._awake()
+        sink = Meanwhile(engine.log, Seal())
+        failing = (CheckCommand(id="c", command="exit 1"),)
+        made = await verification_runs.verify(engine, sink, "required", failing)
+        assert len(session.verification_reports()) > 1
+
+    assert (made.made_by, made.report.subject) == ("harness", "required")
 
 
 # Reporting

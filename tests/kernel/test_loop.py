@@ -305,7 +305,7 @@ async def test_a_call_that_was_cut_short_does_not_get_the_result_of_one_with_its
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    run.transcript.settle("", run.loop.results)
+    run.transcript.settle(run.loop.results)
 
     results = [block for block in run.said[-1].blocks if isinstance(block, ToolResult)]
     assert [(r.tool_use_id, r.is_error) for r in results] == [("c", False), ("c-2", True)]
@@ -509,7 +509,7 @@ async def test_every_call_has_a_result_after_a_run_was_stopped(tmp_path: Path) -
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    run.transcript.settle("")
+    run.transcript.settle()
 
     asked = [block.id for block in run.said[1].blocks if isinstance(block, ToolCall)]
     results = [block for block in run.said[2].blocks if isinstance(block, ToolResult)]
@@ -520,7 +520,8 @@ async def test_every_call_has_a_result_after_a_run_was_stopped(tmp_path: Path) -
 async def test_what_was_being_said_is_kept_and_marked(tmp_path: Path) -> None:
     run = play(tmp_path, LS, says("Done."))
     run.transcript.add(user("go"))
-    run.transcript.settle("Half of it")
+    run.loop.spoken.append("Half of it")
+    run.loop.leave(run.transcript, "the user")
 
     assert run.said[-1].role == "assistant"
     assert run.said[-1].text == "Half of it\n\n(Response interrupted by the user.)"
@@ -530,7 +531,7 @@ async def test_nothing_is_added_to_a_conversation_that_is_whole(tmp_path: Path) 
     run = play(tmp_path, says("Done."))
     await run.run()
     before = run.said
-    run.transcript.settle("")
+    run.transcript.settle()
 
     assert run.said == before
 
@@ -548,7 +549,7 @@ async def test_a_call_that_was_done_before_the_stop_is_not_told_to_be_unfinished
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    run.transcript.settle("", run.loop.results)
+    run.transcript.settle(run.loop.results)
 
     assert "a.txt" in files(tmp_path)
     first = run.said[2].blocks[0]
@@ -563,7 +564,7 @@ async def test_a_result_is_never_taken_for_that_of_a_later_call_with_the_same_id
     run = play(tmp_path, *same, limits=Limits(max_tool_rounds=1))
     with pytest.raises(LimitReached):
         await run.run()
-    run.transcript.settle("", run.loop.results)
+    run.transcript.settle(run.loop.results)
 
     (last,) = run.said[-1].blocks
     assert isinstance(last, ToolResult)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Sequence
 from typing import Any
 
@@ -264,6 +265,16 @@ async def test_a_cancelled_program_has_ended_its_calls() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert host.cancelled == 1
+
+
+async def test_of_calls_that_all_break_the_host_one_is_told_and_none_is_left_unseen() -> None:
+    unseen: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: unseen.append(told))
+    with pytest.raises(ZeroDivisionError):
+        await run("export default (ctx) => Promise.all([1, 2, 3].map(() => ctx.broken()))")
+    gc.collect()
+    await asyncio.sleep(0)
+    assert unseen == []
 
 
 async def test_a_cancelled_program_that_computes_is_left_behind() -> None:

@@ -24,8 +24,9 @@ from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.messages import Conversation
-from a3s_code.kernel.ports import Model, Sink
+from a3s_code.kernel.ports import Model, ModelRequest, Sink
 from a3s_code.kernel.space import Space
+from a3s_code.kernel.tool import ToolSet
 
 
 class Awake(Protocol):
@@ -70,6 +71,22 @@ def deadline(session: Awake) -> float | None:
     """Say by `Clock.monotonic()` when a request that is made now must be answered."""
     limit_ms = session.behaviour.llm_timeout_ms
     return session.clock.monotonic() + limit_ms / 1000 if limit_ms else None
+
+
+def request_of(
+    session: Awake, system: str, conversation: Conversation, tools: ToolSet
+) -> ModelRequest:
+    """Give a request that is made now, as the session wants its model to answer."""
+    behaviour = session.behaviour
+    return ModelRequest(
+        system=system,
+        conversation=conversation,
+        tools=tools,
+        session_id=str(session.log.session),
+        temperature=behaviour.temperature,
+        thinking_budget=behaviour.thinking_budget,
+        deadline=deadline(session),
+    )
 
 
 def room(

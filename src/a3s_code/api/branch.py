@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from a3s_code.api.account import Account
-from a3s_code.api.awake import Awake, deadline, room
+from a3s_code.api.awake import Awake, request_of, room
 from a3s_code.api.context import RunContext
 from a3s_code.api.lane import Lane
 from a3s_code.api.model_view import ModelView
@@ -99,14 +99,7 @@ class Branch:
         if tools is not self._offered:
             self._offered = tools
             offer_child(session.log, self.sink, tools, self._selection.latest)
-        request = ModelRequest(
-            system=await self._context.system(behaviour.prompt),
-            conversation=self._view.of(conversation),
-            tools=tools,
-            session_id=str(session.log.session),
-            temperature=behaviour.temperature,
-            thinking_budget=behaviour.thinking_budget,
-            deadline=deadline(session),
-        )
+        system = await self._context.system(behaviour.prompt)
+        request = request_of(session, system, self._view.of(conversation), tools)
         self._account.write(request, self._context.shown(behaviour.prompt_parts), turn)
         return request

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from a3s_code.api.account import Account
 from a3s_code.api.asides import Asides
-from a3s_code.api.awake import deadline, room
+from a3s_code.api.awake import request_of, room
 from a3s_code.api.context import RunContext
 from a3s_code.api.lane import Lane
 from a3s_code.api.model_view import ModelView
@@ -130,14 +130,7 @@ class _Requests:
         if tools is not self._offered:
             self._offered = tools
             offer_child(engine.log, child.sink, tools, self._selection.latest)
-        request = ModelRequest(
-            system=await self._context.system(self._prompt),
-            conversation=self._view.of(conversation),
-            tools=tools,
-            session_id=str(engine.log.session),
-            temperature=engine.behaviour.temperature,
-            thinking_budget=engine.behaviour.thinking_budget,
-            deadline=deadline(engine),
-        )
+        system = await self._context.system(self._prompt)
+        request = request_of(engine, system, self._view.of(conversation), tools)
         self._account.write(request, self._context.shown(self._parts), turn)
         return request

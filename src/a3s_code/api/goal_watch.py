@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from a3s_code.api.awake import Awake
 from a3s_code.api.outlet import Outlet
 from a3s_code.api.plan_making import asker_of
+from a3s_code.api.unfinished import resumed_by
 from a3s_code.errors import SessionClosed, StoreError
 from a3s_code.harness.planning.goals import (
     NOT_ACHIEVED,
@@ -35,17 +36,12 @@ MAX_OUTPUT_CHARS = 400
 T = TypeVar("T")
 
 
-def nothing_required() -> bool:
-    """Say that all that was required has passed, where nothing is."""
-    return True
-
-
 class GoalWatch:
     """
     Of one run.
 
     Args:
-        goal: As it was told by the run that this one goes on with.
+        goal: As it was told by the run that this one goes on with; None for none.
         is_proven: Says whether all that was required has passed on the files as they are.
     """
 
@@ -55,8 +51,8 @@ class GoalWatch:
         self,
         session: Awake,
         sink: Outlet,
-        goal: Goal | None = None,
-        is_proven: Callable[[], bool] = nothing_required,
+        goal: Goal | None,
+        is_proven: Callable[[], bool],
     ) -> None:
         self._session, self._sink = session, sink
         self._goal, self._is_proven = goal, is_proven
@@ -114,11 +110,12 @@ class GoalWatch:
         return replace(answer, meta=meta)
 
     def _done(self) -> str:
-        """Give what the calls of the run brought, also those of its steps and children."""
+        """Give what calls brought in the run and those it goes on with, steps and children too."""
         log = self._session.log
+        runs = resumed_by(log, self._sink.run)
         ended: list[ToolEnd] = []
         for record in log.backwards():
-            if record.run == self._sink.run and isinstance(record.event, ToolEnd):
+            if record.run in runs and isinstance(record.event, ToolEnd):
                 ended.append(record.event)
                 if len(ended) == MAX_CALLS:
                     break

@@ -47,9 +47,10 @@ from a3s_code.harness.planning.step_notes import (
 from a3s_code.kernel.border import described
 from a3s_code.kernel.context import ContextItem
 from a3s_code.kernel.loop import WITHHELD, Answer, Loop, Transcript
-from a3s_code.kernel.messages import Message, Text
+from a3s_code.kernel.messages import Message
 from a3s_code.kernel.ports import Review
 from a3s_code.kernel.tasks import Task
+from a3s_code.kernel.together import run_together
 
 MAX_PARALLEL_STEPS = 8
 """Of one wave, at the same time; the others wait their turn. SPEC 2.1, `max_parallel_tasks`."""
@@ -265,12 +266,8 @@ class PlannedRun:
                 return await self._branch(branch, task)
 
         parted = [(self._parted(task), task) for task in wave]
-        try:
-            async with asyncio.TaskGroup() as group:
-                works = [group.create_task(one(branch, task)) for branch, task in parted]
-        except BaseExceptionGroup as errors:  # of what ends the whole run, the first will do
-            raise errors.exceptions[0] from None
-        self._add(results(work.result() for work in works), ground.transcript)
+        brought = await run_together(one(branch, task) for branch, task in parted)
+        self._add(results(brought), ground.transcript)
 
     def _parted(self, task: Task) -> Branch:
         ground = self._ground
@@ -342,10 +339,6 @@ def _said(error: Exception) -> str:
 
 
 def _cut(loop: Loop, transcript: Transcript, why: str) -> None:
-    """Leave every call with a result, and what was being said as far as it came."""
-    transcript.settle("", loop.results)
-    if loop.spoken:
-        said = "".join(loop.spoken)
-        loop.spoken.clear()
-        marked = Text(f"{said}\n\n(Response interrupted by {why}.)")
-        transcript.add(Message("assistant", (marked,)))
+    """End a step in its middle; what it was saying is no part of what the run says later."""
+    loop.leave(transcript, why)
+    loop.spoken.clear()

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import msgspec
 
 from a3s_code.api.account import Account
-from a3s_code.api.awake import Awake, deadline, room
+from a3s_code.api.awake import Awake, request_of, room
 from a3s_code.api.context import RunContext
 from a3s_code.api.cost_log import costs_of_run
 from a3s_code.api.evidence_required import required_checks
@@ -40,13 +40,15 @@ from a3s_code.kernel.events import (
     RunId,
 )
 from a3s_code.kernel.loop import Answer, EmptyInbox, Loop, Transcript
-from a3s_code.kernel.messages import Conversation, Message, Text, user
+from a3s_code.kernel.messages import Conversation, Message, user
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Model, ModelRequest, Review
 from a3s_code.kernel.records import HistorySupplied, RunStarted, RunStatusChanged
 
 CANCELLED = "run.cancelled"
 """The kind of a failure that somebody asked for."""
+LIMIT = "a limit of the session"
+"""What cuts an answer short that takes too long."""
 
 
 class Run:
@@ -280,7 +282,7 @@ class Run:
             if text is None:
                 raise
         loop = self._loop
-        self._transcript.settle("", loop.results)
+        loop.leave(self._transcript, LIMIT)
         return Answer(text, loop.usage, loop.tool_calls, loop.turns, {})
 
     async def _within_limit(self) -> Answer:
@@ -299,15 +301,8 @@ class Run:
         selection = session.selection
         tools = selection.of(conversation, is_own=self._request.history is None)
         offer(session.log, self._sink, tools, selection.latest)
-        request = ModelRequest(
-            system=await self._context.system(behaviour.prompt),
-            conversation=self._view.of(conversation),
-            tools=tools,
-            session_id=str(session.log.session),
-            temperature=behaviour.temperature,
-            thinking_budget=behaviour.thinking_budget,
-            deadline=deadline(session),
-        )
+        system = await self._context.system(behaviour.prompt)
+        request = request_of(session, system, self._view.of(conversation), tools)
         self._account.write(request, self._context.shown(behaviour.prompt_parts), turn)
         return request
 
@@ -326,11 +321,7 @@ class Run:
 
     def _settle(self, error: BaseException) -> None:
         """Leave a conversation that can go on, with what was said before the run was cut."""
-        self._transcript.settle("", self._loop.results)
-        why = _interruption(error)
-        if self._loop.spoken and why:
-            marked = Text(f"{self.said}\n\n(Response interrupted by {why}.)")
-            self._transcript.add(Message("assistant", (marked,)))
+        self._loop.leave(self._transcript, _interruption(error))
 
     async def _fail(self, error: BaseException) -> None:
         """Record that there is no answer; what cannot be recorded is shown."""
@@ -376,4 +367,4 @@ def _end(answer: Answer) -> AgentEnd:
 def _interruption(error: BaseException) -> str:
     if isinstance(error, asyncio.CancelledError):
         return "the user"
-    return "a limit of the session" if isinstance(error, LimitReached) else ""
+    return LIMIT if isinstance(error, LimitReached) else ""

@@ -80,8 +80,9 @@ async def verify(
     finally:
         cut_off = checking.report if judge is None else unjudged(checking.report)
         sink.emit(Verification(report=report or cut_off, made_by="harness"))
+    made = session.log.state.verifications[-1]  # the host may report while we wait
     await sink.barrier()
-    return session.log.state.verifications[-1]
+    return made
 
 
 @dataclass(slots=True)

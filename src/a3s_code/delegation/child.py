@@ -28,7 +28,7 @@ from a3s_code.kernel.context import Origin
 from a3s_code.kernel.events import SubagentEnd, SubagentStart
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import EmptyInbox, Limits, Loop, Transcript
-from a3s_code.kernel.messages import Conversation, Message, Text, user
+from a3s_code.kernel.messages import Conversation, Message, user
 from a3s_code.kernel.observation import keep_whole, redact
 from a3s_code.kernel.ports import Askers, Attend, Compact, Model, ModelRequest, Review, Sink
 from a3s_code.kernel.tool import ToolSet
@@ -167,7 +167,7 @@ class Child:
         try:
             outcome = await self._conducted(loop, transcript, sink)
         except BaseException:
-            _settle(loop, transcript, "the end of its run")
+            loop.leave(transcript, "the end of its run")
             self._end(STOPPED, success=False)
             raise
         outcome = msgspec.structs.replace(
@@ -235,7 +235,7 @@ class Child:
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - a model may be foreign code; its caller is told
-            _settle(loop, transcript, "an error")
+            loop.leave(transcript, "an error")
             return self._failed(loop, sink.said, error)
         return ChildOutcome(
             id=self.id,
@@ -297,11 +297,3 @@ def _cut(text: str) -> str:
     if len(text) <= MAX_SHOWN_CHARS:
         return text
     return f"{text[:MAX_SHOWN_CHARS]}\n[{len(text) - MAX_SHOWN_CHARS} characters left out]"
-
-
-def _settle(loop: Loop, transcript: Transcript, why: str) -> None:
-    """Leave every call with a result, and what was being said as far as it came."""
-    transcript.settle("", loop.results)
-    if loop.spoken:
-        marked = f"{''.join(loop.spoken)}\n\n(Response interrupted by {why}.)"
-        transcript.add(Message("assistant", (Text(marked),)))

@@ -121,12 +121,9 @@ class Transcript:
         if self._isolated:
             self.conversation.append(message)
 
-    def settle(self, partial_text: str, results: Mapping[str, ToolResult] | None = None) -> None:
+    def settle(self, results: Mapping[str, ToolResult] | None = None) -> None:
         """
-        Leave a conversation that can go on after a run was cut short.
-
-        Every call gets a result, and an answer that was being spoken is kept as far as
-        it came, marked as interrupted.
+        Give each call at the end of the conversation a result, so that it can go on.
 
         Args:
             results: By call id, of the calls that came to their end before.
@@ -140,9 +137,6 @@ class Transcript:
                 for call in last.calls
             ]
             self.add(Message("tool", tuple(every)))
-        elif partial_text:
-            marked = f"{partial_text}\n\n(Response interrupted by the user.)"
-            self.add(Message("assistant", (Text(marked),)))
 
 
 @dataclass(slots=True)
@@ -217,7 +211,7 @@ class Loop:
             reply = await self._reply(transcript.conversation, turn)
             transcript.add(reply.message)
             if reply.stop in WITHHELD:
-                transcript.settle("")
+                transcript.settle()
                 return Answer(
                     text + reply.message.text, self.usage, self.tool_calls, turn, reply.meta
                 )
@@ -234,6 +228,20 @@ class Loop:
                 text = text if reply.stop == "length" else ""
                 transcript.add(onward)
         raise AssertionError("unreachable")
+
+    def leave(self, transcript: Transcript, why: str) -> None:
+        """
+        Leave a conversation that can go on after this was cut short.
+
+        Every call has a result then, and what was being said is there as far as it came.
+
+        Args:
+            why: Who or what cut it short, such as `the user`; empty = what was said is left out.
+        """
+        transcript.settle(self.results)
+        if self.spoken and why:
+            marked = f"{''.join(self.spoken)}\n\n(Response interrupted by {why}.)"
+            transcript.add(Message("assistant", (Text(marked),)))
 
     async def _reply(self, conversation: Conversation, turn: int) -> Reply:
         """

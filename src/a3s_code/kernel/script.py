@@ -22,9 +22,6 @@ from a3s_code.kernel.messages import JsonObject
 
 ScriptLanguage: TypeAlias = Literal["javascript", "python"]
 
-ENTRY_POINT = "run"
-"""The function of a script that is called, with the functions it was given and its inputs."""
-
 MAX_SOURCE_BYTES = 192 * 1024
 
 FailureKind: TypeAlias = Literal[

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from a3s_code.kernel.actions import Ready, Refused, Step
 from a3s_code.kernel.ports import Action
 from a3s_code.kernel.tool import Effect, Observation
+
+T = TypeVar("T")
 
 RunStep: TypeAlias = Callable[[Step], Awaitable[Observation]]
 
@@ -42,18 +44,18 @@ def _joins(step: Step, group: Sequence[Step]) -> bool:
     return len(taken) == len(others) and step.action.target.path not in taken
 
 
-async def run_together(works: Iterable[Coroutine[Any, Any, Observation]]) -> list[Observation]:
+async def run_together(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """
-    Run all of them at once, and give what they showed in their order.
+    Run all of them at once, and give what they gave in their order.
 
     Raises:
-        StoreError: of the first that failed so; the others were stopped.
+        StoreError, SessionClosed: of the first that failed so; the others were stopped.
     """
     # A group cancels the task it is in when a member fails, and CPython 3.11 leaves that there.
     return await asyncio.create_task(_grouped(works))
 
 
-async def _grouped(works: Iterable[Coroutine[Any, Any, Observation]]) -> list[Observation]:
+async def _grouped(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     try:
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(work) for work in works]

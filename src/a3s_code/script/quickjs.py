@@ -32,7 +32,7 @@ from a3s_code.script.script_thread import ScriptThread
 from a3s_code.script.world import Answer, Asked, Step, World, too_late
 
 MAX_SCRIPTS: Final = 32
-"""That may be alive in a process, each with at most `memory_bytes`; left-behind ones count."""
+"""Of one engine, each with at most `memory_bytes`; those that were left behind count."""
 
 
 class _Alive:
@@ -177,6 +177,7 @@ class _Exchange:
         self._running.discard(task)
         if task.cancelled():
             return
+        task.exception()  # of several that the host raises one is told, and none is lost unseen
         self._ended.append(task)
         if self._woken is not None and not self._woken.done():
             self._woken.set_result(None)

@@ -57,6 +57,7 @@ SIMPLE = [
 ]
 
 SEVERAL = [
+    "1. សូមពិនិត្យកូដ\n2. សូមសរសេរឯកសារ\n3. សូមដំណើរការតេស្ត",
     "Please do this:\n1. fix the login bug\n2. add tests for it\n3. update the docs of the API",
     "Bitte:\n- den Fehler beim Login beheben\n- Tests dafür schreiben\n- die Doku nachziehen\n",
     "TODO\n* parse the config file\n* validate the values\n* write a migration for old files of it",

@@ -106,8 +106,8 @@ def _read(item: Mapping[str, Any]) -> _Call | Observation:
 
 def _object_in(text: str) -> object:
     try:
-        return json.loads(text) if text.strip() else {}
-    except ValueError:
+        return msgspec.json.decode(text) if text.strip() else {}
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
         return None
 
 

@@ -158,6 +158,8 @@ async def _file(path: str, context: ToolContext) -> str:
     resolved = context.files.resolve(path)
     try:
         data = await context.files.read(resolved, limit=MAX_SOURCE_BYTES + 1)
+        if len(data) > MAX_SOURCE_BYTES:  # what is cut may end in half a character
+            raise _Refused(f"{path} is longer than {MAX_SOURCE_BYTES} bytes.")
         return data.decode()
     except FileNotFoundError:
         raise _Refused(f"{path} does not exist.", "not_found") from None

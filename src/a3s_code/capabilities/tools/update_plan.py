@@ -11,7 +11,6 @@ Source:
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -128,8 +127,8 @@ def _rows(args: GivenPlan) -> Sequence[object]:
 
 def _parsed(text: str, name: str) -> object:
     try:
-        return json.loads(text)
-    except ValueError:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
         raise _Unfit(f"`{name}` is a text and no list of steps") from None
 
 

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from a3s_code.errors import ModelRefused
 from a3s_code.harness.objects.faults import Fault
 from a3s_code.harness.objects.instructions import repair, system_prompt
-from a3s_code.harness.objects.judgement import Judge, Judged
+from a3s_code.harness.objects.judgement import Judge
 from a3s_code.harness.objects.means import LADDERS, Mode, Rung, is_about_form
 from a3s_code.harness.objects.partials import Incoming
 from a3s_code.kernel.answer_form import AnswerForm
@@ -29,8 +29,6 @@ from a3s_code.kernel.messages import JsonObject, Message, Usage, user
 
 PURPOSE = "object"
 """What it costs is booked under; see `TokensSpent`."""
-BESIDE_CHARS = 64 * 1024
-"""A longer answer is judged in a thread."""
 
 _REFUSALS = ("refusal", "content_filter")
 
@@ -60,7 +58,8 @@ class Made:
 
     Attributes:
         raw: The answer that it was taken from, as the model gave it.
-        facts: `mode`, `means`, `attempts`, `fallbacks`, `source`, `errors`, `usage`.
+        facts: `mode`, `means`, `attempts`, `fallbacks`, `errors`, `tokens`, and `source`: where in
+            the answer it stood.
     """
 
     value: Any
@@ -75,7 +74,7 @@ class GaveUp(Exception):
     Attributes:
         kind: `object_invalid`, `model_refused` or `timeout`.
         faults: Of the last answer.
-        facts: As of `Made`; no part of an answer but what the faults quote.
+        facts: As of `Made`, without `source`; no part of an answer but what the faults quote.
     """
 
     def __init__(
@@ -128,7 +127,8 @@ class _Generation:
         while True:
             incoming.again()
             said = await self._ask(incoming)
-            judged = await self._judge(said, incoming.arguments)
+            # In a thread: a short answer can be long work, where its schema is a hard one.
+            judged = await asyncio.to_thread(order.judge.judge, said, incoming.arguments)
             if not judged.faults:
                 incoming.final(judged.value)
                 facts = self.facts() | {"source": judged.place}
@@ -170,12 +170,6 @@ class _Generation:
             form=None if rung == "words" else replace(order.form, means=rung),
             timeout_s=order.timeout_s,
         )
-
-    async def _judge(self, said: Said, arguments: str) -> Judged:
-        judge = self.order.judge.judge
-        if len(arguments) + len(said.message.text) > BESIDE_CHARS:
-            return await asyncio.to_thread(judge, said, arguments)
-        return judge(said, arguments)
 
     def facts(self) -> JsonObject:
         return {

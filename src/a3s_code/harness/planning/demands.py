@@ -17,6 +17,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from a3s_code.kernel.words import UNSPACED
+
 LEAST_CHARS = 80
 """What is shorter is never asked about; a sign of a script without spaces counts `WIDE` times."""
 LEAST_ITEMS = 3
@@ -26,7 +28,7 @@ MAX_LOOKED_CHARS = 20_000
 """Of a request; what many demands there are shows in its beginning."""
 
 WIDE = 4
-_WIDE = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+_WIDE = re.compile(f"[{UNSPACED}]")
 _FENCE = re.compile(r"(?ms)^[ \t]*(```|~~~).*?(?:^[ \t]*\1|\Z)")
 _QUOTED = re.compile(r"(?m)^(?:[ \t]*>| {4}|\t).*$")
 _BULLET = r"[-*+\u2022\u2023\u2013\u2014\u30fb]"

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, Protocol, TypeAlias, cast
+from typing import Protocol, TypeAlias, cast
 
 from a3s_code.harness.host_function import in_thread, is_async
 from a3s_code.harness.planning.plan import Plan
@@ -20,8 +20,6 @@ from a3s_code.harness.prompt import text
 from a3s_code.kernel.answer_form import AnswerForm
 from a3s_code.kernel.asking import Asker, Question
 from a3s_code.kernel.messages import Attachment, Context, ContextText, JsonObject, Message, Text
-
-PlanningMode: TypeAlias = Literal["auto", "enabled", "disabled"]
 
 GOAL = "goal"
 """What the tokens of such questions are spent on; see `TokensSpent`."""
