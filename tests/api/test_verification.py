@@ -76,6 +76,14 @@ def test_a_check_is_passed_when_its_command_ended_with_0(house: House) -> None:
     assert report["made_by"] == "harness"
 
 
+def test_a_program_that_is_missing_is_named(house: House) -> None:
+    (risk,) = verify(house.session(), "no-such-program -q")["risks"]
+
+    assert (risk["kind"], risk["check"]) == ("check_failed", "c0")
+    assert risk["text"].startswith("A program is missing (exit status 127): ")
+    assert "no-such-program" in risk["text"]
+
+
 def test_checks_go_on_after_one_that_failed(house: House) -> None:
     session = house.session()
     report = verify(session, "exit 3", "true")
