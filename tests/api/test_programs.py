@@ -230,6 +230,7 @@ def test_a_program_in_a_file_is_run(house: House) -> None:
     assert session.program({"path": "scripts/no.js"}).exit_code == 1
     house.put("a.txt", "x")
     assert "has to end in .js" in session.program({"path": "a.txt"}).output
+    assert 'give "language": "python"' in session.program({"path": "a.py"}).output
     outside = session.program({"path": "../../x.js"})
     assert outside.exit_code == 1
     assert not outside.metadata.get("program")

@@ -90,4 +90,4 @@ def _check_keys(where: str, asked: Mapping[str, Any], form: type[msgspec.Struct]
         if key not in known:
             near = get_close_matches(str(key), known, n=1)
             meant = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
-            raise InvalidValue(f"program has no key {where}{key!r}.", hint=meant)
+            raise InvalidValue(f"program has no key {f'{where}{key}'!r}.", hint=meant)

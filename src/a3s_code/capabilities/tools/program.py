@@ -146,12 +146,19 @@ async def _source(args: ProgramArgs, context: ToolContext) -> str:
     path = args.path or ""
     suffixes = SUFFIXES[args.language]
     if not path.endswith(suffixes):
-        raise _Refused(f"{path!r} is no {args.language} file: it has to end in {suffixes[0]}.")
+        raise _Refused(_other_file(path, args.language))
     if not context.is_direct:  # the model runs no file that it could not read
         seen = await context.call("read", {"file_path": path, "limit": 1})
         if seen.failed:
             raise _Refused(seen.text, "not_allowed")
     return await _file(path, context)
+
+
+def _other_file(path: str, language: str) -> str:
+    meant = [each for each, ends in SUFFIXES.items() if path.endswith(ends)]
+    hint = f' For this one, give "language": "{meant[0]}".' if meant else ""
+    ends = " or ".join(SUFFIXES[language])
+    return f"{path!r} is no {language} file: it has to end in {ends}.{hint}"
 
 
 async def _file(path: str, context: ToolContext) -> str:
