@@ -268,7 +268,7 @@ def test_a_program_is_a_tool_like_any_other_under_a_policy(house: House) -> None
         ({"source": 1}, InvalidType, "source"),
         ({"source": "x", "inputs": [1]}, InvalidType, "inputs"),
         ({"source": "x", "allowed_tools": "grep"}, InvalidType, "allowed_tools"),
-        ({"source": "x", "language": "ruby"}, InvalidType, "language"),
+        ({"source": "x", "language": "ruby"}, InvalidType, "'javascript', 'python'"),
         ({"source": "x", "limits": 5}, InvalidType, "limits"),
         ({"source": "x", "path": "y.js"}, InvalidValue, "either source or path"),
         ({}, InvalidValue, "either source or path"),

@@ -60,7 +60,7 @@ def object_type(of: type[T]) -> ObjectType[T]:
     Raises:
         InvalidType: nobody can make a schema of it; says why.
     """
-    if of is None:
+    if cast("object", of) is None:
         raise InvalidType("No schema can be made of None: there is one value of it.", hint=_HINT)
     name = getattr(of, "__name__", None) or "value"
     try:

@@ -61,7 +61,8 @@ def _checked(request: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidType, InvalidValue: names the key.
     """
-    from a3s_code.capabilities.tools.program import ProgramArgs, ProgramLimits
+    from a3s_code.capabilities.tools.program import ProgramArgs, ProgramLimits, program
+    from a3s_code.kernel.choices import with_choices
 
     if not _is_mapping(request):
         raise InvalidType(f"program takes a dict, not a {type(request).__name__}.")
@@ -74,7 +75,8 @@ def _checked(request: Mapping[str, Any]) -> dict[str, Any]:
     try:
         msgspec.convert(asked, ProgramArgs)
     except msgspec.ValidationError as error:
-        raise InvalidType(f"program: {error}".replace("`$.", "`")) from None
+        said = with_choices(str(error), program.schema)
+        raise InvalidType(f"program: {said}".replace("`$.", "`")) from None
     if (asked.get("source") is None) is (asked.get("path") is None):
         raise InvalidValue("program needs either source or path.", hint="give one of them")
     return asked
