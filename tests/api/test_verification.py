@@ -329,6 +329,12 @@ def test_all_reports_are_taken_or_none(house: House) -> None:
     assert session.verification_reports() == []
 
 
+def test_a_status_that_is_none_is_told_those_there_are(house: House) -> None:
+    check = {**DOCUMENTED["checks"][0], "status": "fine"}
+    with pytest.raises(InvalidValue, match="give one of 'failed', 'needs_review', 'passed'"):
+        house.session().record_verification_reports([{**DOCUMENTED, "checks": [check]}])
+
+
 def test_a_report_can_be_given_as_a_value(house: House) -> None:
     session = house.session()
     check = Check(id="c", kind="test", description="d", status="passed")

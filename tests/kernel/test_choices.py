@@ -17,9 +17,6 @@ class Colour(Enum):
     BLUE = "blue"
 
 
-Many = Enum("Many", {f"m{n}": f"m{n}" for n in range(MAX_CHOICES + 1)})
-
-
 class Part(msgspec.Struct):
     size: Literal["s", "m"] = "s"
     colour: Colour | None = None
@@ -29,7 +26,6 @@ class Args(msgspec.Struct):
     mode: Literal["on", "off"] = "on"
     part: Part | None = None
     parts: list[Part] = []
-    many: Many | None = None
 
 
 def said(given: Any) -> str:
@@ -51,7 +47,7 @@ def test_an_error_says_what_the_value_could_be(given: Any, choices: str) -> None
     assert said(given).endswith(f"; give one of {choices}")
 
 
-@pytest.mark.parametrize("given", [{"mode": 3}, {"part": 3}, {"many": "x"}, 3])
+@pytest.mark.parametrize("given", [{"mode": 3}, {"part": 3}, 3])
 def test_other_errors_stay_as_they_are(given: Any) -> None:
     assert "give one of" not in said(given)
 
@@ -61,11 +57,12 @@ def test_other_errors_stay_as_they_are(given: Any) -> None:
     [
         {},
         {"properties": 3},
+        {"properties": {"mode": {"enum": list(range(MAX_CHOICES + 1))}}},
         {"properties": {"mode": {"enum": 3, "anyOf": {"enum": ["x"]}}}},
         {"properties": {"mode": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"$ref": "#/$defs/a"}}},
         {"properties": {"mode": {"$ref": "#/$defs/a"}}, "$defs": []},
     ],
 )
-def test_a_schema_of_any_form_does_no_harm(schema: Any) -> None:
+def test_a_schema_that_does_not_tell_adds_nothing(schema: Any) -> None:
     text = "Invalid enum value 'x' - at `$.mode`"
     assert with_choices(text, schema) == text
