@@ -331,6 +331,14 @@ def test_a_planner_that_gives_no_plan_costs_the_plan_and_nothing_else(
     assert "plan://" not in json.dumps(turn)
 
 
+def test_a_planner_that_is_asked_again_is_told_while_it_plans(house: House) -> None:
+    limited = refuses(429, headers={"retry-after": "0"})
+    session = house.session(limited, default=says("ok"), planning_mode="enabled")
+    seen = types(list(session.stream("go")))
+
+    assert seen.index("planning_start") < seen.index("model_retry") < seen.index("planning_end")
+
+
 def test_the_failure_of_a_run_that_could_not_be_planned_is_that_of_the_run(house: House) -> None:
     session = house.session(default=refuses(400), planning_mode="enabled")
     with pytest.raises(ModelError):
