@@ -222,6 +222,23 @@ def test_a_failure_says_what_where_and_what_was_called(house: House) -> None:
     assert "script_result" not in result.metadata
 
 
+@pytest.mark.parametrize("call", ["ctx.writeFile('a')", "ctx.tools.fetch({})"])
+@pytest.mark.parametrize("language", ["javascript", "python"])
+def test_a_program_that_calls_what_is_not_there_is_told_what_is(
+    house: House, call: str, language: str
+) -> None:
+    head = (
+        "async function run(ctx) {" if language == "javascript" else "async def run(ctx, inputs):"
+    )
+    tail = "}" if language == "javascript" else ""
+    failed = house.session().program(
+        {"source": f"{head} return {call} {tail}", "language": language}
+    )
+
+    assert failed.exit_code == 1
+    assert "ctx has tool, read, grep, glob, ls, bash, git, readFile, and tools." in failed.output
+
+
 def test_a_program_in_a_file_is_run(house: House) -> None:
     house.put("scripts/count.mjs", "export default (ctx, inputs) => inputs.n + 1")
     session = house.session()

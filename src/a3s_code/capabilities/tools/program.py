@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from a3s_code.capabilities.programs.helpers import TOOLS
 from a3s_code.capabilities.programs.host import BY_NAME_ONLY, ProgramHost, TooManyCalls
 from a3s_code.errors import CapabilityMissing
 from a3s_code.kernel.messages import JsonObject
@@ -38,6 +39,8 @@ DEFAULT_TOOL_CALLS, MAX_TOOL_CALLS = 20, 10_000
 DEFAULT_OUTPUT_BYTES, MAX_OUTPUT_BYTES = 65_536, 100 * 1024
 MAX_VALUE_BYTES = 2 * 1024 * 1024
 """Of what a script returns, which is kept as a whole."""
+NOT_THERE = ("TypeError: not a function", "'ctx' object has no", "'ctx_tools' object has no")
+"""What engines say of a function of `ctx` that does not exist."""
 SUFFIXES = {"javascript": (".js", ".mjs"), "python": (".py",)}
 
 
@@ -213,13 +216,21 @@ def _text(outcome: ScriptOutcome, host: ProgramHost) -> str:
     else:
         parts = [f"Program script failed: {failed.message}"]
         place = f"at line {failed.line}, column {failed.column}" if failed.line else ""
-        parts += [part for part in (failed.trace or place,) if part]
+        parts += [part for part in (failed.trace or place, _offered(failed.message, host)) if part]
     if outcome.console:
         printed = "\n".join(f"{line.level}: {line.text}" for line in outcome.console)
         left_out = outcome.console_dropped
         more = f"\n[{left_out} more characters]" if left_out else ""
         parts.append(f"Console:\n{printed}{more}")
     return "\n".join([*parts, _calls(host)])
+
+
+def _offered(message: str, host: ProgramHost) -> str:
+    """Say what there is to call, to a program that called what is not there."""
+    if not any(mark in message for mark in NOT_THERE):
+        return ""
+    own = ", ".join(name for name in host.functions() if not name.startswith(TOOLS))
+    return f"ctx has {own}, and tools.<name>(args) for every tool."
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - JSON
