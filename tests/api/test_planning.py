@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -391,7 +392,21 @@ def _exits(_: PlanRequest) -> Plan:
     raise SystemExit(3)
 
 
-@pytest.mark.parametrize("planner", [_raises, _nonsense, _twice, _exits])
+def _of_parts(goal: Any, *steps: Any) -> Callable[[PlanRequest], Plan]:
+    return lambda _: Plan(goal, steps)
+
+
+UNFIT = (
+    _of_parts("x", Task(id="a", content="x")),
+    _of_parts(Goal("x"), 3),
+    _of_parts(Goal("x"), {"id": "a"}),
+    _of_parts(Goal("x"), Task(id=3, content="x")),
+    _of_parts(Goal("x"), Task(id="a", content=None)),
+    _of_parts(Goal("x"), Task(id="a", content="x", dependencies="b")),
+)
+
+
+@pytest.mark.parametrize("planner", [_raises, _nonsense, _twice, _exits, *UNFIT])
 def test_a_planner_of_the_host_that_fails_costs_the_plan_and_nothing_else(
     house: House, planner: Any
 ) -> None:
