@@ -61,7 +61,7 @@ def _checked(request: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidType, InvalidValue: names the key.
     """
-    from a3s_code.capabilities.tools.program import ProgramArgs, ProgramLimits, program
+    from a3s_code.capabilities.tools.program import TWICE, ProgramArgs, ProgramLimits, program
     from a3s_code.kernel.choices import with_choices
 
     if not _is_mapping(request):
@@ -79,6 +79,8 @@ def _checked(request: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidType(f"program: {said}".replace("`$.", "`")) from None
     if (asked.get("source") is None) is (asked.get("path") is None):
         raise InvalidValue("program needs either source or path.", hint="give one of them")
+    if asked.get("allowed_tools") is not None and asked.get("allowedTools") is not None:
+        raise InvalidValue(f"program: {TWICE}.")
     return asked
 
 

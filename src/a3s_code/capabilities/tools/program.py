@@ -39,6 +39,7 @@ DEFAULT_TOOL_CALLS, MAX_TOOL_CALLS = 20, 10_000
 DEFAULT_OUTPUT_BYTES, MAX_OUTPUT_BYTES = 65_536, 100 * 1024
 MAX_VALUE_BYTES = 2 * 1024 * 1024
 """Of what a script returns, which is kept as a whole."""
+TWICE = "Give allowed_tools once, and not as allowedTools as well"
 NOT_THERE = ("TypeError: not a function", "'ctx' object has no", "'ctx_tools' object has no")
 """What engines say of a function of `ctx` that does not exist."""
 SUFFIXES = {"javascript": (".js", ".mjs"), "python": (".py",)}
@@ -95,11 +96,11 @@ async def program(args: ProgramArgs, context: ToolContext) -> Observation:
     imports, files or network but through ctx.
     """
     try:
+        allowed = _allowed(args)
         source = await _source(args, context)
         engine = _engine(args, context)
     except _Refused as refused:
         return refused.observation
-    allowed = args.allowed_tools if args.allowed_tools is not None else args.allowed_tools_
     host = ProgramHost(context.call, context.tool_names, allowed, args.limits.max_tool_calls)
     script = Script(
         source=source,
@@ -130,6 +131,13 @@ def _engine(args: ProgramArgs, context: ToolContext) -> ScriptEngine:
         return context.scripts.of(args.language)
     except CapabilityMissing as error:
         raise _Refused(str(error), "unsupported") from None
+
+
+def _allowed(args: ProgramArgs) -> list[str] | None:
+    given = [each for each in (args.allowed_tools, args.allowed_tools_) if each is not None]
+    if len(given) > 1:
+        raise _Refused(f"{TWICE}.")
+    return given[0] if given else None
 
 
 def _timeout_ms(args: ProgramArgs, allowed: list[str] | None) -> int:
