@@ -25,6 +25,8 @@ HOUSE_RULES = "A pause between retries is never longer than one minute."
 
 
 async def main() -> None:
+    if not os.environ.get("OPENAI_API_KEY"):
+        sys.exit(__doc__)
     workspace = sys.argv[1] if len(sys.argv) > 1 else "."
     embedding = OpenAiEmbeddingProvider(
         os.environ["OPENAI_API_KEY"],

@@ -80,9 +80,12 @@ def show(event: AgentEvent) -> None:
 
 
 def main() -> None:
-    config, workspace, prompt = sys.argv[1:]
-    with Agent.create(config) as agent:
-        run(agent.session(workspace, options()), prompt)
+    match sys.argv[1:]:
+        case [config, workspace, prompt]:
+            with Agent.create(config) as agent:
+                run(agent.session(workspace, options()), prompt)
+        case _:
+            sys.exit(__doc__)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -331,6 +332,14 @@ def test_a_planner_that_gives_no_plan_costs_the_plan_and_nothing_else(
     assert "plan://" not in json.dumps(turn)
 
 
+def test_a_planner_that_is_asked_again_is_told_while_it_plans(house: House) -> None:
+    limited = refuses(429, headers={"retry-after": "0"})
+    session = house.session(limited, default=says("ok"), planning_mode="enabled")
+    seen = types(list(session.stream("go")))
+
+    assert seen.index("planning_start") < seen.index("model_retry") < seen.index("planning_end")
+
+
 def test_the_failure_of_a_run_that_could_not_be_planned_is_that_of_the_run(house: House) -> None:
     session = house.session(default=refuses(400), planning_mode="enabled")
     with pytest.raises(ModelError):
@@ -383,7 +392,21 @@ def _exits(_: PlanRequest) -> Plan:
     raise SystemExit(3)
 
 
-@pytest.mark.parametrize("planner", [_raises, _nonsense, _twice, _exits])
+def _of_parts(goal: Any, *steps: Any) -> Callable[[PlanRequest], Plan]:
+    return lambda _: Plan(goal, steps)
+
+
+UNFIT = (
+    _of_parts("x", Task(id="a", content="x")),
+    _of_parts(Goal("x"), 3),
+    _of_parts(Goal("x"), {"id": "a"}),
+    _of_parts(Goal("x"), Task(id=3, content="x")),
+    _of_parts(Goal("x"), Task(id="a", content=None)),
+    _of_parts(Goal("x"), Task(id="a", content="x", dependencies="b")),
+)
+
+
+@pytest.mark.parametrize("planner", [_raises, _nonsense, _twice, _exits, *UNFIT])
 def test_a_planner_of_the_host_that_fails_costs_the_plan_and_nothing_else(
     house: House, planner: Any
 ) -> None:

@@ -247,6 +247,25 @@ def test_a_failure_says_what_where_and_what_was_called(house: House) -> None:
     assert "script_result" not in result.metadata
 
 
+@pytest.mark.parametrize("call", ["ctx.writeFile('a')", "ctx.tools.fetch({})"])
+@pytest.mark.parametrize("language", ["javascript", "python"])
+def test_a_program_that_calls_what_is_not_there_is_told_what_is(
+    house: House, call: str, language: str
+) -> None:
+    if language == "python":
+        pytest.importorskip("pydantic_monty")
+    head = (
+        "async function run(ctx) {" if language == "javascript" else "async def run(ctx, inputs):"
+    )
+    tail = "}" if language == "javascript" else ""
+    failed = house.session().program(
+        {"source": f"{head} return {call} {tail}", "language": language}
+    )
+
+    assert failed.exit_code == 1
+    assert "ctx has tool, read, grep, glob, ls, bash, git, readFile, and tools." in failed.output
+
+
 def test_a_program_in_a_file_is_run(house: House) -> None:
     house.put("scripts/count.mjs", "export default (ctx, inputs) => inputs.n + 1")
     session = house.session()
@@ -257,6 +276,7 @@ def test_a_program_in_a_file_is_run(house: House) -> None:
     assert "is longer than 196608 bytes" in session.program({"path": "long.js"}).output
     house.put("a.txt", "x")
     assert "has to end in .js" in session.program({"path": "a.txt"}).output
+    assert 'give "language": "python"' in session.program({"path": "a.py"}).output
     outside = session.program({"path": "../../x.js"})
     assert outside.exit_code == 1
     assert not outside.metadata.get("program")
@@ -296,10 +316,11 @@ def test_a_program_is_a_tool_like_any_other_under_a_policy(house: House) -> None
         ({"source": 1}, InvalidType, "source"),
         ({"source": "x", "inputs": [1]}, InvalidType, "inputs"),
         ({"source": "x", "allowed_tools": "grep"}, InvalidType, "allowed_tools"),
-        ({"source": "x", "language": "ruby"}, InvalidType, "language"),
+        ({"source": "x", "language": "ruby"}, InvalidType, "'javascript', 'python'"),
         ({"source": "x", "limits": 5}, InvalidType, "limits"),
         ({"source": "x", "path": "y.js"}, InvalidValue, "either source or path"),
         ({}, InvalidValue, "either source or path"),
+        ({"source": "x", "allowed_tools": [], "allowedTools": ["bash"]}, InvalidValue, "once"),
         ("source", InvalidType, "dict"),
     ],
 )

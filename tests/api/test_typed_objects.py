@@ -126,12 +126,13 @@ def test_a_provider_that_fails_is_no_invalid_object(house: House) -> None:
     assert not isinstance(caught.value, ObjectInvalid)
 
 
-@pytest.mark.parametrize("of", [object, lambda: 1, "Leg", complex])
+@pytest.mark.parametrize("of", [None, object, lambda: 1, "Leg", complex])
 def test_a_type_without_a_schema_is_refused_before_the_model_is_asked(
     house: House, of: Any
 ) -> None:
-    with pytest.raises(InvalidType, match="No schema"):
+    with pytest.raises(InvalidType, match="No schema") as refused:
         generate(house, of)
+    assert "schema_hook" not in str(refused.value)
     assert not house.server.requests
 
 

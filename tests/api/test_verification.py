@@ -93,6 +93,14 @@ def test_a_check_never_runs_bytecode_from_before_an_edit(house: House) -> None:
     assert report["status"] == "passed"
 
 
+def test_a_program_that_is_missing_is_named(house: House) -> None:
+    (risk,) = verify(house.session(), "no-such-program -q")["risks"]
+
+    assert (risk["kind"], risk["check"]) == ("check_failed", "c0")
+    assert risk["text"].startswith("A program is missing (exit status 127): ")
+    assert "no-such-program" in risk["text"]
+
+
 def test_checks_go_on_after_one_that_failed(house: House) -> None:
     session = house.session()
     report = verify(session, "exit 3", "true")
@@ -355,6 +363,12 @@ def test_all_reports_are_taken_or_none(house: House) -> None:
         session.record_verification_reports([DOCUMENTED, {"x": 1}])
 
     assert session.verification_reports() == []
+
+
+def test_a_status_that_is_none_is_told_those_there_are(house: House) -> None:
+    check = {**DOCUMENTED["checks"][0], "status": "fine"}
+    with pytest.raises(InvalidValue, match="give one of 'failed', 'needs_review', 'passed'"):
+        house.session().record_verification_reports([{**DOCUMENTED, "checks": [check]}])
 
 
 def test_a_report_can_be_given_as_a_value(house: House) -> None:

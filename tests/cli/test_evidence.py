@@ -52,6 +52,7 @@ def test_it_is_verified_as_long_as_the_files_are_those_that_were_checked(
     assert look(run, ws) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("PASSED")
+    assert "changed   1 file\n" in shown
     assert "changed answer  sha256:" in shown
     assert "`grep -qx right answer` status 0" in shown
     assert "\x1b" not in shown

@@ -75,6 +75,14 @@ def test_the_tasks_of_a_plan_are_told_by_its_steps_but_for_those_that_never_ran(
     ]
 
 
+def test_a_planner_that_failed_is_told_with_why() -> None:
+    plan = {"goal": "", "steps": [{"id": "step-1"}], "fallback": "ModelError: the server\nfailed"}
+
+    assert shown(event("planning_end", plan=plan, estimated_steps=1)) == [
+        "** no plan, one step: ModelError: the server failed"
+    ]
+
+
 def test_a_goal_is_told_with_how_far_it_is() -> None:
     assert shown(
         event("goal_extracted", goal={"description": "No failing test"}),

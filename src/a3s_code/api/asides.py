@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from a3s_code.api.awake import deadline
 from a3s_code.api.receipts import question_receipt
 from a3s_code.kernel.asking import Question, Said, SaidListener
-from a3s_code.kernel.events import TextDelta, ToolInputDelta
+from a3s_code.kernel.events import ModelRetry, TextDelta, ToolInputDelta
 from a3s_code.kernel.loop import fit
 from a3s_code.kernel.messages import Conversation
 from a3s_code.kernel.observation import redact
@@ -55,7 +55,7 @@ class Aside:
         request = self._request(question)
         self.sink.emit(question_receipt(model, request, question.purpose))
         await self.sink.barrier()
-        reply = fit(await model.reply(request, _Pieces(listener)))
+        reply = fit(await model.reply(request, _Pieces(listener, self.sink)))
         spent = TokensSpent(usage=reply.usage, purpose=question.purpose, model=_other(model, ref))
         self.sink.emit(spent)
         return Said(reply.message, reply.usage, reply.stop)
@@ -85,12 +85,13 @@ def _other(model: Model, ref: str) -> str:
 
 
 class _Pieces:
-    """Hands the pieces of an answer on; thoughts are shown to nobody."""
+    """Hands the pieces of an answer on; thoughts are shown to nobody, and new attempts are told."""
 
-    __slots__ = ("_listener",)
+    __slots__ = ("_listener", "_sink")
 
-    def __init__(self, listener: SaidListener | None) -> None:
+    def __init__(self, listener: SaidListener | None, sink: Sink) -> None:
         self._listener = listener
+        self._sink = sink
 
     def delta(self, delta: ModelDelta) -> None:
         if self._listener is None:
@@ -100,6 +101,8 @@ class _Pieces:
         elif isinstance(delta, ToolInputDelta):
             self._listener.piece(delta.delta, is_argument=True)
 
-    def retry(self, attempt: int, reason: str, delay_s: float) -> None:  # noqa: ARG002 - the port
+    def retry(self, attempt: int, reason: str, delay_s: float) -> None:
+        delay_ms = round(delay_s * 1000)
+        self._sink.emit(ModelRetry(attempt=attempt, reason=reason, delay_ms=delay_ms))
         if self._listener is not None:
             self._listener.again()

@@ -21,6 +21,10 @@ from a3s_code.kernel.messages import JsonObject
 
 T = TypeVar("T")
 
+_HINT = (
+    "give a msgspec struct, a dataclass, a TypedDict, a pydantic model, or a type made of such and "
+    "of builtin types"
+)
 MAX_WRONG_CHARS = 2_000
 """Of what a type says about a value that is none of it."""
 
@@ -56,20 +60,21 @@ def object_type(of: type[T]) -> ObjectType[T]:
     Raises:
         InvalidType: nobody can make a schema of it; says why.
     """
+    if cast("object", of) is None:
+        raise InvalidType("No schema can be made of None: there is one value of it.", hint=_HINT)
     name = getattr(of, "__name__", None) or "value"
     try:
         schema, decode = _by_pydantic(of) if _has_pydantic(of) else _by_msgspec(of)
     except Exception as error:
-        raise InvalidType(
-            f"No schema can be made of {of!r}: {error}",
-            hint="give a msgspec struct, a dataclass, a TypedDict, a pydantic model, or a type "
-            "made of such and of builtin types",
-        ) from error
+        raise InvalidType(f"No schema can be made of {of!r}: {error}", hint=_HINT) from error
     return ObjectType(name, _closed(schema), decode)
 
 
 def _by_msgspec(of: type[T]) -> tuple[JsonObject, Callable[[bytes], T]]:
-    schema = msgspec.json.schema(of, ref_template="#/$defs/{name}")
+    try:
+        schema = msgspec.json.schema(of, ref_template="#/$defs/{name}")
+    except TypeError as error:  # before its last line msgspec says what its own callers could do
+        raise TypeError(str(error).rpartition("\n")[2]) from error
     return schema, msgspec.json.Decoder(of).decode
 
 

@@ -61,7 +61,8 @@ def _checked(request: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidType, InvalidValue: names the key.
     """
-    from a3s_code.capabilities.tools.program import ProgramArgs, ProgramLimits
+    from a3s_code.capabilities.tools.program import TWICE, ProgramArgs, ProgramLimits, program
+    from a3s_code.kernel.choices import with_choices
 
     if not _is_mapping(request):
         raise InvalidType(f"program takes a dict, not a {type(request).__name__}.")
@@ -74,9 +75,12 @@ def _checked(request: Mapping[str, Any]) -> dict[str, Any]:
     try:
         msgspec.convert(asked, ProgramArgs)
     except msgspec.ValidationError as error:
-        raise InvalidType(f"program: {error}".replace("`$.", "`")) from None
+        said = with_choices(str(error), program.schema)
+        raise InvalidType(f"program: {said}".replace("`$.", "`")) from None
     if (asked.get("source") is None) is (asked.get("path") is None):
         raise InvalidValue("program needs either source or path.", hint="give one of them")
+    if asked.get("allowed_tools") is not None and asked.get("allowedTools") is not None:
+        raise InvalidValue(f"program: {TWICE}.")
     return asked
 
 
@@ -90,4 +94,4 @@ def _check_keys(where: str, asked: Mapping[str, Any], form: type[msgspec.Struct]
         if key not in known:
             near = get_close_matches(str(key), known, n=1)
             meant = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
-            raise InvalidValue(f"program has no key {where}{key!r}.", hint=meant)
+            raise InvalidValue(f"program has no key {f'{where}{key}'!r}.", hint=meant)

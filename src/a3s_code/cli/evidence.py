@@ -89,7 +89,8 @@ def _head(evidence: RunEvidence) -> Iterator[str]:
 
 def _files(evidence: RunEvidence) -> Iterator[str]:
     more = "; a command may have changed more" if evidence.may_have_changed_more else ""
-    yield f"changed   {len(evidence.files)} files{more}"
+    files = "1 file" if len(evidence.files) == 1 else f"{len(evidence.files)} files"
+    yield f"changed   {files}{more}"
     for file in evidence.files[:SHOWN_FILES]:
         how = "added  " if not file.before else "changed" if file.after else "removed"
         yield f"  {how} {file.path}  {file.after or file.before}"

@@ -61,6 +61,8 @@ class Progress:
     def planned(self, event: AgentEvent) -> list[str]:
         said = _read(event, _Planned)
         self._plan = frozenset(step.id for step in said.plan.steps)
+        if said.plan.fallback is not None:
+            return [_line(f"** no plan, one step: {said.plan.fallback}")]
         return [_line(f"** plan: {_count(said.estimated_steps, 'step')}: {said.plan.goal}")]
 
     def tasks(self, event: AgentEvent) -> list[str]:
@@ -150,6 +152,7 @@ class _PlanStep(msgspec.Struct):
 class _Plan(msgspec.Struct):
     goal: str = ""
     steps: tuple[_PlanStep, ...] = ()
+    fallback: str | None = None
 
 
 class _Planned(msgspec.Struct):

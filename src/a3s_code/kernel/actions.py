@@ -16,6 +16,7 @@ from a3s_code.kernel.approval import Approvals
 from a3s_code.kernel.artifacts import SCHEME
 from a3s_code.kernel.binding import Approved
 from a3s_code.kernel.border import described, failure_of
+from a3s_code.kernel.choices import with_choices
 from a3s_code.kernel.events import PermissionDenied
 from a3s_code.kernel.hooks import after_ask, before_ask, before_tool, rewritten
 from a3s_code.kernel.ledger import digest, subject_digest
@@ -220,7 +221,7 @@ def _arguments(call: ToolCall, tool: Tool, guard: Guard | None) -> msgspec.Struc
         given = call.input if guard is None else guard.restored(tool, call.input)
         return msgspec.convert(given, tool.args, strict=False)
     except msgspec.ValidationError as error:
-        wrong = str(error)
+        wrong = with_choices(str(error), tool.schema)
     except Exception as error:  # noqa: BLE001 - values and types of foreign code
         wrong = described(error)
     return failure(f"Invalid arguments for {tool.name}: {wrong}.", "invalid_argument")

@@ -49,6 +49,8 @@ def world_of(functions: Sequence[str]) -> str:
     """
     Write the world for some functions.
 
+    Its classes are named as what they make, for errors that name them.
+
     A name such as `readFile` is also `read_file`. One that is no name in Python is left out: what
     has many names, such as tools, is called by a function that takes the name.
     """
@@ -60,9 +62,10 @@ def world_of(functions: Sequence[str]) -> str:
         for spelled in (name, _HUMP.sub("_", name).lower()):
             if _is_name(spelled) and (not dot or _is_name(place)):
                 methods[spelled] = function
-    classes = [_class(f"_A3S{at}", methods) for at, methods in enumerate(objects.values())]
-    made = [f"ctx.{place} = _A3S{at}()\n" for at, place in enumerate(objects) if _is_name(place)]
-    return "".join([_HEAD, *classes, _class("_A3S", own), "ctx = _A3S()\n", *made])
+    places = {place: methods for place, methods in objects.items() if _is_name(place)}
+    classes = [_class(f"ctx_{place}", methods) for place, methods in places.items()]
+    made = [f"ctx.{place} = ctx_{place}()\n" for place in places]
+    return "".join([_HEAD, *classes, _class("ctx", own), "ctx = ctx()\n", *made])
 
 
 def _is_name(text: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from a3s_code.capabilities.programs.helpers import TOOLS
 from a3s_code.capabilities.programs.host import BY_NAME_ONLY, ProgramHost, TooManyCalls
 from a3s_code.errors import CapabilityMissing
 from a3s_code.kernel.messages import JsonObject
@@ -38,6 +39,9 @@ DEFAULT_TOOL_CALLS, MAX_TOOL_CALLS = 20, 10_000
 DEFAULT_OUTPUT_BYTES, MAX_OUTPUT_BYTES = 65_536, 100 * 1024
 MAX_VALUE_BYTES = 2 * 1024 * 1024
 """Of what a script returns, which is kept as a whole."""
+TWICE = "Give allowed_tools once, and not as allowedTools as well"
+NOT_THERE = ("TypeError: not a function", "'ctx' object has no", "'ctx_tools' object has no")
+"""What engines say of a function of `ctx` that does not exist."""
 SUFFIXES = {"javascript": (".js", ".mjs"), "python": (".py",)}
 
 
@@ -92,11 +96,11 @@ async def program(args: ProgramArgs, context: ToolContext) -> Observation:
     imports, files or network but through ctx.
     """
     try:
+        allowed = _allowed(args)
         source = await _source(args, context)
         engine = _engine(args, context)
     except _Refused as refused:
         return refused.observation
-    allowed = args.allowed_tools if args.allowed_tools is not None else args.allowed_tools_
     host = ProgramHost(context.call, context.tool_names, allowed, args.limits.max_tool_calls)
     script = Script(
         source=source,
@@ -129,6 +133,13 @@ def _engine(args: ProgramArgs, context: ToolContext) -> ScriptEngine:
         raise _Refused(str(error), "unsupported") from None
 
 
+def _allowed(args: ProgramArgs) -> list[str] | None:
+    given = [each for each in (args.allowed_tools, args.allowed_tools_) if each is not None]
+    if len(given) > 1:
+        raise _Refused(f"{TWICE}.")
+    return given[0] if given else None
+
+
 def _timeout_ms(args: ProgramArgs, allowed: list[str] | None) -> int:
     if args.limits.timeout_ms is not None:
         return args.limits.timeout_ms
@@ -146,12 +157,19 @@ async def _source(args: ProgramArgs, context: ToolContext) -> str:
     path = args.path or ""
     suffixes = SUFFIXES[args.language]
     if not path.endswith(suffixes):
-        raise _Refused(f"{path!r} is no {args.language} file: it has to end in {suffixes[0]}.")
+        raise _Refused(_other_file(path, args.language))
     if not context.is_direct:  # the model runs no file that it could not read
         seen = await context.call("read", {"file_path": path, "limit": 1})
         if seen.failed:
             raise _Refused(seen.text, "not_allowed")
     return await _file(path, context)
+
+
+def _other_file(path: str, language: str) -> str:
+    meant = [each for each, ends in SUFFIXES.items() if path.endswith(ends)]
+    hint = f' For this one, give "language": "{meant[0]}".' if meant else ""
+    ends = " or ".join(SUFFIXES[language])
+    return f"{path!r} is no {language} file: it has to end in {ends}.{hint}"
 
 
 async def _file(path: str, context: ToolContext) -> str:
@@ -208,13 +226,21 @@ def _text(outcome: ScriptOutcome, host: ProgramHost) -> str:
     else:
         parts = [f"Program script failed: {failed.message}"]
         place = f"at line {failed.line}, column {failed.column}" if failed.line else ""
-        parts += [part for part in (failed.trace or place,) if part]
+        parts += [part for part in (failed.trace or place, _offered(failed.message, host)) if part]
     if outcome.console:
         printed = "\n".join(f"{line.level}: {line.text}" for line in outcome.console)
         left_out = outcome.console_dropped
         more = f"\n[{left_out} more characters]" if left_out else ""
         parts.append(f"Console:\n{printed}{more}")
     return "\n".join([*parts, _calls(host)])
+
+
+def _offered(message: str, host: ProgramHost) -> str:
+    """Say what there is to call, to a program that called what is not there."""
+    if not any(mark in message for mark in NOT_THERE):
+        return ""
+    own = ", ".join(name for name in host.functions() if not name.startswith(TOOLS))
+    return f"ctx has {own}, and tools.<name>(args) for every tool."
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - JSON

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeAlias, cast
 
+import msgspec
+
 from a3s_code.harness.host_function import in_thread, is_async
 from a3s_code.harness.planning.plan import Plan
 from a3s_code.harness.planning.reading import PLAN, plan_in
@@ -165,7 +167,8 @@ class HostPlanner:
         """
         Raises:
             Exception: whatever it raises.
-            TypeError: it gives something else than a `Plan` or None.
+            TypeError: it gives something else than a `Plan` or None, or one whose parts are
+                not what they should be; says which.
         """
         if is_async(self.function):
             made = self.function(request)
@@ -173,6 +176,15 @@ class HostPlanner:
             made = await in_thread(partial(self.function, request))
         if inspect.isawaitable(made):
             made = await cast("Awaitable[object]", made)
-        if made is not None and not isinstance(made, Plan):
+        if made is None:
+            return None
+        if not isinstance(made, Plan):
             raise TypeError(f"the planner gave a {type(made).__name__}, not a Plan")
-        return made
+        return _checked(made)
+
+
+def _checked(plan: Plan) -> Plan:
+    try:
+        return msgspec.convert(msgspec.to_builtins(plan), Plan)
+    except msgspec.ValidationError as error:
+        raise TypeError(f"a part of the plan is none: {error}") from error

@@ -199,6 +199,8 @@ def _outcome(command: CheckCommand, done: Done) -> _Outcome:
     if exit_code == NOT_FOUND and not command.required:
         return _Outcome("skipped", exit_code, "not_run", f"It could not run: {_said(observed)}")
     text = f"It failed with exit status {exit_code}."
+    if exit_code == NOT_FOUND:
+        text = f"A program is missing (exit status {exit_code}): {_said(observed)}"
     return _Outcome("failed", exit_code, "check_failed", text)
 
 

@@ -17,9 +17,11 @@ import msgspec
 
 from a3s_code.errors import InvalidValue
 from a3s_code.harness.verification.commands import MAX_NAME_CHARS, Name, check_ids, items_of
+from a3s_code.kernel.choices import with_choices
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.plain import plain
 from a3s_code.kernel.state import Verified
+from a3s_code.kernel.tool import schema_of
 from a3s_code.kernel.verification import (
     REPORT_SCHEMA,
     Check,
@@ -90,7 +92,7 @@ def report_of(given: object, name: str = "The verification report") -> Report:
         size = len(msgspec.json.encode(plain_))
     except (msgspec.ValidationError, TypeError, RecursionError, UnicodeError) as error:
         raise InvalidValue(
-            f"{name} is not accepted: {error}.",
+            f"{name} is not accepted: {with_choices(str(error), schema_of(_GivenReport))}.",
             hint=f"see {REPORT_SCHEMA}: {', '.join(_GivenReport.__struct_fields__)}; a check has "
             f"{', '.join(_GivenCheck.__struct_fields__)}",
         ) from error
