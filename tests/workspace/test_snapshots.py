@@ -65,7 +65,7 @@ async def test_a_time_that_is_set_back_hides_no_change(ws: Path, shots: ShadowGi
     fill(ws, {"same": "right\n", "other": "1"})
     await shots.tree()
     os.utime(Path(shots.objects.directory) / "index", (1_500_000_000, 1_500_000_000))
-    time.sleep(1.1 - time.time() % 1)  # what follows lies in one second, by all odds
+    await asyncio.sleep(1.1 - time.time() % 1)  # what follows lies in one second, by all odds
     touch(ws / "same")  # its row is no other one, but git looks at it anew
     fill(ws, {"other": "2"})
     before = await shots.tree()

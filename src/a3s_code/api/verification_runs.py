@@ -99,7 +99,7 @@ class WorkspaceGround:
     _footprints: Footprints | None = None
 
     async def tree(self) -> str:
-        return await self.session.checkpoints.take("verification", self.sink)
+        return (await self.session.evidence.now("verification", self.sink)).tree
 
     async def changed(self, before: str, after: str) -> tuple[str, ...]:
         self._footprints = self._footprints or Footprints(self.session.evidence)
