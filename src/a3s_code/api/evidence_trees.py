@@ -17,7 +17,7 @@ from a3s_code.harness.verification.summary import Summary, in_force, summarise
 from a3s_code.kernel.ports import Sink
 from a3s_code.kernel.snapshots import Difference, Snapshots
 from a3s_code.kernel.state import SessionState, Verified
-from a3s_code.kernel.verification import Ran, Risk
+from a3s_code.kernel.verification import Ran, Risk, status_of
 
 
 @dataclass(slots=True)
@@ -167,8 +167,16 @@ class EvidenceTrees:
             await checkpoints.keep(tree)
         return FilesNow(tree, plain)
 
-    async def summary(self, reports: Sequence[Verified], sink: Sink) -> Summary:
-        """Say what reports come to on the files of now."""
+    async def summary(
+        self, reports: Sequence[Verified], sink: Sink, own: Sequence[Verified] = ()
+    ) -> Summary:
+        """
+        Say what reports come to on the files of now.
+
+        Args:
+            own: Those of one run that it is about. Where the harness has run checks in it, an
+                older one that passed on other files does not count: it is not about this run.
+        """
         if not needs_tree(reports):
             return summarise(reports)
         now = (await self.take(sink)).tree
@@ -177,7 +185,15 @@ class EvidenceTrees:
         def doubted(verified: Verified) -> tuple[Risk, ...]:
             return doubts(verified.report, trail, now) if verified.made_by == "harness" else ()
 
-        return summarise(reports, doubted)
+        counted = in_force(reports)
+        if runs_of(own):
+            is_own = {verified.sequence for verified in own}
+            counted = [
+                it
+                for it in counted
+                if it.sequence in is_own or status_of(it.report) != "passed" or not doubted(it)
+            ]
+        return summarise(counted, doubted)
 
 
 @dataclass(slots=True)
