@@ -17,24 +17,26 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
 from a3s_code.errors import InvalidValue, WorkspaceError
 from a3s_code.kernel.snapshots import FileState
 from a3s_code.workspace.beneath import open_beneath
-from a3s_code.workspace.snapshot_files import LINK, PROGRAM, check_path
+from a3s_code.workspace.snapshot_files import FILE, LINK, PROGRAM, check_path
 
 MAX_READ_BYTES = 256 * 1024 * 1024
 """Of one file whose content a mark tells."""
 MAX_READ_FILES = 2_000
-"""Of more than these none is read."""
+MAX_READ_ALL_BYTES = 1024 * 1024 * 1024
+"""Of more than these, files or bytes of such files together, none is read."""
 
 _CHUNK_BYTES = 1024 * 1024
 _SETTLED_NS = 2_000_000_000
 """So long after its last change what the system says of a file tells of the next one."""
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
+_NO_NAMES = frozenset({"", ".", ".."})
 _UNFIT = frozenset({".git", ".gitmodules"})
 _Facts = tuple[int, int, int, int, int]
 
@@ -71,14 +73,15 @@ class Marks:
         stop: threading.Event,
     ) -> dict[str, FileState]:
         top = root()
-        reads = len(paths) <= MAX_READ_FILES
+        below = tuple(f"{path}/" for path in never)
+        inside = [it for it in sorted(paths) if _NO_NAMES.isdisjoint(it.split("/"))]
+        wanted = [it for it in inside if it not in never and not it.startswith(below)]
         marks: dict[str, FileState] = {}
         try:
-            for path in sorted(paths):
+            reads = len(wanted) <= MAX_READ_FILES and _are_few_bytes(top, wanted)
+            for path in wanted:
                 if stop.is_set():
                     break
-                if any(path == each or path.startswith(f"{each}/") for each in never):
-                    continue
                 mark = self._one(top, path, stop, reads=reads)
                 if mark is not None:
                     marks[_fit(path)] = mark
@@ -99,7 +102,7 @@ class Marks:
             if not stat.S_ISREG(facts.st_mode):
                 return None
             told = self._told(at, name, path, facts, stop, reads=reads)
-            mode = PROGRAM if facts.st_mode & stat.S_IXUSR else None
+            mode = PROGRAM if facts.st_mode & stat.S_IXUSR else FILE
             return FileState(f"size {facts.st_size}\n{told}\n".encode(), mode)
         except (OSError, ValueError):
             return None
@@ -128,6 +131,18 @@ class Marks:
         if is_settled and not stop.is_set():
             self._known[path] = own, told
         return told
+
+
+def _are_few_bytes(top: int, paths: Iterable[str]) -> bool:
+    sizes = (_size(top, path) for path in paths)
+    return sum(size for size in sizes if size <= MAX_READ_BYTES) <= MAX_READ_ALL_BYTES
+
+
+def _size(top: int, path: str) -> int:
+    try:
+        return os.stat(path, dir_fd=top, follow_symlinks=False).st_size
+    except (OSError, ValueError):
+        return 0
 
 
 def _digest(at: int, name: str, stop: threading.Event) -> str:
