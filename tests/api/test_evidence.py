@@ -229,6 +229,30 @@ def test_a_write_while_checks_run_is_no_by_product_of_theirs(house: House) -> No
     assert result.verification_status == "passed"  # they ran once more, on what was there then
 
 
+def test_a_write_that_is_taken_back_before_the_check_ends_is_told(house: House) -> None:
+    house.put("answer", "wrong\n")
+    waits = "touch went; while [ ! -e go ]; do sleep 0.01; done; grep -qx right answer"
+    holds = "; was=$?; rm went go; touch saw; while [ -e saw ]; do sleep 0.01; done; exit $was"
+    session = house.session(permissive=True)
+
+    def swap() -> None:
+        come(lambda: house.has("went"))
+        session.write_file("answer", "right\n")
+        house.put("go")
+        come(lambda: house.has("saw"))
+        session.write_file("answer", "wrong\n")
+        (house.root / "saw").unlink()
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    report = session.verify_commands("t", [{"id": "t", "command": waits + holds}])
+    thread.join()
+    (check,) = report["checks"]
+    assert (check["status"], check["ran"]["tree"]) == ("passed", check["ran"]["tree_after"])
+    assert (report["status"], report["risks"][0]["kind"]) == ("needs_review", "changed_files")
+    assert "answer" in report["risks"][0]["text"]
+
+
 async def test_a_cancel_while_a_check_runs_is_clean(house: House) -> None:
     hangs = {"id": "hangs", "command": "touch at; sleep 60"}
     async with AsyncAgent(house.serve(write("x"), says("Done.")).acl()) as agent:

@@ -147,6 +147,26 @@ def test_one_byte_that_is_changed_by_hand_makes_it_stale(house: House) -> None:
     assert session.verification_summary()["status"] == "passed"
 
 
+def test_what_passed_on_other_files_before_the_run_does_not_count_against_it(house: House) -> None:
+    session = begin(house, write("right\n"), says("Done."))
+    session.verify_commands("lint", [{"id": "lint", "command": "true"}])
+    assert session.send("do it").verification_status == "passed"
+    summary = session.verification_summary()
+    assert (summary["status"], summary["pending_subjects"]) == ("needs_review", ["lint"])
+
+
+def test_what_failed_before_the_run_counts_until_it_is_checked_again(house: House) -> None:
+    session = begin(house, write("right\n"), says("Done."))
+    session.verify_commands("lint", [{"id": "lint", "command": "false"}])
+    assert session.send("do it").verification_status == "failed"
+
+
+def test_what_passed_before_a_run_that_is_not_checked_is_stale(house: House) -> None:
+    session = house.session(write("x"), says("All tests pass."), permissive=True)
+    session.verify_commands("tests", [{"id": "t", "command": "true"}])
+    assert session.send("do it").verification_status == "needs_review"
+
+
 def test_what_a_rule_denies_is_not_run_because_it_is_required(house: House) -> None:
     from a3s_code import PermissionPolicy
 

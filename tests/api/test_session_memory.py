@@ -384,6 +384,20 @@ def test_a_memory_is_data_and_cannot_leave_its_marks(house: House, tmp_path: Pat
     assert message.count("</context>") == 1
 
 
+@pytest.mark.parametrize(("command", "kept"), [("true", 1), ("false", 0)])
+def test_a_run_whose_checks_did_not_pass_is_no_success_to_remember(
+    command: str, kept: int, house: House, tmp_path: Path
+) -> None:
+    session = house.session(
+        *(calls("write", file_path="parser", content="x"), says("All tests pass.")),
+        permissive=True,
+        memory_dir=tmp_path / "memory",
+        verification={"commands": [{"id": "t", "command": command}], "max_rounds": 0},
+    )
+    session.send("Mend the login parser")
+    assert len(session.recall_by_tags(["pattern"])) == kept
+
+
 def test_a_run_with_calls_is_kept_and_the_next_session_is_offered_it(
     house: House, tmp_path: Path
 ) -> None:

@@ -76,6 +76,18 @@ def test_it_can_be_checked_against_the_log(
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["log"] == said["log"]  # only read
 
 
+def test_its_json_holds_nothing_that_a_terminal_obeys(
+    ws: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = {"id": "t", "command": "true", "description": "\x9b2J\u202edessap"}
+    turns = calls("write", file_path="answer", content="right\n"), says("Done.")
+    run = played(ws, *turns, verification={"commands": [test]})
+    assert look(run, ws, "--json") == 0
+    shown = capsys.readouterr().out
+    assert shown.rstrip("\n").isprintable()
+    assert json.loads(shown)["checks"][0]["description"] == test["description"]
+
+
 def test_a_run_that_only_claims_success_is_not_verified(
     ws: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

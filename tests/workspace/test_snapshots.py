@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,22 @@ async def test_going_back_makes_the_files_what_they_were(ws: Path, shots: Shadow
     assert restored.left == ()
     assert facts(ws) == was
     assert (await shots.tree()).id == taken.id
+
+
+async def test_a_time_that_is_set_back_hides_no_change(ws: Path, shots: ShadowGit) -> None:
+    def touch(path: Path) -> None:
+        os.utime(path, ns=(1, 1_000_000_000))
+
+    fill(ws, {"same": "right\n", "other": "1"})
+    await shots.tree()
+    os.utime(Path(shots.objects.directory) / "index", (1_500_000_000, 1_500_000_000))
+    await asyncio.sleep(1.1 - time.time() % 1)  # what follows lies in one second, by all odds
+    touch(ws / "same")  # its row is no other one, but git looks at it anew
+    fill(ws, {"other": "2"})
+    before = await shots.tree()
+    fill(ws, {"same": "wrong\n"})
+    touch(ws / "same")
+    assert (await shots.tree()).id != before.id
 
 
 async def test_going_back_can_be_undone(ws: Path, shots: ShadowGit) -> None:

@@ -125,10 +125,14 @@ class Checkpoints:
             WorkspaceError: git is missing, or failed.
         """
         taken = await self.snapshots.tree()
-        await self.snapshots.keep(taken.id, f"{session_digest(self.session)}-{taken.id}")
+        await self.keep(taken.id)
         skipped = tuple(left.path for left in taken.skipped[:MAX_NAMED])
         sink.emit(SnapshotTaken(tree=taken.id, why=why, skipped=skipped))
         return taken.id
+
+    async def keep(self, tree: str) -> None:
+        """Hold on to a tree as long as the session is kept."""
+        await self.snapshots.keep(tree, f"{session_digest(self.session)}-{tree}")
 
     async def tree_at(self, place: Checkpoint, sink: Sink, why: str) -> str:
         """

@@ -38,12 +38,12 @@ async def evidence_now(engine: Engine, run_id: str | None) -> RunEvidence:
 async def _now(engine: Engine, reach: Reach, sink: Sink) -> Now:
     trees, state = engine.evidence, engine.log.state
     first, last = reach.trees(state)
-    tree, trouble = await trees.take(sink)
-    taken = engine.log.at(state.snapshots[-1][0]).event if tree else None
+    files = await trees.take(sink)
+    taken = engine.log.at(state.snapshots[-1][0]).event if files.tree else None
     return Now(
-        tree=tree,
+        tree=files.tree,
         trail=await trees.comparison.trail(state),
         by_commands=await trees.comparison.between(first, last) if first else None,
         not_covered=taken.skipped if isinstance(taken, SnapshotTaken) else (),
-        trouble=trouble,
+        trouble=files.trouble,
     )

@@ -12,6 +12,7 @@ from msgspec.structs import replace as changed
 from a3s_code.api.behaviour import Behaviour
 from a3s_code.api.context import RunContext
 from a3s_code.api.evidence_copies import CopyRuns
+from a3s_code.api.evidence_trees import FilesNow, runs_of
 from a3s_code.api.outlet import Outlet
 from a3s_code.api.verification_runs import Workshop, WorkspaceGround, verify
 from a3s_code.errors import WorkspaceError
@@ -96,10 +97,10 @@ class RequiredChecks:
 
     async def find(self) -> Finding:
         """See `Proof.find`."""
-        now, _ = await self._session.evidence.take(self._sink) if self._has_acted() else ("", "")
+        now = await self._session.evidence.take(self._sink) if self._has_acted() else FilesNow()
         if not await self._has_changed(now):
             return Finding()
-        if self._last is not None and now and self._last[0] == now:
+        if self._last is not None and now.tree and self._last[0] == now.tree:
             return self._last[1]
         if not self._wanted.commands:
             known = {each.command for each in self._commands}
@@ -108,8 +109,7 @@ class RequiredChecks:
         self._sink.emit(RunStatusChanged(status="verifying"))
         finding = await self._check()
         self._sink.emit(RunStatusChanged(status="executing"))
-        now, _ = await self._session.evidence.take(self._sink)
-        self._last = now, finding
+        self._last = (await self._session.evidence.take(self._sink)).tree, finding
         return finding
 
     async def finish(self, summary: Summary) -> Summary:
@@ -142,11 +142,19 @@ class RequiredChecks:
         state = self._session.log.state
         return bool(self._own.changes(state)) or self._own.has_unknown(state)
 
-    async def _has_changed(self, now: str) -> bool:
+    async def _has_changed(self, now: FilesNow) -> bool:
         if not self._has_acted():
             return False
         base = await self._base_tree()
-        return not base or not now or base != now
+        if not base or not now.tree or base != now.plain:
+            return True
+        return now.tree != now.plain and now.tree not in self._seen_before()
+
+    def _seen_before(self) -> set[str]:
+        """Give the trees that checks ran on, or left, before the run began."""
+        verifications = self._session.log.state.verifications
+        before = [each for each in verifications if each.sequence < self._own.begin]
+        return {tree for ran in runs_of(before) for tree in (ran.tree, ran.tree_after)}
 
     async def _base_tree(self) -> str:
         """Give the files from before the run; empty when nobody can tell."""
@@ -209,7 +217,7 @@ class RequiredChecks:
     async def _judge(self, report: Report) -> Report:
         if status_of(report) != "passed" or self._copies is None:
             return report
-        now, _ = await self._session.evidence.take(self._sink)
+        now = (await self._session.evidence.take(self._sink)).plain
         return await self._copies.judge(report, await self._base_tree(), now)
 
     async def _outputs(self, report: Report) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from a3s_code.api.evidence_trees import Comparison
+from a3s_code.api.evidence_trees import Comparison, marked
 from a3s_code.api.recorded import Recorded
 from a3s_code.api.stored_run import find_run
 from a3s_code.api.stores import bodies_of, decoded
@@ -66,10 +66,11 @@ async def _now(store: Store, state: SessionState, reach: Reach, root: str) -> No
             return Now("", trail, by_commands, trouble=f"There is no directory {root}.")
         try:
             taken = await place.tree()
+            tree = await marked(taken.id, state, kept, place)
         except WorkspaceError as error:
             return Now("", trail, by_commands, trouble=error.message)
     skipped = tuple(left.path for left in taken.skipped)
-    return Now(taken.id, trail, by_commands, skipped)
+    return Now(tree, trail, by_commands, skipped)
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ Trees are taken and compared only for a session in which a check ran on one.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -16,7 +17,7 @@ from a3s_code.harness.verification.summary import Summary, in_force, summarise
 from a3s_code.kernel.ports import Sink
 from a3s_code.kernel.snapshots import Difference, Snapshots
 from a3s_code.kernel.state import SessionState, Verified
-from a3s_code.kernel.verification import Ran, Risk
+from a3s_code.kernel.verification import Ran, Risk, status_of
 
 
 @dataclass(slots=True)
@@ -78,6 +79,58 @@ def needs_tree(reports: Sequence[Verified]) -> bool:
     return any(ran.tree for ran in runs_of(in_force(reports)))
 
 
+def beside(state: SessionState) -> tuple[set[str], tuple[str, ...]]:
+    """
+    Say which files evidence is about even where git ignores them by now.
+
+    Who hides a file from trees shall not hide what becomes of it. Given are the paths that
+    tools of the session have written, and trees whose files count: what the last check left,
+    and those that were taken since.
+    """
+    written = {change.what.path for change in state.changes}
+    left, since = "", -1
+    for verified in reversed(state.verifications):
+        ran = [ran for ran in runs_of([verified]) if ran.tree_after]
+        if ran:
+            left, since = ran[-1].tree_after, verified.sequence
+            break
+    taken = [tree for sequence, tree in state.snapshots if sequence > since]
+    return written, tuple(dict.fromkeys(tree for tree in (left, *taken[:1], *taken[-2:]) if tree))
+
+
+async def marked(tree: str, state: SessionState, kept: Snapshots | None, here: Snapshots) -> str:
+    """
+    Give the tree that evidence is about: `tree`, with marks of what it does not hold.
+
+    Args:
+        kept: Where the trees of the session are; None = nowhere.
+        here: Where `tree` was taken.
+
+    Raises:
+        WorkspaceError: nobody can tell.
+    """
+    wanted, trees = beside(state)
+    for each in trees:
+        if each != tree and kept is not None:
+            with contextlib.suppress(SnapshotLost):
+                wanted |= await kept.paths(each)
+    return await here.marked(tree, wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class FilesNow:
+    """
+    Attributes:
+        tree: What evidence is about; empty when nobody can tell.
+        plain: The same without marks, as snapshots are recorded.
+        trouble: Why nobody can tell.
+    """
+
+    tree: str = ""
+    plain: str = ""
+    trouble: str = ""
+
+
 @dataclass(slots=True)
 class EvidenceTrees:
     """Of a session that is awake."""
@@ -91,24 +144,56 @@ class EvidenceTrees:
         self._comparison = self._comparison or Comparison(self.checkpoints.snapshots)
         return self._comparison
 
-    async def take(self, sink: Sink) -> tuple[str, str]:
-        """Take the files of now; without a tree (empty) with why there is none."""
+    async def take(self, sink: Sink) -> FilesNow:
+        """Take the files of now, or say why not."""
         try:
-            return await self.checkpoints.take("evidence", sink), ""
+            return await self.now("evidence", sink)
         except WorkspaceError as error:
-            return "", error.message
+            return FilesNow(trouble=error.message)
 
-    async def summary(self, reports: Sequence[Verified], sink: Sink) -> Summary:
-        """Say what reports come to on the files of now."""
+    async def now(self, why: str, sink: Sink) -> FilesNow:
+        """
+        Take the files of now.
+
+        Raises:
+            WorkspaceError: nobody can tell.
+        """
+        checkpoints = self.checkpoints
+        plain = await checkpoints.take(why, sink)
+        tree = await marked(
+            plain, checkpoints.log.state, checkpoints.snapshots, checkpoints.snapshots
+        )
+        if tree != plain:
+            await checkpoints.keep(tree)
+        return FilesNow(tree, plain)
+
+    async def summary(
+        self, reports: Sequence[Verified], sink: Sink, own: Sequence[Verified] = ()
+    ) -> Summary:
+        """
+        Say what reports come to on the files of now.
+
+        Args:
+            own: Those of one run that it is about. Where the harness has run checks in it, an
+                older one that passed on other files does not count: it is not about this run.
+        """
         if not needs_tree(reports):
             return summarise(reports)
-        now, _ = await self.take(sink)
+        now = (await self.take(sink)).tree
         trail = await self.comparison.trail(self.checkpoints.log.state)
 
         def doubted(verified: Verified) -> tuple[Risk, ...]:
             return doubts(verified.report, trail, now) if verified.made_by == "harness" else ()
 
-        return summarise(reports, doubted)
+        counted = in_force(reports)
+        if runs_of(own):
+            is_own = {verified.sequence for verified in own}
+            counted = [
+                it
+                for it in counted
+                if it.sequence in is_own or status_of(it.report) != "passed" or not doubted(it)
+            ]
+        return summarise(counted, doubted)
 
 
 @dataclass(slots=True)

@@ -82,6 +82,9 @@ class OfferedMemories:
         return any(message.role == "user" and message.text == run.prompt for message in messages)
 
 
+_UNPROVEN = frozenset({"failed", "needs_review"})
+
+
 class Lessons:
     """What a session keeps of its runs."""
 
@@ -94,9 +97,10 @@ class Lessons:
         """
         Keep how a run went that ends well and in which tools were called.
 
+        One whose checks failed, or need a review, has not shown that it did.
         A store that fails takes nothing from the run; an event says so.
         """
-        if not answer.tool_calls:
+        if not answer.tool_calls or answer.verification_summary.get("status") in _UNPROVEN:
             return
         from a3s_code.capabilities.memory import success
 

@@ -31,6 +31,7 @@ from a3s_code.api.unfinished import close_calls, results, spent
 from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
 from a3s_code.harness.time_limit import within_limit
+from a3s_code.harness.verification.evidence import reach_of
 from a3s_code.kernel.events import (
     AgentEnd,
     AgentStart,
@@ -150,10 +151,10 @@ class Run:
             usage = answer.usage + self._sink.spent
             answer = msgspec.structs.replace(answer, usage=usage)
             await self._hooks.respond(answer)
+            answer = await self._verified(answer)
             if self._session.lessons is not None:
                 prompt = self._request.prompt
                 await self._session.lessons.learn(self._session.log, self._sink, prompt, answer)
-            answer = await self._verified(answer)
             end = _end(answer)
             self._sink.record(end)
             await self._sink.barrier()
@@ -165,8 +166,10 @@ class Run:
         return self._priced(answer)
 
     async def _verified(self, answer: Answer) -> Answer:
-        reports = self._session.log.state.verifications
-        summary = await self._session.evidence.summary(reports, self._sink)
+        log = self._session.log
+        reports = log.state.verifications
+        own = reach_of(log.state, log.at, self._sink.run).reports(log.state) if reports else []
+        summary = await self._session.evidence.summary(reports, self._sink, own)
         if self._required is not None:
             summary = await self._required.finish(summary)
         return msgspec.structs.replace(answer, verification_summary=summary.as_json())

@@ -101,7 +101,7 @@ class WorkspaceGround:
     _footprints: Footprints | None = None
 
     async def tree(self) -> str:
-        return await self.session.checkpoints.take("verification", self.sink)
+        return (await self.session.evidence.now("verification", self.sink)).tree
 
     async def changed(self, before: str, after: str) -> tuple[str, ...]:
         self._footprints = self._footprints or Footprints(self.session.evidence)
@@ -115,9 +115,12 @@ class WorkspaceGround:
         call = ToolCall(f"check-{uuid4()}", BASH, args)
         began = clock.monotonic()
         executor = with_fresh_bytecode(self.executor or session.executor)
+        known = len(session.log.state.changes)
         observed = await executor.call(call, self.authority, self.sink)
+        changes = session.log.state.changes[known:]
+        written = tuple(dict.fromkeys(each.what.path for each in changes))
         taken_ms = round((clock.monotonic() - began) * 1000)
-        return Done(self._ran(call), observed, self._keep(observed), taken_ms)
+        return Done(self._ran(call), observed, self._keep(observed), taken_ms, written)
 
     def _ran(self, call: ToolCall) -> str:
         """Give the command as hooks left it; empty when they made another call of it."""

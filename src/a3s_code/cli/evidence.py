@@ -22,7 +22,7 @@ from a3s_code.cli.bundles import store_directory
 from a3s_code.harness.verification.evidence import CheckEvidence, RunEvidence
 from a3s_code.harness.verification.freshness import some
 from a3s_code.kernel.verification import Ran
-from a3s_code.kernel.visible import on_one_line
+from a3s_code.kernel.visible import on_one_line, visible_json
 
 ABOUT = """Say what can be shown for a run: what was asked, which files it changed, which checks
 the harness ran and on which files, whether those are the files of now, and what is uncertain.
@@ -53,7 +53,11 @@ def main(arguments: Sequence[str]) -> int:
     if given.workspace is not None:
         given.workspace = os.path.abspath(given.workspace)  # noqa: PTH100 - keeps links
     evidence = asyncio.run(_read(given, store_directory(given.store)))
-    _print(msgspec.json.encode(evidence).decode() if given.json else "\n".join(_lines(evidence)))
+    _print(
+        visible_json(msgspec.json.encode(evidence).decode())
+        if given.json
+        else "\n".join(_lines(evidence))
+    )
     return 0 if evidence.verdict == "passed" and evidence.tree else 1
 
 

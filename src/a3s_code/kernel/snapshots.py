@@ -148,6 +148,24 @@ class Snapshots(Protocol):
         """Give the id of `tree` with these paths as `other` has them."""
         ...
 
+    async def paths(self, tree: str) -> frozenset[str]:
+        """Give the paths that `tree` holds, as the system has them."""
+        ...
+
+    async def marked(self, tree: str, beside: Collection[str]) -> str:
+        """
+        Give the id of `tree` with a mark in place of files of now that it does not hold.
+
+        A mark is a file that tells of another one what changes when that does. Marked are what
+        was left out when `tree` was taken, and those of `beside` (paths as in `paths`, or as
+        tools have them) that are there and not in it. Without such files it is `tree` itself.
+        A tree with marks is for comparing only, never to go back to.
+
+        Raises:
+            SnapshotRefused: looking at them took too long.
+        """
+        ...
+
     async def pack(self, trees: Sequence[str]) -> bytes:
         """Give one pack of git that holds these trees whole, to be sent elsewhere."""
         ...

@@ -22,6 +22,9 @@ PUT = ("--add", "--replace", "-z", "--index-info")
 _ID = re.compile(r"[0-9a-f]{40}")
 _NOTHING = "0" * 40
 _BLOB = 3
+_INDEX_HEAD, _ENTRY_HEAD = 12, 62
+_ENTRY = struct.Struct(">I20xI12x20s")
+"""Of an entry: the second of its change (ctime), its mode and its blob."""
 _COMPRESSION = 1
 
 
@@ -49,6 +52,26 @@ def row(path: str, state: State | None) -> bytes:
     """Make one row for `git update-index --index-info`; None takes the path out."""
     mode, name = state or (0, _NOTHING)
     return b"%o %b 0\t%b\0" % (mode, name.encode(), os.fsencode(path))
+
+
+def rows_since(index: bytes, since_s: int) -> list[bytes]:
+    """
+    Give rows, as `row` makes them, of the files in an index that changed in or after a second.
+
+    Args:
+        index: An index file of version 2; see gitformat-index(5).
+        since_s: In which the file, or what the system says of it, was changed.
+    """
+    rows: list[bytes] = []
+    at = _INDEX_HEAD
+    for _ in range(int.from_bytes(index[8:_INDEX_HEAD], "big")):
+        end = index.index(b"\0", at + _ENTRY_HEAD)
+        changed_s, mode, blob = _ENTRY.unpack_from(index, at)
+        if changed_s >= since_s:
+            name = index[at + _ENTRY_HEAD : end]
+            rows.append(b"%o %b 0\t%b\0" % (mode, blob.hex().encode(), name))
+        at += (end - at + 8) & ~7
+    return rows
 
 
 def check_id(tree: str) -> str:

@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 from a3s_code.errors import SnapshotRefused, WorkspaceError
 from a3s_code.kernel.workspace import Processes
-from a3s_code.workspace.shadow_formats import EMPTY_TREE, PUT, State, row
+from a3s_code.workspace.shadow_formats import EMPTY_TREE, PUT, State, row, rows_since
 from a3s_code.workspace.shadow_objects import ShadowObjects, write_tree
 from a3s_code.workspace.shadow_program import ShadowProgram, explained, too_much
 from a3s_code.workspace.snapshot_files import FILE
@@ -164,8 +164,26 @@ class ShadowIndex:
         over = int(time.time() - _CLOCK_S)
         refresh = ("-q", "--refresh") if self._written_s() < over else ()
         await self.git.run("update-index", *refresh, *PUT, stdin=b"".join(rows), good=(0, 1))
-        if len(rows) > MANY and newest_s < over:
+        is_again = len(rows) > MANY and newest_s < over
+        if is_again:
             await self.git.run("update-index", "-q", "--refresh", good=(0, 1))
+        if refresh or is_again:
+            await self._distrust(over)
+
+    async def _distrust(self, since_s: int) -> None:
+        """
+        Have files read again that changed in a second that was not over when git looked.
+
+        Git looks at all files, also at some that no row is about. A time that was set back
+        deceives it within that second, since it holds only its own file against the clock.
+        """
+        fresh = await asyncio.to_thread(self._rows_since, since_s)
+        if fresh:
+            await self.git.run("update-index", *PUT, stdin=b"".join(fresh))
+
+    def _rows_since(self, since_s: int) -> list[bytes]:
+        with explained("read"):
+            return rows_since(Path(self.git.index).read_bytes(), since_s)
 
     def _written_s(self) -> float:
         try:

@@ -127,6 +127,14 @@ class ShadowObjects:
 
         return await asyncio.to_thread(told)
 
+    async def paths(self, tree: str) -> frozenset[str]:
+        """See `Snapshots.paths`."""
+        options = ("-r", "-z", "--name-only", "--full-tree")
+        out = await (await self.ready()).run("ls-tree", *options, check_id(tree))
+        return await asyncio.to_thread(
+            lambda: frozenset(os.fsdecode(word) for word in out.split(b"\0")[:-1])
+        )
+
     async def with_paths(self, tree: str, other: str, paths: Collection[str]) -> str:
         """See `Snapshots.with_paths`."""
         wanted = [it for it in await self.changes(tree, other) if readable(it.path) in paths]

@@ -26,6 +26,7 @@ from a3s_code.workspace.shadow_formats import check_id
 from a3s_code.workspace.shadow_index import ShadowIndex, find_place, open_index
 from a3s_code.workspace.shadow_objects import ShadowObjects
 from a3s_code.workspace.shadow_program import too_much
+from a3s_code.workspace.snapshot_marks import Marks
 from a3s_code.workspace.snapshot_restore import Restoring, export
 from a3s_code.workspace.snapshot_take import SnapshotLimits, Taking, reserved_below
 
@@ -55,6 +56,7 @@ class ShadowGit:
         self._root, self._limits = Root(root), limits or SnapshotLimits()
         self._processes = LocalProcesses(root, guard=guard)
         self.objects = ShadowObjects(directory, guard=guard)
+        self._marks = Marks()
         self._never = (self.objects.directory, *(os.fspath(path) for path in never))
 
     async def tree(self) -> Taken:
@@ -96,6 +98,23 @@ class ShadowGit:
     async def with_paths(self, tree: str, other: str, paths: Collection[str]) -> str:
         """See `Snapshots.with_paths`."""
         return await self.objects.with_paths(tree, other, paths)
+
+    async def paths(self, tree: str) -> frozenset[str]:
+        """See `Snapshots.paths`."""
+        return await self.objects.paths(tree)
+
+    async def marked(self, tree: str, beside: Collection[str]) -> str:
+        """See `Snapshots.marked`."""
+        out = await asyncio.to_thread(self.objects.skipped, tree)
+        wanted = {path for path in out.union(beside) if path}
+        if wanted:
+            wanted -= await self.objects.paths(tree)
+        if not wanted:
+            return tree
+        never = await asyncio.to_thread(reserved_below, self._root.real, self._never)
+        async with self._in_time():
+            marks = await self._marks.of(self._root.open, wanted, never)
+        return await self.objects.edited(tree, marks) if marks else tree
 
     async def pack(self, trees: Sequence[str]) -> bytes:
         """See `Snapshots.pack`."""

@@ -35,12 +35,14 @@ class Done:
         command: What really ran, where a hook made something else of it; empty when that was
             no command.
         output_uri: Its complete output; empty when it is not kept.
+        written: Files that tools of the session wrote while it ran.
     """
 
     command: str
     observed: Observation
     output_uri: str
     duration_ms: int
+    written: tuple[str, ...] = ()
 
 
 class Ground(Protocol):
@@ -139,8 +141,8 @@ class Checking:
         did_run = outcome.exit_code is not None or outcome.kind == "timed_out"
         check = _check(command, outcome, ran if did_run else None)
         self._risks += _risks(check, outcome)
-        if did_run and ran.tree != ran.tree_after:
-            text = await self._changes(ran)
+        if did_run and (ran.tree != ran.tree_after or done.written):
+            text = await self._changes(ran, done.written)
             if text:
                 self._risks.append(Risk(kind="changed_files", text=text, check=check.id))
         self._checks.append(check)
@@ -155,11 +157,14 @@ class Checking:
             self._lost = str(error)
             return ""
 
-    async def _changes(self, ran: Ran) -> str:
+    async def _changes(self, ran: Ran, written: tuple[str, ...]) -> str:
+        """Say what changed; what was written counts also where it went back before the end."""
         try:
-            paths = await self._ground.changed(ran.tree, ran.tree_after)
+            is_same = ran.tree == ran.tree_after
+            found = () if is_same else await self._ground.changed(ran.tree, ran.tree_after)
         except WorkspaceError:
             return f"{CHANGED}."
+        paths = tuple(dict.fromkeys((*found, *written)))
         return f"{CHANGED}: {some(paths)}. {AGAIN}" if paths else ""
 
 
