@@ -82,3 +82,8 @@ def test_json_says_the_same_and_holds_nothing_that_a_terminal_obeys(text: str) -
 @given(st.text())
 def test_what_is_counted_is_what_is_escaped(text: str) -> None:
     assert (hidden_count(text) == 0) == (visible(text) == text)
+
+
+@given(st.text(st.characters(max_codepoint=0x9F)))
+def test_every_hidden_character_is_counted(text: str) -> None:
+    assert hidden_count(text) == len(HIDDEN.findall(text))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -53,13 +54,12 @@ class Shown:
 class Receipts:
     """Of one session; knows what its receipts have listed."""
 
-    __slots__ = ("_kept", "_listed", "_sizes", "_sums")
+    __slots__ = ("_kept", "_listed", "_sums")
 
     def __init__(self) -> None:
         self._kept: Encoded[Message] | None = None
         self._sums = [0]
         self._listed = 0
-        self._sizes: dict[str | bytes, tuple[int, int]] = {}
 
     def write(
         self, measure: Measure, request: ModelRequest, shown: Shown, turn: int, model: str
@@ -100,36 +100,25 @@ class Receipts:
         for item in new[len(unlisted) :]:
             self._sums.append(self._sums[-1] + estimate(item))
 
-    def _frame(
-        self, measure: Measure, request: ModelRequest, shown: Shown
-    ) -> Iterator[ReceiptPart]:
+    @staticmethod
+    def _frame(measure: Measure, request: ModelRequest, shown: Shown) -> Iterator[ReceiptPart]:
         settings = len(measure.segment("settings"))
         yield ReceiptPart("settings", settings, settings // 4, why="what the model is asked for")
         if request.tools.tools:
-            size, tokens = self._size(measure.segment("tools"))
+            size, tokens = _size(measure.segment("tools"))
             count = len(request.tools.tools)
             yield ReceiptPart("tools", size, tokens, why="offered", count=count)
         elif request.form is not None and measure.segment("tools"):
-            size, tokens = self._size(measure.segment("tools"))
+            size, tokens = _size(measure.segment("tools"))
             yield ReceiptPart("tools", size, tokens, why="the form of the answer", count=1)
         if request.system:
             for part in shown.prompt:
-                size, tokens = self._size(part.text)
+                size, tokens = _size(part.text)
                 source, trust = part.origin.source, part.origin.trust
                 yield ReceiptPart("prompt", size, tokens, source, trust, "how the agent works")
         for item in shown.standing:
-            size, tokens = self._size(item.text)
+            size, tokens = _size(item.text)
             yield ReceiptPart("context", size, tokens, item.source, item.trust, item.why)
-
-    def _size(self, given: str | bytes) -> tuple[int, int]:
-        """Give bytes and tokens of what stands in every request of a run."""
-        known = self._sizes.get(given)
-        if known is None:
-            if len(self._sizes) >= MAX_LISTED:
-                self._sizes.clear()
-            length = len(given) if isinstance(given, bytes) else escaped_bytes(given)
-            known = self._sizes[given] = length, estimate(given)
-        return known
 
     def _messages(self, measure: Measure, request: ModelRequest) -> Iterator[ReceiptPart]:
         start = max(self._listed, measure.count - MAX_LISTED)
@@ -141,6 +130,13 @@ class Receipts:
         for place, message in enumerate(request.conversation.since(start), start):
             whole = measure.message_bytes(place, place + 1)
             yield from _parts_of(message, whole, self._sums[place + 1] - self._sums[place])
+
+
+@lru_cache(maxsize=MAX_LISTED)
+def _size(given: str | bytes) -> tuple[int, int]:
+    """Give bytes and tokens of what stands in every request of a run, and in many sessions."""
+    length = len(given) if isinstance(given, bytes) else escaped_bytes(given)
+    return length, estimate(given)
 
 
 def summary_receipt(model: Model, request: ModelRequest) -> RequestReceipt:

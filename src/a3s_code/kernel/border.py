@@ -105,6 +105,8 @@ async def run_tool(
 
 
 async def _within(limit_s: float | None, work: Awaitable[Observation]) -> Observation:
+    if limit_s is None:
+        return await answer_of(work)
     scope = asyncio.timeout(limit_s)
     try:
         async with scope:

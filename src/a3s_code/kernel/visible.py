@@ -29,6 +29,7 @@ HIDDEN = re.compile(
 One character that is not shown as it is. Line ends and tabs are not among them, nor is the
 variation selector that makes an emoji of a sign.
 """
+_HIDDEN_ASCII = bytes(code for code in range(128) if HIDDEN.match(chr(code)))
 
 
 def visible(text: str) -> str:
@@ -83,4 +84,6 @@ def _json_escaped(char: str) -> str:
 
 def hidden_count(text: str) -> int:
     """Count the characters that are only there for a terminal, or to be overlooked."""
+    if text.isascii():  # nearly every output, each of which is looked at
+        return len(text) - len(text.encode("ascii").translate(None, _HIDDEN_ASCII))
     return sum(1 for _ in HIDDEN.finditer(text))
