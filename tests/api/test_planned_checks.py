@@ -132,7 +132,9 @@ def test_a_test_that_was_red_before_a_plan_and_is_green_after_it_does(house: Hou
     assert session.send("go").verification_status == "passed"
 
 
-REQUIRED = f"dict(permissive=True, planning_mode='enabled', verification={{'commands': [{TEST!r}]}})"
+REQUIRED = (
+    f"dict(permissive=True, planning_mode='enabled', verification={{'commands': [{TEST!r}]}})"
+)
 
 
 def test_what_a_run_before_changed_is_checked_when_its_plan_goes_on(
