@@ -145,8 +145,14 @@ def test_a_fork_goes_on_from_it(house: House, tmp_path: Path) -> None:
     session = day(house, session_store=FileSessionStore(tmp_path / "sessions"))
     other = session.fork()
     assert other.history() == session.history()
+    assert other.task_list() == session.task_list()
     assert other.send("go").text == "done"
-    assert session.task_list() != []
+    assert shown(session) == ["STEP-a", "STEP-b"]
+
+
+def test_a_fork_from_before_a_list_has_none(house: House, tmp_path: Path) -> None:
+    session = day(house, session_store=FileSessionStore(tmp_path / "sessions"))
+    assert session.fork(session.checkpoints()[0]["id"]).task_list() == []
 
 
 def test_what_is_beyond_the_limits_of_a_session_goes_and_what_is_in_force_stays(
