@@ -350,3 +350,56 @@ def test_the_list_of_a_plan_stays_until_an_ordinary_run_shows_another(house: Hou
     assert shown(session) == ["STEP-a", "STEP-b"]
     session.send("now that")
     assert shown(session) == ["one", "two"]
+
+
+# What a program says that it has checked
+
+
+PASSES = "[{id: 'unit', kind: 'test', description: 'ran it', status: 'passed'}]"
+
+
+def test_what_a_program_says_that_it_has_checked_is_a_claim(house: House) -> None:
+    body = f"return await ctx.verify('tests', {PASSES})"
+    session = house.session(script(body), says("All is proven."), permissive=True)
+    result = session.send("go")
+    (report,) = session.verification_reports()
+    assert (report["made_by"], report["status"]) == ("program", "needs_review")
+    assert result.verification_status == "needs_review"
+    assert "needs_review" in json.dumps(house.bodies[1]["messages"][-1])
+
+
+def test_a_claim_of_a_program_does_not_stand_for_a_required_check(house: House) -> None:
+    write = "await ctx.tools.write({file_path: 'a', content: 'x'})"
+    body = f"{write}; await ctx.verify('required', {PASSES})"
+    session = house.session(
+        script(body),
+        default=says("All is proven."),
+        permissive=True,
+        verification={"commands": [{"id": "unit", "command": "false"}], "max_rounds": 1},
+    )
+    assert session.send("go").verification_status != "passed"
+    assert [each["made_by"] for each in session.verification_reports()] == ["program", "harness"]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ("", "verify: the report"),
+        ("'tests', [{id: 1}]", "verify: the report"),
+        ("'tests', [{id: 'x'.repeat(40000)}]", "KiB at most"),
+        ("{subject: 'tests', made_by: 'harness'}", "made_by"),
+    ],
+)
+def test_what_is_no_report_is_refused_with_the_reason(house: House, args: str, said: str) -> None:
+    session = house.session(permissive=True)
+    result = session.program({"source": source(f"await ctx.verify({args})")})
+    assert result.exit_code == 1
+    assert said in result.output
+    assert session.verification_reports() == []
+
+
+def test_a_program_makes_a_bounded_number_of_reports(house: House) -> None:
+    session = house.session(permissive=True)
+    body = f"for (;;) await ctx.verify('tests', {PASSES})"
+    assert "at most" in session.program({"source": source(body)}).output
+    assert len(session.verification_reports()) == 32

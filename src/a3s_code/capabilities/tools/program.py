@@ -97,7 +97,8 @@ async def program(args: ProgramArgs, context: ToolContext) -> Observation:
     except _Refused as refused:
         return refused.observation
     allowed = args.allowed_tools if args.allowed_tools is not None else args.allowed_tools_
-    host = ProgramHost(context.call, context.tool_names, allowed, args.limits.max_tool_calls)
+    most = args.limits.max_tool_calls
+    host = ProgramHost(context.call, context.tool_names, allowed, most, context.report)
     script = Script(
         source=source,
         inputs=args.inputs,
