@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from a3s_code import (
@@ -17,6 +18,8 @@ from a3s_code import (
     Session,
     SessionOptions,
 )
+from a3s_code.kernel.messages import Usage
+from a3s_code.kernel.records import EffectSettled
 from a3s_code.testing import Rule, Turn, When, calls, on, says
 from api.bundles import export
 from api.house import WIRES, House
@@ -337,3 +340,49 @@ def test_an_effect_in_a_program_that_was_killed_is_settled_and_not_done_again(
     assert house.get("log") == "once\n"
     (told,) = job.results()
     assert "Interrupted" in told
+
+
+def test_every_call_of_a_program_that_was_killed_is_settled_by_itself(
+    house: House, tmp_path: Path
+) -> None:
+    job = Job(house, tmp_path)
+    body = "return await Promise.all([ctx.bash('echo one >> log'), ctx.readFile('x')])"
+    house.put("x", "X")
+    job.die(script(body), before="EffectSettled")
+    session = job.resume(calls("bash", command="cat log"), says("looked"))
+    session.resume_run(session.runs()[0]["id"])
+    log = session._inner._engine.log
+    settled = [each.event for each in log.records if isinstance(each.event, EffectSettled)]
+    ran = [each for each in settled if each.call_id.endswith((".1", ".2"))]
+    assert [each.outcome for each in ran] == ["done"]
+    assert house.get("log") == "one\n"
+    assert log.state.in_doubt == {}
+
+
+# Compaction
+
+
+def test_the_list_that_a_step_shows_is_pinned_when_a_plan_is_compacted(house: House) -> None:
+    rules = (
+        planner(step("a"), step("b", "a"), step("c", "b")),
+        on(When(any_tool=False), says("SUMMARY")),
+    )
+    many = [calls("bash", command=f"echo {n} {'word ' * 200}") for n in range(16)]
+    full = msgspec.structs.replace(says("one"), usage=Usage(prompt_tokens=39_000))
+    session = house.session(
+        calls("update_plan", plan=ROWS),
+        *many,
+        full,
+        rules=rules,
+        default=says("ok"),
+        planning_mode="enabled",
+        auto_compact=True,
+        max_context_tokens=40_000,
+        permissive=True,
+    )
+    events = list(session.stream("KEEP-MY-WORDS"))
+    assert "context_compacted" in types(events)
+    assert shown(session) == ["STEP-a", "STEP-b", "STEP-c"]
+    last = json.dumps(house.bodies[-1]["messages"])
+    assert "STEP-b" in last
+    assert "Your step: STEP-c" in last

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import msgspec
 
 from a3s_code.api.receipts import FOR_SUMMARY
-from a3s_code.delegation.child_sink import TURNS
 from a3s_code.kernel.events import ContextLeftOut, RunId, TurnEnd
 from a3s_code.kernel.messages import Usage
 from a3s_code.kernel.records import ReceiptPart, Record, RequestReceipt, TokensSpent
@@ -56,6 +55,8 @@ def receipts_of(records: Sequence[Record], state: SessionState, run: str) -> lis
 
     Each request has its own: also one that was refused as too long, and a summary.
     """
+    from a3s_code.delegation.child_sink import TURNS  # a session is made without an event loop
+
     found: list[ContextReceipt] = []
     is_run = not run or RunId(run) in state.receipts
     own, child = (RunId(run), "") if is_run else _child(records, state, run)

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from a3s_code.errors import InvalidValue
-from a3s_code.harness.verification.reports import report_of
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.script import ScriptCallFailed
@@ -33,6 +32,9 @@ def read_claim(args: Sequence[Any]) -> Report:
     Raises:
         ScriptCallFailed: they are no report; says what is wrong.
     """
+    # Most sessions run no program, and most programs report nothing.
+    from a3s_code.harness.verification.reports import report_of
+
     given = _object(args)
     if len(canonical(given)) > MAX_CLAIM_BYTES:
         raise ScriptCallFailed(f"{VERIFY}: a report has {MAX_CLAIM_BYTES // 1024} KiB at most.")
