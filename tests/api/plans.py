@@ -43,6 +43,11 @@ def at(words: str, *turns: Turn) -> Rule:
     return on(When(last=f"Your step: {words}"), *turns)
 
 
+def beside(words: str, *turns: Turn) -> Rule:
+    """Answer all requests of the step of these words, which runs beside others."""
+    return on(When(body=f"Your step: {words}"), *turns)
+
+
 def types(events: list[AgentEvent]) -> list[str]:
     return [event.event_type for event in events]
 

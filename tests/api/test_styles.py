@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from a3s_code import PermissionPolicy, Session, SessionOptions
+from a3s_code import Goal, PermissionPolicy, Plan, Session, SessionOptions
 from a3s_code.api.styles import chosen
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.intent.styles import STYLES, style_named
 from a3s_code.testing import calls, says
-from api.house import House
+from api.house import WIRES, House
+from api.plans import plan
 
 EXPLORE = "Find all files that open a socket"
 REVIEW = "Review my changes"
@@ -199,3 +201,60 @@ def test_a_style_is_found_by_each_of_its_names(style: Any) -> None:
     names = {style.name, style.mode, style.agent, style.mode.upper(), style.mode.replace("_", "-")}
 
     assert {style_named(name) for name in names} == {style}
+
+
+# What an analysis says
+
+
+LIST = "Please do all of this:\n1. write the first file\n2. write the second file\n3. check them"
+
+
+@pytest.mark.parametrize("kind", WIRES)
+def test_where_a_request_is_planned_its_analysis_says_the_style(house: House, kind: str) -> None:
+    session = house.session(plan(needed=False, intent="CodeReview"), says("Well."), kind=kind)
+    heard = list[Any]()
+    session.register_hook("h", "intent_detection", handler=lambda it: heard.append(it["payload"]))
+    session.send(LIST)
+
+    assert changed(session) == [["review"]]
+    words = json.dumps(house.bodies[1]["messages"])
+    assert words.index("check them") < words.index("style://review")
+    assert [(each["agent"], each["source"]) for each in heard] == [("review", "analysis")]
+    (part,) = [
+        each
+        for receipt in session.context_receipts(session.runs()[-1]["id"])
+        for each in receipt.parts
+        if each.source == "style://review"
+    ]
+    assert (part.trust, part.why) == ("host", "the analysis of the prompt says so")
+    assert "CodeReview" in json.dumps(house.bodies[0]["tools"])
+
+
+def test_an_analysis_that_names_no_style_leaves_it_to_the_words(house: House) -> None:
+    session = house.session(
+        plan(needed=False, intent="whatever"),
+        says("Well."),
+        says("no plan"),
+        says("Well."),
+        planning_mode="enabled",
+    )
+    session.send(EXPLORE)
+    session.send(REVIEW)
+
+    assert changed(session) == [["explore"], ["review"]]
+
+
+def test_the_option_wins_over_an_analysis_and_stands_in_front(house: House) -> None:
+    session = house.session(
+        plan(needed=False, intent="CodeReview"), says("Well."), agent_style="explore"
+    )
+    session.send(LIST)
+
+    assert changed(session) == [["explore"]]
+    assert told(house.bodies[1]).startswith('<context source="style://explore" trust="host">')
+
+
+def test_a_planner_of_the_host_may_say_the_style(house: House) -> None:
+    session = house.session(says("Well."), planner=lambda _: Plan(Goal("g"), intent="Verification"))
+    session.send(LIST)
+    assert changed(session) == [["verification"]]

@@ -22,7 +22,6 @@ from a3s_code.errors import A3SError, InvalidValue, SnapshotLost, WorkspaceError
 from a3s_code.kernel.events import SnapshotsOff
 from a3s_code.kernel.fold import fold
 from a3s_code.kernel.log import Log
-from a3s_code.kernel.messages import Message
 from a3s_code.kernel.ports import Action, Sink
 from a3s_code.kernel.records import SnapshotTaken
 from a3s_code.kernel.snapshots import FileState, Restored, Snapshots
@@ -71,10 +70,6 @@ class Checkpoints:
             f"There is no checkpoint {name!r} in this session.",
             hint="see checkpoints() for those there are",
         )
-
-    def chat_at(self, sequence: int) -> tuple[Message, ...]:
-        """Give the conversation as it was before a record."""
-        return self.state_at(sequence).conversation.messages
 
     def state_at(self, sequence: int) -> SessionState:
         """Give what the session was before a record."""

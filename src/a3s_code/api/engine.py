@@ -316,7 +316,7 @@ class Engine:
             await self.checkpoints.snapshots.export(tree, directory)
             count, sha256 = await self.log.head() or (0, "")
             parent = ParentLog(str(self.log.session), at, count - 1, sha256)
-            return await parting(self.log, parent, self.checkpoints.chat_at(at))
+            return await parting(self.log, parent, self.checkpoints.state_at(at))
 
         return await self.in_turn(export)
 

@@ -9,6 +9,7 @@ import msgspec
 
 from a3s_code.api.recorded import Recorded
 from a3s_code.api.settings import Opening, Parting
+from a3s_code.kernel.events import TaskUpdated
 from a3s_code.kernel.records import EffectInDoubt, ModelSwitched, Record, SessionOpened
 
 if TYPE_CHECKING:  # a session that is not awake imports no event loop
@@ -68,7 +69,9 @@ def begin(engine: Engine, opening: Opening) -> None:
 
 
 def _carry_over(log: Log, parting: Parting) -> None:
-    """Give a fork the doubts and the complete outputs of the session that it parts from."""
+    """Give a fork the list, doubts and complete outputs of the session that it parts from."""
+    if parting.tasks:
+        log.append(TaskUpdated(session_id=str(log.session), tasks=parting.tasks))
     for stored, data in parting.artifacts:
         log.put_blob(stored.sha256, data)
         log.append(stored)

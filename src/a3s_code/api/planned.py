@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -75,6 +75,7 @@ class Ground:
 
     Attributes:
         before: Messages of the conversation before the request.
+        style: Gives the run its style, from what an analysis says that the request is about.
         plain: Answers as a run without a plan does; goes on where a run before was cut off.
         loop: Gives the loop of the run that is at work.
         next_loop: Puts another one in its place, which counts on from there.
@@ -88,6 +89,7 @@ class Ground:
     transcript: Transcript
     context: RunContext
     before: tuple[Message, ...]
+    style: Callable[[str], Awaitable[None]]
     plain: Answering
     loop: Callable[[], Loop]
     next_loop: NextLoop
@@ -98,6 +100,11 @@ class Ground:
 def is_concerned(session: Awake, request: Request) -> bool:
     """Say whether a request is to be planned, or looked at for a plan, or has a goal to be told."""
     return session.behaviour.planning.tracks_goals or _is_looked_at(session, request)
+
+
+def is_styled_by_plan(session: Awake, request: Request) -> bool:
+    """Say whether whoever plans a request also says in which style it is gone about."""
+    return session.behaviour.style is None and _is_looked_at(session, request)
 
 
 def _is_looked_at(session: Awake, request: Request) -> bool:
@@ -128,6 +135,8 @@ async def answer_planned(ground: Ground, left: PlanLeft | None = None) -> Answer
     made: Made | None = None
     if left.was_planning if left is not None else _is_looked_at(session, ground.request):
         made = await make_plan(session, sink, asked)
+        if is_styled_by_plan(session, ground.request):
+            await ground.style(made.plan.intent)
     elif left is not None and left.plan is not None:
         made = Made(left.plan, left.is_fallback)
     await watch.begin(made.plan.goal if made is not None else None, asked)

@@ -12,8 +12,8 @@ from a3s_code.kernel.messages import Usage
 from a3s_code.kernel.records import ReceiptPart, Record, RequestReceipt, TokensSpent
 from a3s_code.kernel.state import SessionState
 
-SUMMARY_TURN = 0
-"""Of a request for a summary, which is in no turn."""
+TURN = "turn"
+"""What a request of a turn is for."""
 
 
 class ContextReceipt(msgspec.Struct, frozen=True):
@@ -21,8 +21,8 @@ class ContextReceipt(msgspec.Struct, frozen=True):
     What one request to a model was made of.
 
     Attributes:
-        turn: Of the run, from 1; 0 for a request for a summary, which is in no turn. A turn has
-            another request when the provider had refused the first one as too long.
+        turn: Of the run, from 1; 0 for a request in no turn, such as one for a summary. A turn
+            has another request when the provider had refused the first one as too long.
         model: `provider/model`.
         wire: Whose bytes these are; `plain` is the canonical JSON of a request whose form only
             the model itself knows.
@@ -31,6 +31,7 @@ class ContextReceipt(msgspec.Struct, frozen=True):
         usage: As the provider counted; None when no answer came.
         parts: See `kernel.records.ReceiptPart`.
         left_out: What was offered and not shown, and why.
+        purpose: `turn`, or what else the request was for, as in `LlmCostRecord`.
 
     Source:
         DESIGN 1, "nothing enters the context unseen".
@@ -45,6 +46,7 @@ class ContextReceipt(msgspec.Struct, frozen=True):
     usage: Usage | None
     parts: tuple[ReceiptPart, ...]
     left_out: tuple[ContextLeftOut, ...]
+    purpose: str = TURN
 
 
 def receipts_of(records: Sequence[Record], state: SessionState, run: str) -> list[ContextReceipt]:
@@ -53,6 +55,8 @@ def receipts_of(records: Sequence[Record], state: SessionState, run: str) -> lis
 
     Each request has its own: also one that was refused as too long, and a summary.
     """
+    from a3s_code.delegation.child_sink import TURNS  # a session is made without an event loop
+
     found: list[ContextReceipt] = []
     is_run = not run or RunId(run) in state.receipts
     own, child = (RunId(run), "") if is_run else _child(records, state, run)
@@ -63,23 +67,19 @@ def receipts_of(records: Sequence[Record], state: SessionState, run: str) -> lis
         match record.event:
             case RequestReceipt() as receipt if receipt.child == child:
                 found.append(_seen(run, receipt))
-            case TurnEnd(turn=turn, usage=usage) if not child:
-                _count(found, turn, usage)
-            case TokensSpent(usage=usage, child=spender, purpose=purpose) if (
-                purpose == FOR_SUMMARY and spender == child
-            ):
-                _count(found, SUMMARY_TURN, usage)
-            case TokensSpent(usage=usage, child=spender) if child and spender == child:
-                _count(found, None, usage)
+            case TurnEnd(usage=usage) if not child:
+                _count(found, TURN, usage)
+            case TokensSpent(usage=usage, child=spender, purpose=purpose) if spender == child:
+                _count(found, TURN if purpose in TURNS else purpose, usage)
             case _:
                 pass
     return found
 
 
-def _count(found: list[ContextReceipt], turn: int | None, usage: Usage) -> None:
-    """Put beside the last request of a turn, or of all, what the provider counted."""
+def _count(found: list[ContextReceipt], purpose: str, usage: Usage) -> None:
+    """Put beside the last request for a purpose that has no answer what the provider counted."""
     for place in range(len(found) - 1, -1, -1):
-        if turn in (None, found[place].turn):
+        if found[place].purpose == purpose and found[place].usage is None:
             found[place] = msgspec.structs.replace(found[place], usage=usage)
             return
 
@@ -104,4 +104,5 @@ def _seen(run: str, told: RequestReceipt) -> ContextReceipt:
         usage=None,
         parts=told.parts,
         left_out=told.left_out,
+        purpose=told.purpose or (TURN if told.turn else FOR_SUMMARY),
     )

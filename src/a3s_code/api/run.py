@@ -24,14 +24,16 @@ from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer
 from a3s_code.api.outlet import Outlet
 from a3s_code.api.plan_left import PlanLeft, plan_left
-from a3s_code.api.planned import Ground, answer_planned, is_concerned
+from a3s_code.api.planned import Ground, answer_planned, is_concerned, is_styled_by_plan
 from a3s_code.api.request import Request
 from a3s_code.api.styles import take_style
 from a3s_code.api.unfinished import close_calls, results, spent
 from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
+from a3s_code.harness.intent.guidance import Guidance
 from a3s_code.harness.time_limit import within_limit
 from a3s_code.harness.verification.evidence import reach_of
+from a3s_code.kernel.context import ContextQuery
 from a3s_code.kernel.events import (
     AgentEnd,
     AgentStart,
@@ -41,7 +43,7 @@ from a3s_code.kernel.events import (
     RunId,
 )
 from a3s_code.kernel.loop import Answer, EmptyInbox, Loop, Transcript
-from a3s_code.kernel.messages import Conversation, Message, user
+from a3s_code.kernel.messages import Context, Conversation, Message, user
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Model, ModelRequest, Review
 from a3s_code.kernel.records import HistorySupplied, RunStarted, RunStatusChanged
@@ -216,10 +218,24 @@ class Run:
         if self._resumed is None:
             request = self._request
             await self._hooks.admit(system, self._before)
-            log, behaviour = self._session.log, self._session.behaviour
-            await take_style(log, behaviour, self._hooks, self._sink, self._context)
+            if not is_styled_by_plan(self._session, request):
+                guidance = await self._style()
+                if guidance is not None:
+                    self._context.ask_also(guidance)
             found = await self._context.gather(request.prompt, str(self._session.log.session))
             self._transcript.add(user(request.prompt, request.attachments, found))
+
+    async def _style(self, intent: str = "") -> Guidance | None:
+        session = self._session
+        return await take_style(session.log, session.behaviour, self._hooks, self._sink, intent)
+
+    async def _style_by_plan(self, intent: str) -> None:
+        """Give the run the style that its plan says; the words of the user stand already."""
+        guidance = await self._style(intent)
+        if guidance is not None:
+            items = await guidance.query(ContextQuery(query=self._request.prompt))
+            shown = self._context.enter(guidance.name, items)
+            self._transcript.add(Message("user", (Context(shown),)))
 
     def _go_on(self, resumed: RunId) -> None:
         """Take over what the run before has used; the model is asked once more where it stopped."""
@@ -252,6 +268,7 @@ class Run:
             transcript=self._transcript,
             context=self._context,
             before=self._conversation.messages[: self._before],
+            style=self._style_by_plan,
             plain=self._plain,
             loop=lambda: self._loop,
             next_loop=self._next_loop,

@@ -38,7 +38,7 @@ from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.bash_sandbox import Elsewhere
 from a3s_code.kernel.confinement import SandboxPolicy
 from a3s_code.kernel.context import Origin
-from a3s_code.kernel.messages import Message
+from a3s_code.kernel.messages import JsonObject, Message
 from a3s_code.kernel.ports import Approver, HookExecutor, Model, SecurityProvider
 from a3s_code.kernel.records import ArtifactStored, ParentLog
 from a3s_code.kernel.retention import SessionRetentionLimits
@@ -240,12 +240,14 @@ class Parting:
         history: The conversation there; every call in it has a result.
         in_doubt: Effects of which nobody can tell whether they came about.
         artifacts: Complete outputs that the conversation names, each with its content.
+        tasks: Rows of the list of tasks there.
     """
 
     parent: ParentLog
     history: tuple[Message, ...]
     in_doubt: tuple[OpenEffect, ...]
     artifacts: tuple[tuple[ArtifactStored, bytes], ...]
+    tasks: tuple[JsonObject, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from a3s_code.api.behaviour import Behaviour
-from a3s_code.api.context import RunContext
 from a3s_code.harness.hooks.event_names import INTENT_DETECTION
 from a3s_code.harness.hooks.run_hooks import RunHooks
 from a3s_code.harness.intent.detection import detected
@@ -73,16 +72,17 @@ async def take_style(
     behaviour: Behaviour,
     hooks: RunHooks,
     sink: Sink,
-    context: RunContext,
     intent: str = "",
-) -> None:
+) -> Guidance | None:
     """
-    Give a run its style, before its context is gathered.
+    Choose the style of a run, and tell of it.
 
     Args:
         hooks: Of the run; they know its prompt.
-        context: Shows the guidance; none for the general style.
         intent: As of `chosen`.
+
+    Returns:
+        What the model is to be shown; None for the general style.
     """
     choice = chosen(behaviour, hooks.prompt, intent)
     style = choice.style
@@ -90,9 +90,8 @@ async def take_style(
         sink.emit(
             AgentModeChanged(mode=style.mode, agent=style.agent, description=style.description)
         )
-    if style is not GENERAL:
-        context.ask_also(Guidance(style, choice.why))
     await hooks.session.tell(INTENT_DETECTION, _payload(hooks.prompt, choice), sink)
+    return None if style is GENERAL else Guidance(style, choice.why)
 
 
 def _payload(prompt: str, choice: Chosen) -> dict[str, str]:

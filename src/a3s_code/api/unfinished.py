@@ -25,6 +25,7 @@ from a3s_code.kernel.records import (
     RunStarted,
     TokensSpent,
 )
+from a3s_code.kernel.state import SessionState
 
 _NOT_STARTED = "Not run: the process ended before it was started."
 _NOT_TOLD = "Outcome unknown: the process ended while this ran. Check before repeating."
@@ -49,18 +50,19 @@ def closing_of(log: Log, last: Message | None) -> Message | None:
     return Message("tool", every)
 
 
-async def parting(log: Log, parent: ParentLog, history: tuple[Message, ...]) -> Parting:
+async def parting(log: Log, parent: ParentLog, then: SessionState) -> Parting:
     """
-    Give what a session begins with that parts from the one of `log`.
+    Give what a session begins with that parts from the one of `log`, which was `then` there.
 
     Raises:
         StoreError: a complete output cannot be read.
     """
+    history = then.conversation.messages
     closing = closing_of(log, history[-1] if history else None)
     whole = history if closing is None else (*history, closing)
     stored = [(each, await log.get_blob(each.sha256)) for each in log.state.artifacts.values()]
     artifacts = tuple((each, data) for each, data in stored if data is not None)
-    return Parting(parent, whole, tuple(log.state.in_doubt.values()), artifacts)
+    return Parting(parent, whole, tuple(log.state.in_doubt.values()), artifacts, then.tasks)
 
 
 def results(log: Log, last: Message | None) -> dict[str, ToolResult] | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from a3s_code.api.receipt_view import ContextReceipt, receipts_of
+from a3s_code.api.receipts import FOR_SUMMARY
 from a3s_code.api.stored_run import find_run
 from a3s_code.api.stores import file_store
 from a3s_code.cli.bundles import store_directory
@@ -37,7 +38,10 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="a3s-code context", description=ABOUT)
     parser.add_argument("run", metavar="RUN", help="id of the run; see `a3s-code runs`")
     parser.add_argument(
-        "--turn", type=int, metavar="N", help="only this turn, from 1; 0 = summaries"
+        "--turn",
+        type=int,
+        metavar="N",
+        help="only this turn, from 1; 0 = what is asked beside them",
     )
     parser.add_argument("--store", type=Path, metavar="DIR", help="else that of the configuration")
     parser.add_argument("--session", metavar="ID", help="whose run it is")
@@ -71,7 +75,8 @@ def _table(receipt: ContextReceipt) -> str:
         said = f"{receipt.usage.prompt_tokens:,} counted by the provider"
         said += f", {cached:,} of them from its cache" if cached else ""
     size = f"{receipt.bytes:,} bytes ({receipt.wire}), about {receipt.tokens:,} tokens"
-    which = f"turn {receipt.turn}" if receipt.turn else "summary"
+    beside = "summary" if receipt.purpose == FOR_SUMMARY else receipt.purpose
+    which = f"turn {receipt.turn}" if receipt.turn else beside
     lines = [f"{which}  {receipt.model}  {size}; {said}"]
     for part in receipt.parts:
         name = f"{part.kind} {part.source}".strip()

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
 
 import msgspec
 
+from a3s_code.capabilities.programs.claims import MAX_CLAIMS, VERIFY, read_claim, told
 from a3s_code.capabilities.programs.helpers import HELPERS, READ_FILE, TOOL, TOOLS, read_file
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.script import ScriptCallFailed
 from a3s_code.kernel.tool import CallTool, Observation
+from a3s_code.kernel.verification import Report
 
 NEVER = frozenset({"program", "batch", "parallel_task", "dynamic_workflow"})
 """Not called from a program, allowed or not: they call tools past its list, or as it does."""
@@ -50,9 +52,20 @@ class ProgramHost:
         call: Runs a tool with the authority of the session.
         names: Of all tools.
         allowed: What the program may call, by exact name; None = what starts no run.
+        report: Records what the program says it has checked; None where nothing is recorded.
     """
 
-    __slots__ = ("_allowed", "_call", "_max_calls", "_names", "_places", "_started", "made")
+    __slots__ = (
+        "_allowed",
+        "_call",
+        "_claims",
+        "_max_calls",
+        "_names",
+        "_places",
+        "_report",
+        "_started",
+        "made",
+    )
 
     def __init__(
         self,
@@ -60,20 +73,23 @@ class ProgramHost:
         names: Collection[str],
         allowed: Collection[str] | None,
         max_calls: int,
+        report: Callable[[Report], None] | None = None,
     ) -> None:
         self._call = call
         self._names = names
         self._allowed = allowed
         self._max_calls = max_calls
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
-        self._started = 0
+        self._report = report
+        self._started = self._claims = 0
         self.made: list[CallMade] = []
 
     def functions(self) -> tuple[str, ...]:
         """Name what the program can write; what it may not call says so when it is called."""
         helpers = [name for name, helper in HELPERS.items() if helper.tool in self._names]
         whole = (READ_FILE,) if "read" in self._names else ()
-        return (TOOL, *helpers, *whole, *(f"{TOOLS}{name}" for name in self._names))
+        claims = (VERIFY,) if self._report is not None else ()
+        return (TOOL, *helpers, *whole, *claims, *(f"{TOOLS}{name}" for name in self._names))
 
     async def call(self, function: str, args: Sequence[Any]) -> Any:  # noqa: ANN401 - JSON
         if function == TOOL:
@@ -82,7 +98,17 @@ class ProgramHost:
             return _whole(*await self._named(function.removeprefix(TOOLS), args[:1]))
         if function == READ_FILE:
             return await read_file(args, self._ask, self._tool)
+        if function == VERIFY:
+            return self._claimed(args)
         return await HELPERS[function].call(function, args, self._ask)
+
+    def _claimed(self, args: Sequence[Any]) -> JsonObject:
+        if self._report is None or self._claims >= MAX_CLAIMS:
+            raise ScriptCallFailed(f"{VERIFY}: a program makes {MAX_CLAIMS} reports at most.")
+        self._claims += 1
+        report = read_claim(args)
+        self._report(report)
+        return told(report)
 
     async def _any(self, args: Sequence[Any]) -> JsonObject:
         if not args or not isinstance(args[0], str):

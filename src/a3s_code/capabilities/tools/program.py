@@ -101,7 +101,8 @@ async def program(args: ProgramArgs, context: ToolContext) -> Observation:
         engine = _engine(args, context)
     except _Refused as refused:
         return refused.observation
-    host = ProgramHost(context.call, context.tool_names, allowed, args.limits.max_tool_calls)
+    most = args.limits.max_tool_calls
+    host = ProgramHost(context.call, context.tool_names, allowed, most, context.report)
     script = Script(
         source=source,
         inputs=args.inputs,

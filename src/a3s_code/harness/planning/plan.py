@@ -45,12 +45,15 @@ class Plan(msgspec.Struct, frozen=True):
         steps: At least one, in the order in which they are told and merged; ids are unique.
             Empty: the request needs no plan.
         required_tools: Names; a hint.
+        intent: What the request is about, as one of the styles is named; any other text says
+            nothing. It chooses the style of the run where no option does.
     """
 
     goal: Goal
     steps: tuple[Task, ...] = ()
     complexity: Complexity = "Simple"
     required_tools: tuple[str, ...] = ()
+    intent: str = ""
 
     def written_form(self) -> JsonObject:
         """Give it as `planning_end` has it."""

@@ -16,6 +16,7 @@ from typing import Protocol, TypeAlias, cast
 import msgspec
 
 from a3s_code.harness.host_function import in_thread, is_async
+from a3s_code.harness.intent.styles import STYLES
 from a3s_code.harness.planning.plan import Plan
 from a3s_code.harness.planning.reading import PLAN, plan_in
 from a3s_code.harness.prompt import text
@@ -54,6 +55,7 @@ _FORM = AnswerForm(
     schema={
         "type": "object",
         "properties": {
+            "intent": {"type": "string", "enum": [style.name for style in STYLES]},
             "requires_planning": {"type": "boolean"},
             "goal": GOAL_SCHEMA,
             "execution_plan": {
@@ -69,7 +71,7 @@ _FORM = AnswerForm(
                 "required": ["steps"],
             },
         },
-        "required": ["requires_planning", "goal", "execution_plan"],
+        "required": ["intent", "requires_planning", "goal", "execution_plan"],
     },
 )
 

@@ -87,8 +87,9 @@ def read_plan(given: Mapping[str, Any], *, forced: bool = True) -> Plan | None:
     goal = read_goal(given) or read_goal(bare)
     steps = _steps(bare.get("steps"))
     needed = _first(given, _NEEDED)
+    intent = _id(given.get("intent"))
     if needed is False and (not forced or not steps):
-        return None if forced else Plan(goal or Goal(""))
+        return None if forced else Plan(goal or Goal(""), intent=intent)
     if not steps:
         return None
     return Plan(
@@ -96,6 +97,7 @@ def read_plan(given: Mapping[str, Any], *, forced: bool = True) -> Plan | None:
         steps,
         _complexity(bare.get("complexity"), len(steps)),
         _texts(_first(bare, ("required_tools", "requiredTools"))),
+        intent,
     )
 
 
