@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from a3s_code import PermissionPolicy, Session
+from a3s_code import DefaultSecurityProvider, PermissionPolicy, Session
 from a3s_code.api.result import ToolResult
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.testing import calls, says
 from api.house import House
+from harness.redaction.secrets_made import GITHUB
 
 PAGE = Path(__file__).parents[2] / "docs/programs.md"
 BLOCKS = re.findall(
@@ -142,6 +143,76 @@ def test_one_call_more_than_there_may_be_ends_the_program(house: House) -> None:
     assert result.exit_code == 1
     assert "more than 3 tool calls" in result.output
     assert made(result) == [("ls", True)] * 3
+
+
+def test_a_long_name_of_no_tool_is_not_recorded(house: House) -> None:
+    body = "for (let k = 0; k < 9; k++) { try { await ctx.tool('x'.repeat(1e6)); } catch { } }"
+    source = f"export default async function run(ctx) {{ {body} }}"
+    session = house.session(calls("program", source=source), says("ok"), permissive=True)
+    assert sum(len(repr(event)) for event in session.stream("go")) < 20_000
+
+
+def test_the_arguments_of_all_calls_together_are_bounded(house: House) -> None:
+    body = """
+      const args = { file_path: 'f', content: 'x'.repeat(2e6) };
+      for (let k = 0; k < 40; k++) { try { await ctx.tools.write(args) } catch { } }
+    """
+    session = house.session(permission_mode="plan")
+    result = run(session, body, limits={"maxToolCalls": 40})
+    assert result.exit_code == 1
+    assert "more than 32 MiB of arguments" in result.output
+    assert len(made(result)) == 16
+    assert not house.has("f")
+
+
+def test_a_refusal_does_not_repeat_a_long_list(house: House) -> None:
+    names = [f"tool_{number}" for number in range(9000)]
+    result = run(house.session(), "await ctx.bash('true')", allowed_tools=names)
+    (refused,) = result.metadata["program"]["tool_calls"]
+    assert "bash is not in allowed_tools" in refused["reason"]
+    assert len(refused["reason"]) < 1000
+
+
+@pytest.mark.parametrize("depth", [129, 500, 900, 2000])
+@pytest.mark.parametrize("language", ["javascript", "python"])
+def test_a_value_that_nests_too_deeply_is_a_failure_of_the_program_alone(
+    house: House, language: str, depth: int
+) -> None:
+    source = {
+        "javascript": f"export default async (ctx) => {{ await ctx.ls(); let a = 1;"
+        f" for (let k = 0; k < {depth}; k++) a = [a]; return a }}",
+        "python": f"async def run(ctx, inputs):\n    await ctx.ls()\n    a = 1\n"
+        f"    for _ in range({depth}):\n        a = [a]\n    return a\n",
+    }[language]
+    session = house.session(
+        calls("program", source=source, language=language),
+        says("done"),
+        security_provider=DefaultSecurityProvider(),
+    )
+    assert session.send("go").text == "done"
+    result = session.program({"source": source, "language": language})
+    assert result.error_kind == "program_value"
+    assert made(result) == [("ls", True)]
+
+
+def test_the_deepest_value_there_may_be_is_given(house: House) -> None:
+    body = "let a = 1; for (let k = 0; k < 60; k++) a = { a: [a] }; return a"
+    session = house.session(security_provider=DefaultSecurityProvider())
+    result = run(session, body)
+    assert result.exit_code == 0
+    assert str(result.metadata["script_result"]).count("a") == 60
+
+
+def test_a_secret_that_a_program_made_is_in_nothing_that_the_host_gets(house: House) -> None:
+    session = house.session(permissive=True, security_provider=DefaultSecurityProvider())
+    made_of = f"const s = '{GITHUB[:6]}' + '{GITHUB[6:]}';"
+    body = (
+        made_of + "console.log(s); try { await ctx.tool(s, { s }) } catch { } return { [s]: [s] }"
+    )
+    result = run(session, body)
+    assert result.exit_code == 0
+    assert "REDACTED" in str(result.metadata["script_result"])
+    assert GITHUB not in repr(result)
 
 
 def test_a_deadline_ends_the_commands_of_the_program(house: House) -> None:

@@ -131,14 +131,14 @@ def redact_object(given: JsonObject | None, redactor: Redactor | None) -> JsonOb
 
 
 def _redacted(value: object, redactor: Redactor) -> object:
-    """Redact every text in plain JSON; keys are ours and stay."""
+    """Redact every text in plain JSON, keys as well: not every tool has chosen its own."""
     if isinstance(value, str):
         return redactor.redact(value)
     if isinstance(value, list | tuple):
         return [_redacted(item, redactor) for item in cast("Sequence[object]", value)]
     if isinstance(value, dict):
         pairs = cast("dict[str, object]", value).items()
-        return {key: _redacted(item, redactor) for key, item in pairs}
+        return {redactor.redact(key): _redacted(item, redactor) for key, item in pairs}
     return value
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import msgspec
+
+MAX_DEPTH = 128
+"""Of objects and lists in one another, so that whoever walks through them has frames enough."""
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -18,9 +21,31 @@ def plain(value: object) -> Any:  # noqa: ANN401 - JSON
 
     Raises:
         TypeError: something in it has no form in JSON.
-        RecursionError: it nests too deeply, or holds itself.
+        RecursionError: it nests deeper than `MAX_DEPTH`, or holds itself.
     """
-    return msgspec.to_builtins(value, str_keys=True, enc_hook=_builtin)
+    made = msgspec.to_builtins(value, str_keys=True, enc_hook=_builtin)
+    _check_depth(made)
+    return made
+
+
+def _check_depth(value: object) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [item for each in level for item in _items(each)]
+        if not level:
+            return
+    raise RecursionError(f"it nests deeper than {MAX_DEPTH}")
+
+
+def _items(value: object) -> Iterable[object]:
+    """Give what is in a value, as far as anything can be in that."""
+    if isinstance(value, dict):
+        inner: Iterable[object] = cast("dict[str, object]", value).values()
+    elif isinstance(value, list | tuple):
+        inner = cast("Sequence[object]", value)
+    else:
+        return ()
+    return [each for each in inner if isinstance(each, dict | list | tuple)]
 
 
 def _builtin(value: object) -> object:

@@ -180,6 +180,8 @@ class World:
             return step()
         except TooDeep:
             return _failed("stack", "The program calls itself too deeply.")
+        except RecursionError:
+            return _failed("value", "What the program gave nests too deeply.")
         except JsError as error:
             return self._stopped(str(error))
 

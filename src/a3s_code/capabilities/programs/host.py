@@ -16,6 +16,7 @@ import msgspec
 
 from a3s_code.capabilities.programs.helpers import HELPERS, READ_FILE, TOOL, TOOLS, read_file
 from a3s_code.kernel.messages import JsonObject
+from a3s_code.kernel.plain import sendable
 from a3s_code.kernel.script import ScriptCallFailed
 from a3s_code.kernel.tool import CallTool, Observation
 
@@ -23,12 +24,18 @@ NEVER = frozenset({"program", "batch", "parallel_task", "dynamic_workflow"})
 """Not called from a program, allowed or not: they call tools past its list, or as it does."""
 BY_NAME_ONLY = frozenset({"Skill", "task"})
 """They start runs, and are called only where `allowed_tools` names them."""
+MAX_NAME_CHARS = 128
+"""Of a tool; what is longer is the name of none, and is neither called nor recorded."""
+MAX_LISTED_CHARS = 500
+"""Of what a program may call, in the reason of a call that it may not make."""
+MAX_ARGUMENT_BYTES = 32 * 1024 * 1024
+"""Of the JSON of the arguments of all calls of one program; those of a denied call are recorded."""
 MAX_AT_ONCE = 16
 """Calls of one program that run at the same time; the others wait."""
 
 
 class TooManyCalls(Exception):
-    """The program made one call more than it may."""
+    """The program called more than it may; says what was too much."""
 
 
 class CallMade(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -52,7 +59,16 @@ class ProgramHost:
         allowed: What the program may call, by exact name; None = what starts no run.
     """
 
-    __slots__ = ("_allowed", "_call", "_max_calls", "_names", "_places", "_started", "made")
+    __slots__ = (
+        "_allowed",
+        "_call",
+        "_given_bytes",
+        "_max_calls",
+        "_names",
+        "_places",
+        "_started",
+        "made",
+    )
 
     def __init__(
         self,
@@ -67,6 +83,7 @@ class ProgramHost:
         self._max_calls = max_calls
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
         self._started = 0
+        self._given_bytes = 0
         self.made: list[CallMade] = []
 
     def functions(self) -> tuple[str, ...]:
@@ -96,9 +113,9 @@ class ProgramHost:
         return name, await self._ask(name, cast("JsonObject", given))
 
     async def _ask(self, name: str, args: JsonObject) -> Observation:
-        self._started += 1
-        if self._started > self._max_calls:
-            raise TooManyCalls
+        self._count(args)
+        if len(name) > MAX_NAME_CHARS:
+            raise ScriptCallFailed(f"There is no tool with a name of {len(name)} characters.")
         refused = self._refused(name)
         if refused:
             self.made.append(CallMade(name, False, 1, 0, reason=refused))
@@ -111,6 +128,15 @@ class ProgramHost:
             raise ScriptCallFailed(observation.text)
         return observation
 
+    def _count(self, args: JsonObject) -> None:
+        self._started += 1
+        if self._started > self._max_calls:
+            raise TooManyCalls(f"more than {self._max_calls} tool calls (maxToolCalls)")
+        self._given_bytes += len(sendable(args))
+        if self._given_bytes > MAX_ARGUMENT_BYTES:
+            most = MAX_ARGUMENT_BYTES // (1024 * 1024)
+            raise TooManyCalls(f"calls with more than {most} MiB of arguments in all")
+
     def _refused(self, name: str) -> str:
         """Say why the program may not call a tool; empty when it may."""
         if name in NEVER:
@@ -120,7 +146,7 @@ class ProgramHost:
                 return f"{name} starts a run; a program may call it when allowed_tools names it."
             return ""
         if name not in self._allowed:
-            listed = ", ".join(sorted(self._allowed)) or "nothing"
+            listed = ", ".join(sorted(self._allowed))[:MAX_LISTED_CHARS] or "nothing"
             return f"{name} is not in allowed_tools, which has {listed}."
         return ""
 

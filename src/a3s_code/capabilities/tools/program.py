@@ -19,7 +19,7 @@ import msgspec
 from a3s_code.capabilities.programs.host import BY_NAME_ONLY, ProgramHost, TooManyCalls
 from a3s_code.errors import CapabilityMissing
 from a3s_code.kernel.messages import JsonObject
-from a3s_code.kernel.plain import canonical, sendable
+from a3s_code.kernel.plain import MAX_DEPTH, canonical, plain, sendable
 from a3s_code.kernel.script import (
     MAX_SOURCE_BYTES,
     Runtime,
@@ -108,9 +108,10 @@ async def program(args: ProgramArgs, context: ToolContext) -> Observation:
     )
     try:
         outcome = await engine.run(script, host)
-    except TooManyCalls:
-        text = f"The program made more than {args.limits.max_tool_calls} tool calls (maxToolCalls)."
+    except TooManyCalls as error:
+        text = f"The program made {error}."
         outcome = ScriptOutcome(failure=ScriptFailure(kind="exception", message=text))
+    outcome = _recordable(outcome)
     return _observation(args, engine.runtime, outcome, host)
 
 
@@ -170,6 +171,17 @@ async def _file(path: str, context: ToolContext) -> str:
 
 
 # Result
+
+
+def _recordable(outcome: ScriptOutcome) -> ScriptOutcome:
+    """Make a value that no record takes the failure of the script, whose calls stay told."""
+    try:
+        plain({"script_result": outcome.value})  # as it is recorded
+    except RecursionError:
+        text = f"what run() returned nests deeper than {MAX_DEPTH - 1}"
+        wrong = ScriptFailure(kind="value", message=text)
+        return msgspec.structs.replace(outcome, value=None, failure=wrong)
+    return outcome
 
 
 def _observation(
