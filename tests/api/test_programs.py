@@ -10,11 +10,16 @@ from typing import Any
 
 import pytest
 
-from a3s_code import DefaultSecurityProvider, PermissionPolicy, Session
+from a3s_code import (
+    ConfirmationPolicy,
+    DefaultSecurityProvider,
+    PermissionPolicy,
+    Session,
+)
 from a3s_code.api.result import ToolResult
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.testing import calls, says
-from api.house import House
+from api.house import House, come, meanwhile
 from harness.redaction.secrets_made import GITHUB
 
 PAGE = Path(__file__).parents[2] / "docs/programs.md"
@@ -314,6 +319,58 @@ def test_the_model_runs_no_file_that_it_may_not_read(house: House) -> None:
     )
     session.send("go")
     assert "secret" not in str(house.bodies[-1]["messages"][-1])
+
+
+@pytest.mark.parametrize("path", ["evil.js", "./evil.js", "sub/../evil.js", "link.js"])
+def test_a_rule_about_a_program_in_a_file_holds_however_its_path_is_spelled(
+    house: House, path: str
+) -> None:
+    house.put("evil.js", "export default () => 'EVIL'")
+    house.put("sub/file")
+    (house.root / "link.js").symlink_to("evil.js")
+    policy = PermissionPolicy(deny=["program(evil.js)"], default_decision="allow")
+    session = house.session(calls("program", path=path), says("ok"), permission_policy=policy)
+    session.send("go")
+    shown = str(house.bodies[-1]["messages"][-1])
+    assert "EVIL" not in shown
+    assert "denied by the rule program(evil.js)" in shown
+
+
+@pytest.mark.parametrize("path", ["link.js", "fine.js"])
+def test_what_is_put_in_the_place_of_a_file_after_it_was_read_is_not_run(
+    house: House, path: str
+) -> None:
+    house.put("private/x.js", "export default () => 'EVIL'")
+    house.put("fine.js", "export default () => 'fine'")
+    (house.root / "link.js").symlink_to("fine.js")
+
+    def swap(_: object) -> None:
+        (house.root / "other").symlink_to("private/x.js")
+        (house.root / "other").replace(house.root / path)
+
+    policy = PermissionPolicy(deny=["read(private/**)"], default_decision="allow")
+    session = house.session(calls("program", path=path), says("ok"), permission_policy=policy)
+    session.register_hook("swap", "post_tool_use", {"tool": "read"}, {}, swap)
+    session.send("go")
+    assert (house.root / path).resolve().name == "x.js"
+    assert "EVIL" not in str(house.bodies[-1]["messages"][-1])
+
+
+def test_a_confirmed_program_is_the_file_that_was_confirmed(house: House) -> None:
+    place = house.put("do.js", "export default () => 'fine'")
+    session = house.session(
+        calls("program", path="do.js"),
+        says("ok"),
+        permission_policy=PermissionPolicy(ask=["program"], default_decision="allow"),
+        confirmation_policy=ConfirmationPolicy(enabled=True),
+    )
+    with meanwhile(lambda: session.send("go")) as came:
+        (question,) = come(lambda: came or session.pending_confirmations())
+        place.write_text("export default () => 'EVIL'")
+        session.confirm_tool_use(question["tool_id"], approved=True)
+    shown = str(house.bodies[-1]["messages"][-1])
+    assert "EVIL" not in shown
+    assert "do.js" in shown
 
 
 def test_a_program_is_a_tool_like_any_other_under_a_policy(house: House) -> None:

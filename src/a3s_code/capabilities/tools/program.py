@@ -30,6 +30,7 @@ from a3s_code.kernel.script import (
     ScriptOutcome,
 )
 from a3s_code.kernel.tool import Effect, Observation, ToolContext, failure, tool
+from a3s_code.kernel.workspace import Resolved
 
 DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS = 30_000, 600_000
 DELEGATING_TIMEOUT_MS = 600_000
@@ -81,7 +82,7 @@ def _subject(args: ProgramArgs) -> str:
     return args.path or canonical(args).decode()
 
 
-@tool(ProgramArgs, effect=Effect.CONTAINER, subject=_subject)
+@tool(ProgramArgs, effect=Effect.CONTAINER, path="path", subject=_subject)
 async def program(args: ProgramArgs, context: ToolContext) -> Observation:
     """
     Run a JavaScript program that calls tools, in place of many single calls, and get what its
@@ -148,17 +149,20 @@ async def _source(args: ProgramArgs, context: ToolContext) -> str:
     suffixes = SUFFIXES[args.language]
     if not path.endswith(suffixes):
         raise _Refused(f"{path!r} is no {args.language} file: it has to end in {suffixes[0]}.")
+    target = context.target
+    if target is None:
+        raise _Refused(f"{path} cannot be reached.", "not_found")
     if not context.is_direct:  # the model runs no file that it could not read
-        seen = await context.call("read", {"file_path": path, "limit": 1})
+        seen = await context.call("read", {"file_path": target.path, "limit": 1})
         if seen.failed:
             raise _Refused(seen.text, "not_allowed")
-    return await _file(path, context)
+    return await _file(path, target, context)
 
 
-async def _file(path: str, context: ToolContext) -> str:
-    resolved = context.files.resolve(path)
+async def _file(path: str, target: Resolved, context: ToolContext) -> str:
+    """Read what was decided about, whatever stands at its path by now."""
     try:
-        data = await context.files.read(resolved, limit=MAX_SOURCE_BYTES + 1)
+        data = await context.files.read(target, limit=MAX_SOURCE_BYTES + 1)
         return data.decode()
     except FileNotFoundError:
         raise _Refused(f"{path} does not exist.", "not_found") from None
@@ -166,8 +170,6 @@ async def _file(path: str, context: ToolContext) -> str:
         raise _Refused(f"{path} is a directory.") from None
     except UnicodeDecodeError:
         raise _Refused(f"{path} is not UTF-8.") from None
-    finally:
-        resolved.close()
 
 
 # Result
