@@ -226,6 +226,20 @@ def test_a_deadline_ends_the_commands_of_the_program(house: House) -> None:
     assert result.exit_code == 1
     assert result.error_kind == "program_timeout"
     assert "300 ms" in result.output
+    assert made(result) == [("bash", False)]
+    assert "bash (1 failed)" in result.output
+
+
+def test_a_call_that_nobody_waited_for_is_told_and_cut_off(house: House) -> None:
+    body = (
+        "ctx.bash('touch begun; sleep 60; touch late'); while (!(await ctx.glob('begun')).length);"
+    )
+    result = run(house.session(permissive=True), body, limits={"maxToolCalls": 10_000})
+    assert result.exit_code == 0
+    assert made(result)[-1] == ("bash", False)
+    assert "cut off" in result.metadata["program"]["tool_calls"][-1]["reason"]
+    assert house.has("begun")
+    assert not house.has("late")
 
 
 def test_the_model_gets_no_more_than_it_asked_for_and_the_whole_is_kept(house: House) -> None:

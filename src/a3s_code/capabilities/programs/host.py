@@ -18,6 +18,7 @@ from a3s_code.capabilities.programs.helpers import HELPERS, READ_FILE, TOOL, TOO
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.plain import sendable
 from a3s_code.kernel.script import ScriptCallFailed
+from a3s_code.kernel.settlement import CUT_OFF
 from a3s_code.kernel.tool import CallTool, Observation
 
 NEVER = frozenset({"program", "batch", "parallel_task", "dynamic_workflow"})
@@ -30,6 +31,7 @@ MAX_LISTED_CHARS = 500
 """Of what a program may call, in the reason of a call that it may not make."""
 MAX_ARGUMENT_BYTES = 32 * 1024 * 1024
 """Of the JSON of the arguments of all calls of one program; those of a denied call are recorded."""
+ENDED_FIRST = "It was cut off: the program ended before it did."
 MAX_AT_ONCE = 16
 """Calls of one program that run at the same time; the others wait."""
 
@@ -122,7 +124,12 @@ class ProgramHost:
             raise ScriptCallFailed(refused)
         async with self._places:
             started = time.monotonic()
-            observation = await self._call(name, args)
+            try:
+                observation = await self._call(name, args)
+            except BaseException:  # it may have taken effect already, so it is told
+                taken_ms = round((time.monotonic() - started) * 1000)
+                self.made.append(CallMade(name, False, CUT_OFF, taken_ms, reason=ENDED_FIRST))
+                raise
         self._note(name, observation, time.monotonic() - started)
         if observation.failed:
             raise ScriptCallFailed(observation.text)
