@@ -200,6 +200,16 @@ def test_a_value_that_nests_too_deeply_is_a_failure_of_the_program_alone(
     assert made(result) == [("ls", True)]
 
 
+def test_a_deep_value_is_not_mostly_indentation(house: House) -> None:
+    body = "let a = Array(100000).fill(0); for (let k = 0; k < 100; k++) a = [a]; return a"
+    source = f"export default async function run(ctx) {{ {body} }}"
+    session = house.session(calls("program", source=source), says("ok"))
+    (end,) = [event for event in session.stream("go") if event.event_type == "tool_end"]
+    facts = json.loads(end.data)["metadata"]
+    assert facts["artifact"]["original_bytes"] < 300_000
+    assert facts["script_result"] == "[200201 bytes of JSON left out]"
+
+
 def test_the_deepest_value_there_may_be_is_given(house: House) -> None:
     body = "let a = 1; for (let k = 0; k < 60; k++) a = { a: [a] }; return a"
     session = house.session(security_provider=DefaultSecurityProvider())

@@ -24,17 +24,19 @@ def plain(value: object) -> Any:  # noqa: ANN401 - JSON
         RecursionError: it nests deeper than `MAX_DEPTH`, or holds itself.
     """
     made = msgspec.to_builtins(value, str_keys=True, enc_hook=_builtin)
-    _check_depth(made)
+    if depth(made) > MAX_DEPTH:
+        raise RecursionError(f"it nests deeper than {MAX_DEPTH}")
     return made
 
 
-def _check_depth(value: object) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [item for each in level for item in _items(each)]
+def depth(value: object) -> int:
+    """Count how many objects and lists stand in one another; `MAX_DEPTH` + 1 for all that more."""
+    level = [value] if isinstance(value, dict | list | tuple) else []
+    for counted in range(MAX_DEPTH + 1):
         if not level:
-            return
-    raise RecursionError(f"it nests deeper than {MAX_DEPTH}")
+            return counted
+        level = [item for each in level for item in _items(each)]
+    return MAX_DEPTH + 1
 
 
 def _items(value: object) -> Iterable[object]:

@@ -282,6 +282,7 @@ async def test_a_call_without_arguments_has_none(tmp_path: Path) -> None:
         ({"tool": 3, "args": {}}, "names no tool"),
         ({"tool": "ls", "args": ["."]}, "no JSON object"),
         ({"tool": "ls", "args": "{"}, "no JSON object"),
+        ({"tool": "ls", "args": "[" * 5000}, "no JSON object"),
         ({"tool": "lss", "args": {}}, "There is no tool named 'lss'"),
         ({"tool": "ls", "args": {"pth": "."}}, "Invalid arguments for ls"),
     ],

@@ -101,6 +101,7 @@ async def test_an_empty_list_empties_the_plan(tmp_path: Path) -> None:
         ({}, "needs one list, `plan`"),
         ({"plan": [], "todos": []}, "needs one list"),
         ({"plan": "- do it"}, "a text and no list"),
+        ({"plan": "[" * 5000}, "a text and no list"),
         ({"plan": {"step": "x"}}, "no list of steps"),
         ({"plan": [{"status": "pending"}]}, "step 1 has no text"),
         ({"plan": ["ok", {"step": "  "}]}, "step 2 has no text"),

@@ -107,7 +107,7 @@ def _read(item: Mapping[str, Any]) -> _Call | Observation:
 def _object_in(text: str) -> object:
     try:
         return json.loads(text) if text.strip() else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

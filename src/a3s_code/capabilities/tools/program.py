@@ -19,7 +19,7 @@ import msgspec
 from a3s_code.capabilities.programs.host import BY_NAME_ONLY, ProgramHost, TooManyCalls
 from a3s_code.errors import CapabilityMissing
 from a3s_code.kernel.messages import JsonObject
-from a3s_code.kernel.plain import MAX_DEPTH, canonical, plain, sendable
+from a3s_code.kernel.plain import MAX_DEPTH, canonical, depth, plain, sendable
 from a3s_code.kernel.script import (
     MAX_SOURCE_BYTES,
     Runtime,
@@ -38,7 +38,8 @@ DELEGATING_TIMEOUT_MS = 600_000
 DEFAULT_TOOL_CALLS, MAX_TOOL_CALLS = 20, 10_000
 DEFAULT_OUTPUT_BYTES, MAX_OUTPUT_BYTES = 65_536, 100 * 1024
 MAX_VALUE_BYTES = 2 * 1024 * 1024
-"""Of what a script returns, which is kept as a whole."""
+"""Of what a script returns, which is kept as a whole; and of spaces in front of its lines."""
+INDENT = 2
 SUFFIXES = {"javascript": (".js", ".mjs"), "python": (".py",)}
 
 
@@ -230,7 +231,12 @@ def _text(outcome: ScriptOutcome, host: ProgramHost) -> str:
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - JSON
-    return msgspec.json.format(sendable(value), indent=2).decode()
+    """Write a value on many lines, unless their indentation would be most of it."""
+    written = sendable(value)
+    lines = sum(map(written.count, (b",", b"[", b"]", b"{", b"}")))
+    if lines * INDENT * depth(value) > MAX_VALUE_BYTES:
+        return written.decode()
+    return msgspec.json.format(written, indent=INDENT).decode()
 
 
 def _calls(host: ProgramHost) -> str:

@@ -129,7 +129,7 @@ def _rows(args: GivenPlan) -> Sequence[object]:
 def _parsed(text: str, name: str) -> object:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _Unfit(f"`{name}` is a text and no list of steps") from None
 
 
