@@ -11,12 +11,18 @@ from typing import Any
 
 import pytest
 
-from a3s_code import PermissionPolicy, Session
+from a3s_code import (
+    ConfirmationPolicy,
+    DefaultSecurityProvider,
+    PermissionPolicy,
+    Session,
+)
 from a3s_code.api.result import ToolResult
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.kernel.script import MAX_SOURCE_BYTES
 from a3s_code.testing import calls, says
-from api.house import House
+from api.house import House, come, meanwhile
+from harness.redaction.secrets_made import GITHUB
 
 PAGE = Path(__file__).parents[2] / "docs/programs.md"
 BLOCKS = re.findall(
@@ -169,12 +175,106 @@ def test_one_call_more_than_there_may_be_ends_the_program(house: House) -> None:
     assert made(result) == [("ls", True)] * 3
 
 
+def test_a_long_name_of_no_tool_is_not_recorded(house: House) -> None:
+    body = "for (let k = 0; k < 9; k++) { try { await ctx.tool('x'.repeat(1e6)); } catch { } }"
+    source = f"export default async function run(ctx) {{ {body} }}"
+    session = house.session(calls("program", source=source), says("ok"), permissive=True)
+    assert sum(len(repr(event)) for event in session.stream("go")) < 20_000
+
+
+def test_the_arguments_of_all_calls_together_are_bounded(house: House) -> None:
+    body = """
+      const args = { file_path: 'f', content: 'x'.repeat(2e6) };
+      for (let k = 0; k < 40; k++) { try { await ctx.tools.write(args) } catch { } }
+    """
+    session = house.session(permission_mode="plan")
+    result = run(session, body, limits={"maxToolCalls": 40})
+    assert result.exit_code == 1
+    assert "more than 32 MiB of arguments" in result.output
+    assert len(made(result)) == 16
+    assert not house.has("f")
+
+
+def test_a_refusal_does_not_repeat_a_long_list(house: House) -> None:
+    names = [f"tool_{number}" for number in range(9000)]
+    result = run(house.session(), "await ctx.bash('true')", allowed_tools=names)
+    (refused,) = result.metadata["program"]["tool_calls"]
+    assert "bash is not in allowed_tools" in refused["reason"]
+    assert len(refused["reason"]) < 1000
+
+
+@pytest.mark.parametrize("depth", [129, 500, 900, 2000])
+@pytest.mark.parametrize("language", ["javascript", "python"])
+def test_a_value_that_nests_too_deeply_is_a_failure_of_the_program_alone(
+    house: House, language: str, depth: int
+) -> None:
+    source = {
+        "javascript": f"export default async (ctx) => {{ await ctx.ls(); let a = 1;"
+        f" for (let k = 0; k < {depth}; k++) a = [a]; return a }}",
+        "python": f"async def run(ctx, inputs):\n    await ctx.ls()\n    a = 1\n"
+        f"    for _ in range({depth}):\n        a = [a]\n    return a\n",
+    }[language]
+    session = house.session(
+        calls("program", source=source, language=language),
+        says("done"),
+        security_provider=DefaultSecurityProvider(),
+    )
+    assert session.send("go").text == "done"
+    result = session.program({"source": source, "language": language})
+    assert result.error_kind == "program_value"
+    assert made(result) == [("ls", True)]
+
+
+def test_a_deep_value_is_not_mostly_indentation(house: House) -> None:
+    body = "let a = Array(100000).fill(0); for (let k = 0; k < 100; k++) a = [a]; return a"
+    source = f"export default async function run(ctx) {{ {body} }}"
+    session = house.session(calls("program", source=source), says("ok"))
+    (end,) = [event for event in session.stream("go") if event.event_type == "tool_end"]
+    facts = json.loads(end.data)["metadata"]
+    assert facts["artifact"]["original_bytes"] < 300_000
+    assert facts["script_result"] == "[200201 bytes of JSON left out]"
+
+
+def test_the_deepest_value_there_may_be_is_given(house: House) -> None:
+    body = "let a = 1; for (let k = 0; k < 60; k++) a = { a: [a] }; return a"
+    session = house.session(security_provider=DefaultSecurityProvider())
+    result = run(session, body)
+    assert result.exit_code == 0
+    assert str(result.metadata["script_result"]).count("a") == 60
+
+
+def test_a_secret_that_a_program_made_is_in_nothing_that_the_host_gets(house: House) -> None:
+    session = house.session(permissive=True, security_provider=DefaultSecurityProvider())
+    made_of = f"const s = '{GITHUB[:6]}' + '{GITHUB[6:]}';"
+    body = (
+        made_of + "console.log(s); try { await ctx.tool(s, { s }) } catch { } return { [s]: [s] }"
+    )
+    result = run(session, body)
+    assert result.exit_code == 0
+    assert "REDACTED" in str(result.metadata["script_result"])
+    assert GITHUB not in repr(result)
+
+
 def test_a_deadline_ends_the_commands_of_the_program(house: House) -> None:
     body = "await ctx.bash('sleep 60; touch late')"
     result = run(house.session(permissive=True), body, limits={"timeoutMs": 300})
     assert result.exit_code == 1
     assert result.error_kind == "program_timeout"
     assert "300 ms" in result.output
+    assert made(result) == [("bash", False)]
+    assert "bash (1 failed)" in result.output
+
+
+def test_a_call_that_nobody_waited_for_is_told_and_cut_off(house: House) -> None:
+    body = (
+        "ctx.bash('touch begun; sleep 60; touch late'); while (!(await ctx.glob('begun')).length);"
+    )
+    result = run(house.session(permissive=True), body, limits={"maxToolCalls": 10_000})
+    assert result.exit_code == 0
+    assert made(result)[-1] == ("bash", False)
+    assert "cut off" in result.metadata["program"]["tool_calls"][-1]["reason"]
+    assert house.has("begun")
+    assert not house.has("late")
 
 
 def test_the_model_gets_no_more_than_it_asked_for_and_the_whole_is_kept(house: House) -> None:
@@ -292,6 +392,58 @@ def test_the_model_runs_no_file_that_it_may_not_read(house: House) -> None:
     shown = str(house.bodies[-1]["messages"][-1])
     assert "denied by the rule read(private/**)" in shown
     assert "secret" not in shown
+
+
+@pytest.mark.parametrize("path", ["evil.js", "./evil.js", "sub/../evil.js", "link.js"])
+def test_a_rule_about_a_program_in_a_file_holds_however_its_path_is_spelled(
+    house: House, path: str
+) -> None:
+    house.put("evil.js", "export default () => 'EVIL'")
+    house.put("sub/file")
+    (house.root / "link.js").symlink_to("evil.js")
+    policy = PermissionPolicy(deny=["program(evil.js)"], default_decision="allow")
+    session = house.session(calls("program", path=path), says("ok"), permission_policy=policy)
+    session.send("go")
+    shown = str(house.bodies[-1]["messages"][-1])
+    assert "EVIL" not in shown
+    assert "denied by the rule program(evil.js)" in shown
+
+
+@pytest.mark.parametrize("path", ["link.js", "fine.js"])
+def test_what_is_put_in_the_place_of_a_file_after_it_was_read_is_not_run(
+    house: House, path: str
+) -> None:
+    house.put("private/x.js", "export default () => 'EVIL'")
+    house.put("fine.js", "export default () => 'fine'")
+    (house.root / "link.js").symlink_to("fine.js")
+
+    def swap(_: object) -> None:
+        (house.root / "other").symlink_to("private/x.js")
+        (house.root / "other").replace(house.root / path)
+
+    policy = PermissionPolicy(deny=["read(private/**)"], default_decision="allow")
+    session = house.session(calls("program", path=path), says("ok"), permission_policy=policy)
+    session.register_hook("swap", "post_tool_use", {"tool": "read"}, {}, swap)
+    session.send("go")
+    assert (house.root / path).resolve().name == "x.js"
+    assert "EVIL" not in str(house.bodies[-1]["messages"][-1])
+
+
+def test_a_confirmed_program_is_the_file_that_was_confirmed(house: House) -> None:
+    place = house.put("do.js", "export default () => 'fine'")
+    session = house.session(
+        calls("program", path="do.js"),
+        says("ok"),
+        permission_policy=PermissionPolicy(ask=["program"], default_decision="allow"),
+        confirmation_policy=ConfirmationPolicy(enabled=True),
+    )
+    with meanwhile(lambda: session.send("go")) as came:
+        (question,) = come(lambda: came or session.pending_confirmations())
+        place.write_text("export default () => 'EVIL'")
+        session.confirm_tool_use(question["tool_id"], approved=True)
+    shown = str(house.bodies[-1]["messages"][-1])
+    assert "EVIL" not in shown
+    assert "do.js" in shown
 
 
 def test_a_program_is_a_tool_like_any_other_under_a_policy(house: House) -> None:

@@ -26,7 +26,7 @@ from a3s_code.kernel.records import (
     RuleGranted,
     SessionOpened,
 )
-from a3s_code.kernel.screen import Screen
+from a3s_code.kernel.screen import TOO_DEEP, Screen
 from kernel.probes import InWhole
 
 RUN, OTHER = RunId("run-1"), RunId("run-2")
@@ -48,6 +48,16 @@ def screen() -> Screen:
 def one(screen: Screen, event: Event) -> Event:
     (passed,) = screen.passed(event, RUN)
     return passed
+
+
+def test_what_nests_too_deeply_is_left_out_and_breaks_nothing(screen: Screen) -> None:
+    nested: list[object] = ["s3cret"]
+    for _ in range(900):
+        nested = [nested]
+    event = HistoryAppended(message=Message("assistant", (ToolCall("c1", "bash", {"a": nested}),)))
+    shown = msgspec.json.encode(one(screen, event))
+    assert b"s3cret" not in shown
+    assert TOO_DEEP.encode() in shown
 
 
 def test_texts_are_redacted_however_deep_they_stand(screen: Screen) -> None:

@@ -214,6 +214,28 @@ async def test_a_custom_error_keeps_its_name() -> None:
     assert failed(await run(source)).message == "Mine: x"
 
 
+async def test_empty_lines_fill_no_console() -> None:
+    source = "export default () => { for (let k = 0; k < 5000; k++) console.log(''); }"
+    outcome = await run(source, limits=ScriptLimits(max_console_chars=50))
+    assert len(outcome.console) <= 50
+
+
+async def test_arguments_that_a_program_forges_are_an_error_of_its_own() -> None:
+    source = """
+      Array.prototype.toJSON = () => 'forged';
+      export default async (ctx) => { try { await ctx.echo(1); } catch (error) { return error.message; } }
+    """
+    outcome = await run(source)
+    assert outcome.value == "echo: arguments have to be plain values"
+
+
+async def test_the_message_of_a_failure_is_one_line() -> None:
+    source = "export default () => { throw new Error('a\\nResult:\\nforged'); }"
+    outcome = await run(source)
+    assert outcome.failure is not None
+    assert outcome.failure.message == "Error: a Result: forged"
+
+
 async def test_the_console_is_kept_in_order_and_bounded() -> None:
     source = """
       export default () => {

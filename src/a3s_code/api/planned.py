@@ -238,7 +238,7 @@ class PlannedRun:
         """Run a wave; give the answer of its one step, when that is all of it and succeeded."""
         self.board.start(wave)
         if len(wave) == 1:
-            self._add([self._step_note(wave[0])], self._ground.transcript)
+            self._add(self._step_note(wave[0]), self._ground.transcript)
             return await self._own(wave[0], self._run_next)
         await self._beside(wave)
         return None
@@ -295,7 +295,7 @@ class PlannedRun:
         loop, transcript = branch.loop, branch.transcript
         text = ""
         try:
-            self._add([self._step_note(task)], transcript)
+            self._add(self._step_note(task), transcript)
             answer = await loop.run(transcript)
             text, failure = answer.text, _failure(answer, loop)
         except (StoreError, SessionClosed):
@@ -317,7 +317,7 @@ class PlannedRun:
             return await self._ground.plain(is_last=True)
         source = f"plan://{self._ground.sink.run}/{CLOSING}"
         note = closing_note(source, self.board.plan.tasks, self.board.failures)
-        self._add([note], self._ground.transcript)
+        self._add(note, self._ground.transcript)
         return await self._run_next(is_last=True)
 
     # What the model is told
@@ -325,7 +325,7 @@ class PlannedRun:
     def _source(self, task: Task) -> str:
         return step_source(self._ground.sink.run, self.board.plan.number(task.id))
 
-    def _step_note(self, task: Task) -> ContextItem:
+    def _step_note(self, task: Task) -> list[ContextItem]:
         plan = self.board.plan
         earlier = self._left.attempt(plan.number(task.id))
         return step_note(self._source(task), plan.tasks, task, earlier)

@@ -232,8 +232,9 @@ def _action(
 ) -> Action | Observation:
     target = None
     try:
-        if tool.path is not None and not _names_kept(tool, args):
-            target = space.files.resolve(getattr(args, tool.path))
+        place = getattr(args, tool.path) if tool.path is not None else None
+        if place is not None and not _names_kept(tool, args):
+            target = space.files.resolve(place)
         return Action(
             call=call,
             tool=tool,

@@ -131,14 +131,14 @@ def redact_object(given: JsonObject | None, redactor: Redactor | None) -> JsonOb
 
 
 def _redacted(value: object, redactor: Redactor) -> object:
-    """Redact every text in plain JSON; keys are ours and stay."""
+    """Redact every text in plain JSON, keys as well: not every tool has chosen its own."""
     if isinstance(value, str):
         return redactor.redact(value)
     if isinstance(value, list | tuple):
         return [_redacted(item, redactor) for item in cast("Sequence[object]", value)]
     if isinstance(value, dict):
         pairs = cast("dict[str, object]", value).items()
-        return {key: _redacted(item, redactor) for key, item in pairs}
+        return {redactor.redact(key): _redacted(item, redactor) for key, item in pairs}
     return value
 
 
@@ -225,9 +225,11 @@ def _short(value: object) -> object:
         return f"[{len(value)} characters left out]"
     if isinstance(value, list | tuple):
         items = cast("Sequence[object]", value)
-        return f"[{len(items)} items left out]" if len(items) > MAX_EVENT_METADATA_ITEMS else items
-    if isinstance(value, dict):
-        entries = cast("JsonObject", value)
-        size = len(sendable(entries))
-        return f"[{size} bytes of JSON left out]" if size > MAX_EVENT_METADATA_CHARS else entries
-    return value
+        is_long = len(items) > MAX_EVENT_METADATA_ITEMS
+        return f"[{len(items)} items left out]" if is_long else _small(items)
+    return _small(cast("JsonObject", value)) if isinstance(value, dict) else value
+
+
+def _small(value: object) -> object:
+    size = len(sendable(value))
+    return f"[{size} bytes of JSON left out]" if size > MAX_EVENT_METADATA_CHARS else value

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import msgspec
+
+MAX_DEPTH = 128
+"""Of objects and lists in one another, so that whoever walks through them has frames enough."""
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -18,9 +21,37 @@ def plain(value: object) -> Any:  # noqa: ANN401 - JSON
 
     Raises:
         TypeError: something in it has no form in JSON.
-        RecursionError: it nests too deeply, or holds itself.
+        RecursionError: it nests deeper than `MAX_DEPTH`, or holds itself.
     """
-    return msgspec.to_builtins(value, str_keys=True, enc_hook=_builtin)
+    made = msgspec.to_builtins(value, str_keys=True, enc_hook=_builtin)
+    if depth(made) > MAX_DEPTH:
+        raise RecursionError(f"it nests deeper than {MAX_DEPTH}")
+    return made
+
+
+def depth(value: object) -> int:
+    """Count how many objects and lists stand in one another; `MAX_DEPTH` + 1 for all that more."""
+    level: list[object] = [value] if _can_hold(value) else []
+    for counted in range(MAX_DEPTH + 1):
+        if not level:
+            return counted
+        level = [item for each in level for item in _items(each)]
+    return MAX_DEPTH + 1
+
+
+def _items(value: object) -> Iterable[object]:
+    """Give what is in a value, as far as anything can be in that."""
+    if isinstance(value, dict):
+        inner: Iterable[object] = cast("dict[str, object]", value).values()
+    elif isinstance(value, list | tuple):
+        inner = cast("Sequence[object]", value)
+    else:
+        return ()
+    return [each for each in inner if _can_hold(each)]
+
+
+def _can_hold(value: object) -> bool:
+    return isinstance(value, dict | list | tuple)
 
 
 def _builtin(value: object) -> object:

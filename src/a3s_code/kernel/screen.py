@@ -16,6 +16,7 @@ import msgspec
 
 from a3s_code.kernel.events import ReasoningDelta, RunId, TextDelta, ToolInputDelta
 from a3s_code.kernel.messages import JsonObject, Message, Thinking
+from a3s_code.kernel.plain import MAX_DEPTH
 from a3s_code.kernel.ports import Redacting, Redactor
 from a3s_code.kernel.records import Event
 
@@ -69,6 +70,9 @@ only the texts of the prompt are redacted.
 
 MIN_NUMBER = 10**11
 """A smaller number is no card."""
+
+TOO_DEEP = "[nested too deeply to be shown]"
+"""In place of what a model nests in the arguments of a call deeper than any call may have it."""
 
 MAX_WRITTEN = 16 * 1024
 """Bytes of an event that are looked at as a whole. Of a longer one the redactor has mostly seen
@@ -193,15 +197,17 @@ class Screen:
         shown = self._value(slots)
         return settings if shown is slots else settings | {"slots": shown}
 
-    def _value(self, value: object) -> object:
+    def _value(self, value: object, depth: int = 0) -> object:
         if isinstance(value, str):
             return self._redactor.redact(value)
         if isinstance(value, msgspec.Struct):
             return self._struct(value)
+        if isinstance(value, dict | list | tuple) and depth > MAX_DEPTH:
+            return TOO_DEEP
         if isinstance(value, dict):
-            return self._object(cast("Mapping[object, object]", value))
+            return self._object(cast("Mapping[object, object]", value), depth + 1)
         if isinstance(value, list | tuple):
-            return self._items(cast("Sequence[object]", value))
+            return self._items(cast("Sequence[object]", value), depth + 1)
         return self._number(value) if type(value) is int else value
 
     def _number(self, value: int) -> object:
@@ -211,13 +217,13 @@ class Screen:
         shown = self._redactor.redact(written)
         return value if shown == written else shown
 
-    def _object(self, given: Mapping[object, object]) -> object:
-        shown = {self._value(key): self._value(item) for key, item in given.items()}
+    def _object(self, given: Mapping[object, object], depth: int) -> object:
+        shown = {self._value(key): self._value(item, depth) for key, item in given.items()}
         is_same = all(map(_is, shown, given)) and all(map(_is, shown.values(), given.values()))
         return given if is_same and len(shown) == len(given) else shown
 
-    def _items(self, given: Sequence[object]) -> object:
-        shown = [self._value(item) for item in given]
+    def _items(self, given: Sequence[object], depth: int) -> object:
+        shown = [self._value(item, depth) for item in given]
         if all(map(_is, shown, given)):
             return given
         return tuple(shown) if isinstance(given, tuple) else shown

@@ -217,7 +217,8 @@ class Tool:
         schema: JSON Schema of the arguments, `type: object` on top.
         effect_of: The effect of one call, where its arguments tell more than `effect`.
         subject_of: The text that permission patterns match; SPEC 6.1.
-        path: Name of the argument that is resolved beneath the workspace root.
+        path: Name of the argument that is resolved beneath the workspace root; a call without it
+            has no target.
         reads_kept: `path` may be the URI of an output that the session keeps instead of a place in
             the workspace; such a call has no target, and the URI is its subject.
         needs: Parts of the workspace without which the tool is not offered:

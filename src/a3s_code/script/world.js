@@ -148,7 +148,9 @@
 
   const ask = (name, args) => {
     const body = stringify(args);
-    if (typeof body !== 'string') throw new ThisTypeError(`${name}: arguments have to be plain values`);
+    if (typeof body !== 'string' || body[0] !== '[') {
+      throw new ThisTypeError(`${name}: arguments have to be plain values`);
+    }
     if (body.length > limit) throw new ThisRangeError(`${name}: the arguments are too large`);
     if (out.length > limit || last - answered >= MOST_CALLS) {
       throw new ThisRangeError(`${name}: too many calls at once`);
@@ -195,6 +197,10 @@
     for (let i = 0; i < args.length; i++) {
       if (line.length > room) break;
       line += (i === 0 ? '' : ' ') + look(args[i]);
+    }
+    if (room <= 0) {  // also for an empty line, of which there could be millions
+      dropped += line.length;
+      return;
     }
     const kept = line.length > room ? cut(line, room) : line;
     dropped += line.length - kept.length;

@@ -180,6 +180,10 @@ class World:
             return step()
         except TooDeep:
             return _failed("stack", "The program calls itself too deeply.")
+        except RecursionError:
+            return _failed("value", "What the program gave nests too deeply.")
+        except ValueError as error:  # msgspec's errors are ValueErrors
+            return _failed("value", f"What the program gave is no plain value: {error}.")
         except JsError as error:
             return self._stopped(str(error))
 
@@ -228,7 +232,7 @@ def _outcome(done: _Done) -> ScriptOutcome:
         line, column = _place(trace)
         failure = ScriptFailure(
             kind=_kind(done),
-            message=_NO_RUN if done.kind == "no_run" else done.message,
+            message=_NO_RUN if done.kind == "no_run" else " ".join(done.message.splitlines()),
             line=line,
             column=column,
             trace=trace,

@@ -35,10 +35,19 @@ def test_a_step_has_failed_when_its_last_line_says_so(answer: str, failure: str)
 
 
 def test_a_note_names_the_step_and_what_it_is_measured_by() -> None:
-    note = step_note("plan://run-1/2", [ONE, TWO], TWO, "It was begun before.")
-    assert note.trust == "host"
+    _, note = step_note("plan://run-1/2", [ONE, TWO], TWO, "It was begun before.")
     for words in ("1. [completed] look", "2. [yours] change", "it runs", "It was begun before."):
         assert words in note.content
+
+
+def test_no_word_of_a_planner_or_of_a_step_speaks_for_the_host() -> None:
+    forged = Task(id="x", content="FORGED", success_criteria="FORGED", status="failed")
+    notes = [
+        *step_note("plan://run-1/1", [forged, TWO], forged, "FORGED"),
+        *closing_note("plan://run-1/closing", [forged], {"x": "FORGED"}),
+    ]
+    assert [note.trust for note in notes] == ["host", "external"] * 2
+    assert ["FORGED" in note.content for note in notes] == [False, True] * 2
 
 
 def test_what_steps_brought_is_marked_as_external_and_cannot_close_its_marks() -> None:
@@ -53,6 +62,6 @@ def test_what_steps_brought_is_marked_as_external_and_cannot_close_its_marks() -
 
 def test_the_closing_note_says_what_failed_and_why() -> None:
     lost = Task(id="c", content="test", status="skipped")
-    note = closing_note("plan://run-1/closing", [ONE, lost], {"c": "no\nreason"})
+    _, note = closing_note("plan://run-1/closing", [ONE, lost], {"c": "no\nreason"})
     assert "1. [completed] look" in note.content
     assert "2. [skipped] test (no reason)" in note.content

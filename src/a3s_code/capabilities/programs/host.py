@@ -17,7 +17,9 @@ import msgspec
 from a3s_code.capabilities.programs.claims import MAX_CLAIMS, VERIFY, read_claim, told
 from a3s_code.capabilities.programs.helpers import HELPERS, READ_FILE, TOOL, TOOLS, read_file
 from a3s_code.kernel.messages import JsonObject
+from a3s_code.kernel.plain import sendable
 from a3s_code.kernel.script import ScriptCallFailed
+from a3s_code.kernel.settlement import CUT_OFF
 from a3s_code.kernel.tool import CallTool, Observation
 from a3s_code.kernel.verification import Report
 
@@ -25,12 +27,19 @@ NEVER = frozenset({"program", "batch", "parallel_task", "dynamic_workflow"})
 """Not called from a program, allowed or not: they call tools past its list, or as it does."""
 BY_NAME_ONLY = frozenset({"Skill", "task"})
 """They start runs, and are called only where `allowed_tools` names them."""
+MAX_NAME_CHARS = 128
+"""Of a tool; what is longer is the name of none, and is neither called nor recorded."""
+MAX_LISTED_CHARS = 500
+"""Of what a program may call, in the reason of a call that it may not make."""
+MAX_ARGUMENT_BYTES = 32 * 1024 * 1024
+"""Of the JSON of the arguments of all calls of one program; those of a denied call are recorded."""
+ENDED_FIRST = "It was cut off: the program ended before it did."
 MAX_AT_ONCE = 16
 """Calls of one program that run at the same time; the others wait."""
 
 
 class TooManyCalls(Exception):
-    """The program made one call more than it may."""
+    """The program called more than it may; says what was too much."""
 
 
 class CallMade(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -59,6 +68,7 @@ class ProgramHost:
         "_allowed",
         "_call",
         "_claims",
+        "_given_bytes",
         "_max_calls",
         "_names",
         "_places",
@@ -81,7 +91,7 @@ class ProgramHost:
         self._max_calls = max_calls
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
         self._report = report
-        self._started = self._claims = 0
+        self._started = self._claims = self._given_bytes = 0
         self.made: list[CallMade] = []
 
     def functions(self) -> tuple[str, ...]:
@@ -122,9 +132,9 @@ class ProgramHost:
         return name, await self._ask(name, cast("JsonObject", given))
 
     async def _ask(self, name: str, args: JsonObject) -> Observation:
-        self._started += 1
-        if self._started > self._max_calls:
-            raise TooManyCalls
+        self._count(args)
+        if len(name) > MAX_NAME_CHARS:
+            raise ScriptCallFailed(f"There is no tool with a name of {len(name)} characters.")
         return await self._tool(name, args)
 
     async def _tool(self, name: str, args: JsonObject) -> Observation:
@@ -134,11 +144,25 @@ class ProgramHost:
             raise ScriptCallFailed(refused)
         async with self._places:
             started = time.monotonic()
-            observation = await self._call(name, args)
+            try:
+                observation = await self._call(name, args)
+            except BaseException:  # it may have taken effect already, so it is told
+                taken_ms = round((time.monotonic() - started) * 1000)
+                self.made.append(CallMade(name, False, CUT_OFF, taken_ms, reason=ENDED_FIRST))
+                raise
         self._note(name, observation, time.monotonic() - started)
         if observation.failed:
             raise ScriptCallFailed(observation.text)
         return observation
+
+    def _count(self, args: JsonObject) -> None:
+        self._started += 1
+        if self._started > self._max_calls:
+            raise TooManyCalls(f"more than {self._max_calls} tool calls (maxToolCalls)")
+        self._given_bytes += len(sendable(args))
+        if self._given_bytes > MAX_ARGUMENT_BYTES:
+            most = MAX_ARGUMENT_BYTES // (1024 * 1024)
+            raise TooManyCalls(f"calls with more than {most} MiB of arguments in all")
 
     def _refused(self, name: str) -> str:
         """Say why the program may not call a tool; empty when it may."""
@@ -149,7 +173,7 @@ class ProgramHost:
                 return f"{name} starts a run; a program may call it when allowed_tools names it."
             return ""
         if name not in self._allowed:
-            listed = ", ".join(sorted(self._allowed)) or "nothing"
+            listed = ", ".join(sorted(self._allowed))[:MAX_LISTED_CHARS] or "nothing"
             return f"{name} is not in allowed_tools, which has {listed}."
         return ""
 

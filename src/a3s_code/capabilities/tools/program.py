@@ -20,7 +20,7 @@ from a3s_code.capabilities.programs.helpers import TOOLS
 from a3s_code.capabilities.programs.host import BY_NAME_ONLY, ProgramHost, TooManyCalls
 from a3s_code.errors import CapabilityMissing
 from a3s_code.kernel.messages import JsonObject
-from a3s_code.kernel.plain import canonical, sendable
+from a3s_code.kernel.plain import MAX_DEPTH, canonical, depth, plain, sendable
 from a3s_code.kernel.script import (
     MAX_SOURCE_BYTES,
     Runtime,
@@ -31,6 +31,7 @@ from a3s_code.kernel.script import (
     ScriptOutcome,
 )
 from a3s_code.kernel.tool import Effect, Observation, ToolContext, failure, tool
+from a3s_code.kernel.workspace import Resolved
 
 DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS = 30_000, 600_000
 DELEGATING_TIMEOUT_MS = 600_000
@@ -38,7 +39,8 @@ DELEGATING_TIMEOUT_MS = 600_000
 DEFAULT_TOOL_CALLS, MAX_TOOL_CALLS = 20, 10_000
 DEFAULT_OUTPUT_BYTES, MAX_OUTPUT_BYTES = 65_536, 100 * 1024
 MAX_VALUE_BYTES = 2 * 1024 * 1024
-"""Of what a script returns, which is kept as a whole."""
+"""Of what a script returns, which is kept as a whole; and of spaces in front of its lines."""
+INDENT = 2
 TWICE = "Give allowed_tools once, and not as allowedTools as well"
 NOT_THERE = ("TypeError: not a function", "'ctx' object has no", "'ctx_tools' object has no")
 """What engines say of a function of `ctx` that does not exist."""
@@ -85,7 +87,7 @@ def _subject(args: ProgramArgs) -> str:
     return args.path or canonical(args).decode()
 
 
-@tool(ProgramArgs, effect=Effect.CONTAINER, subject=_subject)
+@tool(ProgramArgs, effect=Effect.CONTAINER, path="path", subject=_subject)
 async def program(args: ProgramArgs, context: ToolContext) -> Observation:
     """
     Run a JavaScript program that calls tools, in place of many single calls, and get what its
@@ -113,9 +115,10 @@ async def program(args: ProgramArgs, context: ToolContext) -> Observation:
     )
     try:
         outcome = await engine.run(script, host)
-    except TooManyCalls:
-        text = f"The program made more than {args.limits.max_tool_calls} tool calls (maxToolCalls)."
+    except TooManyCalls as error:
+        text = f"The program made {error}."
         outcome = ScriptOutcome(failure=ScriptFailure(kind="exception", message=text))
+    outcome = _recordable(outcome)
     return _observation(args, engine.runtime, outcome, host)
 
 
@@ -159,11 +162,14 @@ async def _source(args: ProgramArgs, context: ToolContext) -> str:
     suffixes = SUFFIXES[args.language]
     if not path.endswith(suffixes):
         raise _Refused(_other_file(path, args.language))
+    target = context.target
+    if target is None:
+        raise _Refused(f"{path} cannot be reached.", "not_found")
     if not context.is_direct:  # the model runs no file that it could not read
-        seen = await context.call("read", {"file_path": path, "limit": 1})
+        seen = await context.call("read", {"file_path": target.path, "limit": 1})
         if seen.failed:
             raise _Refused(seen.text, "not_allowed")
-    return await _file(path, context)
+    return await _file(path, target, context)
 
 
 def _other_file(path: str, language: str) -> str:
@@ -173,10 +179,10 @@ def _other_file(path: str, language: str) -> str:
     return f"{path!r} is no {language} file: it has to end in {ends}.{hint}"
 
 
-async def _file(path: str, context: ToolContext) -> str:
-    resolved = context.files.resolve(path)
+async def _file(path: str, target: Resolved, context: ToolContext) -> str:
+    """Read what was decided about, whatever stands at its path by now."""
     try:
-        data = await context.files.read(resolved, limit=MAX_SOURCE_BYTES + 1)
+        data = await context.files.read(target, limit=MAX_SOURCE_BYTES + 1)
         if len(data) > MAX_SOURCE_BYTES:  # what is cut may end in half a character
             raise _Refused(f"{path} is longer than {MAX_SOURCE_BYTES} bytes.")
         return data.decode()
@@ -186,11 +192,20 @@ async def _file(path: str, context: ToolContext) -> str:
         raise _Refused(f"{path} is a directory.") from None
     except UnicodeDecodeError:
         raise _Refused(f"{path} is not UTF-8.") from None
-    finally:
-        resolved.close()
 
 
 # Result
+
+
+def _recordable(outcome: ScriptOutcome) -> ScriptOutcome:
+    """Make a value that no record takes the failure of the script, whose calls stay told."""
+    try:
+        plain({"script_result": outcome.value})  # as it is recorded
+    except RecursionError:
+        text = f"what run() returned nests deeper than {MAX_DEPTH - 1}"
+        wrong = ScriptFailure(kind="value", message=text)
+        return msgspec.structs.replace(outcome, value=None, failure=wrong)
+    return outcome
 
 
 def _observation(
@@ -245,7 +260,12 @@ def _offered(message: str, host: ProgramHost) -> str:
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - JSON
-    return msgspec.json.format(sendable(value), indent=2).decode()
+    """Write a value on many lines, unless their indentation would be most of it."""
+    written = sendable(value)
+    lines = sum(map(written.count, (b",", b"[", b"]", b"{", b"}")))
+    if lines * INDENT * depth(value) > MAX_VALUE_BYTES:
+        return written.decode()
+    return msgspec.json.format(written, indent=INDENT).decode()
 
 
 def _calls(host: ProgramHost) -> str:

@@ -19,6 +19,8 @@ from a3s_code.kernel.tasks import Task
 
 BUDGET = Budget(64, 100_000, 64, 100_000)
 """What steps brought is not retrieved but asked for, so only what is absurd is left out."""
+STEPS = "steps"
+"""Ends the name of the item beside a note that has the words of a planner, or of a step."""
 MAX_LINE_CHARS = 300
 """Of a step that is only named."""
 
@@ -54,9 +56,11 @@ def step_source(run: str, number: int) -> str:
     return f"plan://{run}/{number}"
 
 
-def step_note(source: str, tasks: Sequence[Task], mine: Task, earlier: str = "") -> ContextItem:
+def step_note(
+    source: str, tasks: Sequence[Task], mine: Task, earlier: str = ""
+) -> list[ContextItem]:
     """
-    Say which step is to be done.
+    Say which step is to be done; the words of the steps are a planner's, and marked as such.
 
     Args:
         earlier: What is known of an attempt that was cut off; empty when there was none.
@@ -65,18 +69,23 @@ def step_note(source: str, tasks: Sequence[Task], mine: Task, earlier: str = "")
         f"{number}. [{'yours' if task.id == mine.id else task.status}] {line(task.content)}"
         for number, task in enumerate(tasks, 1)
     ]
-    parts = [text("step"), "\n".join(rows), f"Your step: {mine.content}"]
+    parts = ["\n".join(rows), f"Your step: {mine.content}"]
     if mine.success_criteria is not None:
         parts.append(f"It is done when: {mine.success_criteria}")
     if earlier:
         parts.append(earlier)
-    return ContextItem(
-        source=source,
-        content="\n\n".join(parts),
-        trust="host",
-        type="plan",
-        why="the step that is to be done",
-    )
+    why = "the step that is to be done"
+    return _note(source, text("step"), "\n\n".join(parts), why)
+
+
+def _note(source: str, rules: str, steps: str, why: str) -> list[ContextItem]:
+    """Give the harness's own words, and apart from them those that a model may have written."""
+    return [
+        ContextItem(source=source, content=rules, trust="host", type="plan", why=why),
+        ContextItem(
+            source=f"{source}/{STEPS}", content=steps, trust="external", type="plan", why=why
+        ),
+    ]
 
 
 def results(brought: Iterable[Brought]) -> list[ContextItem]:
@@ -93,19 +102,13 @@ def results(brought: Iterable[Brought]) -> list[ContextItem]:
     ]
 
 
-def closing_note(source: str, tasks: Iterable[Task], failures: dict[str, str]) -> ContextItem:
+def closing_note(source: str, tasks: Iterable[Task], failures: dict[str, str]) -> list[ContextItem]:
     """Say that all steps have ended, how, and that the answer is due."""
     rows = [
         f"{number}. [{task.status}] {line(task.content)}{_why(failures.get(task.id, ''))}"
         for number, task in enumerate(tasks, 1)
     ]
-    return ContextItem(
-        source=source,
-        content="\n\n".join([text("closing"), "\n".join(rows)]),
-        trust="host",
-        type="plan",
-        why="the answer is due",
-    )
+    return _note(source, text("closing"), "\n".join(rows), "the answer is due")
 
 
 def message_of(
