@@ -14,11 +14,8 @@ from functools import lru_cache
 
 import msgspec
 
-from a3s_code.harness.intent.own_words import own_words
 from a3s_code.harness.intent.phrases import PHRASES, Confidence
-from a3s_code.harness.intent.requests import changes, requests
 from a3s_code.harness.intent.styles import GENERAL, Style
-from a3s_code.kernel.words import UNSPACED_RUN
 
 MAX_CHARS = 8_000
 """A longer prompt is mostly material, and general."""
@@ -49,6 +46,15 @@ def detected(prompt: str) -> Detected:
     low = prompt.lower()
     if not any(hint in low for hint in _HINTS):
         return _NOTHING
+    return _read(prompt)
+
+
+def _read(prompt: str) -> Detected:
+    # Their patterns take longer to compile than a first answer that needs none of them may wait.
+    from a3s_code.harness.intent.own_words import own_words
+    from a3s_code.harness.intent.requests import changes, requests
+    from a3s_code.kernel.words import UNSPACED_RUN
+
     words = own_words(prompt)
     if UNSPACED_RUN.search(words):
         return _NOTHING
