@@ -29,10 +29,10 @@ from a3s_code.api.offered import offer
 from a3s_code.api.outlet import Outlet
 from a3s_code.api.plan_left import CLOSING, PlanLeft
 from a3s_code.api.plan_making import Made, make_plan, plan_request
+from a3s_code.api.plan_need import is_looked_at, is_styled_by_plan
 from a3s_code.api.request import Request
 from a3s_code.api.task_board import TaskBoard
 from a3s_code.errors import A3SError, SessionClosed, StoreError
-from a3s_code.harness.planning.demands import has_several_demands
 from a3s_code.harness.planning.plan import ExecutionPlan, Plan
 from a3s_code.harness.planning.step_notes import (
     Brought,
@@ -97,26 +97,6 @@ class Ground:
     is_proven: Callable[[], bool]
 
 
-def is_concerned(session: Awake, request: Request) -> bool:
-    """Say whether a request is to be planned, or looked at for a plan, or has a goal to be told."""
-    return session.behaviour.planning.tracks_goals or _is_looked_at(session, request)
-
-
-def is_styled_by_plan(session: Awake, request: Request) -> bool:
-    """Say whether whoever plans a request also says in which style it is gone about."""
-    return session.behaviour.style is None and _is_looked_at(session, request)
-
-
-def _is_looked_at(session: Awake, request: Request) -> bool:
-    match session.behaviour.planning.mode:
-        case "enabled":
-            return True
-        case "disabled":
-            return False
-        case _:
-            return request.history is None and has_several_demands(request.prompt)
-
-
 async def answer_planned(ground: Ground, left: PlanLeft | None = None) -> Answer:
     """
     Answer a request by a plan, where it needs one.
@@ -133,7 +113,7 @@ async def answer_planned(ground: Ground, left: PlanLeft | None = None) -> Answer
     watch = GoalWatch(session, sink, goal, ground.is_proven)
     asked = plan_request(session, sink, ground.request, ground.before)
     made: Made | None = None
-    if left.was_planning if left is not None else _is_looked_at(session, ground.request):
+    if left.was_planning if left is not None else is_looked_at(session, ground.request):
         made = await make_plan(session, sink, asked)
         if is_styled_by_plan(session, ground.request):
             await ground.style(made.plan.intent)

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,13 +19,11 @@ from a3s_code.api.account import Account
 from a3s_code.api.awake import Awake, request_of, room
 from a3s_code.api.context import RunContext
 from a3s_code.api.cost_log import costs_of_run
-from a3s_code.api.evidence_required import required_checks
 from a3s_code.api.lane import Lane
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer
 from a3s_code.api.outlet import Outlet
-from a3s_code.api.plan_left import PlanLeft, plan_left
-from a3s_code.api.planned import Ground, answer_planned, is_concerned, is_styled_by_plan
+from a3s_code.api.plan_need import is_concerned, is_styled_by_plan
 from a3s_code.api.request import Request
 from a3s_code.api.styles import take_style
 from a3s_code.api.unfinished import close_calls, results, spent
@@ -32,7 +31,6 @@ from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
 from a3s_code.harness.intent.guidance import Guidance
 from a3s_code.harness.time_limit import within_limit
-from a3s_code.harness.verification.evidence import reach_of
 from a3s_code.kernel.context import ContextQuery
 from a3s_code.kernel.events import (
     AgentEnd,
@@ -47,6 +45,12 @@ from a3s_code.kernel.messages import Context, Conversation, Message, user
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Model, ModelRequest, Review
 from a3s_code.kernel.records import HistorySupplied, RunStarted, RunStatusChanged
+from a3s_code.kernel.state import Verified
+
+if TYPE_CHECKING:  # most runs have no plan, and no checks that are required
+    from a3s_code.api.evidence_required import RequiredChecks
+    from a3s_code.api.plan_left import PlanLeft
+    from a3s_code.api.planned import Ground
 
 CANCELLED = "run.cancelled"
 """The kind of a failure that somebody asked for."""
@@ -108,10 +112,16 @@ class Run:
         lane = Lane(None if given is None else sink.run)
         self._account = Account(session.receipts, session.prefixes, model, sink, lane.name)
         self._room = room(session, sink, model, own, self._view, lane)
-        review = Completion(behaviour.continuations > 0, behaviour.continuations)
-        self._required = required_checks(session, sink, self._context, review)
+        self._required = self._checks()
         self._left: PlanLeft | None = None
         self._loop = self._new_loop(model, self._review(is_last=True))
+
+    def _checks(self) -> RequiredChecks | None:
+        if self._session.behaviour.verification is None:
+            return None
+        from a3s_code.api.evidence_required import required_checks
+
+        return required_checks(self._session, self._sink, self._context, self._completion())
 
     def _new_loop(self, model: Model, review: Review) -> Loop:
         behaviour = self._session.behaviour
@@ -139,6 +149,9 @@ class Run:
         """Give what decides whether an answer is one; the last of a run has to be proved too."""
         if is_last and self._required is not None:
             return self._required.review
+        return self._completion()
+
+    def _completion(self) -> Completion:
         continuations = self._session.behaviour.continuations
         return Completion(continuations > 0, continuations)
 
@@ -170,11 +183,17 @@ class Run:
     async def _verified(self, answer: Answer) -> Answer:
         log = self._session.log
         reports = log.state.verifications
-        own = reach_of(log.state, log.at, self._sink.run).reports(log.state) if reports else []
+        own = self._own_reports() if reports else []
         summary = await self._session.evidence.summary(reports, self._sink, own)
         if self._required is not None:
             summary = await self._required.finish(summary)
         return msgspec.structs.replace(answer, verification_summary=summary.as_json())
+
+    def _own_reports(self) -> list[Verified]:
+        from a3s_code.harness.verification.evidence import reach_of
+
+        log = self._session.log
+        return reach_of(log.state, log.at, self._sink.run).reports(log.state)
 
     def _priced(self, answer: Answer) -> Answer:
         log = self._session.log
@@ -244,6 +263,8 @@ class Run:
         self._sink.emit(AgentStart(prompt=self._request.prompt))
         if self._announced:
             self._sink.emit(CapabilityWasMissing(names=self._announced))
+        from a3s_code.api.plan_left import plan_left
+
         self._left = plan_left(self._session.log, resumed)
         if self._left is not None and not self._left.waits_for_model:
             return
@@ -258,9 +279,13 @@ class Run:
         is_new = self._resumed is None
         if self._left is None and not (is_new and is_concerned(self._session, self._request)):
             return await self._plain(is_last=True)
+        from a3s_code.api.planned import answer_planned
+
         return await answer_planned(self._ground(), self._left)
 
     def _ground(self) -> Ground:
+        from a3s_code.api.planned import Ground
+
         return Ground(
             session=self._session,
             sink=self._sink,
