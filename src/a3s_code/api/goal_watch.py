@@ -27,6 +27,7 @@ from a3s_code.harness.planning.plan import Goal
 from a3s_code.harness.planning.planner import PlanRequest
 from a3s_code.kernel.events import GoalAchieved, GoalExtracted, GoalProgress, ToolEnd
 from a3s_code.kernel.loop import Answer
+from a3s_code.kernel.visible import on_one_line
 
 MAX_CALLS = 40
 """Of a run, those shown to a check that came last."""
@@ -123,7 +124,7 @@ class GoalWatch:
                 if len(ended) == MAX_CALLS:
                     break
         rows = [
-            f"- {end.name}: exit code {end.exit_code}: {end.output[:MAX_OUTPUT_CHARS]}"
+            f"- {on_one_line(end.name)}: exit code {end.exit_code}: {on_one_line(end.output[:MAX_OUTPUT_CHARS])}"
             for end in reversed(ended)
         ]
         return "\n".join(rows)
