@@ -123,10 +123,7 @@ class GoalWatch:
                 ended.append(record.event)
                 if len(ended) == MAX_CALLS:
                     break
-        rows = [
-            f"- {on_one_line(end.name)}: exit code {end.exit_code}: {on_one_line(end.output[:MAX_OUTPUT_CHARS])}"
-            for end in reversed(ended)
-        ]
+        rows = map(_row, reversed(ended))
         return "\n".join(rows)
 
 
@@ -138,3 +135,9 @@ async def _tried(asked: Awaitable[T], default: T) -> T:
         raise
     except Exception:  # noqa: BLE001 - border: a model may be foreign code; no answer is no yes
         return default
+
+
+def _row(end: ToolEnd) -> str:
+    """Tell of a call on one line, so that what it brought tells of no other call."""
+    shown = on_one_line(end.output[:MAX_OUTPUT_CHARS])
+    return f"- {on_one_line(end.name)}: exit code {end.exit_code}: {shown}"
