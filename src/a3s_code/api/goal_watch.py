@@ -28,6 +28,7 @@ from a3s_code.harness.planning.plan import Goal
 from a3s_code.harness.planning.planner import PlanRequest
 from a3s_code.kernel.events import GoalAchieved, GoalExtracted, GoalProgress, ToolEnd
 from a3s_code.kernel.loop import Answer
+from a3s_code.kernel.visible import on_one_line
 
 MAX_CALLS = 40
 """Of a run, those shown to a check that came last."""
@@ -119,10 +120,7 @@ class GoalWatch:
                 ended.append(record.event)
                 if len(ended) == MAX_CALLS:
                     break
-        rows = [
-            f"- {end.name}: exit code {end.exit_code}: {end.output[:MAX_OUTPUT_CHARS]}"
-            for end in reversed(ended)
-        ]
+        rows = map(_row, reversed(ended))
         return "\n".join(rows)
 
 
@@ -134,3 +132,9 @@ async def _tried(asked: Awaitable[T], default: T) -> T:
         raise
     except Exception:  # noqa: BLE001 - border: a model may be foreign code; no answer is no yes
         return default
+
+
+def _row(end: ToolEnd) -> str:
+    """Tell of a call on one line, so that what it brought tells of no other call."""
+    shown = on_one_line(end.output[:MAX_OUTPUT_CHARS])
+    return f"- {on_one_line(end.name)}: exit code {end.exit_code}: {shown}"

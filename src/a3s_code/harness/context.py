@@ -362,6 +362,12 @@ def _fitted(item: ContextItem, room: int) -> tuple[str, int, int]:
     return (whole, cost, shown) if cost <= room else ("", 0, 0)
 
 
+def marked(item: ContextItem) -> ContextText:
+    """Give an item that is not ranked, as it stands in a question of its own."""
+    text = _rendered(item, min(len(item.content), MAX_ITEM_CHARS))
+    return ContextText(text, item.source, type=item.type, trust=item.trust, why=item.why)
+
+
 def _rendered(item: ContextItem, chars: int) -> str:
     """
     Write an item in marks of its own.

@@ -31,7 +31,7 @@ def plain(value: object) -> Any:  # noqa: ANN401 - JSON
 
 def depth(value: object) -> int:
     """Count how many objects and lists stand in one another; `MAX_DEPTH` + 1 for all that more."""
-    level: list[object] = [value] if _can_hold(value) else []
+    level = _nesting([value])
     for counted in range(MAX_DEPTH + 1):
         if not level:
             return counted
@@ -39,19 +39,15 @@ def depth(value: object) -> int:
     return MAX_DEPTH + 1
 
 
-def _items(value: object) -> Iterable[object]:
-    """Give what is in a value, as far as anything can be in that."""
+def _items(value: object) -> list[object]:
+    """Give what is in an object or a list, as far as anything can be in that."""
     if isinstance(value, dict):
-        inner: Iterable[object] = cast("dict[str, object]", value).values()
-    elif isinstance(value, list | tuple):
-        inner = cast("Sequence[object]", value)
-    else:
-        return ()
-    return [each for each in inner if _can_hold(each)]
+        return _nesting(cast("dict[str, object]", value).values())
+    return _nesting(cast("Sequence[object]", value))
 
 
-def _can_hold(value: object) -> bool:
-    return isinstance(value, dict | list | tuple)
+def _nesting(values: Iterable[object]) -> list[object]:
+    return [each for each in values if isinstance(each, dict | list | tuple)]
 
 
 def _builtin(value: object) -> object:

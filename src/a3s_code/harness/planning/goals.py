@@ -12,12 +12,14 @@ from typing import Any, cast
 
 import msgspec
 
+from a3s_code.harness.context import marked
 from a3s_code.harness.planning.plan import Goal
 from a3s_code.harness.planning.planner import GOAL, GOAL_SCHEMA, PlanRequest, shown
 from a3s_code.harness.planning.reading import objects_in, read_goal
 from a3s_code.harness.prompt import text
 from a3s_code.kernel.answer_form import AnswerForm
 from a3s_code.kernel.asking import Asker, Question
+from a3s_code.kernel.context import ContextItem
 from a3s_code.kernel.messages import Context, ContextText, JsonObject, Message, Text
 
 MAX_SHOWN_CHARS = 16_000
@@ -117,10 +119,15 @@ def _case(goal: Goal, done: str, answer: str) -> Message:
         [f"Goal: {goal.description}", *(["Criteria:", *criteria] if criteria else [])]
     )
     items = (
-        ContextText(f"What was done:\n{done or 'Nothing was called.'}", "run://calls"),
-        ContextText(f"The final answer:\n{answer[:MAX_SHOWN_CHARS]}", "run://answer"),
+        _shown("run://calls", f"What was done:\n{done or 'Nothing was called.'}"),
+        _shown("run://answer", f"The final answer:\n{answer[:MAX_SHOWN_CHARS]}"),
     )
     return Message("user", (Context(items), Text(asked)))
+
+
+def _shown(source: str, content: str) -> ContextText:
+    """Mark what the run said and did, which must not speak of the goal in the user's place."""
+    return marked(ContextItem(source=source, content=content, trust="external"))
 
 
 def goal_row(goal: Goal, created_at: int) -> JsonObject:

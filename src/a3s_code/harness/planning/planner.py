@@ -15,6 +15,7 @@ from typing import Protocol, TypeAlias, cast
 
 import msgspec
 
+from a3s_code.harness.context import marked
 from a3s_code.harness.host_function import in_thread, is_async
 from a3s_code.harness.intent.styles import STYLES
 from a3s_code.harness.planning.plan import Plan
@@ -22,7 +23,8 @@ from a3s_code.harness.planning.reading import PLAN, plan_in
 from a3s_code.harness.prompt import text
 from a3s_code.kernel.answer_form import AnswerForm
 from a3s_code.kernel.asking import Asker, Question
-from a3s_code.kernel.messages import Attachment, Context, ContextText, JsonObject, Message, Text
+from a3s_code.kernel.context import ContextItem
+from a3s_code.kernel.messages import Attachment, Context, JsonObject, Message, Text
 
 GOAL = "goal"
 """What the tokens of such questions are spent on; see `TokensSpent`."""
@@ -138,11 +140,13 @@ class LlmPlanner:
 
 def shown(request: PlanRequest) -> Message:
     """Give a request as one message: what it stands in as context, then its own words."""
-    items = [ContextText(f"Tools: {', '.join(request.tools)}", "prompt://tools", trust="host")]
+    tools = f"Tools: {', '.join(request.tools)}"
+    items = [ContextItem(source="prompt://tools", content=tools, trust="host")]
     before = _digest(request.history)
     if before:
-        items.append(ContextText(before, "conversation://before", trust="external"))
-    return Message("user", (*request.attachments, Context(tuple(items)), Text(request.prompt)))
+        items.append(ContextItem(source="conversation://before", content=before))
+    context = Context(tuple(map(marked, items)))
+    return Message("user", (*request.attachments, context, Text(request.prompt)))
 
 
 def _digest(history: tuple[Message, ...]) -> str:
