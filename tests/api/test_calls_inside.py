@@ -331,6 +331,24 @@ def test_a_step_beside_others_shows_a_list_of_its_own(house: House) -> None:
     assert shown(session) == ["STEP-a", "STEP-b"]
 
 
+def test_a_list_that_a_step_keeps_never_takes_the_place_of_the_plan(house: House) -> None:
+    session = house.session(
+        plan(step("a"), step("b", "a")),
+        calls("update_plan", plan=ROWS),
+        says("a"),
+        says("b"),
+        permissive=True,
+        planning_mode="enabled",
+    )
+    rows = told(list(session.stream("go")), "task_updated")
+    lists = {row["session_id"]: len(row["tasks"]) for row in rows}
+    own = [row["tasks"] for row in rows if row["session_id"] == session.session_id]
+
+    assert len(lists) == 2
+    assert {task["content"] for tasks in own for task in tasks} == {"STEP-a", "STEP-b"}
+    assert shown(session) == ["STEP-a", "STEP-b"]
+
+
 def test_the_list_of_a_plan_stays_until_an_ordinary_run_shows_another(house: House) -> None:
     session = house.session(
         plan(step("a"), step("b", "a")),

@@ -19,6 +19,7 @@ from a3s_code.api.offered import offer_child
 from a3s_code.api.prefixes import Prefixes
 from a3s_code.api.receipts import Receipts
 from a3s_code.api.step_sink import StepSink
+from a3s_code.delegation.child_sink import session_of
 from a3s_code.delegation.inner_calls import InnerCalls
 from a3s_code.kernel.loop import EmptyInbox, Loop, Transcript
 from a3s_code.kernel.messages import Conversation
@@ -67,7 +68,7 @@ class Branch:
         self._session = session
         inside = InnerCalls(session.executor, id)
         ref = session.log.state.model
-        self.sink = StepSink(sink, id, f"task-run-{id}", inside, ref)
+        self.sink = StepSink(sink, id, session_of(id), inside, ref)
         own = base.until(len(base))
         self.transcript = Transcript(own, self.sink, isolated=True)
         hooks = session.hooks.run(self.sink, prompt)

@@ -31,7 +31,9 @@ from a3s_code.api.plan_left import CLOSING, PlanLeft
 from a3s_code.api.plan_making import Made, make_plan, plan_request
 from a3s_code.api.plan_need import is_looked_at, is_styled_by_plan
 from a3s_code.api.request import Request
+from a3s_code.api.step_sink import OwnStepSink
 from a3s_code.api.task_board import TaskBoard
+from a3s_code.delegation.child_sink import session_of
 from a3s_code.errors import A3SError, SessionClosed, StoreError
 from a3s_code.harness.planning.plan import ExecutionPlan, Plan
 from a3s_code.harness.planning.step_notes import (
@@ -202,6 +204,7 @@ class PlannedRun:
         for number, task in numbered:
             if task.id not in left.ended and left.is_open(number):
                 board.start([task])
+                self._keep_list_apart(self._ground.loop())
                 answer = await self._own(task, self._ground.plain)
                 board.progressed()
                 return answer
@@ -224,7 +227,14 @@ class PlannedRun:
         return None
 
     async def _run_next(self, *, is_last: bool) -> Answer:
-        return await self._ground.next_loop(is_last=is_last).run(self._ground.transcript)
+        loop = self._ground.next_loop(is_last=is_last)
+        self._keep_list_apart(loop)
+        return await loop.run(self._ground.transcript)
+
+    def _keep_list_apart(self, loop: Loop) -> None:
+        """The list of the session is the plan, whatever list the model keeps of its own."""
+        sink = self._ground.sink
+        loop.sink = OwnStepSink(sink, session_of(str(sink.run)))
 
     async def _own(self, task: Task, run: Answering) -> Answer | None:
         """Do a step in the conversation of the run; None when it failed."""

@@ -19,7 +19,7 @@ from a3s_code.api.receipts import FOR_SUMMARY
 from a3s_code.api.stored_run import find_run
 from a3s_code.api.stores import file_store
 from a3s_code.cli.bundles import store_directory
-from a3s_code.kernel.visible import on_one_line, visible
+from a3s_code.kernel.visible import on_one_line, visible, visible_json
 
 ABOUT = """Say what each request of a run was made of: every part with its bytes, its tokens as
 estimated, where it comes from and why it is there, and what was left out. The bytes add up
@@ -50,7 +50,9 @@ def main(arguments: Sequence[str]) -> int:
     receipts = asyncio.run(_read(given, store_directory(given.store)))
     shown = [each for each in receipts if given.turn in (None, each.turn)]
     for receipt in shown:
-        print(msgspec.json.encode(receipt).decode() if given.json else _table(receipt))
+        print(
+            visible_json(msgspec.json.encode(receipt).decode()) if given.json else _table(receipt)
+        )
     if not shown:
         turns = ", ".join(str(each.turn) for each in receipts) or "none"
         which = f"no turn {given.turn} (turns with a receipt: {turns})"
