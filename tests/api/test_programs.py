@@ -363,7 +363,10 @@ def test_a_program_that_calls_what_is_not_there_is_told_what_is(
     )
 
     assert failed.exit_code == 1
-    assert "ctx has tool, read, grep, glob, ls, bash, git, readFile, and tools." in failed.output
+    assert (
+        "ctx has tool, read, grep, glob, ls, bash, git, readFile, verify, and tools."
+        in failed.output
+    )
 
 
 def test_a_program_in_a_file_is_run(house: House) -> None:

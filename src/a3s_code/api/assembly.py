@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from a3s_code.config.schema import Config
     from a3s_code.harness.hooks.run_hooks import SessionHooks
     from a3s_code.harness.redaction.values import Values
+    from a3s_code.harness.security.session import SessionSecurity
     from a3s_code.kernel.clock import Clock
     from a3s_code.kernel.executor import Executor
     from a3s_code.kernel.log import Log
@@ -344,7 +345,7 @@ class Assembly:
         """
         from a3s_code.api.behaviour import behaviour_of
         from a3s_code.api.engine import Engine
-        from a3s_code.api.session_security import protected, secrets_given, secure
+        from a3s_code.api.session_security import protected
         from a3s_code.kernel.clock import SystemClock
         from a3s_code.kernel.log import Log
 
@@ -355,13 +356,7 @@ class Assembly:
             opening = self._continued(opening, log.state.opened, log.state.model)
         holding = self._workplaces.holding(opening, log.state.opened)
         space = self._workplaces.space(opening, store, holding)
-        security = secure(
-            log,
-            opening.settings.safety.security,
-            self._known_secrets(),
-            secrets_given(opening.settings),
-            is_fresh=opening.parting is None,
-        )
+        security = self._security(log, opening)
         skills = self._skills.of(opening.settings)
         settings, news = with_skills(opening.settings, skills)
         shared = skills.tools if skills is not None else ()
@@ -395,6 +390,17 @@ class Assembly:
         begin(engine, opening)
         log.release()
         return engine
+
+    def _security(self, log: Log, opening: Opening) -> SessionSecurity | None:
+        from a3s_code.api.session_security import secrets_given, secure
+
+        return secure(
+            log,
+            opening.settings.safety.security,
+            self._known_secrets(),
+            secrets_given(opening.settings),
+            is_fresh=opening.parting is None,
+        )
 
     def _checkpoints(self, log: Log, opening: Opening, store: Store | None) -> Checkpoints:
         from a3s_code.api.checkpoints import Checkpoints

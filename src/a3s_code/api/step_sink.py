@@ -1,9 +1,9 @@
 """
 The log, as the steps of a plan see it.
 
-What a step says that runs beside others is a message of its own in the log, and no text of the run's answer: its deltas and
-turns are not shown, since those of several steps would read as one. What its calls do is recorded
-and shown like that of all others.
+What a step says that runs beside others is a message of its own in the log, and no text of the
+run's answer: its deltas and turns are not shown, since those of several steps would read as one.
+What its calls do is recorded and shown like that of all others.
 """
 
 from __future__ import annotations

@@ -25,10 +25,11 @@ from a3s_code.kernel.artifacts import Artifacts
 from a3s_code.kernel.binding import ARGUMENTS_CHANGED
 from a3s_code.kernel.border import check_cancelled, run_tool
 from a3s_code.kernel.clock import Clock
-from a3s_code.kernel.events import ToolEnd, ToolOutputDelta, ToolStart, Verification
+from a3s_code.kernel.events import ToolEnd, ToolOutputDelta, ToolStart
 from a3s_code.kernel.file_changes import RecordedFiles
+from a3s_code.kernel.furnishing import furnish
 from a3s_code.kernel.hooks import after_refusal, after_tool
-from a3s_code.kernel.inside import Inside, nested, numbered
+from a3s_code.kernel.inside import nested
 from a3s_code.kernel.live import LiveOutput
 from a3s_code.kernel.messages import ToolCall, ToolResult
 from a3s_code.kernel.observation import observe
@@ -51,8 +52,6 @@ from a3s_code.kernel.settlement import CUT_OFF, named_evidence
 from a3s_code.kernel.space import Space
 from a3s_code.kernel.state import UNKNOWN_REACH
 from a3s_code.kernel.together import run_independent, run_together, together
-from a3s_code.kernel.told_processes import ToldProcesses
-from a3s_code.kernel.told_tasks import ToldTasks
 from a3s_code.kernel.tool import (
     Effect,
     KeptOutput,
@@ -61,8 +60,6 @@ from a3s_code.kernel.tool import (
     ToolContext,
     failure,
 )
-from a3s_code.kernel.verification import Report, claimed
-from a3s_code.kernel.workspace import Processes, Resolved
 
 MAX_TOGETHER = 32
 """Calls of a turn that are prepared, and may run, at the same time."""
@@ -289,7 +286,7 @@ class Executor:
 
     def looking(self, call: ToolCall, sink: Sink) -> ToolContext:
         """Give what a tool may use to look at what a call will change, or has left."""
-        return self._context(call, _unseen, sink, None, Authority.SESSION)
+        return furnish(self, call, _unseen, sink, None, Authority.SESSION)
 
     def forget_exits(self, names: Iterable[str] = ()) -> None:
         """Remove these exit records, and those of all calls that have ended; all is durable."""
@@ -352,7 +349,7 @@ class Executor:
 
         live = LiveOutput(show, self.redactor.stream() if self.redactor is not None else None)
         try:
-            context = self._context(call, live.emit, sink, action.target, action.authority)
+            context = furnish(self, call, live.emit, sink, action.target, action.authority)
             if exit_record or limit_s != context.timeout_s:
                 context = replace(context, exit_record=exit_record, timeout_s=limit_s)
             if step.approved is not None:
@@ -362,39 +359,6 @@ class Executor:
             return await run_tool(action.tool, args, context, limit_s)
         finally:
             live.end()
-
-    def _context(
-        self,
-        call: ToolCall,
-        emit: Callable[[str], None],
-        sink: Sink,
-        target: Resolved | None,
-        authority: Authority,
-    ) -> ToolContext:
-        space, new_id = self.space.of(authority), numbered(call)
-        inside = Inside(self, sink, new_id)
-        return ToolContext(
-            call_id=call.id,
-            session_id=self.session_id,
-            root=space.root,
-            files=RecordedFiles(space.files, call.id, call.name, sink),
-            search=space.search,
-            processes=_told(space.processes, call, sink),
-            target=target,
-            emit_output=emit,
-            call=inside.call,
-            call_all=inside.call_all,
-            timeout_s=self.tool_timeout_s,
-            shell=_told(space.shell, call, sink),
-            children=self.children.inside(new_id, sink) if self.children else None,
-            asker=self.askers.inside(sink) if self.askers else None,
-            report=_claiming(sink),
-            tasks=ToldTasks(self.session_id, sink),
-            scripts=self.scripts,
-            tool_names=self.tools.keys(),
-            is_direct=authority is Authority.HOST,
-            kept_output=self.kept_output,
-        )
 
     # Observe
 
@@ -412,15 +376,6 @@ class Executor:
         del self.active[call.id]
         stopped = "Stopped before it was started."
         sink.emit(ToolEnd(id=call.id, name=call.name, output=stopped, exit_code=CUT_OFF))
-
-
-def _told(programs: Processes | None, call: ToolCall, sink: Sink) -> Processes | None:
-    return programs and ToldProcesses(programs, call.id, call.name, sink)
-
-
-def _claiming(sink: Sink) -> Callable[[Report], None]:
-    """Give what records a report that something which a call runs has made."""
-    return lambda report: sink.emit(Verification(report=claimed(report), made_by="program"))
 
 
 def _unseen(_: str) -> None:
