@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from a3s_code import AgentEvent, AsyncAgent, PermissionPolicy, SessionOptions
+from a3s_code.api import plan_making
 from a3s_code.errors import InvalidType, LimitReached, ModelError
 from a3s_code.harness.planning.plan import Goal, Plan
 from a3s_code.harness.planning.planner import PlanRequest
@@ -415,6 +416,22 @@ def test_a_planner_of_the_host_that_fails_costs_the_plan_and_nothing_else(
     events = list(session.stream("do it"))
     assert events[-1].text == "the answer"
     assert told(events, "planning_end")[0]["plan"]["fallback"]
+
+
+def test_a_planner_that_never_answers_costs_the_plan_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan_making, "MAX_PLANNING_S", 0.05)
+
+    async def planner(request: PlanRequest) -> Plan | None:
+        await asyncio.Event().wait()
+        return None
+
+    session = house.session(says("the answer"), planning_mode="enabled", planner=planner)
+    events = list(session.stream("go"))
+
+    assert events[-1].text == "the answer"
+    assert "did not answer within" in told(events, "planning_end")[0]["plan"]["fallback"]
 
 
 @pytest.mark.parametrize("planner", [Planning, object(), "plan", 7])

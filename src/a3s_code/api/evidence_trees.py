@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from a3s_code.api.checkpoints import Checkpoints
@@ -18,6 +19,9 @@ from a3s_code.kernel.ports import Sink
 from a3s_code.kernel.snapshots import Difference, Snapshots
 from a3s_code.kernel.state import SessionState, Verified
 from a3s_code.kernel.verification import Ran, Risk, status_of
+
+MAX_COMPARED = 256
+"""Pairs of trees whose differences are remembered."""
 
 
 @dataclass(slots=True)
@@ -41,12 +45,15 @@ class Comparison:
         if not before or not after or self.snapshots is None:
             return None
         pair = before, after
-        if pair not in self._known:
-            try:
-                self._known[pair] = await self.snapshots.differences(before, after)
-            except (SnapshotLost, WorkspaceError):
-                self._known[pair] = None
-        return self._known[pair]
+        if pair in self._known:
+            return self._known[pair]
+        found: tuple[Difference, ...] | None = None
+        with suppress(SnapshotLost, WorkspaceError):
+            found = await self.snapshots.differences(before, after)
+        if len(self._known) >= MAX_COMPARED:
+            del self._known[next(iter(self._known))]
+        self._known[pair] = found
+        return found
 
     async def trail(self, state: SessionState) -> Trail:
         """Give what all checks of a session did to the files, and others between them."""

@@ -7,6 +7,7 @@ one step, by the model and in the conversation that it would have had anyway.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from a3s_code.api.awake import Awake
@@ -26,6 +27,8 @@ from a3s_code.kernel.records import RunStatusChanged
 from a3s_code.kernel.tasks import Task
 
 NO_PLAN = "the planner's answer holds no plan"
+MAX_PLANNING_S = 600.0
+"""For any planner, which may be foreign code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +100,15 @@ async def make_plan(session: Awake, sink: Outlet, asked: PlanRequest) -> Made:
 
 async def _asked(planner: Planner, asked: PlanRequest) -> tuple[Plan | None, str]:
     """Give the plan, or why there is none."""
+    scope = asyncio.timeout(MAX_PLANNING_S)
     try:
-        plan = await answer_of(planner.plan(asked))
+        async with scope:
+            plan = await answer_of(planner.plan(asked))
     except (StoreError, SessionClosed):
         raise
+    except TimeoutError as error:
+        late = f"the planner did not answer within {MAX_PLANNING_S:g} s"
+        return None, late if scope.expired() else described(error)
     except Exception as error:  # noqa: BLE001 - border: a planner may be foreign code; the run goes on without
         return None, described(error)
     if plan is None or (asked.forced and not plan.steps):

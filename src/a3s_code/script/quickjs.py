@@ -3,8 +3,9 @@ JavaScript programs on QuickJS, in this process.
 
 A program runs on a thread of its own, and the binding gives the interpreter lock away while
 it computes, so the loop never waits for one. QuickJS counts the CPU time of the whole process
-and not of its thread: what a step may take is scaled by how many programs there are. The loop
-does not rely on it: at the deadline the call is over, whatever its thread does.
+and not of its thread: what a step may take is scaled by how many programs there are, and by a host
+that computes as well. The loop does not rely on it: at the deadline the call is over, whatever its
+thread does.
 
 Source:
     SPEC 5.15; DESIGN 7, "JavaScript".
@@ -56,8 +57,8 @@ class _Alive:
             self._count -= 1
 
     def share(self) -> float:
-        """How many of them can compute at the same time."""
-        return max(1, min(self._count, os.cpu_count() or 1))
+        """How many threads can compute at the same time: theirs, and one of Python's own."""
+        return min(self._count + 1, os.cpu_count() or 1)
 
 
 class QuickJs:
