@@ -263,6 +263,19 @@ async def test_a_promise_that_nothing_settles_ends_the_program() -> None:
     assert failed(await run("export default () => new Promise(() => {})")).kind == "stuck"
 
 
+async def test_what_a_program_printed_before_it_was_stuck_is_kept() -> None:
+    outcome = await run(
+        "export default () => { console.log('so far'); return new Promise(() => {}) }"
+    )
+
+    assert failed(outcome).kind == "stuck"
+    assert [line.text for line in outcome.console] == ["so far"]
+
+
+async def test_what_is_thrown_and_is_no_error_is_shown_as_it_is() -> None:
+    assert failed(await run("export default () => { throw {a: 1} }")).message == '{"a":1}'
+
+
 async def test_a_deadline_ends_the_calls_that_are_under_way() -> None:
     host = Host()
     limits = ScriptLimits(wall_s=0.1)

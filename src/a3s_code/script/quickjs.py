@@ -108,9 +108,7 @@ async def _converse(thread: ScriptThread, world: World, exchange: _Exchange) -> 
     step = await thread.step(world.begin)
     while step.outcome is None:
         answers = await exchange.answers(step.calls)
-        if not answers:
-            return _stuck()
-        step = await thread.step(_answering(world, answers))
+        step = await thread.step(_answering(world, answers) if answers else world.stuck)
     return step.outcome
 
 
@@ -119,11 +117,6 @@ def _answering(world: World, answers: Sequence[Answer]) -> Any:  # noqa: ANN401
         return world.answer(answers)
 
     return take
-
-
-def _stuck() -> ScriptOutcome:
-    text = "The program waits for a promise that nothing will ever settle."
-    return ScriptOutcome(failure=ScriptFailure(kind="stuck", message=text))
 
 
 class _Exchange:

@@ -231,7 +231,7 @@
   };
   const first = (error) => {
     let said = '';
-    try { said = text(error); } catch { said = `[${typeof error}]`; }
+    try { said = look(error); } catch { said = `[${typeof error}]`; }
     return cut(said, 2000);
   };
   const fail = (error) => {
@@ -271,7 +271,8 @@
   // The binding knows no text that is kept in pieces.
   const flat = (line) => apply(joined, [line], ['']);
 
-  // `begin` is told what to run with; `answer` brings answers; each gives what is to be done next.
+  // `begin` is told what to run with; `answer` brings answers; `stuck` ends what waits for nothing.
+  // Each gives what is to be done next.
   return function (step, given) {
     try {
       const told = given === '' ? null : parse(given);
@@ -285,6 +286,8 @@
           answered++;
           settle(told[i]);
         }
+      } else if (step === 'stuck') {
+        finish('stuck', `"message":${stringify(told)}`);
       }
       return flat(drained());
     } catch (error) {

@@ -39,6 +39,7 @@ _NO_RUN = (
     "The program has no function run: write `export default async function run(ctx, inputs) { … }`."
 )
 _LEAST_LIMIT_S = 0.005
+STUCK = "The program waits for a promise that nothing will ever settle."
 
 
 class Asked(msgspec.Struct, frozen=True, array_like=True):
@@ -122,6 +123,10 @@ class World:
         """Bring answers, and run the program on to its next calls, or to its end."""
         rows = sendable([[each.id, each.succeeded, each.value] for each in answers]).decode()
         return self._guarded(lambda: self._step("answer", rows))
+
+    def stuck(self) -> Step:
+        """End the program, which waits for what no answer will ever bring."""
+        return self._guarded(lambda: self._step("stuck", sendable(STUCK).decode()))
 
     def close(self) -> None:
         """Give its memory back; on the thread that it ran in."""
