@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 from a3s_code import AgentEvent, AsyncAgent, PermissionPolicy, SessionOptions
-from a3s_code.api import plan_making
+from a3s_code.api import plan_making, planned
 from a3s_code.errors import InvalidType, LimitReached, ModelError
+from a3s_code.harness.context import Budget
 from a3s_code.harness.planning.plan import Goal, Plan
 from a3s_code.harness.planning.planner import PlanRequest
 from a3s_code.kernel.messages import Usage
@@ -416,6 +417,18 @@ def test_a_planner_of_the_host_that_fails_costs_the_plan_and_nothing_else(
     events = list(session.stream("do it"))
     assert events[-1].text == "the answer"
     assert told(events, "planning_end")[0]["plan"]["fallback"]
+
+
+def test_a_note_of_the_plan_that_does_not_enter_is_told_in_the_receipt(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planned, "BUDGET", Budget(1, 100_000, 1, 100_000))
+    session = house.session(plan(step("a")), says("Done."), planning_mode="enabled")
+    session.send("go")
+    receipts = session.context_receipts(session.runs()[-1]["id"])
+
+    (left,) = [left for receipt in receipts for left in receipt.left_out]
+    assert left.source.startswith("plan://")
 
 
 def test_a_planner_that_never_answers_costs_the_plan_alone(

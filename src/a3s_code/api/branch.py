@@ -39,17 +39,18 @@ class Branch:
 
     Attributes:
         loop: Of the step.
+        context: Of the branch.
         transcript: Of the branch.
         sink: What the step tells, and what it has spent.
     """
 
     __slots__ = (
         "_account",
-        "_context",
         "_offered",
         "_selection",
         "_session",
         "_view",
+        "context",
         "loop",
         "sink",
         "transcript",
@@ -74,8 +75,8 @@ class Branch:
         hooks = session.hooks.run(self.sink, prompt)
         model = hooks.model(session.model(ref))
         self._view = ModelView(session.log, is_own=False)
-        self._context = RunContext(session.behaviour.context, hooks, self.sink, own)
-        self._context.standing = context.standing
+        self.context = RunContext(session.behaviour.context, hooks, self.sink, own)
+        self.context.standing = context.standing
         lane = Lane(child=id, named=inside.named)
         prefixes = Prefixes(session.log, session.price, id)
         self._account = Account(Receipts(), prefixes, model, self.sink, lane.name)
@@ -91,7 +92,7 @@ class Branch:
             compact=room(session, self.sink, model, own, self._view, lane),
             inbox=EmptyInbox(),
             limits=replace(session.behaviour.limits, max_execution_ms=None),
-            attend=inside.attended(self._context.attend) if has_companions else None,
+            attend=inside.attended(self.context.attend) if has_companions else None,
         )
 
     async def _prepare(self, conversation: Conversation, turn: int) -> ModelRequest:
@@ -100,7 +101,7 @@ class Branch:
         if tools is not self._offered:
             self._offered = tools
             offer_child(session.log, self.sink, tools, self._selection.latest)
-        system = await self._context.system(behaviour.prompt)
+        system = await self.context.system(behaviour.prompt)
         request = request_of(session, system, self._view.of(conversation), tools)
-        self._account.write(request, self._context.shown(behaviour.prompt_parts), turn)
+        self._account.write(request, self.context.shown(behaviour.prompt_parts), turn)
         return request

@@ -10,6 +10,7 @@ from a3s_code.harness.context import (
     BESIDE,
     NOTHING,
     Assembled,
+    Budget,
     ContextSources,
     Offer,
     assemble,
@@ -119,11 +120,22 @@ class RunContext:
         return found.items
 
     def enter(self, name: str, items: Sequence[ContextItem]) -> tuple[ContextText, ...]:
-        """Give what may enter of the items of a source that nobody asks."""
-        found = assemble([Offer(name, items)], BESIDE, ranked=False, redact=self._sources.redact)
+        """Give what may enter of the items of a source that nobody asks, and tell of it."""
+        found = self._assembled(name, items, BESIDE)
         self._sink.emit(ContextResolving(providers=(name,)))
         self._resolved(found)
         return found.items
+
+    def note(
+        self, name: str, items: Sequence[ContextItem], budget: Budget
+    ) -> tuple[ContextText, ...]:
+        """Give what may enter of what the harness notes; the next receipt says what did not."""
+        found = self._assembled(name, items, budget)
+        self._left += found.left_out
+        return found.items
+
+    def _assembled(self, name: str, items: Sequence[ContextItem], budget: Budget) -> Assembled:
+        return assemble([Offer(name, items)], budget, ranked=False, redact=self._sources.redact)
 
     def shown(self, prompt: tuple[PromptPart, ...]) -> Shown:
         """Say what the next request shows beside the conversation, for its receipt."""

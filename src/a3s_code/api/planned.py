@@ -37,11 +37,11 @@ from a3s_code.delegation.child_sink import session_of
 from a3s_code.errors import A3SError, SessionClosed, StoreError
 from a3s_code.harness.planning.plan import ExecutionPlan, Plan
 from a3s_code.harness.planning.step_notes import (
+    BUDGET,
     Brought,
     closing_note,
     failure_in,
     line,
-    message_of,
     results,
     step_note,
     step_source,
@@ -49,7 +49,7 @@ from a3s_code.harness.planning.step_notes import (
 from a3s_code.kernel.border import described
 from a3s_code.kernel.context import ContextItem
 from a3s_code.kernel.loop import WITHHELD, Answer, Loop, Transcript
-from a3s_code.kernel.messages import Message
+from a3s_code.kernel.messages import Context, Message
 from a3s_code.kernel.ports import Review
 from a3s_code.kernel.tasks import Task
 from a3s_code.kernel.together import run_together
@@ -200,7 +200,7 @@ class PlannedRun:
             if task.id in left.ended and str(number) not in left.known
         ]
         if unheard:
-            self._add(results(unheard), self._ground.transcript)
+            self._add(results(unheard))
         for number, task in numbered:
             if task.id not in left.ended and left.is_open(number):
                 board.start([task])
@@ -221,7 +221,7 @@ class PlannedRun:
         """Run a wave; give the answer of its one step, when that is all of it and succeeded."""
         self.board.start(wave)
         if len(wave) == 1:
-            self._add(self._step_note(wave[0]), self._ground.transcript)
+            self._add(self._step_note(wave[0]))
             return await self._own(wave[0], self._run_next)
         await self._beside(wave)
         return None
@@ -266,7 +266,7 @@ class PlannedRun:
 
         parted = [(self._parted(task), task) for task in wave]
         brought = await run_together(one(branch, task) for branch, task in parted)
-        self._add(results(brought), ground.transcript)
+        self._add(results(brought))
 
     def _parted(self, task: Task) -> Branch:
         ground = self._ground
@@ -285,7 +285,7 @@ class PlannedRun:
         loop, transcript = branch.loop, branch.transcript
         text = ""
         try:
-            self._add(self._step_note(task), transcript)
+            _note(self._step_note(task), branch.context, transcript)
             answer = await loop.run(transcript)
             text, failure = answer.text, _failure(answer, loop)
         except (StoreError, SessionClosed):
@@ -307,7 +307,7 @@ class PlannedRun:
             return await self._ground.plain(is_last=True)
         source = f"plan://{self._ground.sink.run}/{CLOSING}"
         note = closing_note(source, self.board.plan.tasks, self.board.failures)
-        self._add(note, self._ground.transcript)
+        self._add(note)
         return await self._run_next(is_last=True)
 
     # What the model is told
@@ -320,10 +320,15 @@ class PlannedRun:
         earlier = self._left.attempt(plan.number(task.id))
         return step_note(self._source(task), plan.tasks, task, earlier)
 
-    def _add(self, items: Sequence[ContextItem], transcript: Transcript) -> None:
-        message = message_of(items, self._ground.session.behaviour.context.redact)
-        if message is not None:
-            transcript.add(message)
+    def _add(self, items: Sequence[ContextItem]) -> None:
+        _note(items, self._ground.context, self._ground.transcript)
+
+
+def _note(items: Sequence[ContextItem], context: RunContext, transcript: Transcript) -> None:
+    """Let notes of the plan into a conversation, as context beside the words of the user."""
+    shown = context.note("plan", items, BUDGET)
+    if shown:
+        transcript.add(Message("user", (Context(shown),)))
 
 
 def _failure(answer: Answer, loop: Loop) -> str:

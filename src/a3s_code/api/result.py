@@ -68,26 +68,32 @@ class AgentResult(msgspec.Struct, frozen=True):
 
     @property
     def verification_status(self) -> str:
+        """`passed`, `failed`, `needs_review`, or `skipped` where nothing was checked."""
         return str(self.verification_summary["status"])
 
     @property
     def verification_report_count(self) -> int:
+        """How many reports count: the latest of each subject."""
         return int(self.verification_summary.get("report_count", 0))
 
     @property
     def pending_verification_count(self) -> int:
+        """Required checks that nobody has passed or failed."""
         return int(self.verification_summary.get("pending_required_check_count", 0))
 
     @property
     def failed_verification_count(self) -> int:
+        """Checks that failed."""
         return int(self.verification_summary.get("failed_check_count", 0))
 
     @property
     def verification_summary_text(self) -> str:
+        """The summary in words, as `format_verification_summary` says it."""
         return summary_text(self.verification_summary)
 
     @property
     def verification_summary_json(self) -> str:
+        """The summary as JSON."""
         return msgspec.json.encode(self.verification_summary).decode()
 
     def __str__(self) -> str:

@@ -8,13 +8,12 @@ Each is an item of context, marked as what it is; the words of the user stand as
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from a3s_code.harness.context import Budget, Offer, assemble
+from a3s_code.harness.context import Budget
 from a3s_code.harness.prompt import text
 from a3s_code.kernel.context import ContextItem
-from a3s_code.kernel.messages import Context, Message
 from a3s_code.kernel.tasks import Task
 
 BUDGET = Budget(64, 100_000, 64, 100_000)
@@ -109,14 +108,6 @@ def closing_note(source: str, tasks: Iterable[Task], failures: dict[str, str]) -
         for number, task in enumerate(tasks, 1)
     ]
     return _note(source, text("closing"), "\n".join(rows), "the answer is due")
-
-
-def message_of(
-    items: Sequence[ContextItem], redact: Callable[[str], str] | None = None
-) -> Message | None:
-    """Give a message of context alone; None when nothing enters."""
-    made = assemble([Offer("plan", tuple(items))], BUDGET, ranked=False, redact=redact)
-    return Message("user", (Context(made.items),)) if made.items else None
 
 
 def _account(one: Brought) -> str:
