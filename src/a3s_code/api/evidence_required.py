@@ -112,7 +112,7 @@ class RequiredChecks:
         self._last = (await self._session.evidence.take(self._sink)).tree, finding
         return finding
 
-    async def finish(self, summary: Summary) -> Summary:
+    def finish(self, summary: Summary) -> Summary:
         """Say what the run comes to when it ends now; it is not passed before its checks are."""
         finding = self.review.finding
         if finding is not None and finding.is_settled:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from a3s_code.api.checkpoints import Checkpoints
@@ -48,7 +47,7 @@ class Comparison:
         if pair in self._known:
             return self._known[pair]
         found: tuple[Difference, ...] | None = None
-        with suppress(SnapshotLost, WorkspaceError):
+        with contextlib.suppress(SnapshotLost, WorkspaceError):
             found = await self.snapshots.differences(before, after)
         if len(self._known) >= MAX_COMPARED:
             del self._known[next(iter(self._known))]

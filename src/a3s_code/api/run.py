@@ -186,7 +186,7 @@ class Run:
         own = self._own_reports() if reports else []
         summary = await self._session.evidence.summary(reports, self._sink, own)
         if self._required is not None:
-            summary = await self._required.finish(summary)
+            summary = self._required.finish(summary)
         return msgspec.structs.replace(answer, verification_summary=summary.as_json())
 
     def _own_reports(self) -> list[Verified]:
