@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import signal
+import tempfile
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,19 @@ def no_prefix_changes_silently(monkeypatch: pytest.MonkeyPatch) -> Generator[Non
     audit.listen(monkeypatch)
     yield
     assert audit.faults == []
+
+
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """
+    Give an empty directory that everybody may reach.
+
+    It is not below that of pytest, which every start of pytest, also by a test, closes to others.
+    """
+    with tempfile.TemporaryDirectory(prefix="a3s-code-tests-") as directory:
+        path = Path(directory)
+        path.chmod(0o755)
+        yield path
 
 
 @pytest.hookimpl(wrapper=True)

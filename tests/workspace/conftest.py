@@ -43,8 +43,8 @@ def open_directory(request: pytest.FixtureRequest) -> OpenDirectory:
 
 
 @pytest.fixture
-def place(tmp_path: Path, open_directory: OpenDirectory) -> Iterator[Place]:
-    ws, out = tmp_path / "ws", tmp_path / "out"
+def place(open_path: Path, open_directory: OpenDirectory) -> Iterator[Place]:
+    ws, out = open_path / "ws", open_path / "out"
     (ws / "src").mkdir(parents=True)
     (ws / "src/a.py").write_bytes(b"print('inside')\n")
     (ws / "README.md").write_bytes(b"inside\n")

@@ -466,14 +466,14 @@ def as_somebody_else(script: str, place: Path) -> subprocess.CompletedProcess[st
     (place / "own").mkdir()
     if os.geteuid() == 0:
         subprocess.run(("chown", "-R", "65534:65534", place), check=True)
-        for parent in place.parents[:2]:
-            parent.chmod(parent.stat().st_mode | 0o011)
     environment = {**os.environ, "HOME": str(place), "PYTHONPATH": os.pathsep.join(sys.path)}
     command = (sys.executable, "-c", script)
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
-def test_files_that_cannot_be_read_or_written_are_named(ws: Path, tmp_path: Path) -> None:
+def test_files_that_cannot_be_read_or_written_are_named(open_path: Path) -> None:
+    ws = open_path / "ws"
+    ws.mkdir()
     fill(ws, {"open": "1", "closed": "2", "locked/in": "3"})
     script = f"""
 import asyncio, concurrent.futures.thread, os, sys
@@ -483,7 +483,7 @@ if os.geteuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
 async def main():
     ws = Path({str(ws)!r})
-    shots = ShadowGit(ws, {str(tmp_path / "own/shadow")!r})
+    shots = ShadowGit(ws, {str(open_path / "own/shadow")!r})
     whole = await shots.tree()
     (ws / "closed").chmod(0)
     taken = await shots.tree()
@@ -497,7 +497,7 @@ async def main():
     print(back.written, [(l.path, l.reason) for l in back.left])
 asyncio.run(main())
 """
-    done = as_somebody_else(script, tmp_path)
+    done = as_somebody_else(script, open_path)
     assert done.stdout.splitlines() == [
         "2 [('closed', 'it cannot be read: Permission denied')]",
         "() ['closed']",

@@ -106,10 +106,10 @@ def test_a_pipe_in_the_place_of_a_file_does_not_stop_the_loader(tmp_path: Path) 
     assert [fault.reason for fault in load(seen).faults] == ["It is not a file."]
 
 
-def test_an_unreadable_file_is_reported(tmp_path: Path) -> None:
-    put(tmp_path, "a.md").chmod(0)
-    with as_somebody_without_privileges(tmp_path):
-        assert faults(tmp_path) == {"a.md": "It cannot be read: Permission denied."}
+def test_an_unreadable_file_is_reported(open_path: Path) -> None:
+    put(open_path, "a.md").chmod(0)
+    with as_somebody_without_privileges(open_path):
+        assert faults(open_path) == {"a.md": "It cannot be read: Permission denied."}
 
 
 def test_a_directory_that_is_not_there_is_reported(tmp_path: Path) -> None:

@@ -89,12 +89,12 @@ async def test_rules_that_lie_outside_or_are_no_file_are_left_out_and_it_is_said
     assert why in await why_not(root)
 
 
-async def test_rules_that_may_not_be_read_are_left_out_and_it_is_said_why(tmp_path: Path) -> None:
-    (tmp_path / "AGENTS.md").write_text("Use tabs.")
-    (tmp_path / "AGENTS.md").chmod(0)
+async def test_rules_that_may_not_be_read_are_left_out_and_it_is_said_why(open_path: Path) -> None:
+    (open_path / "AGENTS.md").write_text("Use tabs.")
+    (open_path / "AGENTS.md").chmod(0)
 
-    with as_somebody_without_privileges(tmp_path):
-        assert "denied" in (await why_not(tmp_path)).lower()
+    with as_somebody_without_privileges(open_path):
+        assert "denied" in (await why_not(open_path)).lower()
 
 
 async def test_they_are_read_anew_each_time(tmp_path: Path) -> None:
