@@ -419,8 +419,10 @@ class Assembly:
         from a3s_code.api.kept_outputs import kept_outputs
         from a3s_code.api.remembering import bring_memory
         from a3s_code.delegation.household import ChildHousehold
+        from a3s_code.delegation.roster import Roster
 
         engine.executor.children = ChildHousehold(SessionHome(engine, opening.settings.slots))
+        engine.executor.agents = Roster()
         engine.executor.askers = Asides(engine)
         engine.executor.kept_output = kept_outputs(engine)
         if opening.settings.code.is_on:

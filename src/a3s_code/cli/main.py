@@ -31,6 +31,7 @@ ALLOWED_BY_DEFAULT = (
     "batch",
     "update_plan",
     "program",
+    "task",
 )
 
 HELP = """examples:

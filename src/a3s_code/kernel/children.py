@@ -10,15 +10,61 @@ Source:
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
 from a3s_code.kernel.context import Origin
-from a3s_code.kernel.messages import Usage
+from a3s_code.kernel.messages import JsonObject, Usage
 
 Inheritance: TypeAlias = Literal["auto_approve", "inherit_parent", "deny_on_ask"]
 """Who settles what is asked inside a child; `harness.inheritance` says what they mean."""
+
+
+Isolation: TypeAlias = Literal["shared", "worktree"]
+"""Where a child works: in the workspace itself, or in a git worktree that is merged at its end."""
+
+
+class AgentRole(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    An agent that work can be delegated to.
+
+    Attributes:
+        description: What it is for; models choose by it.
+        role, role_origin, allow, deny, ask, model, max_steps, inheritance, isolation: Of its
+            children; as in `ChildSpec`.
+        may_delegate: Its children may start children of their own, as deep as the session lets.
+        hidden: Models are not told of it; it is found by its name all the same.
+        native: It came with the package.
+    """
+
+    name: str
+    description: str
+    role: str
+    role_origin: Origin | None = None
+    allow: tuple[str, ...] | None = None
+    deny: tuple[str, ...] = ()
+    ask: tuple[str, ...] = ()
+    model: str = ""
+    max_steps: int | None = None
+    inheritance: Inheritance = "inherit_parent"
+    isolation: Isolation = "shared"
+    may_delegate: bool = False
+    hidden: bool = False
+    native: bool = False
+
+
+class Agents(Protocol):
+    """Whom the calls of a session can delegate to."""
+
+    def find(self, name: str) -> AgentRole | None:
+        """Give the agent of this name, or of this other name for one; None when there is none."""
+        ...
+
+    def listed(self) -> Sequence[AgentRole]:
+        """Give those that models are told of, in a stable order."""
+        ...
 
 
 class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +83,9 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
         model: `provider/model`; empty = the one that the session has now.
         max_steps: Tool rounds at most; None = as many as a run of the session.
         inheritance: Who settles what its own or its parent's gate asks about.
+        isolation: Where it works.
+        may_delegate: It may start children of its own, as deep as the session lets.
+        output_schema: What its answer must satisfy, as JSON; None = it answers in words.
     """
 
     agent: str
@@ -50,6 +99,9 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     max_steps: int | None = None
     inheritance: Inheritance = "inherit_parent"
+    isolation: Isolation = "shared"
+    may_delegate: bool = False
+    output_schema: JsonObject | None = None
 
 
 class ChildOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +116,10 @@ class ChildOutcome(msgspec.Struct, frozen=True, kw_only=True):
         transcript: URI of its whole conversation as an artifact; empty when it is not kept.
         kind: Code of the error that ended it; empty when it came to its end.
         error: What went wrong; empty when nothing did.
+        files_inspected, files_changed: Paths that its calls have read and written, as the log has
+            them, relative to the workspace.
+        structured: Its answer as JSON, when `output_schema` was given and is satisfied.
+        merge: What became of its worktree; None for one that works in the workspace itself.
     """
 
     id: str
@@ -74,6 +130,10 @@ class ChildOutcome(msgspec.Struct, frozen=True, kw_only=True):
     transcript: str = ""
     kind: str = ""
     error: str = ""
+    files_inspected: tuple[str, ...] = ()
+    files_changed: tuple[str, ...] = ()
+    structured: Any = None
+    merge: JsonObject | None = None
 
 
 class Children(Protocol):

@@ -24,6 +24,7 @@ from a3s_code.kernel.approval import Approvals, void
 from a3s_code.kernel.artifacts import Artifacts
 from a3s_code.kernel.binding import ARGUMENTS_CHANGED
 from a3s_code.kernel.border import check_cancelled, run_tool
+from a3s_code.kernel.children import Agents
 from a3s_code.kernel.clock import Clock
 from a3s_code.kernel.events import ToolEnd, ToolOutputDelta, ToolStart
 from a3s_code.kernel.file_changes import RecordedFiles
@@ -74,6 +75,7 @@ class Executor:
         tool_timeout_s: For each call but those of containers, whose calls have it each; None =
             only the tool's own limit.
         children: Where calls start child runs; None where they cannot.
+        agents: Whom calls can delegate to; None where they cannot.
         askers: Where calls ask the model beside the conversation; None where they cannot.
         kept_output: Gives the complete output of an earlier call, as `ToolContext` has it.
         scripts: What runs programs; None where there can be none.
@@ -96,6 +98,7 @@ class Executor:
     tool_timeout_s: float | None = None
     touches: Callable[[Action], Iterable[str]] | None = None
     children: Household | None = None
+    agents: Agents | None = None
     askers: Askers | None = None
     kept_output: KeptOutput | None = None
     scripts: ScriptEngines | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from a3s_code.kernel.children import Agents
 from a3s_code.kernel.events import Verification
 from a3s_code.kernel.file_changes import RecordedFiles
 from a3s_code.kernel.inside import Calling, Inside, numbered
@@ -32,6 +33,8 @@ class Furnisher(Calling, Protocol):
     def tool_timeout_s(self) -> float | None: ...
     @property
     def children(self) -> Household | None: ...
+    @property
+    def agents(self) -> Agents | None: ...
     @property
     def askers(self) -> Askers | None: ...
     @property
@@ -71,6 +74,7 @@ def furnish(
         timeout_s=furnisher.tool_timeout_s,
         shell=_told(space.shell, call, sink),
         children=furnisher.children.inside(new_id, sink) if furnisher.children else None,
+        agents=furnisher.agents,
         asker=furnisher.askers.inside(sink) if furnisher.askers else None,
         report=_claiming(sink),
         tasks=ToldTasks(furnisher.session_id, sink),

@@ -26,7 +26,7 @@ import msgspec
 
 from a3s_code.errors import UsageError
 from a3s_code.kernel.asking import Asker
-from a3s_code.kernel.children import Children
+from a3s_code.kernel.children import Agents, Children
 from a3s_code.kernel.messages import Attachment, JsonObject
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.script import ScriptEngines
@@ -140,6 +140,7 @@ class ToolContext:
         call: Runs another tool.
         call_all: Runs several at the same time; None where none can be called.
         children: Starts child runs; None where there can be none.
+        agents: Whom work can be delegated to; None where it cannot.
         asker: Asks the model beside the conversation; None where it cannot be asked.
         kept_output: Gives the complete output of an earlier call of the session, by its `a3s://`
             URI; None for what is not kept. None where there are none.
@@ -168,6 +169,7 @@ class ToolContext:
     exit_record: str = ""
     shell: Processes | None = None
     children: Children | None = None
+    agents: Agents | None = None
     asker: Asker | None = None
     report: Callable[[Report], None] | None = None
     tasks: TaskList | None = None

@@ -15,6 +15,7 @@ from a3s_code.capabilities.tools import (
     read,
     search_skills,
     skill,
+    task,
     update_plan,
     write,
 )
@@ -35,4 +36,5 @@ CORE_TOOLS: tuple[Tool, ...] = (
     batch.batch,
     update_plan.update_plan,
     program.program,
+    task.task,
 )
