@@ -259,10 +259,8 @@ class _Attempts:
         self._seen: list[str] = []
 
     def delta(self, delta: ModelDelta) -> None:
-        text: object = delta.delta if isinstance(delta, ToolInputDelta) else delta.text
-        if isinstance(text, str):
-            self._seen.append(text)
-        self._listener.delta(delta)
+        self._listener.delta(delta)  # refuses what is no text
+        self._seen.append(delta.delta if isinstance(delta, ToolInputDelta) else delta.text)
 
     def retry(self, attempt: int, reason: str, delay_s: float) -> None:
         """
