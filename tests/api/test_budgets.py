@@ -293,6 +293,7 @@ def test_a_child_pays_from_all_budgets_around_it(house: House) -> None:
     usage = session.budget()
     (run,) = usage.children
     (child,) = run.children
+    assert run.id == session.runs()[0]["id"]
     assert (child.scope, child.tokens) == ("child", 1_010)
     assert usage.tokens == run.tokens == 1_010 + 20 + 15
     assert run.tool_calls == 1

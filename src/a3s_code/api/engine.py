@@ -173,7 +173,7 @@ class Engine:
     async def _bounded(self, run: Run) -> Answer:
         """Conduct a run, and keep of the log then what the limits allow."""
         try:
-            with self.budgets.run(str(self.current)):
+            with self.budgets.run(self._works.holder):
                 return await run.conduct()
         finally:
             self.budgets.settle(self.outlet())

@@ -108,7 +108,7 @@ class MeteredModel:
             freed = asyncio.Event()
             bounded = self._bounded(request, scope)
             size = self._size(bounded)
-            wanted = Amount(size.sent + size.answer, self._cost(size.sent, size.answer) or 0)
+            wanted = self._wanted(size, scope)
             missing = scope.missing(wanted, _waking(freed))
             if missing is None or not missing.is_passing or not await self._freed(freed, until):
                 return bounded
@@ -161,6 +161,10 @@ class MeteredModel:
         thinking = request.thinking_budget or 0
         return Size(math.ceil(estimated * ratio), estimated, most + thinking * (most <= thinking))
 
+    def _wanted(self, size: Size, scope: Scope) -> Amount:
+        cost = self._cost(size.sent, size.answer) if scope.has_usd else None
+        return Amount(size.sent + size.answer, cost or 0)
+
     def _cost(self, sent: int, answer: int) -> int | None:
         """Give what a request costs at most: all of it new in the cache, or none of it there."""
         plain = self._meter.nano(self.ref, Usage(sent, answer))
@@ -180,10 +184,9 @@ class MeteredModel:
         meter, scope = self._meter, self._meter.here
         size = self._size(request)
         await meter.admit_request(scope, size.sent + size.answer)
-        cost = self._cost(size.sent, size.answer)
-        if cost is None and scope.has_usd:
+        wanted = self._wanted(size, scope)
+        if scope.has_usd and not wanted.nano_usd and self._cost(1, 1) is None:
             raise _unpriced(self.ref)
-        wanted = Amount(size.sent + size.answer, cost or 0)
         attempts = _Attempts(self, listener, scope, size, wanted)
         attempts.hold = await self._reserved(scope, wanted, request)
         if request.max_output_tokens is None and scope.room() != (None, None):
