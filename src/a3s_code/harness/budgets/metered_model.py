@@ -105,25 +105,29 @@ class MeteredModel:
             return request
         until = self._until(request)
         while True:
+            size = self._size(request)  # anew: what others were told counts in it
+            room = self._room(size, scope)
+            if room < _least(request, size.answer):
+                return request
+            wanted = self._wanted(size._replace(answer=room), scope)
+            missing = scope.missing(wanted)
+            if missing is None or not missing.is_passing:
+                return replace(request, max_output_tokens=room)
             freed = asyncio.Event()
-            bounded = self._bounded(request, scope)
-            size = self._size(bounded)
-            wanted = self._wanted(size, scope)
             missing = scope.missing(wanted, _waking(freed))
-            if missing is None or not missing.is_passing or not await self._freed(freed, until):
-                return bounded
+            waits = missing is not None and missing.is_passing
+            if waits and not await self._freed(freed, until):
+                return replace(request, max_output_tokens=room)
 
-    def _bounded(self, request: ModelRequest, scope: Scope) -> ModelRequest:
+    def _room(self, size: Size, scope: Scope) -> int:
+        """Give the tokens of an answer that there is room for, whatever others have reserved."""
         tokens, nano = scope.room()
-        size = self._size(request)
         room = size.answer
         if tokens is not None:
             room = min(room, tokens - size.sent)
         if nano is not None:
             room = min(room, self._affordable(size, nano))
-        if room < _least(request, size.answer):
-            return request
-        return replace(request, max_output_tokens=room)
+        return room
 
     def _until(self, request: ModelRequest) -> float:
         until = self._meter.clock.monotonic() + MAX_WAIT_S
@@ -205,14 +209,16 @@ class MeteredModel:
             BudgetExhausted: it is used up, or stays reserved by others for too long.
         """
         until = self._until(request)
-        while True:
+        found = scope.reserve(wanted)
+        while isinstance(found, Mark):
+            if not found.is_passing:
+                raise self._meter.refused(found)
             freed = asyncio.Event()
             found = scope.reserve(wanted, _waking(freed))
-            if isinstance(found, Hold):
-                self._meter.tell_crossed(found.crossed)
-                return found
-            if not found.is_passing or not await self._freed(freed, until):
+            if isinstance(found, Mark) and found.is_passing and not await self._freed(freed, until):
                 raise self._meter.refused(found)
+        self._meter.tell_crossed(found.crossed)
+        return found
 
     # What was used
 

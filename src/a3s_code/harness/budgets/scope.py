@@ -174,7 +174,7 @@ class Scope:
             mark = self._missing(amount)
             return self._use(amount) if mark is None else mark
 
-    def missing(self, amount: Amount, wake: Callable[[], None]) -> Mark | None:
+    def missing(self, amount: Amount, wake: Callable[[], None] | None = None) -> Mark | None:
         """Say what `reserve` would; nothing is taken."""
         with self.tree.lock:
             return self._missing(amount, wake)
