@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from a3s_code.delegation.agents import AutoDelegationConfig as AutoDelegationConfig
     from a3s_code.delegation.agents import WorkerAgentSpec as WorkerAgentSpec
     from a3s_code.errors import A3SError as A3SError
+    from a3s_code.errors import BudgetExhausted as BudgetExhausted
     from a3s_code.errors import BundleError as BundleError
     from a3s_code.errors import CapabilityMissing as CapabilityMissing
     from a3s_code.errors import ConfigError as ConfigError
@@ -110,6 +111,8 @@ if TYPE_CHECKING:
     from a3s_code.errors import UnknownModel as UnknownModel
     from a3s_code.errors import UsageError as UsageError
     from a3s_code.errors import WorkspaceError as WorkspaceError
+    from a3s_code.harness.budgets.tenant import TenantBudget as TenantBudget
+    from a3s_code.harness.budgets.usage import BudgetUsage as BudgetUsage
     from a3s_code.harness.confirm import ConfirmationPolicy as ConfirmationPolicy
     from a3s_code.harness.hooks.command import HookCommand as HookCommand
     from a3s_code.harness.hooks.engine import HookEngine as HookEngine
@@ -135,6 +138,8 @@ if TYPE_CHECKING:
     from a3s_code.kernel.artifacts import ArtifactStoreLimits as ArtifactStoreLimits
     from a3s_code.kernel.bash_sandbox import BashSandbox as BashSandbox
     from a3s_code.kernel.bash_sandbox import SandboxOutput as SandboxOutput
+    from a3s_code.kernel.budget import Budget as Budget
+    from a3s_code.kernel.budget import BudgetGuard as BudgetGuard
     from a3s_code.kernel.confinement import SandboxLimits as SandboxLimits
     from a3s_code.kernel.confinement import SandboxNetwork as SandboxNetwork
     from a3s_code.kernel.confinement import SandboxPolicy as SandboxPolicy
@@ -240,6 +245,7 @@ _HOMES = {
     "delegation.agents": ("AgentDefinition", "AutoDelegationConfig", "WorkerAgentSpec"),
     "errors": (
         "A3SError",
+        "BudgetExhausted",
         "BundleError",
         "CapabilityMissing",
         "ConfigError",
@@ -267,6 +273,8 @@ _HOMES = {
         "UsageError",
         "WorkspaceError",
     ),
+    "harness.budgets.tenant": ("TenantBudget",),
+    "harness.budgets.usage": ("BudgetUsage",),
     "harness.confirm": ("ConfirmationPolicy",),
     "harness.hooks.command": ("HookCommand",),
     "harness.hooks.engine": ("HookEngine",),
@@ -282,6 +290,7 @@ _HOMES = {
     "harness.verification.summary": ("format_verification_summary",),
     "kernel.artifacts": ("ArtifactStoreLimits",),
     "kernel.bash_sandbox": ("BashSandbox", "SandboxOutput"),
+    "kernel.budget": ("Budget", "BudgetGuard"),
     "kernel.confinement": (
         "SandboxLimits",
         "SandboxNetwork",

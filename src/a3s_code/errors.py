@@ -18,6 +18,7 @@ Every exception A3S Code raises.
     │   └── ContextOverflow    the request is larger than the model's window
     ├── RunError               a run ended without an answer
     │   ├── LimitReached       a limit of the session ended it
+    │   │   └── BudgetExhausted a budget, or the host's guard of one, has no more to give
     │   ├── HookBlocked        a hook of the host stopped it
     │   └── RunCancelled       somebody asked it to stop
     ├── ToolFailed             a direct call such as `session.read_file` failed
@@ -211,6 +212,33 @@ class LimitReached(RunError):
     """The run came to one of its limits, such as `max_tool_rounds`."""
 
     code = "run.limit"
+
+
+class BudgetExhausted(LimitReached):
+    """
+    What was to be done next would have used more than there is; it was not done.
+
+    Attributes:
+        resource: `tokens`, `usd`, `tool_calls`, `wall_time_ms`, or what a `BudgetGuard` says.
+        consumed, limit: Of the resource, with what is reserved; 0 where a guard decided.
+        scope: Whose limit it is: `tenant`, `session`, `run`, `child`, or `budget_guard`.
+    """
+
+    code = "run.budget_exhausted"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        resource: str = "",
+        consumed: float = 0,
+        limit: float = 0,
+        scope: str = "",
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.resource, self.scope = resource, scope
+        self.consumed, self.limit = consumed, limit
 
 
 class HookBlocked(RunError):

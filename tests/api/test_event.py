@@ -65,7 +65,7 @@ SPEC_3_1: dict[str, str] = {
 
 NOBODY_YET = listed(
     """
-    budget_threshold_hit command_dead_lettered command_retry external_task_completed
+    command_dead_lettered command_retry external_task_completed
     external_task_pending passivation_requested peer_invocation queue_alert
     """
 )

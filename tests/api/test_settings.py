@@ -26,10 +26,6 @@ from a3s_code.errors import (
 from a3s_code.testing import breaks, calls, says
 from api.house import WIRES, House
 
-BAD_OPTIONS = [
-    ("budget_guard", object()),
-]
-
 
 def system_of(house: House, at: int = -1) -> str:
     body = house.bodies[at]
@@ -37,15 +33,6 @@ def system_of(house: House, at: int = -1) -> str:
 
 
 # What is not there yet
-
-
-@pytest.mark.parametrize(("name", "value"), BAD_OPTIONS)
-def test_an_option_that_keeps_somebody_safe_is_never_quietly_without_effect(
-    name: str, value: Any, house: House
-) -> None:
-    agent = house.employ()
-    with pytest.raises(CapabilityMissing, match=name):
-        agent.session(house.root, **{name: value})
 
 
 def test_other_options_without_effect_are_announced_once(house: House) -> None:

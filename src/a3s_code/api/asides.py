@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from a3s_code.api.awake import deadline
 from a3s_code.api.receipts import question_receipt
+from a3s_code.harness.foreign_model import fitted
 from a3s_code.kernel.asking import Question, Said, SaidListener
 from a3s_code.kernel.events import ModelRetry, TextDelta, ToolInputDelta
 from a3s_code.kernel.loop import fit
@@ -52,7 +53,7 @@ class Aside:
         asked = next((each for each in reversed(question.messages) if each.role == "user"), None)
         hooks = self.engine.hooks.run(self.sink, asked.text if asked is not None else "")
         model = hooks.model(self.engine.model(ref))
-        request = self._request(question)
+        request = await fitted(model, self._request(question))
         self.sink.emit(question_receipt(model, request, question.purpose))
         await self.sink.barrier()
         reply = fit(await model.reply(request, _Pieces(listener, self.sink)))

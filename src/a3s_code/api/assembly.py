@@ -138,6 +138,7 @@ class Assembly:
         checked = self._checked(settings)
         self._workplaces.check(settings, root)
         check_roots(settings, root)
+        settings.budgets.check_price(model, self._models.price)
         hooks = engine_of(checked.safety, root, self._workplaces.host_programs)
         return Opening(
             session_id or new_id(""), root, model, checked, is_new=not session_id, hooks=hooks
@@ -243,7 +244,9 @@ class Assembly:
     def _continued(self, opening: Opening, opened: SessionOpened, model: str) -> Opening:
         """Lay the options of a session that goes on over those that it had."""
         settings = Recorded.read(opened.settings).under(opening.settings)
-        return replace(opening, settings=settings, model=self._models.choose(settings, model))
+        ref = self._models.choose(settings, model)
+        settings.budgets.check_price(ref, self._models.price)
+        return replace(opening, settings=settings, model=ref)
 
     def checked_tool(self, tool: Tool | Callable[..., Any]) -> Tool:
         """Take a tool, or make one of a function; see `toolbox.checked_tool`."""
@@ -365,13 +368,15 @@ class Assembly:
         engine = Engine(
             log=log,
             executor=protected(executor, security),
-            model=lambda ref: self._models.answering(ref, opening),
+            model=lambda ref: engine.budgets.around(self._models.answering(ref, opening)),
             behaviour=behaviour_of(
                 self.config,
                 settings,
                 executor,
                 asked_providers(
-                    opening.settings, executor, lambda spent: engine.outlet().emit(spent)
+                    opening.settings,
+                    executor,
+                    lambda spent: engine.spend(spent),  # noqa: PLW0108 - it is being made
                 ),
             ),
             selection=self._toolbox.selection(
@@ -384,6 +389,7 @@ class Assembly:
             checkpoints=self._checkpoints(log, opening, store),
             sandbox=holding.state,
             provider=security.provider if security is not None else None,
+            terms=settings.budgets,
         )
         engine.hooks.skills = news
         self._furnish(engine, opening)
@@ -421,7 +427,8 @@ class Assembly:
         from a3s_code.delegation.household import ChildHousehold
         from a3s_code.delegation.roster import Roster
 
-        engine.executor.children = ChildHousehold(SessionHome(engine, opening.settings.slots))
+        home = SessionHome(engine, opening.settings.slots)
+        engine.executor.children = ChildHousehold(home, max_depth=engine.budgets.depth)
         engine.executor.agents = Roster()
         engine.executor.askers = Asides(engine)
         engine.executor.kept_output = kept_outputs(engine)

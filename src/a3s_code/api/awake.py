@@ -7,6 +7,7 @@ from functools import partial
 from typing import Protocol
 
 from a3s_code.api.behaviour import Behaviour
+from a3s_code.api.budgets import Budgets
 from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.costs import PriceOf
 from a3s_code.api.evidence_trees import EvidenceTrees
@@ -63,6 +64,8 @@ class Awake(Protocol):
     def supplied(self) -> Supplied: ...
     @property
     def prefixes(self) -> Prefixes: ...
+    @property
+    def budgets(self) -> Budgets: ...
     @property
     def lessons(self) -> Lessons | None: ...
 

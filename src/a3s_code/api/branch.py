@@ -21,6 +21,7 @@ from a3s_code.api.receipts import Receipts
 from a3s_code.api.step_sink import StepSink
 from a3s_code.delegation.child_sink import session_of
 from a3s_code.delegation.inner_calls import InnerCalls
+from a3s_code.harness.foreign_model import fitted
 from a3s_code.kernel.loop import EmptyInbox, Loop, Transcript
 from a3s_code.kernel.messages import Conversation
 from a3s_code.kernel.ports import ModelRequest, Review, Sink
@@ -103,5 +104,6 @@ class Branch:
             offer_child(session.log, self.sink, tools, self._selection.latest)
         system = await self.context.system(behaviour.prompt)
         request = request_of(session, system, self._view.of(conversation), tools)
+        request = await fitted(self._account.model, request)
         self._account.write(request, self.context.shown(behaviour.prompt_parts), turn)
         return request

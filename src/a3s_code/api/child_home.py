@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -17,8 +19,11 @@ from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer_child
 from a3s_code.api.prefixes import Prefixes
 from a3s_code.api.receipts import Receipts
+from a3s_code.harness.budgets.scope import Scope
 from a3s_code.harness.completion import Completion
+from a3s_code.harness.foreign_model import fitted
 from a3s_code.harness.prompt import SystemPromptSlots, prompt_parts, redacted, system_prompt
+from a3s_code.kernel.budget import Budget
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Limits
 from a3s_code.kernel.messages import Conversation, Message
@@ -28,6 +33,8 @@ from a3s_code.kernel.tool import ToolSet
 if TYPE_CHECKING:
     from a3s_code.api.engine import Engine
     from a3s_code.delegation.child import Asking, Requests
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,12 @@ class SessionHome:
     async def admit(self, role: str, prompt: str, sink: Sink) -> None:
         system = system_prompt(self._slots(role))
         await self.engine.hooks.run(sink, prompt).admit(system, 0)
+
+    def budgeted(self, child: str, budget: Budget | None) -> AbstractContextManager[Scope | None]:
+        return self.engine.budgets.child(child, budget)
+
+    async def timed(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return await self.engine.budgets.timed(begin)
 
     def hooked(self, model: Model, sink: Sink, prompt: str) -> Model:
         return self.engine.hooks.run(sink, prompt).model(model)
@@ -132,5 +145,6 @@ class _Requests:
             offer_child(engine.log, child.sink, tools, self._selection.latest)
         system = await self._context.system(self._prompt)
         request = request_of(engine, system, self._view.of(conversation), tools)
+        request = await fitted(child.model, request)
         self._account.write(request, self._context.shown(self._parts), turn)
         return request

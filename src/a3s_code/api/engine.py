@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from a3s_code.api.behaviour import Behaviour
 from a3s_code.api.blank import blank, taint
+from a3s_code.api.budgeting import NO_TERMS, BudgetTerms
+from a3s_code.api.budgets import Budgets
 from a3s_code.api.checkpoints import Checkpoints
 from a3s_code.api.costs import PriceOf
 from a3s_code.api.evidence_trees import EvidenceTrees
@@ -49,7 +51,7 @@ from a3s_code.kernel.log import SESSION, Log
 from a3s_code.kernel.loop import Answer
 from a3s_code.kernel.messages import JsonObject, ToolCall, Usage
 from a3s_code.kernel.ports import Authority, Model, SecurityProvider
-from a3s_code.kernel.records import HookNamed, HooksInForce, ParentLog
+from a3s_code.kernel.records import HookNamed, HooksInForce, ParentLog, TokensSpent
 from a3s_code.kernel.retention import retain
 from a3s_code.kernel.space import Space
 from a3s_code.kernel.state import OpenEffect, Verified
@@ -77,6 +79,7 @@ class Engine:
         keep_s: How long `close` waits for the store.
         hooks_before: Hooks that the session had when it went on.
         sandbox: How the programs of its calls are held.
+        terms: What the session may use up; `budgets` holds it to them.
         provider: The security provider of the session; None when it has none.
         code: The map and the diagnostics; None when nobody asked for them.
         memory: What it remembers; set by whoever wakes it.
@@ -103,6 +106,8 @@ class Engine:
     memory: SessionMemory = field(init=False)
     lessons: Lessons | None = None
     space_of_copy: Callable[[str], Space] | None = None
+    terms: InitVar[BudgetTerms] = NO_TERMS
+    budgets: Budgets = field(init=False)
     hooks_before: tuple[HookNamed, ...] = field(init=False)
     receipts: Receipts = field(default_factory=Receipts)
     prefixes: Prefixes = field(init=False)
@@ -117,7 +122,8 @@ class Engine:
     _outlet: Outlet | None = None
     _asides: int = 0
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, terms: BudgetTerms) -> None:
+        self.budgets = Budgets(terms, self.log, self.executor, self.clock, self.price, self.telling)
         self._works = Works(self.log.release, blank=partial(blank, shown=self.log.shown))
         self._left = dict(self.log.state.effects)
         self.prefixes = Prefixes(self.log, self.price)
@@ -167,8 +173,10 @@ class Engine:
     async def _bounded(self, run: Run) -> Answer:
         """Conduct a run, and keep of the log then what the limits allow."""
         try:
-            return await run.conduct()
+            with self.budgets.run(self._works.holder):
+                return await run.conduct()
         finally:
+            self.budgets.settle(self.outlet())
             self.retain()
 
     @property
@@ -231,6 +239,11 @@ class Engine:
     def outlet(self, run: RunId = SESSION, watch: Watch | None = None) -> Outlet:
         """Give the log to a run, or to what belongs to no run."""
         return Outlet(self.log, self._seal, run, watch)
+
+    def spend(self, spent: TokensSpent) -> None:
+        """Book and record tokens that were used outside of any run."""
+        self.budgets.charge(spent)
+        self.outlet().emit(spent)
 
     def telling(self) -> Outlet:
         """Give the log to what belongs to the run of now, or to none."""

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, cast
 
+from a3s_code.api.budgeting import check_guard
 from a3s_code.api.code_options import check_diagnostics, check_map_tokens
 from a3s_code.api.command_env import check_command_env
 from a3s_code.api.context_options import check_providers
@@ -17,6 +18,7 @@ from a3s_code.api.options import InlineSkill
 from a3s_code.api.planning_options import check_planner
 from a3s_code.delegation.agents import AutoDelegationConfig, WorkerAgentSpec
 from a3s_code.errors import InvalidType, InvalidValue
+from a3s_code.harness.budgets.tenant import TenantBudget
 from a3s_code.harness.confirm import ConfirmationPolicy
 from a3s_code.harness.hooks.command import HookCommand
 from a3s_code.harness.intent.styles import check_style
@@ -24,6 +26,7 @@ from a3s_code.harness.policy import PermissionPolicy
 from a3s_code.harness.prompt import SystemPromptSlots
 from a3s_code.harness.tool_search import ToolIndex
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
+from a3s_code.kernel.budget import Budget
 from a3s_code.kernel.retention import SessionRetentionLimits
 from a3s_code.lanes.queue import SessionQueueConfig
 
@@ -97,6 +100,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     ),
     "artifact_store_limits": (ArtifactStoreLimits,),
     "auto_delegation": (AutoDelegationConfig,),
+    "budget": (Budget,),
     "command_env": (Mapping,),
     "fs_context": (bool, str, os.PathLike),
     "confirmation_policy": (ConfirmationPolicy,),
@@ -104,6 +108,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "permission_policy": (PermissionPolicy,),
     "prompt_slots": (SystemPromptSlots,),
     "queue_config": (SessionQueueConfig,),
+    "tenant_budget": (TenantBudget,),
     "tool_index": (ToolIndex,),
     "tools": (list, tuple),
 }
@@ -239,6 +244,7 @@ def _check_slots(slots: SystemPromptSlots) -> None:
 _ALONE = {
     "agent_style": check_style,
     "auto_compact_threshold": _check_threshold,
+    "budget_guard": check_guard,
     "command_env": check_command_env,
     "confirmation_manager": _check_confirmer,
     "context_provider": check_providers,

@@ -25,6 +25,7 @@ from a3s_code.harness.tool_search import ToolIndex
 from a3s_code.harness.verification.required import Verification
 from a3s_code.kernel.artifacts import ArtifactStoreLimits
 from a3s_code.kernel.bash_sandbox import BashSandbox
+from a3s_code.kernel.budget import Budget, BudgetGuard
 from a3s_code.kernel.confinement import SandboxPolicy
 from a3s_code.kernel.context import ContextProvider
 from a3s_code.kernel.memory import MemoryStore
@@ -37,6 +38,7 @@ from a3s_code.lanes.queue import SessionQueueConfig
 
 if TYPE_CHECKING:  # loaded by hosts that make one
     from a3s_code.capabilities.skills.registry import SkillRegistry
+    from a3s_code.harness.budgets.tenant import TenantBudget
     from a3s_code.harness.planning.planner import PlanFunction, Planner
 
 
@@ -148,7 +150,7 @@ class SessionOptions(_Named):
     security_provider: SecurityProvider | None = None
     default_security: bool = False
     sandbox: str | SandboxPolicy | SandboxConfig | BashSandbox | None = None
-    budget_guard: Any = None
+    budget_guard: BudgetGuard | object = None
     budget_guard_timeout_ms: int | None = None
     command_env: Mapping[str, str] | None = None
     verification: str | Verification | Mapping[str, Any] | None = None
@@ -163,6 +165,8 @@ class SessionOptions(_Named):
     continuation_enabled: bool | None = None
     max_continuation_turns: int | None = None
     max_execution_time_ms: int | None = None
+    budget: Budget | None = None
+    tenant_budget: TenantBudget | None = None
 
     # Planning and delegation
     planning_mode: str | None = None

@@ -34,6 +34,7 @@ from a3s_code.harness.compaction import (
     summary,
     summary_request,
 )
+from a3s_code.harness.foreign_model import fitted
 from a3s_code.harness.hooks.event_names import POST_COMPACT, PRE_COMPACT
 from a3s_code.harness.hooks.run_hooks import SessionHooks
 from a3s_code.harness.pruning import (
@@ -306,6 +307,7 @@ class Room:
             session_id=str(self.session.log.session),
             deadline=self.deadline(),
         )
+        request = await fitted(self.model, request)
         self.sink.emit(summary_receipt(self.model, request))
         notes = await summarise(self.model, request, len(shown))
         self.sink.emit(TokensSpent(usage=notes.usage, purpose=FOR_SUMMARY))

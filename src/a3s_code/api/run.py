@@ -29,6 +29,7 @@ from a3s_code.api.styles import take_style
 from a3s_code.api.unfinished import close_calls, results, spent
 from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.completion import GO_ON, Completion
+from a3s_code.harness.foreign_model import fitted
 from a3s_code.harness.intent.guidance import Guidance
 from a3s_code.harness.time_limit import within_limit
 from a3s_code.kernel.context import ContextQuery
@@ -332,7 +333,9 @@ class Run:
 
     async def _within_limit(self) -> Answer:
         limit_ms = self._session.behaviour.limits.max_execution_ms
-        return await within_limit(limit_ms, "The run", self._answer())
+        return await self._session.budgets.timed(
+            lambda: within_limit(limit_ms, "The run", self._answer())
+        )
 
     async def _make_room(self, conversation: Conversation, *, overflowed: bool = False) -> bool:
         before = len(conversation)
@@ -348,6 +351,7 @@ class Run:
         offer(session.log, self._sink, tools, selection.latest)
         system = await self._context.system(behaviour.prompt)
         request = request_of(session, system, self._view.of(conversation), tools)
+        request = await fitted(self._account.model, request)
         self._account.write(request, self._context.shown(behaviour.prompt_parts), turn)
         return request
 

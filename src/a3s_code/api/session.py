@@ -26,6 +26,7 @@ from a3s_code.api.questions import Questions
 from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
 from a3s_code.api.rule_names import strange_rules
+from a3s_code.api.session_budgets import SessionBudgets
 from a3s_code.api.session_code import SessionCode
 from a3s_code.api.session_costs import SessionCosts
 from a3s_code.api.session_hooks import HookRegistration
@@ -58,6 +59,7 @@ Attachments = Sequence[Attachment | Mapping[str, Any]]
 class AsyncSession(
     SessionRecords,
     SessionCosts,
+    SessionBudgets,
     Questions,
     HookRegistration,
     SessionSandbox,

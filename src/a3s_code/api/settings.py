@@ -2,8 +2,8 @@
 What the options of a session mean: flat names folded into small frozen records.
 
 Synonyms of older documents are resolved here, values are checked here, and names whose
-feature this build does not have are found here: an option that keeps somebody safe is
-refused, any other is announced and has no effect (DESIGN 6).
+feature this build does not have are found here: they are announced and have no effect
+(DESIGN 6).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from a3s_code.api.budgeting import NO_TERMS, BudgetTerms, terms_of
 from a3s_code.api.code_options import NO_CODE, CodeOptions, code_options
 from a3s_code.api.command_env import CommandEnv, command_env_of
 from a3s_code.api.context_options import GivenProvider, fs_context_of, providers_of
@@ -25,7 +26,7 @@ from a3s_code.api.options import SessionOptions
 from a3s_code.api.planning_options import NO_PLANNING, PlanningOptions, planning_options
 from a3s_code.api.security import provider_of
 from a3s_code.api.skill_sources import NO_SOURCES, SkillSources, sources_of
-from a3s_code.errors import CapabilityMissing, InvalidValue
+from a3s_code.errors import InvalidValue
 from a3s_code.harness.confirm import ConfirmationPolicy, Confirmations, Confirmer
 from a3s_code.harness.hooks.command import HookCommand
 from a3s_code.harness.hooks.registry import HookRegistry
@@ -61,11 +62,6 @@ _SYNONYMS = {
     "context_threshold": "auto_compact_threshold",
 }
 
-_SAFETY = {
-    "budget_guard": "budgets",
-}
-"""Options that keep somebody safe, and the feature they need."""
-
 _TO_COME = frozenset(
     {
         "ahp_executor",
@@ -73,7 +69,6 @@ _TO_COME = frozenset(
         "agent_dirs",
         "auto_delegation",
         "auto_parallel",
-        "budget_guard_timeout_ms",
         "host_env",
         "manual_delegation_enabled",
         "max_parallel_tasks",
@@ -229,6 +224,7 @@ class Settings:
     role_origin: Origin | None = None
     agent_style: str | None = None
     verification: Verification | None = None
+    budgets: BudgetTerms = NO_TERMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,12 +277,9 @@ def fold(options: SessionOptions) -> Settings:
 
     Raises:
         InvalidValue, InvalidType: a value is not accepted; says which and what is.
-        CapabilityMissing: an option that keeps somebody safe needs a feature that this
-            build does not have.
     """
     given = _renamed(options.given())
     check(given)
-    _refuse_unsafe(given)
     return Settings(
         model=given.get("model"),
         llm_client=given.get("llm_client"),
@@ -311,6 +304,7 @@ def fold(options: SessionOptions) -> Settings:
         planning=planning_options(given),
         planner=given.get("planner"),
         verification=_verification(given),
+        budgets=terms_of(given),
     )
 
 
@@ -326,16 +320,6 @@ def _renamed(options: dict[str, Any]) -> dict[str, Any]:
             value = given.pop(old)
             given.setdefault(name, value)
     return given
-
-
-def _refuse_unsafe(given: dict[str, Any]) -> None:
-    for name, feature in _SAFETY.items():
-        if given.get(name, False) is not False:
-            raise CapabilityMissing(
-                f"{name} was set, and this build has no {feature.removeprefix('the ')}.",
-                hint=f"leave {name} out; permission_policy with ask=['*'] and a "
-                "confirmation_manager sees every call of the model",
-            )
 
 
 def _missing(given: dict[str, Any]) -> tuple[str, ...]:

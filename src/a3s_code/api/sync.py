@@ -22,6 +22,7 @@ from a3s_code.api.receipt_view import ContextReceipt
 from a3s_code.api.result import AgentResult, ToolResult
 from a3s_code.api.session import AsyncSession, Attachments, History, Prompt
 from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
+from a3s_code.harness.budgets.usage import BudgetUsage
 from a3s_code.harness.hooks.handler import HookHandler
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.tool import Tool
@@ -492,6 +493,20 @@ class Session:
             SessionClosed: the session was closed.
         """
         return self._door.between(lambda: self._inner.cost_summary(run_id))
+
+    def budget(self) -> BudgetUsage:
+        """
+        Say what the session has used up and what it may, with its latest runs and children.
+
+        Tokens of requests that were cut off are estimates, and only in a session with a budget.
+
+        Raises:
+            SessionClosed: the session was closed.
+
+        Source:
+            DESIGN 1, "nothing overspends".
+        """
+        return self._door.between(self._inner.budget)
 
     def pending_confirmations(self) -> list[JsonObject]:
         """

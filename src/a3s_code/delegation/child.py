@@ -11,9 +11,10 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -23,6 +24,7 @@ from a3s_code.delegation.inner_calls import InnerCalls
 from a3s_code.errors import A3SError, StoreError
 from a3s_code.harness.time_limit import within_limit
 from a3s_code.kernel.border import described
+from a3s_code.kernel.budget import Budget
 from a3s_code.kernel.children import ChildOutcome, ChildSpec
 from a3s_code.kernel.context import Origin
 from a3s_code.kernel.events import SubagentEnd, SubagentStart
@@ -32,6 +34,8 @@ from a3s_code.kernel.messages import Conversation, Message, user
 from a3s_code.kernel.observation import keep_whole, redact
 from a3s_code.kernel.ports import Askers, Attend, Compact, Model, ModelRequest, Review, Sink
 from a3s_code.kernel.tool import ToolSet
+
+T = TypeVar("T")
 
 MAX_SHOWN_CHARS = 16_000
 """Of the answer of a child in its `subagent_end`; the whole is in its transcript."""
@@ -115,6 +119,19 @@ class Home(Protocol):
 
         Raises:
             HookBlocked: a hook says no, or failed.
+        """
+        ...
+
+    def budgeted(self, child: str, budget: Budget | None) -> AbstractContextManager[object]:
+        """Have what runs in the block pay as this child does, from its own budget if it has one."""
+        ...
+
+    async def timed(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """
+        Do the work of a child within the time of its budget.
+
+        Raises:
+            BudgetExhausted: it took longer, and was stopped.
         """
         ...
 
@@ -231,7 +248,9 @@ class Child:
             await self.home.admit(self.spec.role, self.spec.prompt, sink)
             transcript.add(user(self.spec.prompt))
             limit_ms, who = loop.limits.max_execution_ms, self.spec.agent
-            answer = await within_limit(limit_ms, who, loop.run(transcript))
+            answer = await self.home.timed(
+                lambda: within_limit(limit_ms, who, loop.run(transcript))
+            )
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - a model may be foreign code; its caller is told

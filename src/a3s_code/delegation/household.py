@@ -58,7 +58,8 @@ class CallChildren:
                 kind="child.too_deep",
                 error=f"{spec.agent} was not started: runs inside runs go {most} at most.",
             )
-        return await self._child(id_, spec).run()
+        with household.home.budgeted(id_, spec.budget):
+            return await self._child(id_, spec).run()
 
     def _child(self, id_: str, spec: ChildSpec) -> Child:
         from a3s_code.delegation.child import Child
@@ -67,6 +68,8 @@ class CallChildren:
 
         household, depth = self.household, self.household.depth + 1
         home, most = household.home, household.max_depth
+        if spec.budget is not None and spec.budget.depth is not None:
+            most = min(most, depth + spec.budget.depth)
         session = home.executor
         rules = OwnRules.of(spec, session.space.root, may_delegate=depth < most)
         parents = household.rights or Rights(session.gate, session.approver)

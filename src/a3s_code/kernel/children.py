@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
+from a3s_code.kernel.budget import Budget
 from a3s_code.kernel.context import Origin
 from a3s_code.kernel.messages import JsonObject, Usage
 
@@ -86,6 +87,7 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
         isolation: Where it works.
         may_delegate: It may start children of its own, as deep as the session lets.
         output_schema: What its answer must satisfy, as JSON; None = it answers in words.
+        budget: Of its own, inside those of its parent; None = what each child has by default.
     """
 
     agent: str
@@ -102,6 +104,7 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
     isolation: Isolation = "shared"
     may_delegate: bool = False
     output_schema: JsonObject | None = None
+    budget: Budget | None = None
 
 
 class ChildOutcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -461,11 +461,19 @@ class QueueAlert(Tagged, tag="queue_alert", frozen=True):
 
 
 class BudgetThresholdHit(Tagged, tag="budget_threshold_hit", frozen=True):
+    """
+    Attributes:
+        kind: `soft` when a share of a limit is come to, `hard` when something was not done.
+        consumed: With what is reserved; tokens, US dollars, calls or milliseconds, as `limit`.
+        scope: Whose limit it is: `tenant`, `session`, `run`, `child`, or `budget_guard`.
+    """
+
     resource: str
     kind: str
     consumed: float
     limit: float
     message: str | None = None
+    scope: str = ""
 
 
 # Verification

@@ -40,6 +40,7 @@ from a3s_code.kernel.ports import (
     Askers,
     Authority,
     BeforeEffect,
+    CallBudget,
     Dispatcher,
     Gate,
     Guard,
@@ -79,6 +80,7 @@ class Executor:
         askers: Where calls ask the model beside the conversation; None where they cannot.
         kept_output: Gives the complete output of an earlier call, as `ToolContext` has it.
         scripts: What runs programs; None where there can be none.
+        budget: Of which each call takes up one; None where they are not counted.
         touches: Names the files that the text of a call says it would change, beside its target.
         active: Calls that run now: id to (tool name, start in Unix milliseconds).
     """
@@ -102,6 +104,7 @@ class Executor:
     askers: Askers | None = None
     kept_output: KeptOutput | None = None
     scripts: ScriptEngines | None = None
+    budget: CallBudget | None = None
     approvals: Approvals = field(default_factory=Approvals)
     _ended: list[str] = field(default_factory=list[str])
     active: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
@@ -226,6 +229,8 @@ class Executor:
         self.active[call.id] = (call.name, self.clock.now_ms())
         if answer is not None:
             return Refused(call, answer)
+        if self.budget is not None and (spent := await self.budget.admit(call)) is not None:
+            return Refused(call, spent)
         return await prepare(call, authority, sink, self, tool)
 
     # Run

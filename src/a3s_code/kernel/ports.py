@@ -494,6 +494,12 @@ class Household(Protocol):
         ...
 
 
+class CallBudget(Protocol):
+    async def admit(self, call: ToolCall) -> Observation | None:
+        """Take a call up, or say what its caller is told instead; nobody else is asked then."""
+        ...
+
+
 class Askers(Protocol):
     """Where calls of a session ask its model beside the conversation."""
 

@@ -254,6 +254,22 @@ class TokensSpent(LogOnly, tag="tokens_spent", frozen=True):
     model: str = ""
 
 
+class BudgetSettled(LogOnly, tag="budget_settled", frozen=True):
+    """
+    What a session that has a budget has used up so far in all; a resume counts on from there.
+
+    Attributes:
+        tokens: Those of requests that were cut off are estimates.
+        nano_usd: Billionths of a US dollar.
+        wall_time_ms: Of all its runs together.
+    """
+
+    tokens: int
+    nano_usd: int
+    tool_calls: int
+    wall_time_ms: int
+
+
 class RunStarted(LogOnly, tag="run_started", frozen=True):
     """`resumes` is the run that this one goes on with; empty for one of its own."""
 
@@ -621,6 +637,7 @@ SessionEvent: TypeAlias = (
     | ToolsOffered
     | RequestReceipt
     | TokensSpent
+    | BudgetSettled
     | RunStarted
     | RunStatusChanged
     | ConfirmationWaived

@@ -124,6 +124,10 @@ class AnthropicModel(WireModel):
 
     wire = AnthropicWire
 
+    @property
+    def max_output_tokens(self) -> int:
+        return super().max_output_tokens or DEFAULT_MAX_TOKENS
+
 
 def _held_to(form: AnswerForm) -> JsonObject:
     """Have the provider enforce a schema that it can; all else is the call of a tool."""

@@ -52,6 +52,11 @@ class WireModel:
     def context_window(self) -> int:
         return self._line.endpoint.context_window
 
+    @property
+    def max_output_tokens(self) -> int | None:
+        """The most that an answer is, where that is known."""
+        return self._line.endpoint.max_output_tokens
+
     async def reply(self, request: ModelRequest, listener: ReplyListener) -> Reply:
         return await self._line.ask(request, listener)
 

@@ -10,11 +10,11 @@ Payloads, SPEC 7; all have `session_id`, `model_provider` and `model_name`:
 
 from __future__ import annotations
 
-import inspect
 import re
 from dataclasses import dataclass
 
-from a3s_code.errors import HookBlocked, ModelError, ModelRefused
+from a3s_code.errors import HookBlocked, ModelError
+from a3s_code.harness.foreign_model import ask, fitted
 from a3s_code.harness.hooks.event_names import GENERATE_END, GENERATE_START, ON_RATE_LIMIT
 from a3s_code.harness.hooks.firing import Blocked, Firing
 from a3s_code.kernel.clock import Clock
@@ -51,6 +51,9 @@ class HookedModel:
     def measure(self, request: ModelRequest) -> Measure:
         return measure_of(self.model, request)
 
+    async def fitted(self, request: ModelRequest) -> ModelRequest:
+        return await fitted(self.model, request)
+
     async def reply(self, request: ModelRequest, listener: ReplyListener) -> Reply:
         """
         Ask the hooks and then the model, and tell the hooks what it answered.
@@ -64,23 +67,13 @@ class HookedModel:
             listener = _Listener(listener, self)
         started = self.clock.monotonic()
         try:
-            reply = await self._answer(request, listener)
+            reply = await ask(self.model, request, listener)
         except ModelError as error:
             if error.kind == "rate_limit":
                 self.limited(0, str(error), 0.0)
             raise
         await self._tell(reply, self.clock.monotonic() - started)
         return reply
-
-    async def _answer(self, request: ModelRequest, listener: ReplyListener) -> Reply:
-        answer: object = self.model.reply(request, listener)
-        if not inspect.isawaitable(answer):
-            raise ModelRefused(
-                f"The reply of {self.ref} gave a {type(answer).__name__} at once.",
-                kind="protocol",
-                hint="write `async def reply(self, request, listener)`",
-            )
-        return await answer
 
     async def _admit(self, request: ModelRequest) -> None:
         if not self.firing.is_awaited(GENERATE_START):

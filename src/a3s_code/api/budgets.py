@@ -1,0 +1,208 @@
+"""
+The budgets of a session that is awake.
+
+A session that has none, and in which nothing else is bounded, has no meter, and its models and
+calls pass by without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Any, TypeVar
+
+from a3s_code.api.budgeting import BudgetTerms
+from a3s_code.api.costs import PriceOf
+from a3s_code.api.outlet import Outlet
+from a3s_code.delegation.household import MAX_DEPTH
+from a3s_code.errors import SessionClosed
+from a3s_code.harness.budgets.guarding import TIMEOUT_MS, Guarding
+from a3s_code.harness.budgets.meter import Meter, is_guarded
+from a3s_code.harness.budgets.metered_model import MeteredModel
+from a3s_code.harness.budgets.scope import NANO, Amount, Scope
+from a3s_code.harness.budgets.usage import BudgetUsage, usage_of
+from a3s_code.kernel.budget import Budget
+from a3s_code.kernel.clock import Clock
+from a3s_code.kernel.events import RunId, ToolEnd, TurnEnd
+from a3s_code.kernel.executor import Executor
+from a3s_code.kernel.log import Log
+from a3s_code.kernel.messages import Usage
+from a3s_code.kernel.ports import Model
+from a3s_code.kernel.records import (
+    BudgetSettled,
+    ModelSwitched,
+    Record,
+    RunStarted,
+    RunStatusChanged,
+    SessionOpened,
+    TokensSpent,
+)
+from a3s_code.kernel.state import TERMINAL
+
+T = TypeVar("T")
+
+ANYWHERE: AbstractContextManager[Scope | None] = nullcontext()
+
+
+class Budgets:
+    """
+    Args:
+        telling: Gives where events are told.
+
+    Attributes:
+        meter: None while nothing is bounded.
+    """
+
+    __slots__ = ("_clock", "_executor", "_log", "_price", "_telling", "_terms", "meter")
+
+    def __init__(
+        self,
+        terms: BudgetTerms,
+        log: Log,
+        executor: Executor,
+        clock: Clock,
+        price: PriceOf,
+        telling: Callable[[], Outlet],
+    ) -> None:
+        self._terms, self._log, self._executor = terms, log, executor
+        self._clock, self._price, self._telling = clock, price, telling
+        self.meter: Meter | None = None
+        if any((terms.budget, terms.tenant, terms.guard)):
+            self.need()
+
+    def need(self) -> Meter:
+        """Give the meter of the session; from the first time on all its calls are counted."""
+        if self.meter is None:
+            terms = self._terms
+            timeout_ms = terms.guard_timeout_ms or TIMEOUT_MS
+            before, elapsed_ms = used_before(self._log.records, self._price)
+            outer = terms.tenant.scope if terms.tenant is not None else None
+            name = str(self._log.session)
+            scope = Scope("session", name, terms.budget, outer, before)
+            scope.elapsed_ms = elapsed_ms
+            self.meter = Meter(
+                name,
+                self._clock,
+                self._price,
+                scope,
+                self._telling,
+                Guarding(terms.guard, timeout_ms) if terms.guard is not None else None,
+            )
+            self._executor.budget = self.meter
+        return self.meter
+
+    @property
+    def depth(self) -> int:
+        """How deep children may stand inside each other; a budget can only lower it."""
+        own = self._terms.budget
+        return MAX_DEPTH if own is None or own.depth is None else min(MAX_DEPTH, own.depth)
+
+    # What is bounded
+
+    def around(self, model: Model) -> Model:
+        """Give a model that is asked only when what it may take is there."""
+        if self.meter is None and not is_guarded():
+            return model
+        return MeteredModel(model, self.need())
+
+    def run(self, run_id: str) -> AbstractContextManager[Scope | None]:
+        """Be in the scope of a run."""
+        return ANYWHERE if self.meter is None else self.meter.run(run_id)
+
+    def child(self, child_id: str, budget: Budget | None) -> AbstractContextManager[Scope | None]:
+        """Be in the scope of a child of what runs now."""
+        if self.meter is None and budget is None:
+            return ANYWHERE
+        return self.need().child(child_id, budget)
+
+    async def timed(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """
+        Do the work of a run or a child within its time.
+
+        Raises:
+            BudgetExhausted: it took longer than there is left, and was stopped.
+        """
+        return await (begin() if self.meter is None else self.meter.timed(begin))
+
+    def charge(self, spent: TokensSpent) -> None:
+        """Book what was used without being asked about before."""
+        if self.meter is not None:
+            self.meter.charge(spent.model or self._log.state.model, spent.usage)
+
+    # What is told of it
+
+    def settle(self, sink: Outlet) -> None:
+        """Record what the session has used up so far, where somebody will ask for it."""
+        if self.meter is None:
+            return
+        used, _, _ = self.meter.session.now()
+        spent = BudgetSettled(
+            tokens=used.tokens,
+            nano_usd=used.nano_usd,
+            tool_calls=used.tool_calls,
+            wall_time_ms=round(self.meter.elapsed_ms(self.meter.session)),
+        )
+        with suppress(SessionClosed):
+            sink.emit(spent)
+
+    def usage(self) -> BudgetUsage:
+        """Say what the session has used up."""
+        if self.meter is not None:
+            return usage_of(self.meter.session, self.meter.elapsed_ms)
+        used, elapsed_ms = used_before(self._log.records, self._price)
+        return BudgetUsage(
+            scope="session",
+            id=str(self._log.session),
+            tokens=used.tokens,
+            usd=used.nano_usd / NANO,
+            tool_calls=used.tool_calls,
+            wall_time_ms=round(elapsed_ms),
+        )
+
+
+def used_before(records: Iterable[Record], price: PriceOf) -> tuple[Amount, float]:
+    """Give what a log says was used up, and the milliseconds that its runs took."""
+    past = _Past(price)
+    for record in records:
+        past.take(record)
+    return past.used, past.elapsed_ms
+
+
+class _Past:
+    """Adds up records; what a record says of all before it takes their place."""
+
+    __slots__ = ("_model", "_price", "_runs", "elapsed_ms", "used")
+
+    def __init__(self, price: PriceOf) -> None:
+        self._price, self._model = price, ""
+        self._runs: dict[RunId, tuple[int, int]] = {}
+        self.used, self.elapsed_ms = Amount(), 0.0
+
+    def take(self, record: Record) -> None:
+        event = record.event
+        match event:
+            case BudgetSettled():
+                self.used = Amount(event.tokens, event.nano_usd, event.tool_calls)
+                self.elapsed_ms = event.wall_time_ms
+            case SessionOpened(model=model) | ModelSwitched(model=model):
+                self._model = model
+            case TurnEnd(usage=usage):
+                self._spend(self._model, usage)
+            case TokensSpent(usage=usage, model=model):
+                self._spend(model or self._model, usage)
+            case ToolEnd():
+                self.used = self.used._replace(tool_calls=self.used.tool_calls + 1)
+            case RunStarted():
+                self._runs[record.run] = record.timestamp_ms, record.timestamp_ms
+            case RunStatusChanged(status=status) if status in TERMINAL:
+                began, last = self._runs.pop(record.run, (0, 0))
+                self.elapsed_ms += last - began
+            case _ if record.run in self._runs:
+                self._runs[record.run] = self._runs[record.run][0], record.timestamp_ms
+            case _:
+                pass
+
+    def _spend(self, model: str, usage: Usage) -> None:
+        cost = round((self._price(model, usage) or 0.0) * NANO)
+        tokens, nano, calls = self.used
+        self.used = Amount(tokens + usage.total_tokens, nano + cost, calls)
