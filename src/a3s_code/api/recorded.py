@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import msgspec
 
+from a3s_code.api.agent_sources import NO_AGENTS, AgentSources
 from a3s_code.api.code_options import NO_CODE, CodeOptions
 from a3s_code.api.elsewhere import kept, named
 from a3s_code.api.planning_options import NO_PLANNING, PlanningOptions
@@ -63,6 +64,7 @@ class Recorded(msgspec.Struct, frozen=True):
         agent_style: In which its runs went about their work; None when nothing was said of it.
         memory_dir: Where it remembered; empty for in its process, or in an object of the host.
         verification: What had to pass before a run was done; None when nothing had to.
+        agents: Whom it could delegate to, and which agent it was itself; files are read again.
     """
 
     sampling: Sampling = Sampling()
@@ -86,6 +88,7 @@ class Recorded(msgspec.Struct, frozen=True):
     agent_style: str | None = None
     planning: PlanningOptions = NO_PLANNING
     verification: Verification | None = None
+    agents: AgentSources = NO_AGENTS
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -112,6 +115,7 @@ class Recorded(msgspec.Struct, frozen=True):
             agent_style=settings.agent_style,
             planning=settings.planning,
             verification=settings.verification,
+            agents=settings.agents,
         )
 
     @classmethod
@@ -155,6 +159,7 @@ class Recorded(msgspec.Struct, frozen=True):
             agent_style=given.agent_style or self.agent_style,
             planning=_over(given.planning, self.planning),
             verification=given.verification or self.verification,
+            agents=_over(given.agents, self.agents),
         )
 
     def _storage(self, given: Storage) -> Storage:

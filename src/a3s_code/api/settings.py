@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from a3s_code.api.agent_sources import NO_AGENTS, AgentSources, agents_of
 from a3s_code.api.code_options import NO_CODE, CodeOptions, code_options
 from a3s_code.api.command_env import CommandEnv, command_env_of
 from a3s_code.api.context_options import GivenProvider, fs_context_of, providers_of
@@ -70,7 +71,6 @@ _TO_COME = frozenset(
     {
         "ahp_executor",
         "ahp_transport",
-        "agent_dirs",
         "auto_delegation",
         "auto_parallel",
         "budget_guard_timeout_ms",
@@ -81,7 +81,6 @@ _TO_COME = frozenset(
         "remote_git",
         "retry_config",
         "search_config",
-        "worker_agents",
     }
 )
 
@@ -203,6 +202,7 @@ class Settings:
         role_origin: Whose words the role of `slots` is; None = the option says it.
         agent_style: `auto`, or the name of a style.
         verification: What has to pass before a run that changed files is done; None = nothing.
+        agents: Whom it can delegate to beside the built-in agents, and which one it is itself.
     """
 
     model: str | None
@@ -229,6 +229,7 @@ class Settings:
     role_origin: Origin | None = None
     agent_style: str | None = None
     verification: Verification | None = None
+    agents: AgentSources = NO_AGENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +312,7 @@ def fold(options: SessionOptions) -> Settings:
         planning=planning_options(given),
         planner=given.get("planner"),
         verification=_verification(given),
+        agents=agents_of(given),
     )
 
 
