@@ -311,8 +311,25 @@ def test_a_worker_that_inherits_asks_who_answers_for_its_parent(house: House) ->
 
 
 def test_a_rule_of_the_parent_that_asks_is_never_approved_by_a_worker_itself(house: House) -> None:
-    policy = PermissionPolicy(allow=["write(*)"], deny=["write(made)"])
+    policy, person = PermissionPolicy(ask=["write(*)"], default_decision="allow"), Person()
     writing(house, worker(), permission_policy=policy)
+    assert not house.has("made")
+    writing(
+        house,
+        worker(),
+        permission_policy=policy,
+        confirmation_manager=person,
+        confirmation_policy=ON,
+    )
+    assert house.has("made")
+    assert len(person.asked) == 1
+
+
+def test_what_its_parent_denies_no_worker_does(house: House) -> None:
+    policy = PermissionPolicy(deny=["write(made)"], default_decision="allow")
+    made = worker(permissions=PermissionPolicy.permissive())
+    writing(house, made, permission_policy=policy)
+
     assert not house.has("made")
 
 
@@ -391,6 +408,36 @@ def test_a_worker_is_there_from_the_next_turn_on_and_the_model_is_told(house: Ho
     assert session.tool("task", to("verify-cow")).exit_code == 0
     (record,) = recorded(session, AgentsLoaded)
     assert [one.name for one in record.agents] == ["verify-cow"]
+
+
+def test_the_change_of_the_prefix_that_a_registration_makes_is_recorded(house: House) -> None:
+    session = house.session(default=says("ok"))
+    session.send("one")
+    session.register_worker_agent(worker())
+    events = [each.event_type for each in session.stream("two")]
+    again = [each.event_type for each in session.stream("three")]
+
+    assert events.count("prefix_changed") == 1
+    assert "prefix_changed" not in again
+
+
+def test_a_session_that_is_shown_no_task_is_not_shown_one_by_a_registration(house: House) -> None:
+    session = house.employ(default=says("ok")).session_for_agent(house.root, "explore")
+    session.send("one")
+    session.register_worker_agent(worker())
+    session.send("two")
+
+    assert shown(house) == ["read", "grep", "glob", "ls"]
+
+
+async def test_all_of_it_is_there_for_async_programs(tmp_path: Path, house: House) -> None:
+    put(tmp_path, "agents/a.md")
+    session = house.async_session(says("one"), says("two"))
+    assert await session.register_agent_dir(tmp_path / "agents") == 1
+    assert (await session.tool("task", to("a"))).exit_code == 0
+    assert session.register_worker_agent(worker()).name == "cow"
+    assert (await session.tool("task", to("cow"))).exit_code == 0
+    await session.close()
 
 
 def test_what_is_registered_before_the_first_use_is_kept_with_the_session(

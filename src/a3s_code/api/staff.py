@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # few sessions have agents beside the built-in ones
     from a3s_code.delegation.agent_files import LoadedAgents
     from a3s_code.delegation.workspace_agents import WorkspaceAgents
 
+SKIPPED_AGENTS = "Not there as agents"
+"""How a warning of them begins."""
 MAX_RECORDED = 100
 """How many agents, and how many faults, one record has; it counts the others."""
 MAX_WARNED = 3
@@ -103,7 +105,7 @@ class Staff:
         shown = [on_one_line(f"{fault.path}: {fault.reason}") for fault in first]
         more = len(self.faults) - len(shown)
         rest = f" And {more} more; the record agents_loaded has them." if more else ""
-        return f"Not there as agents: {' '.join(shown)}{rest}"
+        return f"{SKIPPED_AGENTS}: {' '.join(shown)}{rest}"
 
     def _found(self, loaded: LoadedAgents) -> None:
         """Record what the workspace has, without what nobody gets to by its name."""
