@@ -10,6 +10,7 @@ import pytest
 
 from a3s_code import (
     Agent,
+    AsyncAgent,
     ConfirmationPolicy,
     FileSessionStore,
     PermissionPolicy,
@@ -295,7 +296,7 @@ def writing(house: House, made: WorkerAgentSpec, **options: Any) -> Session:
     return session
 
 
-def test_a_worker_approves_by_itself_what_only_the_default_asks_about(house: House) -> None:
+def test_a_worker_approves_by_itself_what_the_default_asks_about(house: House) -> None:
     writing(house, worker(), permission_policy=PermissionPolicy())
     assert house.has("made")
 
@@ -310,18 +311,20 @@ def test_a_worker_that_inherits_asks_who_answers_for_its_parent(house: House) ->
     assert ["Inside cow: " in ask.reason for ask in person.asked] == [True]
 
 
-def test_a_rule_of_the_parent_that_asks_is_never_approved_by_a_worker_itself(house: House) -> None:
+def test_a_worker_approves_what_a_rule_asks_about_and_never_a_protected_place(
+    house: House,
+) -> None:
     policy, person = PermissionPolicy(ask=["write(*)"], default_decision="allow"), Person()
     writing(house, worker(), permission_policy=policy)
-    assert not house.has("made")
-    writing(
-        house,
-        worker(),
-        permission_policy=policy,
-        confirmation_manager=person,
-        confirmation_policy=ON,
-    )
     assert house.has("made")
+    options = {"confirmation_manager": person, "confirmation_policy": ON}
+    hook = calls("write", file_path=".git/hooks/pre-commit", content="x")
+    for more in ({}, options):
+        session = house.session(
+            hook, says("end"), worker_agents=[worker()], permission_policy=policy, **more
+        )
+        session.tool("task", to("cow"))
+        assert house.has(".git/hooks/pre-commit") is bool(more)
     assert len(person.asked) == 1
 
 
@@ -432,12 +435,14 @@ def test_a_session_that_is_shown_no_task_is_not_shown_one_by_a_registration(hous
 
 async def test_all_of_it_is_there_for_async_programs(tmp_path: Path, house: House) -> None:
     put(tmp_path, "agents/a.md")
-    session = house.async_session(says("one"), says("two"))
-    assert await session.register_agent_dir(tmp_path / "agents") == 1
-    assert (await session.tool("task", to("a"))).exit_code == 0
-    assert session.register_worker_agent(worker()).name == "cow"
-    assert (await session.tool("task", to("cow"))).exit_code == 0
-    await session.close()
+    async with AsyncAgent(house.serve(default=says("ok")).acl()) as agent:
+        session = agent.session(house.root)
+        assert await session.register_agent_dir(tmp_path / "agents") == 1
+        assert (await session.tool("task", to("a"))).exit_code == 0
+        assert session.register_worker_agent(worker()).name == "cow"
+        assert (await session.tool("task", to("cow"))).exit_code == 0
+        plan = agent.session_for_agent(house.root, "plan")
+        assert (await plan.send("go")).text == "ok"
 
 
 def test_what_is_registered_before_the_first_use_is_kept_with_the_session(

@@ -475,7 +475,7 @@ class Assembly:
             lambda: engine.visible.by_name,
             engine.add_tool,
         )
-        engine.staff = Staff(ties, *((agents.roles, agents.loaded) if agents is not None else ()))
+        engine.staff = Staff(ties) if agents is None else Staff(ties, agents.roles, agents.loaded)
         engine.executor.agents = engine.staff.roster
         engine.executor.askers = Asides(engine)
         engine.executor.kept_output = kept_outputs(engine)
