@@ -26,6 +26,7 @@ SOURCES = (
     "object_generation",
     "time_travel",
     "questions",
+    "session_agents",
     "session_budgets",
     "session_code",
     "session_costs",

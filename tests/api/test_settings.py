@@ -12,9 +12,7 @@ from a3s_code import (
     Agent,
     LocalWorkspaceBackend,
     S3WorkspaceBackend,
-    SessionOptions,
     SystemPromptSlots,
-    WorkerAgentSpec,
 )
 from a3s_code.errors import (
     CapabilityMissing,
@@ -36,18 +34,16 @@ def system_of(house: House, at: int = -1) -> str:
 
 
 def test_other_options_without_effect_are_announced_once(house: House) -> None:
-    session = house.session(
-        default=says("Hello."), agent_dirs=["agents"], auto_parallel=True, max_parallel_tasks=2
-    )
+    session = house.session(default=says("Hello."), auto_parallel=True, max_parallel_tasks=2)
 
     assert session.init_warning is not None
-    for name in ("agent_dirs", "auto_parallel", "max_parallel_tasks"):
+    for name in ("auto_parallel", "max_parallel_tasks"):
         assert name in session.init_warning
     runs = [list(session.stream(prompt)) for prompt in ("one", "two")]
     told = [[e for e in events if e.event_type == "capability_missing"] for events in runs]
     assert [len(each) for each in told] == [1, 0]
     names = msgspec.json.decode(told[0][0].data or "")["names"]
-    assert names == ["agent_dirs", "auto_parallel", "max_parallel_tasks"]
+    assert names == ["auto_parallel", "max_parallel_tasks"]
     assert runs[0][1].event_type == "capability_missing"
 
 
@@ -66,14 +62,6 @@ def test_what_has_its_effect_or_asks_for_none_is_not_announced(
     options: dict[str, Any], house: House
 ) -> None:
     assert house.session(**options).init_warning is None
-
-
-def test_a_worker_is_announced_too(house: House) -> None:
-    options = SessionOptions()
-    options.add_worker_agent(WorkerAgentSpec("tester", "Runs tests"))
-    warned = house.employ().session(house.root, options).init_warning
-
-    assert "worker_agents" in (warned or "")
 
 
 def test_a_workspace_that_this_build_cannot_serve_is_refused(house: House) -> None:

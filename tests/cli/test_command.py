@@ -217,6 +217,32 @@ def test_skills_of_a_directory_are_found_and_run_and_broken_ones_named(
     assert "SORT-TEXT" in bodies[4]
 
 
+def test_agents_of_the_user_and_of_directories_are_delegated_to_and_broken_ones_named(
+    command_line: CommandLine,
+) -> None:
+    text = "---\nname: {}\ndescription: d\n---\n{}-TEXT"
+    own = command_line.home / ".a3s/agents/own.md"
+    own.parent.mkdir(parents=True)
+    own.write_text(text.format("own", "OWN"))
+    command_line.put("agents/here.md", text.format("here", "HERE"))
+    command_line.put("agents/broken.md", "---\nname: broken\n---\nx")
+    asked = {"description": "d", "prompt": "p"}
+    command_line.configure(
+        calls("task", agent="own", **asked),
+        says("one"),
+        calls("task", agent="here", **asked),
+        says("two"),
+        says("Done."),
+    )
+    done = command_line.run("--agents", "agents", "go")
+
+    assert (done.returncode, done.stdout) == (0, "Done.\n")
+    assert f"Not there as agents: {command_line.root}/agents/broken.md: " in done.stderr
+    bodies = [json.dumps(request.body) for request in command_line.server.requests]
+    assert "OWN-TEXT" in bodies[1]
+    assert "HERE-TEXT" in bodies[3]
+
+
 def test_a_directory_of_skills_that_is_not_there_is_told(command_line: CommandLine) -> None:
     command_line.configure(default=says("Hello."))
 

@@ -185,6 +185,18 @@ def test_skills_elsewhere_that_it_names_count_as_well(found: CommandLine) -> Non
     assert f"{outside} changed." in refused(found.run("go"))
 
 
+def test_agents_that_it_names_count_as_skills_do(found: CommandLine) -> None:
+    agent = "name: scout\ndescription: Looks\nprompt: {}\n"
+    found.put("agents/deep/scout.yaml", agent.format("Look."))
+    text = (found.root / "agent.acl").read_text()
+    found.put("agent.acl", f'{text}\nagent_dirs = ["agents"]\n')
+    assert "text for the model in agents/deep/scout.yaml" in found.run("trust").stdout
+    assert found.run("go").stdout == "Hello.\n"
+    found.put("agents/deep/scout.yaml", agent.format("Send it away."))
+
+    assert "agents/deep/scout.yaml changed." in refused(found.run("go"))
+
+
 def test_instructions_that_it_calls_the_hosts_count_with_what_they_include(
     found: CommandLine,
 ) -> None:

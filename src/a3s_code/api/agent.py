@@ -21,6 +21,7 @@ from a3s_code.api.options import SessionOptions, merged
 from a3s_code.api.session import AsyncSession
 from a3s_code.api.settings import Opening, Settings, fold
 from a3s_code.checks import check_text, checked_path
+from a3s_code.delegation.agents import WorkerAgentSpec
 from a3s_code.errors import InvalidValue, SessionClosed, StoreError
 
 if TYPE_CHECKING:  # the configuration's own module is imported when one is read
@@ -111,8 +112,77 @@ class AsyncAgent:
             "agent_dirs": agent_dirs,
         }
         given = merged(options, {**named, **keywords})
+        return self._opened(workspace, given, fold(given))
+
+    def session_for_agent(
+        self,
+        workspace: str | os.PathLike[str],
+        agent_name: str,
+        agent_dirs: Sequence[str | Path] | None = None,
+        options: SessionOptions | None = None,
+        **keywords: Any,  # noqa: ANN401 - names and types of SessionOptions
+    ) -> AsyncSession:
+        """
+        Begin a conversation whose role, rights and tool rounds are those of an agent.
+
+        It may do what both the agent and the options allow. Its model is the agent's, unless the
+        options name one; of both limits of tool rounds the lower one counts. What is asked goes to
+        who answers for the session. It is kept with the session: a resume has the same agent.
+
+        This reads the directories of agents that are named. Call it in a thread where a loop must
+        not wait.
+
+        Args:
+            agent_name: A built-in agent (explore, general, plan, verification, review) or one of
+                `agent_dirs`, of `options`, or of the configuration. One that only
+                `.a3s/agents` of the workspace has is found when that directory is named.
+            agent_dirs: Takes the place of those in `options`.
+
+        Raises:
+            InvalidValue: there is no such agent, or a `role` was given as well.
+            InvalidType, InvalidValue, UnknownModel, ConfigError, CapabilityMissing,
+                SessionClosed: as `session`.
+
+        Source:
+            Python SDK 3.1, "Full API"; SPEC 1.10, 9.2.
+        """
+        self._check_open()
+        check_text("agent_name", agent_name)
+        given = merged(options, {"agent_dirs": agent_dirs, **keywords})
+        settings = self._assembly.as_agent(fold(given), agent_name)
+        return self._opened(workspace, given, settings)
+
+    def session_for_worker(
+        self,
+        workspace: str | os.PathLike[str],
+        worker: WorkerAgentSpec,
+        options: SessionOptions | None = None,
+        **keywords: Any,  # noqa: ANN401 - names and types of SessionOptions
+    ) -> AsyncSession:
+        """
+        Begin a conversation whose role, rights and tool rounds are those of a worker.
+
+        As `session_for_agent`. The worker's `confirmation_inheritance` is about its runs as a
+        child; here questions go to who answers for the session, and `deny_on_ask` refuses them.
+
+        Raises:
+            InvalidType, InvalidValue: something of the worker is not accepted; says what.
+            InvalidType, InvalidValue, UnknownModel, ConfigError, CapabilityMissing,
+                SessionClosed: as `session`.
+
+        Source:
+            Python SDK 3.1, "Live registration and top-level worker sessions"; SPEC 9.3.
+        """
+        self._check_open()
+        given = merged(options, keywords)
+        settings = self._assembly.as_worker(fold(given), worker)
+        return self._opened(workspace, given, settings)
+
+    def _opened(
+        self, workspace: str | os.PathLike[str], given: SessionOptions, settings: Settings
+    ) -> AsyncSession:
         opening = self._assembly.open(
-            checked_path("workspace", workspace), given.session_id, fold(given)
+            checked_path("workspace", workspace), given.session_id, settings
         )
         return self._live.take(opening.session_id, partial(self._begun, opening))
 

@@ -20,9 +20,11 @@ from a3s_code.api.closing import close_all
 from a3s_code.api.confined import Held
 from a3s_code.api.context_sources import with_code
 from a3s_code.api.hooking import engine_of
+from a3s_code.api.host_agents import HostAgents
 from a3s_code.api.memories import Memories
 from a3s_code.api.models import Models
 from a3s_code.api.opened import begin, last_of
+from a3s_code.api.own_role import as_agent, in_role, named_for, shown_to, within_role
 from a3s_code.api.recorded import Recorded
 from a3s_code.api.retrieval import asked_providers, check_roots
 from a3s_code.api.scripts import Scripts
@@ -41,11 +43,13 @@ from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Tool
 
 if TYPE_CHECKING:
+    from a3s_code.api.agent_shelf import Employed
     from a3s_code.api.checkpoints import Checkpoints
     from a3s_code.api.code_intelligence import CodeIntelligence
     from a3s_code.api.engine import Engine
     from a3s_code.capabilities.code_map.outlines import Outlines
     from a3s_code.config.schema import Config
+    from a3s_code.delegation.agents import WorkerAgentSpec
     from a3s_code.harness.hooks.run_hooks import SessionHooks
     from a3s_code.harness.redaction.values import Values
     from a3s_code.harness.security.session import SessionSecurity
@@ -58,7 +62,6 @@ if TYPE_CHECKING:
 
 KEYS_TO_COME = frozenset(
     {
-        "agent_dirs",
         "ahp",
         "auto_delegation",
         "auto_parallel",
@@ -102,7 +105,16 @@ class Assembly:
     """One agent's parts: what its sessions share, and how one is put together."""
 
     __slots__ = (
-        *("_idle_keys", "_memories", "_models", "_outlines", "_scripts", "_secrets", "_skills"),
+        *(
+            "_agents",
+            "_idle_keys",
+            "_memories",
+            "_models",
+            "_outlines",
+            "_scripts",
+            "_secrets",
+            "_skills",
+        ),
         *("_stores", "_toolbox", "_working", "_workplaces"),
         "config",
     )
@@ -118,6 +130,7 @@ class Assembly:
         self._scripts = Scripts()
         self._secrets: Values | None = None
         self._skills = AgentSkills(config.skill_dirs)
+        self._agents = HostAgents(config.agent_dirs, config.resolve_model)
         self._outlines: Outlines | None = None
         self._working: set[CodeIntelligence] = set()
 
@@ -136,6 +149,7 @@ class Assembly:
         model = self._models.choose(settings)
         root = directory_of(workspace, settings.storage.backend)
         checked = self._checked(settings)
+        self._agents.check(settings)
         self._workplaces.check(settings, root)
         check_roots(settings, root)
         settings.budgets.check_price(model, self._models.price)
@@ -143,6 +157,32 @@ class Assembly:
         return Opening(
             session_id or new_id(""), root, model, checked, is_new=not session_id, hooks=hooks
         )
+
+    def as_agent(self, settings: Settings, name: str) -> Settings:
+        """
+        Give the settings of a session that is to be a built-in agent, or one of the host.
+
+        Raises:
+            InvalidValue: there is no such agent, or the options have a role as well.
+        """
+        return as_agent(settings, self._agents.named(name, settings))
+
+    def as_worker(self, settings: Settings, worker: WorkerAgentSpec) -> Settings:
+        """
+        Give the settings of a session that is to be a worker.
+
+        Raises:
+            InvalidType, InvalidValue: it is none, something of it is not accepted, or the options
+                have a role as well.
+        """
+        from a3s_code.delegation.worker_roles import role_of
+
+        return as_agent(settings, role_of(worker))
+
+    @property
+    def agents(self) -> HostAgents:
+        """What the host gives sessions to delegate to."""
+        return self._agents
 
     def reopen(self, session_id: str, settings: Settings, records: Sequence[Record]) -> Opening:
         """
@@ -335,6 +375,8 @@ class Assembly:
         if self._skills.has_any(opening.settings):
             with suppress(A3SError):
                 await to_thread(self._skills.load, opening.settings)
+        if self._agents.has_any(opening.settings):
+            await to_thread(self._agents.load, opening.settings)
 
     def wake(
         self, opening: Opening, records: Sequence[Record] | None = None, owner: str = ""
@@ -362,8 +404,10 @@ class Assembly:
         security = self._security(log, opening)
         skills = self._skills.of(opening.settings)
         settings, news = with_skills(opening.settings, skills)
-        shared = skills.tools if skills is not None else ()
+        settings, agents = in_role(settings), self._agents.of(opening.settings)
+        shared = tuple(tool for each in (skills, agents) if each is not None for tool in each.tools)
         tools, visible = self._toolbox.sets(self._own_tools(opening), space, shared)
+        visible = shown_to(settings.agents.own, visible, space.root)
         executor = self._executor(opening, space, tools, clock, log.state.grants, holding)
         engine = Engine(
             log=log,
@@ -380,7 +424,9 @@ class Assembly:
                 ),
             ),
             selection=self._toolbox.selection(
-                visible, opening.settings.tool_index, log.state.offered_names
+                visible,
+                opening.settings.tool_index,
+                log.state.offered_names or named_for(settings.agents.own, visible),
             ),
             clock=clock,
             new_id=new_id,
@@ -392,8 +438,9 @@ class Assembly:
             terms=settings.budgets,
         )
         engine.hooks.skills = news
-        self._furnish(engine, opening)
+        self._furnish(engine, opening, agents)
         begin(engine, opening)
+        engine.staff.begin()
         log.release()
         return engine
 
@@ -418,18 +465,25 @@ class Assembly:
             is_kept=opening.settings.storage.snapshots and place_of(store) is not None,
         )
 
-    def _furnish(self, engine: Engine, opening: Opening) -> None:
+    def _furnish(self, engine: Engine, opening: Opening, agents: Employed | None) -> None:
         """Give an engine what itself needs the engine: children, code, checkpoints, memory."""
         from a3s_code.api.asides import Asides
         from a3s_code.api.child_home import SessionHome
         from a3s_code.api.kept_outputs import kept_outputs
         from a3s_code.api.remembering import bring_memory
+        from a3s_code.api.staff import Staff, Ties
         from a3s_code.delegation.household import ChildHousehold
-        from a3s_code.delegation.roster import Roster
 
         home = SessionHome(engine, opening.settings.slots)
         engine.executor.children = ChildHousehold(home, max_depth=engine.budgets.depth)
-        engine.executor.agents = Roster()
+        ties = Ties(
+            engine.executor,
+            lambda event: engine.outlet().emit(event),
+            lambda: engine.visible.by_name,
+            engine.add_tool,
+        )
+        engine.staff = Staff(ties) if agents is None else Staff(ties, agents.roles, agents.loaded)
+        engine.executor.agents = engine.staff.roster
         engine.executor.askers = Asides(engine)
         engine.executor.kept_output = kept_outputs(engine)
         if opening.settings.code.is_on:
@@ -475,6 +529,7 @@ class Assembly:
     ) -> Executor:
         from a3s_code.harness.gate import PolicyGate
         from a3s_code.harness.grants import GrantingGate
+        from a3s_code.harness.inheritance import Rights
         from a3s_code.harness.modes import Mode
         from a3s_code.harness.touched import touched
         from a3s_code.kernel.approval import Approvals
@@ -490,12 +545,16 @@ class Assembly:
             gate.grant(granted.what)
         timeout_ms = settings.limits.tool_timeout_ms
         enforced = self._skills.of(settings) if settings.skills.enforced else None
+        own = gate if enforced is None else enforced.restricting(gate, space.root)
+        rights = Rights(own, settings.safety.approver)
+        if settings.agents.own is not None:
+            rights = within_role(rights, settings.agents.own, space.root)
         return Executor(
             tools=tools.by_name,
             session_id=opening.session_id,
             space=space,
-            gate=gate if enforced is None else enforced.restricting(gate, space.root),
-            approver=settings.safety.approver,
+            gate=rights.gate,
+            approver=rights.settles,
             artifacts=Artifacts(settings.storage.artifacts or ArtifactStoreLimits()),
             clock=clock,
             touches=touched,

@@ -60,6 +60,7 @@ from a3s_code.kernel.tool import Observation, Tool, ToolSet
 
 if TYPE_CHECKING:  # few sessions have it
     from a3s_code.api.code_intelligence import CodeIntelligence
+    from a3s_code.api.staff import Staff
 
 T = TypeVar("T")
 
@@ -82,7 +83,8 @@ class Engine:
         terms: What the session may use up; `budgets` holds it to them.
         provider: The security provider of the session; None when it has none.
         code: The map and the diagnostics; None when nobody asked for them.
-        memory: What it remembers; set by whoever wakes it.
+        memory: What it remembers; set by whoever wakes it, and so is `staff`.
+        staff: Whom it can delegate to.
         lessons: What it keeps of its runs; None where it was given no memory store.
         space_of_copy: Gives what programs may use in a copy of its files; None where its
             commands run elsewhere.
@@ -104,6 +106,7 @@ class Engine:
     patience: Patience = field(default_factory=Patience)
     code: CodeIntelligence | None = None
     memory: SessionMemory = field(init=False)
+    staff: Staff = field(init=False)
     lessons: Lessons | None = None
     space_of_copy: Callable[[str], Space] | None = None
     terms: InitVar[BudgetTerms] = NO_TERMS

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import msgspec
 
+from a3s_code.api.agent_sources import NO_AGENTS, AgentSources
 from a3s_code.api.budgeting import NONE_KEPT, KeptBudgets
 from a3s_code.api.code_options import NO_CODE, CodeOptions
 from a3s_code.api.elsewhere import kept, named
@@ -65,6 +66,7 @@ class Recorded(msgspec.Struct, frozen=True):
         memory_dir: Where it remembered; empty for in its process, or in an object of the host.
         verification: What had to pass before a run was done; None when nothing had to.
         budgets: What it could use up.
+        agents: Whom it could delegate to, and which agent it was itself; files are read again.
     """
 
     sampling: Sampling = Sampling()
@@ -89,6 +91,7 @@ class Recorded(msgspec.Struct, frozen=True):
     planning: PlanningOptions = NO_PLANNING
     verification: Verification | None = None
     budgets: KeptBudgets = NONE_KEPT
+    agents: AgentSources = NO_AGENTS
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -116,6 +119,7 @@ class Recorded(msgspec.Struct, frozen=True):
             planning=settings.planning,
             verification=settings.verification,
             budgets=settings.budgets.kept,
+            agents=settings.agents,
         )
 
     @classmethod
@@ -160,6 +164,7 @@ class Recorded(msgspec.Struct, frozen=True):
             planning=_over(given.planning, self.planning),
             verification=given.verification or self.verification,
             budgets=given.budgets.over(self.budgets),
+            agents=_over(given.agents, self.agents),
         )
 
     def _storage(self, given: Storage) -> Storage:

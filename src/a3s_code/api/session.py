@@ -26,6 +26,7 @@ from a3s_code.api.questions import Questions
 from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
 from a3s_code.api.rule_names import strange_rules
+from a3s_code.api.session_agents import SessionAgents
 from a3s_code.api.session_budgets import SessionBudgets
 from a3s_code.api.session_code import SessionCode
 from a3s_code.api.session_costs import SessionCosts
@@ -72,6 +73,7 @@ class AsyncSession(
     SessionRemembrance,
     ObjectGeneration,
     SessionPrograms,
+    SessionAgents,
     DirectTools,
 ):
     """
@@ -130,14 +132,15 @@ class AsyncSession(
     def init_warning(self) -> str | None:
         """
         What was accepted and has no effect, hooks that a resume has lost, why nothing can be
-        remembered, and from the first use on skills that could not be loaded; else None.
+        remembered, and from the first use on skills and agents that could not be loaded; else
+        None.
 
         Rules about tools that the session does not have are named as long as it has none.
         """
         missing = (*self._opening.settings.missing, *idle(self._opening.hooks))
         said = (
             *(warning(missing), self._lost_hooks(), self._strange_rules()),
-            *(self._memory_warning(), self._skipped()),
+            *(self._memory_warning(), self._skipped(), self._skipped_agents()),
         )
         return " ".join(filter(None, said)) or None
 

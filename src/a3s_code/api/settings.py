@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from a3s_code.api.agent_sources import NO_AGENTS, AgentSources, agents_of
 from a3s_code.api.budgeting import NO_TERMS, BudgetTerms, terms_of
 from a3s_code.api.code_options import NO_CODE, CodeOptions, code_options
 from a3s_code.api.command_env import CommandEnv, command_env_of
@@ -66,7 +67,6 @@ _TO_COME = frozenset(
     {
         "ahp_executor",
         "ahp_transport",
-        "agent_dirs",
         "auto_delegation",
         "auto_parallel",
         "host_env",
@@ -76,7 +76,6 @@ _TO_COME = frozenset(
         "remote_git",
         "retry_config",
         "search_config",
-        "worker_agents",
     }
 )
 
@@ -198,6 +197,7 @@ class Settings:
         role_origin: Whose words the role of `slots` is; None = the option says it.
         agent_style: `auto`, or the name of a style.
         verification: What has to pass before a run that changed files is done; None = nothing.
+        agents: Whom it can delegate to beside the built-in agents, and which one it is itself.
     """
 
     model: str | None
@@ -225,6 +225,7 @@ class Settings:
     agent_style: str | None = None
     verification: Verification | None = None
     budgets: BudgetTerms = NO_TERMS
+    agents: AgentSources = NO_AGENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +306,7 @@ def fold(options: SessionOptions) -> Settings:
         planner=given.get("planner"),
         verification=_verification(given),
         budgets=terms_of(given),
+        agents=agents_of(given),
     )
 
 

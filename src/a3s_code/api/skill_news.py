@@ -19,7 +19,7 @@ from a3s_code.api.settings import Settings
 from a3s_code.api.skill_shelf import SessionSkills
 from a3s_code.capabilities.skills.registry import SkillRegistry
 from a3s_code.capabilities.skills.skill import Skill
-from a3s_code.capabilities.skills.tree import SkillFault
+from a3s_code.capabilities.skills.tree import FileFault
 from a3s_code.harness.hooks.event_names import SKILL_LOAD, SKILL_UNLOAD
 from a3s_code.harness.hooks.run_hooks import SessionHooks
 from a3s_code.kernel.events import SkillSkipped, SkillsLoaded
@@ -42,7 +42,7 @@ class SkillNews:
     """
 
     skills: SkillRegistry
-    faults: tuple[SkillFault, ...]
+    faults: tuple[FileFault, ...]
     persona: Skill | None
     _recorded: bool = False
     _told: dict[str, tuple[Skill, float]] = field(default_factory=dict[str, tuple[Skill, float]])
@@ -114,7 +114,7 @@ def in_persona(settings: Settings, skills: SessionSkills | None) -> Settings:
 
 
 def loaded(
-    skills: Iterable[Skill], faults: tuple[SkillFault, ...], persona: Skill | None
+    skills: Iterable[Skill], faults: tuple[FileFault, ...], persona: Skill | None
 ) -> SkillsLoaded:
     """Say which skills a session has, to the byte."""
     rows = [f"{skill.name}\0{skill.sha256}\n" for skill in skills]

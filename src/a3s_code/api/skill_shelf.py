@@ -20,7 +20,7 @@ from a3s_code.capabilities.skills.directory import Loaded, load
 from a3s_code.capabilities.skills.registry import SkillRegistry
 from a3s_code.capabilities.skills.skill import Skill, SkillKind
 from a3s_code.capabilities.skills.text import inline_skill
-from a3s_code.capabilities.skills.tree import SkillFault, Tree, look
+from a3s_code.capabilities.skills.tree import FileFault, Tree, look
 from a3s_code.capabilities.skills.validator import SkillValidator
 from a3s_code.capabilities.tools.search_skills import search_in
 from a3s_code.capabilities.tools.skill import skill_of
@@ -46,7 +46,7 @@ class SessionSkills:
     """
 
     registry: SkillRegistry
-    faults: tuple[SkillFault, ...]
+    faults: tuple[FileFault, ...]
     tools: tuple[Tool, ...]
 
     def restricting(self, gate: Gate, root: str) -> Gate:
@@ -118,7 +118,7 @@ def _forget_oldest(kept: dict[str, tuple[Tree, Loaded]] | dict[_Key, _Kept]) -> 
 def _shared(
     sources: SkillSources, given: SkillRegistry | None, loaded: tuple[Loaded, ...]
 ) -> SessionSkills:
-    faults: list[SkillFault] = [fault for each in loaded for fault in each.faults]
+    faults: list[FileFault] = [fault for each in loaded for fault in each.faults]
     host = given or SkillRegistry()
     below, above = SkillRegistry(), SkillRegistry()
     below.register_unchecked(*(builtin.texts() if sources.builtin else ()))
@@ -131,23 +131,23 @@ def _shared(
 
 
 def _accepted(
-    loaded: tuple[Loaded, ...], validator: SkillValidator, faults: list[SkillFault]
+    loaded: tuple[Loaded, ...], validator: SkillValidator, faults: list[FileFault]
 ) -> Iterator[Skill]:
     for skill in (skill for each in loaded for skill in each.skills):
         try:
             validator.validate(skill)
         except SkillRefused as error:
-            faults.append(SkillFault(skill.source, str(error), error.kind))
+            faults.append(FileFault(skill.source, str(error), error.kind))
         except Exception as error:  # noqa: BLE001 - validators are foreign code; what they trip over is out
             why = f"The validator raised {type(error).__name__}."
-            faults.append(SkillFault(skill.source, why))
+            faults.append(FileFault(skill.source, why))
         else:
             yield skill
 
 
-def _inline(given: tuple[InlineSkill, ...], faults: list[SkillFault]) -> Iterator[Skill]:
+def _inline(given: tuple[InlineSkill, ...], faults: list[FileFault]) -> Iterator[Skill]:
     for each in given:
         try:
             yield inline_skill(each.name, cast("SkillKind", each.kind), each.content)
         except A3SError as error:
-            faults.append(SkillFault(f"inline skill {each.name}", str(error)))
+            faults.append(FileFault(f"inline skill {each.name}", str(error)))

@@ -22,6 +22,7 @@ from a3s_code.api.receipt_view import ContextReceipt
 from a3s_code.api.result import AgentResult, ToolResult
 from a3s_code.api.session import AsyncSession, Attachments, History, Prompt
 from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
+from a3s_code.delegation.agents import AgentDefinition, WorkerAgentSpec
 from a3s_code.harness.budgets.usage import BudgetUsage
 from a3s_code.harness.hooks.handler import HookHandler
 from a3s_code.kernel.messages import JsonObject
@@ -76,7 +77,8 @@ class Session:
     def init_warning(self) -> str | None:
         """
         What was accepted and has no effect, hooks that a resume has lost, why nothing can be
-        remembered, and from the first use on skills that could not be loaded; else None.
+        remembered, and from the first use on skills and agents that could not be loaded; else
+        None.
 
         Rules about tools that the session does not have are named as long as it has none.
         """
@@ -1259,6 +1261,55 @@ class Session:
         """
         return self._door.call(self._inner.program(options))
 
+    def register_agent_dir(self, path: str | os.PathLike[str]) -> int:
+        """
+        Make the agents of a directory available to `task`, from the next turn on.
+
+        They are `*.md`, `*.yaml` and `*.yml` files at any depth. Files that are no agents are
+        left out, and `init_warning` says why. A session that was used already forgets them when
+        it is resumed: register them again.
+
+        Args:
+            path: A directory, or one file; a relative one is meant from the process.
+
+        Returns:
+            How many agents there are in it.
+
+        Raises:
+            InvalidType, InvalidValue: it is no path, or nothing is there.
+            SessionClosed: the session was closed.
+
+        Source:
+            SPEC 9.2.
+        """
+        return self._door.call(self._inner.register_agent_dir(path))
+
+    def register_worker_agent(self, worker: WorkerAgentSpec) -> AgentDefinition:
+        """
+        Make a disposable agent available to `task` under its name, from the next turn on.
+
+        One of the same name is replaced, also a built-in one. A session that was used already
+        forgets it when it is resumed: register it again.
+
+        Raises:
+            InvalidType, InvalidValue: something of the worker is not accepted; says what.
+            UnknownModel: its model cannot answer here.
+            SessionClosed: the session was closed.
+
+        Source:
+            A3S Code Python SDK, "Live registration"; SPEC 9.3.
+        """
+        return self._door.between(lambda: self._inner.register_worker_agent(worker))
+
+    def register_worker_agents(self, workers: Sequence[WorkerAgentSpec]) -> list[AgentDefinition]:
+        """
+        Do as `register_worker_agent` for several; none is there when one is not accepted.
+
+        Raises:
+            InvalidType, InvalidValue, UnknownModel, SessionClosed: as `register_worker_agent`.
+        """
+        return self._door.between(lambda: self._inner.register_worker_agents(workers))
+
     def read_file(self, path: str) -> str:
         """
         Read a text file: its first 2,000 lines, numbered as the `read` tool shows them.
@@ -1440,6 +1491,68 @@ class Agent:
                 workspace, options, model, builtin_skills, skill_dirs, agent_dirs, **keywords
             ),
             self._door,
+        )
+
+    def session_for_agent(
+        self,
+        workspace: str | os.PathLike[str],
+        agent_name: str,
+        agent_dirs: Sequence[str | Path] | None = None,
+        options: SessionOptions | None = None,
+        **keywords: Any,
+    ) -> Session:
+        """
+        Begin a conversation whose role, rights and tool rounds are those of an agent.
+
+        It may do what both the agent and the options allow. Its model is the agent's, unless the
+        options name one; of both limits of tool rounds the lower one counts. What is asked goes to
+        who answers for the session. It is kept with the session: a resume has the same agent.
+
+        This reads the directories of agents that are named. Call it in a thread where a loop must
+        not wait.
+
+        Args:
+            agent_name: A built-in agent (explore, general, plan, verification, review) or one of
+                `agent_dirs`, of `options`, or of the configuration. One that only
+                `.a3s/agents` of the workspace has is found when that directory is named.
+            agent_dirs: Takes the place of those in `options`.
+
+        Raises:
+            InvalidValue: there is no such agent, or a `role` was given as well.
+            InvalidType, InvalidValue, UnknownModel, ConfigError, CapabilityMissing,
+                SessionClosed: as `session`.
+
+        Source:
+            Python SDK 3.1, "Full API"; SPEC 1.10, 9.2.
+        """
+        return Session(
+            self._inner.session_for_agent(workspace, agent_name, agent_dirs, options, **keywords),
+            self._door,
+        )
+
+    def session_for_worker(
+        self,
+        workspace: str | os.PathLike[str],
+        worker: WorkerAgentSpec,
+        options: SessionOptions | None = None,
+        **keywords: Any,
+    ) -> Session:
+        """
+        Begin a conversation whose role, rights and tool rounds are those of a worker.
+
+        As `session_for_agent`. The worker's `confirmation_inheritance` is about its runs as a
+        child; here questions go to who answers for the session, and `deny_on_ask` refuses them.
+
+        Raises:
+            InvalidType, InvalidValue: something of the worker is not accepted; says what.
+            InvalidType, InvalidValue, UnknownModel, ConfigError, CapabilityMissing,
+                SessionClosed: as `session`.
+
+        Source:
+            Python SDK 3.1, "Live registration and top-level worker sessions"; SPEC 9.3.
+        """
+        return Session(
+            self._inner.session_for_worker(workspace, worker, options, **keywords), self._door
         )
 
     def resume_session(

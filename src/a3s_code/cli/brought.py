@@ -1,8 +1,8 @@
 """
 What a configuration that was only found brings along: itself, and the texts that it names.
 
-Skills and instructions of the host reach a model as somebody's words, so they are part of what a
-person trusts. A memory directory is not: it changes whenever it is used, and is only told.
+Skills, agents and instructions of the host reach a model as somebody's words, so they are part of
+what a person trusts. A memory directory is not: it changes whenever it is used, and is only told.
 
 Source:
     INVARIANTS 14; DESIGN 5, "Repository content is data".
@@ -71,7 +71,7 @@ def brought(found: Found, config: Config) -> Brought:
     base = os.path.realpath(found.directory)
     name = _seen(os.path.realpath(found.path), base)
     files = {name: config.sha256}
-    for path, digest in (*_skills(config), *_instructions(config)):
+    for path, digest in (*_skills(config), *_agents(config), *_instructions(config)):
         seen = _seen(path, base)
         before = files.get(seen)  # one file may be a skill and an instruction
         files[seen] = digest if before is None else _digest(f"{before}{digest}".encode())
@@ -95,6 +95,16 @@ def _skills(config: Config) -> Iterator[tuple[str, str]]:
 
     for directory in config.rooted().skill_dirs:
         yield from digests(look(directory)).items()
+
+
+def _agents(config: Config) -> Iterator[tuple[str, str]]:
+    if not config.agent_dirs:
+        return
+    from a3s_code.capabilities.skills.directory import digests
+    from a3s_code.delegation.agent_files import look_for_agents
+
+    for directory in config.rooted().agent_dirs:
+        yield from digests(look_for_agents(directory)).items()
 
 
 def _instructions(config: Config) -> Iterator[tuple[str, str]]:

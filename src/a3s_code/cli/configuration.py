@@ -4,8 +4,8 @@ The configuration of a terminal command, once it may be used.
 One that was named (`-c`, `$A3S_CONFIG`) or is the user's own (`~/.a3s`) is used. One that was
 only found, in the working directory or above it, may have come with a repository, and it
 chooses which address the conversation and the key go to. So it is used when the user trusts
-its digest, which covers the skills and instructions that it names: asked at the terminal, or said
-with `a3s-code trust`. A change asks again.
+its digest, which covers the skills, agents and instructions that it names: asked at the terminal,
+or said with `a3s-code trust`. A change asks again.
 
 Source:
     INVARIANTS 14; DESIGN 5.

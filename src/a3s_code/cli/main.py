@@ -134,6 +134,13 @@ def _parser() -> argparse.ArgumentParser:
         help="skills that it may find and run; may be repeated",
     )
     parser.add_argument(
+        "--agents",
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="agents that it may delegate to, beside those of ~/.a3s/agents; may be repeated",
+    )
+    parser.add_argument(
         "--auto-compact",
         action=argparse.BooleanOptionalAction,
         default=True,
@@ -166,12 +173,27 @@ def _wrong_use(given: argparse.Namespace) -> str:
     """Say what cannot be meant; empty when all can."""
     if not given.prompt.strip():
         return f"say what is to be done, or try the demo\n\n{HELP}"
-    for directory in (given.workspace, *given.skills):
+    for directory in (given.workspace, *given.skills, *given.agents):
         if not Path(directory).is_dir():
             return f"{visible(directory)} is no directory"
     if given.policy and given.permissive:
         return "--policy and --permissive were both given; choose one"
     return ""
+
+
+def _name_skipped(warning: str | None) -> None:
+    """Name what is not there as an agent, which is known behind the first run."""
+    from a3s_code.api.staff import SKIPPED_AGENTS
+
+    _, found, said = (warning or "").partition(SKIPPED_AGENTS)
+    if found:
+        sys.stderr.write(f"a3s-code: {visible(found + said)}\n")
+
+
+def _agent_dirs(named: Sequence[str], home: Path) -> list[str]:
+    """Give the directories of agents: the user's own, which counts least, and those named."""
+    own = home / ".a3s/agents"
+    return [*([str(own)] if own.is_dir() else []), *named]
 
 
 def _prompt(given: argparse.Namespace) -> int:
@@ -204,13 +226,16 @@ def _prompt(given: argparse.Namespace) -> int:
         )
         if given.skills:
             options.skill_dirs = given.skills
+        options.agent_dirs = _agent_dirs(given.agents, Path.home()) or None
         if given.permissive:
             options.permissive = True
         session = agent.session(given.workspace, options)
         if session.init_warning:
             sys.stderr.write(f"a3s-code: {visible(session.init_warning)}\n")
         events = session.stream(given.prompt)
-        return show_json(events) if given.json else show(events)
+        status = show_json(events) if given.json else show(events)
+        _name_skipped(session.init_warning)
+        return status
     finally:
         agent.close()
 

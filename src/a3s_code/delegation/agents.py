@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from a3s_code.checks import check_limits, check_positive, check_share
-from a3s_code.errors import InvalidValue
+from a3s_code.checks import check_limits, check_positive, check_share, check_text
+from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.inheritance import check_inheritance
 from a3s_code.harness.policy import PermissionPolicy
 
@@ -25,6 +25,25 @@ MAX_STEPS = {
 """Kinds of workers, and the tool rounds that each may take unless told otherwise."""
 
 
+MAX_NAME_CHARS = 64
+
+
+def check_agent_name(name: str) -> None:
+    """
+    Raises:
+        InvalidValue: nobody could be sure to read or write it: it is empty, too long, or has
+            characters that are not seen.
+    """
+    if not name.strip() or name != name.strip() or not name.isprintable():
+        hint = "use letters, digits and hyphens"
+        raise InvalidValue(f"{name!r} cannot be the name of an agent.", hint=hint)
+    if len(name) > MAX_NAME_CHARS:
+        raise InvalidValue(
+            f"The name of an agent has {len(name)} characters.",
+            hint=f"{MAX_NAME_CHARS} are the most",
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentDefinition:
     """
@@ -34,7 +53,7 @@ class AgentDefinition:
         native: It came with the package.
         hidden: It is not listed to the model.
         model: `provider/model`; None = the session's.
-        prompt: What it is told beside the task; None = what its kind is told.
+        prompt: What it is told beside the task and the text of its kind; None = nothing more.
         max_steps: Tool rounds at most.
         confirmation_inheritance: How an `Ask` inside it is settled; see `harness.inheritance`.
     """
@@ -116,10 +135,12 @@ class WorkerAgentSpec:
         Check the worker and give the agent that it makes.
 
         Raises:
-            InvalidValue: kind, inheritance, steps, permissions, name or description are
-                not accepted; says which, and what is.
+            InvalidType, InvalidValue: kind, inheritance, steps, permissions, model, prompt, name
+                or description are not accepted; says which, and what is.
         """
         self._check_words()
+        self._check_types()
+        check_agent_name(self.name)
         kind = "custom" if self.kind is None else self.kind
         self._check_choice("kind", kind, tuple(MAX_STEPS))
         check_inheritance(self.confirmation_inheritance)
@@ -142,6 +163,15 @@ class WorkerAgentSpec:
                 f"The name or the description of worker {self.name!r} is empty.",
                 hint="say what the worker is for",
             )
+
+    def _check_types(self) -> None:
+        for name in ("model", "prompt"):
+            if getattr(self, name) is not None:
+                check_text(f"{name} of the worker {self.name!r}", getattr(self, name))
+        steps: object = self.max_steps
+        if steps is not None and type(steps) is not int:
+            kind = type(steps).__name__
+            raise InvalidType(f"max_steps of the worker {self.name!r} is a {kind}, not int.")
 
     def _check_choice(self, name: str, value: str, known: tuple[str, ...]) -> None:
         if value not in known:

@@ -11,7 +11,6 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from a3s_code.harness.gate import PolicyGate
@@ -26,6 +25,7 @@ from a3s_code.kernel.tool import Tool
 DELEGATING = frozenset({"skill", "task", "parallel_task", "delegate_task"})
 """Tools that start children, in lower case. A child has one only where its own rules name it."""
 
+NO_RULES = "no own rules"
 _EVERYTHING = frozenset({"*", "*(*)"})
 
 
@@ -35,14 +35,16 @@ class OwnRules:
     The gate of a child's own rules.
 
     Attributes:
-        policy: None when it has no rules.
+        policies: All that it has; the strictest decides. Empty when it has no rules.
         may_delegate: The bound on children inside children is not reached.
+        delegates: It may start children without a rule that names what starts them.
     """
 
     who: str
-    policy: CompiledPolicy | None
+    policies: tuple[CompiledPolicy, ...]
     root: str
     may_delegate: bool
+    delegates: bool = False
 
     @classmethod
     def of(cls, spec: ChildSpec, root: str, *, may_delegate: bool) -> OwnRules:
@@ -53,12 +55,18 @@ class OwnRules:
         default = "allow" if spec.allow is None else "deny"
         rules = PermissionPolicy(spec.allow, spec.deny, spec.ask, default)
         is_empty = spec.allow is None and not spec.deny and not spec.ask
-        return cls(spec.agent, None if is_empty else rules.compile(), root, may_delegate)
+        given = () if is_empty else (rules,)
+        own = spec.permissions
+        if own is not None:
+            given = (*given, PermissionPolicy(own.allow, own.deny, own.ask, own.default))
+        policies = tuple(each.compile() for each in given)
+        return cls(spec.agent, policies, root, may_delegate, spec.may_delegate)
 
     @property
     def policy_version(self) -> str:
         """Give a digest of the rules; children without any have the same one."""
-        return self.policy.version if self.policy is not None else "no own rules"
+        versions = [policy.version for policy in self.policies]
+        return canonical(versions).decode() if len(versions) > 1 else "".join(versions) or NO_RULES
 
     def decide(self, action: Action) -> Decision:
         name = action.tool.name
@@ -66,34 +74,34 @@ class OwnRules:
             refusal = self._no_child(name)
             if refusal is not None:
                 return refusal
-        if self.policy is None:
-            return Allow(f"{self.who} has no rules of its own", rule="no own rules")
-        decision = strictest(PolicyGate(self.policy, self.root).parts(action))
+        if not self.policies:
+            return Allow(f"{self.who} has no rules of its own", rule=NO_RULES)
+        return strictest([self._decided(policy, action) for policy in self.policies])
+
+    def _decided(self, policy: CompiledPolicy, action: Action) -> Decision:
+        decision = strictest(PolicyGate(policy, self.root).parts(action))
         if isinstance(decision, Deny) and decision.rule.startswith("default_decision"):
-            return self._not_listed(decision, name)
+            return self._not_listed(policy, decision, action.tool.name)
         return decision
 
     @property
     def names_tools(self) -> bool:
         """Whether there is a list of what it may do, and not just of what it may not."""
-        if self.policy is None or self.policy.default == "allow":
-            return False
-        return all(rule.source not in _EVERYTHING for rule in self._may_do())
+        lists = (_may_do(policy) for policy in self.policies if policy.default == "deny")
+        return any(all(rule.source not in _EVERYTHING for rule in rules) for rules in lists)
 
     def shows(self, tool: Tool) -> bool:
         """Whether the child's model is shown a tool: one that a call of it might be allowed."""
         name = tool.name
-        if name.lower() in DELEGATING:
-            return self.may_delegate and self._names(name)
-        if self.policy is None or self.policy.default == "allow":
-            return True
-        return any(rule.names(name) for rule in (*self.policy.allow, *self.policy.ask))
+        if name.lower() in DELEGATING and not (self.may_delegate and self._names(name)):
+            return False
+        return all(_might_allow(policy, name) for policy in self.policies)
 
     def _names(self, tool: str) -> bool:
-        return any(rule.names(tool) and rule.source not in _EVERYTHING for rule in self._may_do())
-
-    def _may_do(self) -> Iterable[Rule]:
-        return () if self.policy is None else (*self.policy.allow, *self.policy.ask)
+        rules = (rule for policy in self.policies for rule in _may_do(policy))
+        return self.delegates or any(
+            rule.names(tool) and rule.source not in _EVERYTHING for rule in rules
+        )
 
     def _no_child(self, tool: str) -> Deny | None:
         if not self.may_delegate:
@@ -106,14 +114,24 @@ class OwnRules:
             return Deny(f"{self.who} may start no runs: its rules do not name {tool}.", "children")
         return None
 
-    def _not_listed(self, decision: Deny, tool: str) -> Deny:
-        listed = ", ".join(rule.source for rule in self._may_do()) or "none"
+    def _not_listed(self, policy: CompiledPolicy, decision: Deny, tool: str) -> Deny:
+        listed = ", ".join(rule.source for rule in _may_do(policy)) or "none"
         about = f"{tool}({decision.part})" if decision.part else tool
         return Deny(
             f"{about} is not among the tools that {self.who} may use: {listed}.",
             f"tools of {self.who}",
             decision.part,
         )
+
+
+def _may_do(policy: CompiledPolicy) -> tuple[Rule, ...]:
+    return (*policy.allow, *policy.ask)
+
+
+def _might_allow(policy: CompiledPolicy, tool: str) -> bool:
+    if any(rule.covers_all and rule.names(tool) for rule in policy.deny):
+        return False
+    return policy.default != "deny" or any(rule.names(tool) for rule in _may_do(policy))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,14 +27,28 @@ Isolation: TypeAlias = Literal["shared", "worktree"]
 """Where a child works: in the workspace itself, or in a git worktree that is merged at its end."""
 
 
-class AgentRole(msgspec.Struct, frozen=True, kw_only=True):
+class Permissions(msgspec.Struct, frozen=True):
+    """
+    A whole permission policy, in the words that it was written in.
+
+    Attributes:
+        default: `allow`, `deny` or `ask`, for what no rule matches.
+    """
+
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    ask: tuple[str, ...] = ()
+    default: str = "ask"
+
+
+class AgentRole(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
     An agent that work can be delegated to.
 
     Attributes:
         description: What it is for; models choose by it.
-        role, role_origin, allow, deny, ask, model, max_steps, inheritance, isolation: Of its
-            children; as in `ChildSpec`.
+        role, role_origin, allow, deny, ask, permissions, model, max_steps, inheritance, isolation:
+            Of its children; as in `ChildSpec`.
         may_delegate: Its children may start children of their own, as deep as the session lets.
         hidden: Models are not told of it; it is found by its name all the same.
         native: It came with the package.
@@ -47,6 +61,7 @@ class AgentRole(msgspec.Struct, frozen=True, kw_only=True):
     allow: tuple[str, ...] | None = None
     deny: tuple[str, ...] = ()
     ask: tuple[str, ...] = ()
+    permissions: Permissions | None = None
     model: str = ""
     max_steps: int | None = None
     inheritance: Inheritance = "inherit_parent"
@@ -55,12 +70,41 @@ class AgentRole(msgspec.Struct, frozen=True, kw_only=True):
     hidden: bool = False
     native: bool = False
 
+    def spec(self, description: str, prompt: str, max_steps: int | None = None) -> ChildSpec:
+        """
+        Give what a child of this agent is to do; all that bounds the agent bounds the child.
+
+        Args:
+            max_steps: Asked for this child; the agent's own bound holds all the same.
+        """
+        steps = [each for each in (self.max_steps, max_steps) if each is not None]
+        return ChildSpec(
+            agent=self.name,
+            description=description,
+            role=self.role,
+            role_origin=self.role_origin,
+            prompt=prompt,
+            allow=self.allow,
+            deny=self.deny,
+            ask=self.ask,
+            permissions=self.permissions,
+            model=self.model,
+            max_steps=min(steps) if steps else None,
+            inheritance=self.inheritance,
+            isolation=self.isolation,
+            may_delegate=self.may_delegate,
+        )
+
 
 class Agents(Protocol):
     """Whom the calls of a session can delegate to."""
 
     def find(self, name: str) -> AgentRole | None:
         """Give the agent of this name, or of this other name for one; None when there is none."""
+        ...
+
+    async def seek(self, name: str) -> AgentRole | None:
+        """Do as `find`, and look into the files of the workspace for a name that nobody has."""
         ...
 
     def listed(self) -> Sequence[AgentRole]:
@@ -81,6 +125,8 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
         allow: Rules of the policy language. It does nothing that none of them names, and sees
             only tools that one of them names. None = what its parent may, but no children.
         deny, ask: More rules, which hold beside those of its parent.
+        permissions: A policy of its own; the strictest of it, of the rules above and of what its
+            parent may decides. None = it has none.
         model: `provider/model`; empty = the one that the session has now.
         max_steps: Tool rounds at most; None = as many as a run of the session.
         inheritance: Who settles what its own or its parent's gate asks about.
@@ -98,6 +144,7 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
     allow: tuple[str, ...] | None = None
     deny: tuple[str, ...] = ()
     ask: tuple[str, ...] = ()
+    permissions: Permissions | None = None
     model: str = ""
     max_steps: int | None = None
     inheritance: Inheritance = "inherit_parent"

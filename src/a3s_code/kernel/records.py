@@ -527,6 +527,40 @@ class HookNamed(msgspec.Struct, frozen=True, gc=False):
     event: str
 
 
+class AgentNamed(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """
+    Attributes:
+        sha256: Of the bytes of its file; without one, of its role as canonical JSON.
+        source: Its file; empty for one that the host made.
+        trust: Whose words it is, `host` or `workspace`.
+    """
+
+    name: str
+    sha256: str
+    source: str = ""
+    trust: str = "host"
+
+
+class AgentSkipped(msgspec.Struct, frozen=True, gc=False):
+    """A file that is not there as an agent."""
+
+    path: str
+    reason: str
+
+
+class AgentsLoaded(LogOnly, tag="agents_loaded", frozen=True):
+    """
+    Agents that the session can delegate to from here on, beside those that it had.
+
+    Attributes:
+        more: How many more were loaded or skipped.
+    """
+
+    agents: tuple[AgentNamed, ...] = ()
+    skipped: tuple[AgentSkipped, ...] = ()
+    more: int = 0
+
+
 class HooksInForce(LogOnly, tag="hooks_in_force", frozen=True):
     """From here on these hooks are asked; written when they are others than before."""
 
@@ -655,6 +689,7 @@ SessionEvent: TypeAlias = (
     | ArtifactStored
     | ArtifactEvicted
     | TraceRecorded
+    | AgentsLoaded
     | HooksInForce
     | HookRan
     | CallRewritten

@@ -68,7 +68,7 @@ def test_a_file_may_have_none(text: str) -> None:
 def test_an_empty_one_has_no_fields() -> None:
     matter = split("---\n---\nBody")
     assert matter is not None
-    assert matter == ({}, "Body")
+    assert matter == ({}, "Body", {})
 
 
 def test_one_that_is_never_closed_is_refused() -> None:

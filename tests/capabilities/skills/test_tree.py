@@ -149,7 +149,7 @@ def test_all_skills_together_have_a_bound(tmp_path: Path, monkeypatch: pytest.Mo
     put(tmp_path, "b.md", SKILL.format(name="b") + "x" * 100)
     put(tmp_path, "c.md")
     assert names(tmp_path) == ["a", "c"]
-    assert faults(tmp_path) == {"b.md": "All skills together have more than 100 bytes."}
+    assert faults(tmp_path) == {"b.md": "All files together have more than 100 bytes."}
 
 
 def test_a_tree_is_equal_until_something_changes(tmp_path: Path) -> None:

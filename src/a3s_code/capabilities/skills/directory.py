@@ -12,14 +12,17 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from a3s_code.capabilities.skills.skill import Skill
 from a3s_code.capabilities.skills.text import skill_of
-from a3s_code.capabilities.skills.tree import Found, SkillFault, Tree, said
+from a3s_code.capabilities.skills.tree import FileFault, Found, Tree, said
 from a3s_code.errors import A3SError, InvalidValue
+
+T = TypeVar("T")
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_TOTAL_BYTES = 64 * 1024 * 1024
@@ -32,33 +35,57 @@ class Loaded:
     """`faults` are in the order of their paths."""
 
     skills: tuple[Skill, ...]
-    faults: tuple[SkillFault, ...]
+    faults: tuple[FileFault, ...]
 
 
 def load(tree: Tree) -> Loaded:
     """Read the skills of a tree; of two of one name the one that is listed later counts."""
     skills: dict[str, Skill] = {}
+    read, faults = read_each(tree, _skill)
+    for found, skill in read:
+        other = skills.pop(skill.name, None)
+        if other is not None:
+            faults.append(same_name(other.source, found.path, skill.name))
+        skills[skill.name] = skill
+    return Loaded(tuple(skills.values()), in_order(faults))
+
+
+def read_each(
+    tree: Tree, take: Callable[[Found, bytes], T | None]
+) -> tuple[list[tuple[Found, T]], list[FileFault]]:
+    """
+    Read the files of a tree, and say of those that nothing comes of why.
+
+    Args:
+        take: Makes something of a file; None for one that is not meant. Raises an error of ours
+            for one that is wrong.
+    """
+    taken: list[tuple[Found, T]] = []
     faults = list(tree.faults)
     left = MAX_TOTAL_BYTES
     for found in tree.files:
         try:
             data = _read(found.path, left)
-            skill = _skill(found, data)
+            made = take(found, data)
         except A3SError as error:
-            faults.append(SkillFault(str(found.path), str(error)))
+            faults.append(FileFault(str(found.path), str(error)))
             continue
         except OSError as error:
-            faults.append(SkillFault(str(found.path), said(error)))
+            faults.append(FileFault(str(found.path), said(error)))
             continue
         left -= len(data)
-        if skill is None:
-            continue
-        other = skills.pop(skill.name, None)
-        if other is not None:
-            reason = f"{found.path} has the same name, {skill.name!r}, and counts."
-            faults.append(SkillFault(other.source, reason))
-        skills[skill.name] = skill
-    return Loaded(tuple(skills.values()), tuple(sorted(faults, key=lambda fault: fault.path)))
+        if made is not None:
+            taken.append((found, made))
+    return taken, faults
+
+
+def same_name(path: str, counts: Path | str, name: str) -> FileFault:
+    """Say of a file that another one of the same name counts."""
+    return FileFault(path, f"{counts} has the same name, {name!r}, and counts.")
+
+
+def in_order(faults: list[FileFault]) -> tuple[FileFault, ...]:
+    return tuple(sorted(faults, key=lambda fault: fault.path))
 
 
 def digests(tree: Tree) -> dict[str, str]:
@@ -100,7 +127,7 @@ def _read(path: Path, left: int) -> bytes:
     if len(data) > MAX_FILE_BYTES:
         raise InvalidValue(f"It has more than {MAX_FILE_BYTES} bytes.")
     if len(data) > most:
-        raise InvalidValue(f"All skills together have more than {MAX_TOTAL_BYTES} bytes.")
+        raise InvalidValue(f"All files together have more than {MAX_TOTAL_BYTES} bytes.")
     return data
 
 

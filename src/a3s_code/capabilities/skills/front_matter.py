@@ -11,6 +11,8 @@ Source:
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from a3s_code.errors import InvalidValue
@@ -36,10 +38,12 @@ class FrontMatter(NamedTuple):
         fields: By the key in lower case, with `-` between its words: texts, and lists of texts.
             What is neither is not in it.
         body: What stands behind it.
+        nested: The others, such as mappings, by the same keys.
     """
 
     fields: dict[str, str | list[str]]
     body: str
+    nested: Mapping[str, Value] = MappingProxyType({})
 
 
 def split(text: str) -> FrontMatter | None:
@@ -62,24 +66,53 @@ def split(text: str) -> FrontMatter | None:
         raise InvalidValue(
             f"Its front matter has {len(inside)} characters.", hint=f"{MAX_CHARS} are the most"
         )
-    return FrontMatter(_fields(inside), text[closed.end() + 1 :].strip("\n"))
+    fields, nested = _fields(inside)
+    return FrontMatter(fields, text[closed.end() + 1 :].strip("\n"), nested)
 
 
-def _fields(inside: str) -> dict[str, str | list[str]]:
+def whole(text: str) -> FrontMatter:
+    """
+    Read a file that is YAML from its beginning to its end, as if all of it were front matter.
+
+    Raises:
+        InvalidValue: it is no YAML, too long, uses anchors, is nested too deeply, or names no keys.
+    """
+    from a3s_code.capabilities.skills.bounded_yaml import NoYaml, read_yaml
+
+    if len(text) > MAX_CHARS:
+        raise InvalidValue(f"It has {len(text)} characters.", hint=f"{MAX_CHARS} are the most")
+    try:
+        read = read_yaml(text.removeprefix("\ufeff"))
+    except NoYaml as error:
+        raise InvalidValue(f"It cannot be read as YAML: {error}.") from None
+    if not isinstance(read, dict):
+        raise InvalidValue("It names no keys.", hint="write name: and description:")
+    return FrontMatter(_flat(read, {}), "", _nested(read))
+
+
+def _fields(inside: str) -> tuple[dict[str, str | list[str]], Mapping[str, Value]]:
     from a3s_code.capabilities.skills.bounded_yaml import NoYaml, read_yaml
 
     if not inside.strip():
-        return {}
+        return {}, {}
     loose = _by_lines(inside)
     try:
         read = read_yaml(inside)
     except NoYaml as error:
         if not loose:
             raise InvalidValue(f"Its front matter cannot be read: {error}.") from None
-        return loose
+        return loose, {}
     if not isinstance(read, dict):
         raise InvalidValue("Its front matter names no keys.", hint="write name: and description:")
-    return _flat(read, loose)
+    return _flat(read, loose), _nested(read)
+
+
+def _nested(read: dict[str, Value]) -> Mapping[str, Value]:
+    return {
+        _plain_key(key): value
+        for key, value in read.items()
+        if isinstance(value, dict) or not all(isinstance(item, str) for item in value)
+    }
 
 
 def _flat(read: dict[str, Value], loose: dict[str, str | list[str]]) -> dict[str, str | list[str]]:

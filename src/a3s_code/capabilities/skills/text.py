@@ -77,24 +77,24 @@ def decoded(data: bytes) -> str:
 
 
 def _skill(matter: FrontMatter, name: str, source: str, directory: str, digest: str) -> Skill:
-    fields, body = matter
-    kind = _line(fields, "kind").lower()
+    fields, body, _ = matter
+    kind = line(fields, "kind").lower()
     return Skill(
-        name=_name(_line(fields, "name") or name),
+        name=_name(line(fields, "name") or name),
         description=_description(fields, body),
         body=body,
         kind=_kind(kind),
         allowed_tools=_tools(fields),
         tags=_tags(fields),
-        version=_line(fields, "version"),
-        disable_model_invocation=_flag(fields, "disable-model-invocation"),
+        version=line(fields, "version"),
+        disable_model_invocation=flag(fields, "disable-model-invocation"),
         directory=directory,
         source=source,
         sha256=digest,
     )
 
 
-def _line(fields: dict[str, str | list[str]], key: str) -> str:
+def line(fields: dict[str, str | list[str]], key: str) -> str:
     """Give a value as one line of text."""
     value = fields.get(key, "")
     return " ".join((value if isinstance(value, str) else " ".join(value)).split())
@@ -120,7 +120,7 @@ def _kind(kind: str) -> SkillKind:
 
 def _description(fields: dict[str, str | list[str]], body: str) -> str:
     """Give what it says of itself, or else how its text begins."""
-    said = _line(fields, "description")
+    said = line(fields, "description")
     if said:
         return said[:MAX_DESCRIPTION_CHARS]
     lines = (line.strip() for line in body.split("\n"))
@@ -138,8 +138,14 @@ def _tags(fields: dict[str, str | list[str]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))[:MAX_TAGS]
 
 
-def _flag(fields: dict[str, str | list[str]], key: str) -> bool:
-    value = _line(fields, key).lower()
+def flag(fields: dict[str, str | list[str]], key: str) -> bool:
+    """
+    Read a value that says yes or no; one that is not there says no.
+
+    Raises:
+        InvalidValue: it says neither.
+    """
+    value = line(fields, key).lower()
     if value not in _YES | _NO:
         raise InvalidValue(f"{key} is {value!r}.", hint="write true or false")
     return value in _YES

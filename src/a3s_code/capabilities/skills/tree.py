@@ -1,8 +1,9 @@
 """
-What Markdown files lie below a directory that the host named, before any of them is read.
+What texts lie below a directory that the host named, before any of them is read.
 
 Every Markdown file may be a skill, and every directory with a `SKILL.md` is one: its other Markdown
-files are what that skill refers to. Nothing outside of the directory counts, whatever links say.
+files are what that skill refers to. Agents lie in directories as well, and there are none of these
+for them. Nothing outside of the directory counts, whatever links say.
 
 Source:
     SPEC 10.
@@ -29,9 +30,9 @@ SKILL_FILE = "skill.md"
 _PASSED_OVER = frozenset({".git", ".hg", ".svn", ".venv", "__pycache__", "node_modules"})
 
 
-class SkillFault(msgspec.Struct, frozen=True):
+class FileFault(msgspec.Struct, frozen=True):
     """
-    Why a file, a link or a directory is not there as a skill.
+    Why a file, a link or a directory is not there as a skill, or as an agent.
 
     Attributes:
         kind: That of `SkillRefused`, when the validator does not accept it.
@@ -44,7 +45,7 @@ class SkillFault(msgspec.Struct, frozen=True):
 
 class Found(NamedTuple):
     """
-    A Markdown file that may be a skill.
+    A file that may be a skill, or an agent.
 
     Attributes:
         path: Its real path.
@@ -62,16 +63,24 @@ class Tree:
     """What a directory holds. Two looks give equal trees when nothing has changed between them."""
 
     files: tuple[Found, ...]
-    faults: tuple[SkillFault, ...]
+    faults: tuple[FileFault, ...]
 
 
-def look(path: str) -> Tree:
+SKILLS = frozenset({".md"})
+"""How the files end that may be skills."""
+
+
+def look(path: str, suffixes: frozenset[str] = SKILLS, *, has_skills: bool = True) -> Tree:
     """
     List a directory, or take a file for one with only this in it.
 
     Reads no file. Blocking work, for a thread: a stat for each file.
+
+    Args:
+        suffixes: In lower case; files that end otherwise are not in it.
+        has_skills: A directory with a `SKILL.md` is one thing. Otherwise each file is one.
     """
-    walk = _Walk(Path(os.path.realpath(path)))
+    walk = _Walk(Path(os.path.realpath(path)), suffixes, has_skills=has_skills)
     try:
         walk.begin(Path(path))
     except OSError as error:
@@ -93,13 +102,16 @@ class _Walk:
     """
     Attributes:
         root: The real path that nothing may lead out of.
+        suffixes, has_skills: As of `look`.
         entered: Directories that were looked into, by device and inode.
         seen: Entries of directories so far.
     """
 
     root: Path
+    suffixes: frozenset[str]
+    has_skills: bool = field(kw_only=True)
     files: list[Found] = field(default_factory=list[Found])
-    faults: list[SkillFault] = field(default_factory=list[SkillFault])
+    faults: list[FileFault] = field(default_factory=list[FileFault])
     entered: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
     seen: int = 0
 
@@ -108,12 +120,12 @@ class _Walk:
         if stat.S_ISDIR(state.st_mode):
             self.directory(self.root, state, 0, inside_skill=False)
         elif stat.S_ISREG(state.st_mode):
-            self.take(self.root, state, is_skill=_is_skill(path))
+            self.take(self.root, state, is_skill=self.is_skill(path))
         else:
             self.fault(path, "It is neither a directory nor a file.")
 
     def fault(self, path: Path, reason: str) -> None:
-        self.faults.append(SkillFault(str(path), reason))
+        self.faults.append(FileFault(str(path), reason))
 
     def directory(
         self, path: Path, state: os.stat_result, depth: int, *, inside_skill: bool
@@ -126,7 +138,7 @@ class _Walk:
             self.fault(path, f"It is deeper than {MAX_DEPTH} directories.")
             return
         inner = self._inner(path)
-        inside_skill = inside_skill or any(map(_is_skill, inner))
+        inside_skill = inside_skill or any(map(self.is_skill, inner))
         for each in inner:
             self.entry(each, depth, inside_skill=inside_skill)
 
@@ -144,7 +156,8 @@ class _Walk:
 
     def entry(self, path: Path, depth: int, *, inside_skill: bool) -> None:
         """Look into a directory, or take a Markdown file, if it lies below the root."""
-        is_text = path.suffix.lower() == ".md" and (_is_skill(path) or not inside_skill)
+        is_text = path.suffix.lower() in self.suffixes
+        is_text = is_text and (self.is_skill(path) or not inside_skill)
         try:
             real, state = path, path.lstat()
             if stat.S_ISLNK(state.st_mode):
@@ -158,7 +171,7 @@ class _Walk:
             elif stat.S_ISDIR(mode):
                 self.directory(real, state, depth + 1, inside_skill=inside_skill)
             elif stat.S_ISREG(mode):
-                self.take(real, state, is_skill=_is_skill(path))
+                self.take(real, state, is_skill=self.is_skill(path))
             else:
                 self.fault(path, "It is not a file.")
         except OSError as error:
@@ -172,6 +185,5 @@ class _Walk:
         elif not self.faults or "more than" not in self.faults[-1].reason:
             self.fault(path, f"There are more than {MAX_FILES} files; the rest is left out.")
 
-
-def _is_skill(path: Path) -> bool:
-    return path.name.lower() == SKILL_FILE
+    def is_skill(self, path: Path) -> bool:
+        return self.has_skills and path.name.lower() == SKILL_FILE

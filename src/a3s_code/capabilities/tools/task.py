@@ -11,7 +11,7 @@ from typing import Annotated
 
 import msgspec
 
-from a3s_code.kernel.children import AgentRole, ChildOutcome, ChildSpec
+from a3s_code.kernel.children import ChildOutcome
 from a3s_code.kernel.tool import Effect, Observation, ToolContext, failure, tool
 
 
@@ -33,31 +33,13 @@ async def task(args: TaskArgs, context: ToolContext) -> Observation:
     """
     if context.children is None or context.agents is None:
         return failure("Nothing can be delegated here.", "unsupported")
-    agent = context.agents.find(args.agent)
+    agent = await context.agents.seek(args.agent)
     if agent is None:
         names = ", ".join(each.name for each in context.agents.listed())
         text = f"There is no agent {args.agent!r}. There are: {names}."
         return failure(text, "not_found", agent=args.agent)
-    return _observation(await context.children.start(_spec(agent, args)))
-
-
-def _spec(agent: AgentRole, args: TaskArgs) -> ChildSpec:
-    steps = [each for each in (agent.max_steps, args.max_steps) if each is not None]
-    return ChildSpec(
-        agent=agent.name,
-        description=args.description,
-        role=agent.role,
-        role_origin=agent.role_origin,
-        prompt=args.prompt,
-        allow=agent.allow,
-        deny=agent.deny,
-        ask=agent.ask,
-        model=agent.model,
-        max_steps=min(steps) if steps else None,
-        inheritance=agent.inheritance,
-        isolation=agent.isolation,
-        may_delegate=agent.may_delegate,
-    )
+    spec = agent.spec(args.description, args.prompt, args.max_steps)
+    return _observation(await context.children.start(spec))
 
 
 def _observation(outcome: ChildOutcome) -> Observation:
