@@ -267,6 +267,10 @@ class Assembly:
         """Where sessions without a store of their own are saved; DESIGN 6."""
         return self._stores.default
 
+    def own_store(self, opening: Opening) -> Store | None:
+        """Give the store that a session has from its start; None when it has none."""
+        return self._stores.own(opening.settings)
+
     async def records(
         self, session_id: str, settings: Settings, owner: str | None
     ) -> Sequence[Record]:

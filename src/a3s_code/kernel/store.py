@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +14,15 @@ from a3s_code.kernel.records import Record
 def session_digest(session: str) -> str:
     """Give the name of a session in file names: 32 hex digits of the SHA-256 of its id."""
     return hashlib.sha256(session.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+WORKFLOWS = ".workflow/"
+"""Begins the ids of logs that belong to workflows: they are in a store, and are no sessions."""
+
+
+def only_sessions(ids: Iterable[SessionId]) -> list[SessionId]:
+    """Give the ids of sessions, without those of the logs of workflows."""
+    return [id_ for id_ in ids if not id_.startswith(WORKFLOWS)]
 
 
 class Store(Protocol):
