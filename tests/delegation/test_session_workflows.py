@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import Any
 
@@ -13,22 +14,25 @@ from a3s_code import (
     FileSessionStore,
     InvalidValue,
     MemorySessionStore,
+    Observation,
     PermissionPolicy,
     PhaseEnd,
     Session,
     StepOutcome,
+    Usage,
     UsageError,
     Workflow,
 )
-from a3s_code.kernel.events import ToolEnd
+from a3s_code.api.step_calls import outcome_of
+from a3s_code.kernel.events import SubagentEnd, ToolEnd
 from a3s_code.kernel.records import (
     WorkflowNoted,
     WorkflowPhaseEnded,
     WorkflowPhaseStarted,
     WorkflowStepStarted,
 )
-from a3s_code.testing import When, calls, on, says
-from api.house import House
+from a3s_code.testing import When, breaks, calls, on, says
+from api.house import House, come
 from delegation.steps import spec
 
 
@@ -306,3 +310,69 @@ def test_a_workflow_on_the_disk_is_verified_like_a_session(house: House, tmp_pat
     assert [each.success for each in out] == [True, False]
     reports = {report.name: report.faults for report in verify(tmp_path / "kept")}
     assert reports[".workflow/job"] == []
+
+
+def test_an_outcome_has_what_the_call_tells_of_its_run() -> None:
+    facts = {
+        "task_id": "call-1.1",
+        "success": False,
+        "structured": {"n": 1},
+        "trace_uri": "a3s://transcript",
+        "report": {"summary": "s"},
+        "error": {"type": "output.invalid", "message": "n is no text"},
+    }
+    seen = Observation("shown", failed=True, metadata=facts, error_kind={"type": "output.invalid"})
+    out = outcome_of(spec("a"), seen, Usage(10, 5), "the whole answer")
+
+    assert out == StepOutcome(
+        "a",
+        "task-run-a",
+        "explore",
+        "the whole answer",
+        success=False,
+        structured={"n": 1},
+        error="n is no text",
+        kind="output.invalid",
+        child="call-1.1",
+        tokens=15,
+        trace_uri="a3s://transcript",
+        report={"summary": "s"},
+    )
+
+
+async def test_a_cancelled_phase_leaves_no_child_behind(house: House) -> None:
+    server = house.serve(default=breaks("hang"))
+    async with AsyncAgent(server.acl()) as agent:
+        session = agent.session(house.root, session_store=MemorySessionStore())
+        wf = session.workflow()
+        waiting = asyncio.create_task(wf.phase("p", [spec("a"), spec("b")]))
+        await asyncio.to_thread(come, lambda: len(server.requests) >= 2)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+        assert session._engine is not None
+        assert session._engine.executor.active == {}
+        ends = [
+            each.event
+            for each in session._engine.log.records
+            if isinstance(each.event, SubagentEnd)
+        ]
+    assert [each.success for each in ends] == [False, False]
+
+
+async def test_a_session_that_is_closed_fails_the_steps_that_run(house: House) -> None:
+    server = house.serve(default=breaks("hang"))
+    async with AsyncAgent(server.acl()) as agent:
+        session = agent.session(house.root)
+        waiting = asyncio.create_task(session.parallel([spec("a"), spec("b")]))
+        await asyncio.to_thread(come, lambda: len(server.requests) >= 2)
+        await session.close()
+        out = await waiting
+
+    assert [(each.success, each.kind) for each in out] == [(False, "run.cancelled")] * 2
+
+
+def test_no_session_can_have_the_id_of_a_log_of_workflows(house: House) -> None:
+    with pytest.raises(InvalidValue, match=r"\.workflow/"):
+        house.session(session_id=".workflow/job")

@@ -37,7 +37,7 @@ from a3s_code.kernel.records import (
     Record,
     SessionOpened,
 )
-from a3s_code.kernel.store import Store
+from a3s_code.kernel.store import Store, check_session_id
 from a3s_code.kernel.tool import Tool
 
 if TYPE_CHECKING:
@@ -133,6 +133,7 @@ class Assembly:
             CapabilityMissing: the workspace's backend is not part of this build.
             SandboxUnavailable: the sandbox that was asked for does not work here.
         """
+        check_session_id(session_id)
         model = self._models.choose(settings)
         root = directory_of(workspace, settings.storage.backend)
         checked = self._checked(settings)

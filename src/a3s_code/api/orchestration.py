@@ -226,7 +226,7 @@ class Orchestration(ABC):
         ground = self._ground()
         noted = SessionPhases(ground, workflow_id).noted
         crew = Crew(AsyncSessionExecutor(ground, workflow_id), None, noted)
-        outcomes, _ = await resumed(crew, checked, workflow_id, store, keep=False)
+        outcomes, _ = await resumed(crew, checked, workflow_id, store)
         return outcomes
 
     async def execute_loop(

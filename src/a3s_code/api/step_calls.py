@@ -97,7 +97,8 @@ class AsyncSessionExecutor:
         finally:
             if budget is not None:
                 budget.record_after_llm(session_of(spec.task_id), sink.spent)
-        return _outcome(spec, seen, sink.spent)
+        whole = await engine.artifact(_text(seen.metadata or {}, "artifact_uri"))
+        return outcome_of(spec, seen, sink.spent, None if whole is None else whole.content)
 
 
 class SessionPhases:
@@ -161,25 +162,37 @@ def _watching(events: StepEvents) -> Watch:
     return show
 
 
-def _outcome(spec: AgentStepSpec, seen: Observation, spent: Usage) -> StepOutcome:
+def outcome_of(
+    spec: AgentStepSpec, seen: Observation, spent: Usage, answer: str | None = None
+) -> StepOutcome:
+    """
+    Give what a call of `task` came to as the outcome of a step.
+
+    Args:
+        answer: The whole answer, of which a call may show a part only.
+    """
     facts: JsonObject = seen.metadata or {}
     success = not seen.failed and bool(facts.get("success", True))
-    output = _text(facts, "output") or seen.text
     report: object = facts.get("report")
     return StepOutcome(
         task_id=spec.task_id,
         session_id=session_of(spec.task_id),
         agent=spec.agent,
-        output=output,
+        output=seen.text if answer is None else answer,
         success=success,
         structured=facts.get("structured"),
-        error="" if success else _text(facts, "error") or seen.text,
+        error="" if success else _error(facts) or seen.text,
         kind="" if success else kind_of(seen.error_kind) or "task.failed",
         child=_text(facts, "task_id"),
         tokens=spent.total_tokens,
-        trace_uri=_text(facts, "trace_uri") or _text(facts, "transcript"),
+        trace_uri=_text(facts, "trace_uri"),
         report=cast("JsonObject", report) if isinstance(report, dict) else None,
     )
+
+
+def _error(facts: JsonObject) -> str:
+    error: object = facts.get("error")
+    return _text(cast("JsonObject", error), "message") if isinstance(error, dict) else ""
 
 
 def _text(facts: JsonObject, name: str) -> str:

@@ -113,10 +113,10 @@ class Workflow:
 
     A phase is where a workflow goes on after a crash. By itself, a phase whose steps all came to a
     good end is forgotten at once. In the block of the workflow (`with`) nothing is forgotten before
-    the block ends, so a program that was killed, or left the block with an exception, begins anew
-    and repeats no step of any of its phases that has come to a good end. A block that ends well
-    forgets all of it, unless a step has failed: then the next run of the program repeats only what
-    failed.
+    the block ends, and nobody else can run its phases. So a program that was killed, or left the
+    block with an exception, begins anew and repeats no step of any of its phases that has come to
+    a good end. A block that ends well forgets all of it, unless a step has failed: then the next
+    run of the program repeats only what failed.
 
     Source:
         Document 003, `Workflow`; SPEC 9.7.

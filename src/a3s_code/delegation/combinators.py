@@ -80,8 +80,10 @@ class Crew:
 
         async def one(spec: AgentStepSpec) -> StepOutcome:
             outcome = known[spec.task_id]
-            if outcome is None:
-                outcome = await self._placed(spec, places)
+            if outcome is not None:
+                return outcome
+            async with places:  # until it is durable, so no more than these are ever repeated
+                outcome = await conduct(self.executor, spec, self.events)
                 if outcome.success:
                     await journal.keep(spec, outcome)
             return outcome
@@ -195,14 +197,13 @@ async def resumed(
     specs: Sequence[AgentStepSpec],
     workflow_id: str,
     store: Store,
-    *,
-    keep: bool,
+    hold: list[Journal] | None = None,
 ) -> tuple[list[StepOutcome], tuple[str, ...]]:
     """
     Run a part of a workflow, and nothing of it that has come to a good end before.
 
     Args:
-        keep: It is not forgotten when all of it came to a good end.
+        hold: Takes the journal, which stays this workflow's then; else it is closed.
 
     Returns:
         As `Crew.resumable`.
@@ -212,11 +213,13 @@ async def resumed(
         StoreError: it cannot be recorded.
     """
     journal = await Journal.opened(store, workflow_id, crew.warn)
+    if hold is not None:
+        hold.append(journal)
+        return await crew.resumable(specs, journal)
     try:
         outcomes, cached = await crew.resumable(specs, journal)
     except BaseException:
         journal.release()
         raise
-    is_done = all(outcome.success for outcome in outcomes)
-    await journal.close(is_done=is_done and not keep)
+    await journal.close(is_done=all(outcome.success for outcome in outcomes))
     return outcomes, cached

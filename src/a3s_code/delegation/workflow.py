@@ -36,6 +36,7 @@ from a3s_code.kernel.store import Store
 
 if TYPE_CHECKING:  # a workflow is made without an event loop
     from a3s_code.delegation.combinators import Crew, Decide, Stage
+    from a3s_code.delegation.workflow_journal import Journal
 
 
 class PhaseRecord(Protocol):
@@ -62,7 +63,7 @@ class WorkflowParts:
     What a workflow and its clones share.
 
     Attributes:
-        is_held: Inside of its block, where journals of phases stay until its end.
+        held: Inside of its block, the journals of its phases, which are its own until the end.
         is_whole: Every phase so far has ended, and no step of it failed.
     """
 
@@ -74,7 +75,7 @@ class WorkflowParts:
     record: PhaseRecord | None = None
     channel: WorkflowChannel = field(default_factory=WorkflowChannel)
     indices: itertools.count[int] = field(default_factory=itertools.count)
-    is_held: bool = False
+    held: list[Journal] | None = None
     is_whole: bool = True
 
 
@@ -84,10 +85,10 @@ class AsyncWorkflow:
 
     A phase is where a workflow goes on after a crash. By itself, a phase whose steps all came to a
     good end is forgotten at once. In the block of the workflow (`with`) nothing is forgotten before
-    the block ends, so a program that was killed, or left the block with an exception, begins anew
-    and repeats no step of any of its phases that has come to a good end. A block that ends well
-    forgets all of it, unless a step has failed: then the next run of the program repeats only what
-    failed.
+    the block ends, and nobody else can run its phases. So a program that was killed, or left the
+    block with an exception, begins anew and repeats no step of any of its phases that has come to
+    a good end. A block that ends well forgets all of it, unless a step has failed: then the next
+    run of the program repeats only what failed.
 
     Source:
         Document 003, `Workflow`; SPEC 9.7.
@@ -257,6 +258,7 @@ class AsyncWorkflow:
             StoreError: it could not be forgotten.
         """
         parts = self._parts
+        self._let_go()
         if parts.store is not None:
             from a3s_code.delegation.workflow_journal import forget_all
 
@@ -264,9 +266,9 @@ class AsyncWorkflow:
             await forget_all(parts.store, lambda id_: own(id_) is not None)
 
     async def __aenter__(self) -> Self:
-        if self._parts.is_held:
+        if self._parts.held is not None:
             raise UsageError(f"Workflow {self.root_id!r} is in its block already.")
-        self._parts.is_held = True
+        self._parts.held = []
         return self
 
     async def __aexit__(
@@ -275,11 +277,12 @@ class AsyncWorkflow:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._parts.is_held = False
         try:
+            self._let_go()
             if kind is None and self._parts.is_whole:
                 await self.finish()
         finally:
+            self._parts.held = None
             self._parts.channel.close()
 
     # Inside
@@ -302,9 +305,12 @@ class AsyncWorkflow:
             return await crew.parallel(specs), ()
         from a3s_code.delegation.combinators import resumed
 
-        return await resumed(
-            crew, specs, f"{self.root_id}/{place}", store, keep=self._parts.is_held
-        )
+        return await resumed(crew, specs, f"{self.root_id}/{place}", store, self._parts.held)
+
+    def _let_go(self) -> None:
+        held = self._parts.held
+        while held:
+            held.pop().release()
 
     def _tell_exhausted(self) -> None:
         budget = self._parts.budget

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from a3s_code.errors import InvalidValue
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import Record
 
@@ -23,6 +24,17 @@ WORKFLOWS = ".workflow/"
 def only_sessions(ids: Iterable[SessionId]) -> list[SessionId]:
     """Give the ids of sessions, without those of the logs of workflows."""
     return [id_ for id_ in ids if not id_.startswith(WORKFLOWS)]
+
+
+def check_session_id(session: str | None) -> None:
+    """
+    Raises:
+        InvalidValue: it is the id of a log of a workflow.
+    """
+    if session is not None and session.startswith(WORKFLOWS):
+        raise InvalidValue(
+            f"A session id cannot begin with {WORKFLOWS!r}.", hint="choose another session_id"
+        )
 
 
 class Store(Protocol):
