@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from a3s_code.api.stream import EventStream as EventStream
     from a3s_code.api.sync import Agent as Agent
     from a3s_code.api.sync import Session as Session
+    from a3s_code.api.sync import Workflow as Workflow
+    from a3s_code.api.sync import WorkflowBuilder as WorkflowBuilder
     from a3s_code.capabilities.ahp import AhpEventContext as AhpEventContext
     from a3s_code.capabilities.ahp import AhpEventType as AhpEventType
     from a3s_code.capabilities.ahp import Fact as Fact
@@ -83,6 +85,30 @@ if TYPE_CHECKING:
     from a3s_code.delegation.agents import AgentDefinition as AgentDefinition
     from a3s_code.delegation.agents import AutoDelegationConfig as AutoDelegationConfig
     from a3s_code.delegation.agents import WorkerAgentSpec as WorkerAgentSpec
+    from a3s_code.delegation.step_executor import AgentExecutor as AgentExecutor
+    from a3s_code.delegation.steps import AgentStepSpec as AgentStepSpec
+    from a3s_code.delegation.steps import StepOutcome as StepOutcome
+    from a3s_code.delegation.workflow import AsyncWorkflow as AsyncWorkflow
+    from a3s_code.delegation.workflow import AsyncWorkflowBuilder as AsyncWorkflowBuilder
+    from a3s_code.delegation.workflow_budget import BudgetSnapshot as BudgetSnapshot
+    from a3s_code.delegation.workflow_budget import WorkflowBudget as WorkflowBudget
+    from a3s_code.delegation.workflow_checkpoints import WorkflowCheckpoint as WorkflowCheckpoint
+    from a3s_code.delegation.workflow_checkpoints import (
+        delete_workflow_checkpoint as delete_workflow_checkpoint,
+    )
+    from a3s_code.delegation.workflow_checkpoints import (
+        load_workflow_checkpoint as load_workflow_checkpoint,
+    )
+    from a3s_code.delegation.workflow_checkpoints import (
+        save_workflow_checkpoint as save_workflow_checkpoint,
+    )
+    from a3s_code.delegation.workflow_events import PhaseEnd as PhaseEnd
+    from a3s_code.delegation.workflow_events import PhaseStart as PhaseStart
+    from a3s_code.delegation.workflow_events import (
+        WorkflowBudgetExhausted as WorkflowBudgetExhausted,
+    )
+    from a3s_code.delegation.workflow_events import WorkflowEvent as WorkflowEvent
+    from a3s_code.delegation.workflow_events import WorkflowLog as WorkflowLog
     from a3s_code.errors import A3SError as A3SError
     from a3s_code.errors import BudgetExhausted as BudgetExhausted
     from a3s_code.errors import BundleError as BundleError
@@ -203,7 +229,7 @@ _HOMES = {
     "api.result": ("AgentResult", "ToolResult"),
     "api.session": ("AsyncSession",),
     "api.stream": ("EventStream",),
-    "api.sync": ("Agent", "Session"),
+    "api.sync": ("Agent", "Session", "Workflow", "WorkflowBuilder"),
     "capabilities.ahp": (
         "AhpEventContext",
         "AhpEventType",
@@ -243,6 +269,23 @@ _HOMES = {
         "WebSearchParams",
     ),
     "delegation.agents": ("AgentDefinition", "AutoDelegationConfig", "WorkerAgentSpec"),
+    "delegation.step_executor": ("AgentExecutor",),
+    "delegation.steps": ("AgentStepSpec", "StepOutcome"),
+    "delegation.workflow": ("AsyncWorkflow", "AsyncWorkflowBuilder"),
+    "delegation.workflow_budget": ("BudgetSnapshot", "WorkflowBudget"),
+    "delegation.workflow_checkpoints": (
+        "WorkflowCheckpoint",
+        "delete_workflow_checkpoint",
+        "load_workflow_checkpoint",
+        "save_workflow_checkpoint",
+    ),
+    "delegation.workflow_events": (
+        "WorkflowBudgetExhausted",
+        "WorkflowLog",
+        "PhaseEnd",
+        "PhaseStart",
+        "WorkflowEvent",
+    ),
     "errors": (
         "A3SError",
         "BudgetExhausted",

@@ -23,6 +23,7 @@ from a3s_code.api.settings import Opening, Settings, fold
 from a3s_code.checks import check_text, checked_path
 from a3s_code.delegation.agents import WorkerAgentSpec
 from a3s_code.errors import InvalidValue, SessionClosed, StoreError
+from a3s_code.kernel.store import only_sessions
 
 if TYPE_CHECKING:  # the configuration's own module is imported when one is read
     from asyncio import Lock
@@ -238,7 +239,7 @@ class AsyncAgent:
         """Name the open sessions and those in the agent's own store, sorted."""
         stored = await self._assembly.default_store.sessions()
         live = [session.session_id for session in self._live.all() if not session.is_closed]
-        return sorted({*live, *stored})
+        return sorted({*live, *only_sessions(stored)})
 
     async def close_session(self, session_id: str) -> bool:
         """

@@ -39,7 +39,7 @@ from a3s_code.kernel.records import (
     Record,
     SessionOpened,
 )
-from a3s_code.kernel.store import Store
+from a3s_code.kernel.store import Store, check_session_id
 from a3s_code.kernel.tool import Tool
 
 if TYPE_CHECKING:
@@ -146,6 +146,7 @@ class Assembly:
             CapabilityMissing: the workspace's backend is not part of this build.
             SandboxUnavailable: the sandbox that was asked for does not work here.
         """
+        check_session_id(session_id)
         model = self._models.choose(settings)
         root = directory_of(workspace, settings.storage.backend)
         checked = self._checked(settings)
@@ -309,6 +310,10 @@ class Assembly:
     def default_store(self) -> Store:
         """Where sessions without a store of their own are saved; DESIGN 6."""
         return self._stores.default
+
+    def own_store(self, opening: Opening) -> Store | None:
+        """Give the store that a session has from its start; None when it has none."""
+        return self._stores.own(opening.settings)
 
     async def records(
         self, session_id: str, settings: Settings, owner: str | None

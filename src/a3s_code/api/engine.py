@@ -403,8 +403,14 @@ class Engine:
         call = ToolCall(self.new_id("call"), name, args)
         return await self._works.run(call.id, partial(self._call, call, tool))
 
-    async def _call(self, call: ToolCall, tool: Tool | None) -> Observation:
-        sink = self.outlet()
+    async def call_to(self, call: ToolCall, sink: Outlet) -> Observation:
+        """Run one call on the host's authority, told to `sink`."""
+        return await self._works.run(call.id, partial(self._call, call, None, sink))
+
+    async def _call(
+        self, call: ToolCall, tool: Tool | None, sink: Outlet | None = None
+    ) -> Observation:
+        sink = sink or self.outlet()
         self._note_hooks()
         observation = await self.executor.call(call, Authority.HOST, sink, tool)
         await sink.barrier()

@@ -22,6 +22,7 @@ from a3s_code.api.explaining import Explaining
 from a3s_code.api.hooking import idle
 from a3s_code.api.live import Live
 from a3s_code.api.object_generation import ObjectGeneration
+from a3s_code.api.orchestration import Orchestration
 from a3s_code.api.questions import Questions
 from a3s_code.api.request import Request, parse
 from a3s_code.api.result import AgentResult, ToolResult, result_of, tool_result
@@ -45,6 +46,7 @@ from a3s_code.errors import A3SError, InvalidType, SessionClosed
 from a3s_code.kernel.events import RunEvent
 from a3s_code.kernel.messages import Attachment, JsonObject
 from a3s_code.kernel.records import Record
+from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Tool
 
 if TYPE_CHECKING:  # a session that is not awake imports no event loop
@@ -74,6 +76,7 @@ class AsyncSession(
     ObjectGeneration,
     SessionPrograms,
     SessionAgents,
+    Orchestration,
     DirectTools,
 ):
     """
@@ -95,6 +98,7 @@ class AsyncSession(
         "_engine",
         "_live",
         "_opening",
+        "_workflows",
     )
 
     def __init__(
@@ -109,6 +113,7 @@ class AsyncSession(
         self._commands: CommandRegistry | None = None
         self._added: tuple[Tool, ...] = ()
         self._closed = False
+        self._workflows = 0
         self._engine: Engine | None = None
         if records is not None:
             self._engine = assembly.wake(opening, records, owner)
@@ -434,6 +439,17 @@ class AsyncSession(
         """Give what is recorded; None when the session was not used."""
         self._check_open()
         return self._engine.log if self._engine else None
+
+    def _next_workflow(self) -> int:
+        self._workflows += 1
+        return self._workflows - 1
+
+    def _workflow_store(self, *, own: bool) -> Store | None:
+        store = self._assembly.own_store(self._opening)
+        return store if own or store is not None else self._assembly.default_store
+
+    def _max_parallel_tasks(self) -> int:
+        return self._assembly.config.max_parallel_tasks
 
     def _skipped(self) -> str:
         """Name what is not there as a skill; known from the first use of the session on."""

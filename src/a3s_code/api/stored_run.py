@@ -13,7 +13,7 @@ from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.fold import fold
 from a3s_code.kernel.records import Record, emptied
 from a3s_code.kernel.state import SessionState
-from a3s_code.kernel.store import Store
+from a3s_code.kernel.store import Store, only_sessions
 
 Bodies = Sequence[tuple[bytes, bytes]]
 """Of records, each with its hash; empty where it was dropped."""
@@ -44,7 +44,7 @@ async def find_run(store: Store, run: str, session: str | None = None) -> Stored
         StoreError: the session is damaged, or cannot be read.
     """
     damaged: list[str] = []
-    names = [SessionId(session)] if session is not None else await store.sessions()
+    names = [SessionId(session)] if session is not None else only_sessions(await store.sessions())
     for name in names:
         try:
             bodies = await bodies_of(store, name)

@@ -9,30 +9,293 @@ starts with the first call that has to wait.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from types import TracebackType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    Self,
+    overload,
+)
 
 from a3s_code.api.agent import AsyncAgent
 from a3s_code.api.costs import CostSummary, LlmCostRecord
 from a3s_code.api.door import Door
 from a3s_code.api.object_types import T
 from a3s_code.api.options import SessionOptions
+from a3s_code.api.orchestration import BudgetedOutcomes, SessionStage, Step
 from a3s_code.api.receipt_view import ContextReceipt
 from a3s_code.api.result import AgentResult, ToolResult
 from a3s_code.api.session import AsyncSession, Attachments, History, Prompt
+from a3s_code.api.workflow_door import opened
 from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
 from a3s_code.delegation.agents import AgentDefinition, WorkerAgentSpec
+from a3s_code.delegation.step_executor import AgentExecutor, StepEvents
+from a3s_code.delegation.steps import AgentStepSpec, StepOutcome
+from a3s_code.delegation.workflow_budget import BudgetSnapshot, WorkflowBudget
+from a3s_code.delegation.workflow_events import (
+    WorkflowReceiver,
+)
 from a3s_code.harness.budgets.usage import BudgetUsage
 from a3s_code.harness.hooks.handler import HookHandler
 from a3s_code.kernel.messages import JsonObject
+from a3s_code.kernel.store import Store
 from a3s_code.kernel.tool import Tool
 from a3s_code.kernel.verification import Report
 
 if TYPE_CHECKING:
+    from a3s_code.api.step_calls import AsyncSessionExecutor
     from a3s_code.api.stream import EventStream
     from a3s_code.config.schema import Config
+    from a3s_code.delegation.combinators import Decide, Stage
+    from a3s_code.delegation.workflow import AsyncWorkflow
+    from a3s_code.delegation.workflow_budget import WorkflowBudget
     from a3s_code.harness.verification.evidence import RunEvidence
+
+
+class WorkflowBuilder:
+    """
+    Puts a workflow together; the executor is all that it needs.
+
+    Raises:
+        InvalidType: it has no `execute_step`, or no `concurrency_hint`.
+
+    Source:
+        Document 003, `WorkflowBuilder`.
+    """
+
+    __slots__ = ("_door", "_inner")
+
+    def __init__(self, executor: AgentExecutor) -> None:
+        self._inner, self._door = opened(executor, SessionExecutor)
+
+    def with_store(self, store: Store) -> Self:
+        """Record the phases in a store of sessions, so that each can go on after a crash."""
+        self._inner.with_store(store)
+        return self
+
+    def with_step_events(self, events: StepEvents) -> Self:
+        """Show what happens inside steps to a function, as it happens."""
+        self._inner.with_step_events(events)
+        return self
+
+    def with_root_id(self, root_id: str) -> Self:
+        """
+        Give the workflow an id: the same one in each run of the program, so that it can go on.
+
+        Without one it has a random id, `wf-<uuid>`, and no later run goes on with it.
+        """
+        self._inner.with_root_id(root_id)
+        return self
+
+    def with_budget(self, budget: WorkflowBudget) -> Self:
+        """
+        Say what the budget is of which this tells; the workflow only reads it.
+
+        The executor has to keep to it, as that of `session.workflow(token_budget=...)` does.
+        """
+        self._inner.with_budget(budget)
+        return self
+
+    def build(self) -> Workflow:
+        """Give the workflow. A later change of this builder is no change of it."""
+        return Workflow(self._inner.build(), self._door)
+
+
+class Workflow:
+    """
+    Runs steps, and tells of its milestones. Made by `session.workflow()`, or by a builder.
+
+    A phase is where a workflow goes on after a crash. By itself, a phase whose steps all came to a
+    good end is forgotten at once. In the block of the workflow (`with`) nothing is forgotten before
+    the block ends, and nobody else can run its phases. So a program that was killed, or left the
+    block with an exception, begins anew and repeats no step of any of its phases that has come to
+    a good end. A block that ends well forgets all of it, unless a step has failed: then the next
+    run of the program repeats only what failed.
+
+    Source:
+        Document 003, `Workflow`; SPEC 9.7.
+    """
+
+    __slots__ = ("_door", "_inner")
+
+    def __init__(self, inner: AsyncWorkflow, door: Door) -> None:
+        self._inner, self._door = inner, door
+
+    @staticmethod
+    def builder(executor: AgentExecutor) -> WorkflowBuilder:
+        """
+        Begin to build a workflow around who runs its steps.
+
+        Raises:
+            InvalidType: it has no `execute_step`, or no `concurrency_hint`.
+        """
+        return WorkflowBuilder(executor)
+
+    @property
+    def root_id(self) -> str:
+        """What the ids of its phases begin with: `<root_id>/<index>:<name>`."""
+        return self._inner.root_id
+
+    def clone(self) -> Workflow:
+        """
+        Give the same workflow once more: with the same events, store and count of phases.
+
+        Clones that run phases at the same time count them in the order in which they begin; after
+        a crash that must be the same order.
+        """
+        return Workflow(self._inner.clone(), self._door)
+
+    def budget_snapshot(self) -> BudgetSnapshot | None:
+        """Say what has been spent; None when there is no budget."""
+        return self._inner.budget_snapshot()
+
+    def subscribe(self) -> WorkflowReceiver:
+        """Give the milestones from now on; who is more than 256 behind loses the oldest."""
+        return WorkflowReceiver(self._inner.subscribe(), self._door)
+
+    def log(self, level: str, message: str, fields: Any = None) -> None:
+        """Tell subscribers a line; from any thread, never waiting and never failing."""
+        self._inner.log(level, message, fields)
+
+    def agent(self, spec: AgentStepSpec | Mapping[str, Any]) -> StepOutcome:
+        """
+        Run one step; as `parallel` with one.
+
+        Raises:
+            InvalidType, InvalidValue: the spec is none.
+        """
+        return self._door.call(self._inner.agent(spec))
+
+    def parallel(self, specs: Iterable[AgentStepSpec | Mapping[str, Any]]) -> list[StepOutcome]:
+        """
+        Run steps side by side, as many at once as the executor says, and wait for all.
+
+        Returns:
+            Their outcomes in the order of `specs`; a step that raises has failed, and no other.
+
+        Raises:
+            InvalidType, InvalidValue: a spec is none, or two have one `task_id`. Nothing ran.
+        """
+        return self._door.call(self._inner.parallel(specs))
+
+    def phase(
+        self, name: str, specs: Iterable[AgentStepSpec | Mapping[str, Any]]
+    ) -> list[StepOutcome]:
+        """
+        Run steps as `parallel` does, as a part with a name where the workflow can go on.
+
+        With a store, each good end is durable before this goes on with it, and steps that an
+        earlier run has completed are not run again; their outcomes are those of then. A step that
+        has the `task_id` of a completed one and asks something else runs again, and a `log` event
+        says so.
+
+        Raises:
+            InvalidType, InvalidValue: as `parallel`; the phase has no number then.
+            SessionInUse: somebody else runs this phase of this workflow.
+            StoreError: a good end could not be recorded.
+        """
+        return self._door.call(self._inner.phase(name, specs))
+
+    def pipeline(self, items: Iterable[Any], stages: Iterable[Stage]) -> list[StepOutcome | None]:
+        """
+        Take each item through the stages, whatever stage the others are in.
+
+        Args:
+            stages: Each `stage(previous, item)`, plain or async: gives the next step of `item`, or
+                None when it is done. `previous` is the outcome of its last step, or None. A plain
+                one has a thread of its own. (`session.pipeline` calls its stages otherwise.)
+
+        Returns:
+            For each item the outcome of its last step; a step that fails is the last one. None
+            when there was no step, or a stage raised, which a `log` event tells.
+
+        Raises:
+            InvalidType: items or stages are no lists, or a stage cannot be called.
+        """
+        return self._door.call(self._inner.pipeline(items, stages))
+
+    def execute_loop(
+        self,
+        initial: Iterable[AgentStepSpec | Mapping[str, Any]],
+        max_iterations: int,
+        decide: Decide,
+    ) -> list[list[StepOutcome]]:
+        """
+        Run rounds of steps until nothing more is to be done.
+
+        Args:
+            max_iterations: Rounds at most, 1 or more; `decide` is not asked after the last one.
+            decide: `decide(outcomes, round)`, plain or async: the steps of the next round, or
+                None. Rounds count from 1. What it raises is raised here.
+
+        Returns:
+            The outcomes of each round.
+
+        Raises:
+            InvalidType, InvalidValue: as `parallel`, or an argument is of another kind.
+        """
+        return self._door.call(self._inner.execute_loop(initial, max_iterations, decide))
+
+    def finish(self) -> None:
+        """
+        Forget what is recorded of every phase, also of those that failed; nothing goes on later.
+
+        Raises:
+            StoreError: it could not be forgotten.
+        """
+        self._door.call(self._inner.finish())
+
+    def __enter__(self) -> Self:
+        self._door.call(self._inner.__aenter__())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._door.call(self._inner.__aexit__(kind, error, trace))
+
+
+class SessionExecutor:
+    """
+    Runs steps in a session, each as one call of `task`. Made by `session.agent_executor()`.
+
+    Source:
+        Document 003, `AgentSession::agent_executor`; SPEC 9.6.
+    """
+
+    __slots__ = ("_door", "_inner")
+
+    def __init__(self, inner: AsyncSessionExecutor, door: Door) -> None:
+        self._inner, self._door = inner, door
+
+    def concurrency_hint(self) -> int:
+        """Give the session's `max_parallel_tasks`."""
+        return self._inner.concurrency_hint()
+
+    def execute_step(self, spec: AgentStepSpec, events: StepEvents | None = None) -> StepOutcome:
+        """
+        Run a step to its end; one that begins when the budget is spent is refused.
+
+        Args:
+            events: Shown each `AgentEvent` of the step.
+
+        Raises:
+            RunCancelled: the session was closed, or stopped the step.
+            SessionClosed: the session is closed.
+            StoreError: what it did could not be recorded.
+        """
+        return self._door.call(self._inner.execute_step(spec, events))
 
 
 class Session:
@@ -1309,6 +1572,137 @@ class Session:
             InvalidType, InvalidValue, UnknownModel, SessionClosed: as `register_worker_agent`.
         """
         return self._door.between(lambda: self._inner.register_worker_agents(workers))
+
+    def agent_executor(self) -> SessionExecutor:
+        """
+        Give what runs steps in this session, for a workflow that is built around it.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        return SessionExecutor(self._door.between(self._inner.agent_executor), self._door)
+
+    def workflow(self, token_budget: int | None = None, root_id: str | None = None) -> Workflow:
+        """
+        Give a workflow whose steps run in this session, and whose phases can go on after a crash.
+
+        It is kept in the session's own store, or in the agent's. Its id comes from the session and
+        from how many workflows this session object has made before: the program that is run again
+        with the same `session_id` goes on with each of them, and two of one run never meet.
+
+        Args:
+            token_budget: Tokens that its steps may use: a soft cap. Steps that begin when it is
+                spent are refused, those on their way go on. None = they are counted.
+            root_id: An id in place of that.
+
+        Raises:
+            InvalidType, InvalidValue: the budget is no whole number above 0, or the id no text.
+            SessionClosed: the session was closed.
+
+        Source:
+            Document 003; SPEC 9.7, `session.workflow()`, `workflow_with_token_budget`.
+        """
+        return Workflow(
+            self._door.between(lambda: self._inner.workflow(token_budget, root_id)), self._door
+        )
+
+    @overload
+    def parallel(self, specs: Iterable[Step], budget_tokens: None = None) -> list[StepOutcome]: ...
+
+    @overload
+    def parallel(self, specs: Iterable[Step], budget_tokens: int) -> BudgetedOutcomes: ...
+
+    def parallel(
+        self, specs: Iterable[Step], budget_tokens: int | None = None
+    ) -> list[StepOutcome] | BudgetedOutcomes:
+        """
+        Run steps side by side, at most `max_parallel_tasks` at once, and wait for all.
+
+        Args:
+            specs: `AgentStepSpec`s, or objects of the same names.
+            budget_tokens: A soft cap: steps that begin when it is spent fail and say so.
+
+        Returns:
+            The outcomes in the order of `specs`; with a budget `{"outcomes", "budget":
+            {"consumed_tokens", "limit_tokens"}}`. A step that fails fails no other one.
+
+        Raises:
+            InvalidType, InvalidValue: a spec is none, or two have one `task_id`. Nothing ran.
+            SessionClosed: the session was closed.
+
+        Source:
+            SPEC 9.6.
+        """
+        return self._door.call(self._inner.parallel(specs, budget_tokens))
+
+    def pipeline(
+        self, items: Iterable[Any], stages: Iterable[SessionStage]
+    ) -> list[StepOutcome | None]:
+        """
+        Take each item through the stages, whatever stage the others are in.
+
+        Args:
+            stages: Each `stage(ctx)`, plain or async, with `ctx` as `{"previous", "item"}`: gives
+                the next step of the item, or None when it is done. `previous` is the outcome of
+                its last step, or None. A plain one has a thread of its own.
+
+        Returns:
+            For each item the outcome of its last step; a step that fails is the last one. None
+            when there was no step, or a stage raised, which the log of the session says.
+
+        Raises:
+            InvalidType: items or stages are no lists, or a stage cannot be called.
+            SessionClosed: the session was closed.
+
+        Source:
+            SPEC 9.6.
+        """
+        return self._door.call(self._inner.pipeline(items, stages))
+
+    def parallel_resumable(self, specs: Iterable[Step], workflow_id: str) -> list[StepOutcome]:
+        """
+        Run steps as `parallel`, and after a crash only those that have not come to a good end.
+
+        Good ends are durable before this goes on with them. When all steps came to one, what is
+        recorded is forgotten; else the next call of this id runs those that failed.
+
+        Args:
+            workflow_id: The same one in each run of the program; no other session of the store
+                may use it.
+
+        Raises:
+            InvalidType, InvalidValue: as `parallel`; or the session has no store of its own.
+            SessionInUse: somebody else runs this id.
+            StoreError: a good end could not be recorded.
+            SessionClosed: the session was closed.
+
+        Source:
+            SPEC 9.6.
+        """
+        return self._door.call(self._inner.parallel_resumable(specs, workflow_id))
+
+    def execute_loop(
+        self, initial: Iterable[Step], max_iterations: int, decide: Decide
+    ) -> list[list[StepOutcome]]:
+        """
+        Run rounds of steps until nothing more is to be done.
+
+        Args:
+            max_iterations: Rounds at most, 1 or more; `decide` is not asked after the last one.
+            decide: `decide(outcomes, round)`, plain or async: the steps of the next round, or
+                None. Rounds count from 1. What it raises is raised here.
+
+        Returns:
+            The outcomes of each round.
+
+        Raises:
+            InvalidType, InvalidValue: as `parallel`, or an argument is of another kind.
+            SessionClosed: the session was closed.
+
+        Source:
+            SPEC 9.6.
+        """
+        return self._door.call(self._inner.execute_loop(initial, max_iterations, decide))
 
     def read_file(self, path: str) -> str:
         """

@@ -20,7 +20,7 @@ from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.fold import fold
 from a3s_code.kernel.records import emptied
 from a3s_code.kernel.state import RunSnapshot
-from a3s_code.kernel.store import Store
+from a3s_code.kernel.store import Store, only_sessions
 from a3s_code.kernel.visible import on_one_line, visible
 
 ABOUT = """List the runs that a store keeps, a line each: when it began (UTC), its id, how it
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
 async def _list(directory: Path) -> int:
     store, status = file_store(directory), 0
     try:
-        sessions = await store.sessions()
+        sessions = only_sessions(await store.sessions())
         if not sessions:
             sys.stderr.write(f"a3s-code: {visible(str(directory))} keeps no session\n")
         for session in sessions:

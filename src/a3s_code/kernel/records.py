@@ -598,6 +598,72 @@ class CallRewritten(LogOnly, tag="call_rewritten", frozen=True):
     args: JsonObject
 
 
+class WorkflowOpened(LogOnly, tag="workflow_opened", frozen=True):
+    """
+    Begins the log of a part of a workflow, which stands beside the sessions of a store; written
+    again when somebody goes on with it.
+    """
+
+    workflow: str
+    schema_version: int
+
+
+class WorkflowStepCompleted(LogOnly, tag="workflow_step_completed", frozen=True):
+    """
+    A step came to a good end, and need not run again. In the log of a part of a workflow.
+
+    Attributes:
+        digest: What the step was asked; empty when nobody has told.
+        outcome: As it was given, `delegation.steps.StepOutcome`.
+    """
+
+    task_id: str
+    outcome: JsonObject
+    digest: str = ""
+
+
+class WorkflowPhaseStarted(LogOnly, tag="workflow_phase_started", frozen=True):
+    """A host began a phase of a workflow; `steps` are the task ids of its steps."""
+
+    workflow: str
+    name: str
+    index: int
+    steps: tuple[str, ...]
+
+
+class WorkflowStepStarted(LogOnly, tag="workflow_step_started", frozen=True):
+    """
+    A host began a step: the call `call_id` is what it does.
+
+    Attributes:
+        workflow, phase: Root id, and `<index>:<name>`; empty outside of workflows, and of phases.
+    """
+
+    task_id: str
+    call_id: str
+    workflow: str = ""
+    phase: str = ""
+
+
+class WorkflowPhaseEnded(LogOnly, tag="workflow_phase_ended", frozen=True):
+    """A phase has ended; one without this was cut off. `cached`: steps that had not to run."""
+
+    workflow: str
+    name: str
+    index: int
+    succeeded: int
+    failed: int
+    cached: tuple[str, ...] = ()
+
+
+class WorkflowNoted(LogOnly, tag="workflow_noted", frozen=True):
+    """Something in a workflow was not as it should be, and failed nothing by itself."""
+
+    workflow: str
+    message: str
+    fields: JsonObject
+
+
 class Dropped(LogOnly, tag="dropped", frozen=True):
     """
     Stands where a record was whose body is gone; a `RecordsPruned` behind it says so.
@@ -693,6 +759,12 @@ SessionEvent: TypeAlias = (
     | HooksInForce
     | HookRan
     | CallRewritten
+    | WorkflowOpened
+    | WorkflowStepCompleted
+    | WorkflowPhaseStarted
+    | WorkflowStepStarted
+    | WorkflowPhaseEnded
+    | WorkflowNoted
     | Dropped
     | RecordsPruned
     | DeltaBatch

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from a3s_code.errors import InvalidValue
 from a3s_code.kernel.events import SessionId
 from a3s_code.kernel.records import Record
 
@@ -14,6 +15,26 @@ from a3s_code.kernel.records import Record
 def session_digest(session: str) -> str:
     """Give the name of a session in file names: 32 hex digits of the SHA-256 of its id."""
     return hashlib.sha256(session.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+WORKFLOWS = ".workflow/"
+"""Begins the ids of logs that belong to workflows: they are in a store, and are no sessions."""
+
+
+def only_sessions(ids: Iterable[SessionId]) -> list[SessionId]:
+    """Give the ids of sessions, without those of the logs of workflows."""
+    return [id_ for id_ in ids if not id_.startswith(WORKFLOWS)]
+
+
+def check_session_id(session: str | None) -> None:
+    """
+    Raises:
+        InvalidValue: it is the id of a log of a workflow.
+    """
+    if session is not None and session.startswith(WORKFLOWS):
+        raise InvalidValue(
+            f"A session id cannot begin with {WORKFLOWS!r}.", hint="choose another session_id"
+        )
 
 
 class Store(Protocol):
