@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from a3s_code import FileSessionStore, Session
+from a3s_code import FileSessionStore, PermissionPolicy, Session
 from a3s_code.errors import InvalidValue, LimitReached, SnapshotLost, SnapshotRefused
 from a3s_code.kernel.events import SessionId, SnapshotsOff
 from a3s_code.kernel.fold import fold
@@ -521,6 +521,24 @@ def test_a_fork_outlives_its_process_and_names_where_it_comes_from(
     assert opened.parent.session_id == session_id
     assert opened.parent.at == opened.parent.sequence
     assert len(opened.parent.sha256) == 64
+
+
+def test_a_fork_of_a_session_that_goes_on_has_the_policy_that_was_recorded(
+    house: House, store: FileSessionStore
+) -> None:
+    strict = PermissionPolicy(deny=["write(*)"], default_decision="allow")
+    first = house.session(says("One."), session_store=store, permission_policy=strict)
+    first.send("one")
+    session_id = first.session_id
+    house.agent.close()
+    later = house.employ(*WRITE).session(
+        house.root, session_id=session_id, session_store=FileSessionStore(store.dir)
+    )
+    fork = later.fork()
+    fork.send("two")
+
+    assert not (Path(fork.workspace) / "a").exists()
+    assert "denied" in house.bodies[-1]["messages"][-1]["content"].lower()
 
 
 def test_a_fork_has_the_complete_outputs_that_its_conversation_names(

@@ -209,16 +209,24 @@ class Assembly:
         return self._continued(opening, *last_of(records))
 
     def forked(
-        self, opening: Opening, session_id: str | None, workspace: str | os.PathLike[str] | None
+        self,
+        opening: Opening,
+        log: Log,
+        session_id: str | None,
+        workspace: str | os.PathLike[str] | None,
     ) -> Opening:
         """
         Give how a fork of a session is opened, in `workspace` or below its store's directory.
+
+        What is recorded of the session, such as its policy, holds for the fork.
 
         Raises:
             InvalidValue: neither is there.
         """
         from a3s_code.api.trees import fork_directory
 
+        if log.state.opened is not None:
+            opening = self._continued(opening, log.state.opened, log.state.model)
         own = session_id or new_id("")
         if workspace is not None:
             root = root_of(checked_path("workspace", workspace), None)

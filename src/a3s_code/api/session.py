@@ -274,7 +274,7 @@ class AsyncSession(
         if session_id is not None:
             check_text("session_id", session_id)
         engine = await self._awake()
-        opening = self._assembly.forked(self._opening, session_id, workspace)
+        opening = self._assembly.forked(self._opening, engine.log, session_id, workspace)
         await self._assembly.refuse_known(opening)
         made = self._live.take(
             opening.session_id, partial(AsyncSession, self._assembly, self._live, opening)
