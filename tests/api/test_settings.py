@@ -54,13 +54,13 @@ def test_other_options_without_effect_are_announced_once(house: House) -> None:
     )
 
     assert session.init_warning is not None
-    for name in ("agent_dirs", "auto_parallel", "max_parallel_tasks"):
+    for name in ("agent_dirs", "auto_parallel"):
         assert name in session.init_warning
     runs = [list(session.stream(prompt)) for prompt in ("one", "two")]
     told = [[e for e in events if e.event_type == "capability_missing"] for events in runs]
     assert [len(each) for each in told] == [1, 0]
     names = msgspec.json.decode(told[0][0].data or "")["names"]
-    assert names == ["agent_dirs", "auto_parallel", "max_parallel_tasks"]
+    assert names == ["agent_dirs", "auto_parallel"]
     assert runs[0][1].event_type == "capability_missing"
 
 

@@ -63,7 +63,6 @@ KEYS_TO_COME = frozenset(
         "auto_delegation",
         "auto_parallel",
         "document_parser",
-        "max_parallel_tasks",
         "mcp_servers",
         "os",
         "queue",
@@ -418,10 +417,12 @@ class Assembly:
         from a3s_code.api.child_home import SessionHome
         from a3s_code.api.kept_outputs import kept_outputs
         from a3s_code.api.remembering import bring_memory
-        from a3s_code.delegation.household import ChildHousehold
+        from a3s_code.delegation.household import ChildHousehold, Room
         from a3s_code.delegation.roster import Roster
 
-        engine.executor.children = ChildHousehold(SessionHome(engine, opening.settings.slots))
+        home, limits = SessionHome(engine, opening.settings.slots), opening.settings.limits
+        at_once = Room(limits.max_parallel_tasks or self.config.max_parallel_tasks)
+        engine.executor.children = ChildHousehold(home, room=at_once)
         engine.executor.agents = Roster()
         engine.executor.askers = Asides(engine)
         engine.executor.kept_output = kept_outputs(engine)

@@ -54,6 +54,30 @@ class AgentRole(msgspec.Struct, frozen=True, kw_only=True):
     hidden: bool = False
     native: bool = False
 
+    def spec(self, description: str, prompt: str, max_steps: int | None = None) -> ChildSpec:
+        """
+        Give what a child of this agent is to do; all that bounds the agent bounds the child.
+
+        Args:
+            max_steps: Asked for this child; the agent's own bound holds all the same.
+        """
+        steps = [each for each in (self.max_steps, max_steps) if each is not None]
+        return ChildSpec(
+            agent=self.name,
+            description=description,
+            role=self.role,
+            role_origin=self.role_origin,
+            prompt=prompt,
+            allow=self.allow,
+            deny=self.deny,
+            ask=self.ask,
+            model=self.model,
+            max_steps=min(steps) if steps else None,
+            inheritance=self.inheritance,
+            isolation=self.isolation,
+            may_delegate=self.may_delegate,
+        )
+
 
 class Agents(Protocol):
     """Whom the calls of a session can delegate to."""
@@ -82,6 +106,8 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
         deny, ask: More rules, which hold beside those of its parent.
         model: `provider/model`; empty = the one that the session has now.
         max_steps: Tool rounds at most; None = as many as a run of the session.
+        max_execution_ms: How long it may take once it has begun; None = as long as a run of the
+            session, which is never exceeded.
         inheritance: Who settles what its own or its parent's gate asks about.
         isolation: Where it works.
         may_delegate: It may start children of its own, as deep as the session lets.
@@ -98,10 +124,33 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
     ask: tuple[str, ...] = ()
     model: str = ""
     max_steps: int | None = None
+    max_execution_ms: int | None = None
     inheritance: Inheritance = "inherit_parent"
     isolation: Isolation = "shared"
     may_delegate: bool = False
     output_schema: JsonObject | None = None
+
+
+class ChildEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """
+    Something that the harness has seen happen in a child, and that can be looked up.
+
+    Attributes:
+        kind: `command` for a program that ran, `request` for a call over the network,
+            `verification` for a report that was made meanwhile.
+        text: The command line, the subject of the call or of the report; may be cut.
+        exit_code: Of the call; None for a report.
+        status: Of the report, as `kernel.verification.status_of` has it.
+        made_by: Of the report; only `harness` has run the checks itself.
+        uris: Of complete outputs, where they are kept.
+    """
+
+    kind: Literal["command", "request", "verification"]
+    text: str
+    exit_code: int | None = None
+    status: str = ""
+    made_by: str = ""
+    uris: tuple[str, ...] = ()
 
 
 class ChildOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,28 +159,38 @@ class ChildOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         id: Inside that of the call that started it; its calls have ids inside this one.
+        agent: As in its `ChildSpec`.
+        session_id: What its events have as theirs; empty for a child that was never begun.
         text: Its answer; of one that failed, what it said last.
         usage: Tokens of its requests, without those of its own children.
         tool_calls, turns: Of the child itself.
         transcript: URI of its whole conversation as an artifact; empty when it is not kept.
+        answer: URI of the whole of `text`, without secrets; empty when it is not kept.
         kind: Code of the error that ended it; empty when it came to its end.
         error: What went wrong; empty when nothing did.
         files_inspected, files_changed: Paths that its calls have read and written, as the log has
-            them, relative to the workspace.
+            them, relative to the workspace. What a command reads or writes is not among them.
+        places_searched: Paths that its calls have listed or searched.
+        evidence: What else was seen of its calls, oldest first; of many, the last ones.
         structured: Its answer as JSON, when `output_schema` was given and is satisfied.
         merge: What became of its worktree; None for one that works in the workspace itself.
     """
 
     id: str
+    agent: str = ""
+    session_id: str = ""
     text: str = ""
     usage: Usage = msgspec.field(default_factory=Usage)
     tool_calls: int = 0
     turns: int = 0
     transcript: str = ""
+    answer: str = ""
     kind: str = ""
     error: str = ""
     files_inspected: tuple[str, ...] = ()
     files_changed: tuple[str, ...] = ()
+    places_searched: tuple[str, ...] = ()
+    evidence: tuple[ChildEvidence, ...] = ()
     structured: Any = None
     merge: JsonObject | None = None
 
@@ -143,10 +202,21 @@ class Children(Protocol):
         """
         Run a child to its end with at most the rights of its parent.
 
-        What goes wrong inside is its outcome, such as a limit or a model that fails.
+        It waits for its turn, where as many run already as the session lets. What goes wrong
+        inside is its outcome, such as a limit, a model that fails or an answer that is none.
 
         Raises:
-            InvalidValue: a rule of `spec` is none, or there is no such model.
+            InvalidValue: a rule or the schema of `spec` is none.
+            UnknownModel: there is no such model.
             StoreError: what it did could not be recorded.
+        """
+        ...
+
+    async def launch(self, spec: ChildSpec) -> str:
+        """
+        Have a child run on its own, and give its id at once.
+
+        Raises:
+            InvalidValue, UnknownModel, StoreError: as `start`; nothing was begun.
         """
         ...
