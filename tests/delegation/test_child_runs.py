@@ -383,6 +383,9 @@ def test_where_depth_allows_a_child_inside_a_child_has_the_rights_of_both(house:
     starts = [event.task_id for event in recorded(session, SubagentStart)]
     assert len(starts) == 2
     assert starts[1].startswith(f"{starts[0]}.")
+    said = [row for row in recorded(session, HistoryAppended) if row.child == starts[1]]
+    assert [row.message.role for row in said] == ["user", "assistant", "tool", "assistant"]
+    assert [call.id for call in said[1].message.calls] == [f"{starts[1]}.1", f"{starts[1]}.2"]
     assert not house.has("made")
     assert "PYTHON" in json.dumps(house.bodies[3]["messages"])
 

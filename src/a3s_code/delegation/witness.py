@@ -112,7 +112,7 @@ class Witness:
             await self._hooks.after_refusal(call, observation, sink)
 
     def _note(self, action: Action, observation: Observation) -> None:
-        kind = _KINDS.get(action.effect)
+        kind = _KINDS.get(action.tool.effect)
         if kind is not None:
             self._evidence.append(
                 ChildEvidence(
