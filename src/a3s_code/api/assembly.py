@@ -420,9 +420,11 @@ class Assembly:
         from a3s_code.delegation.household import ChildHousehold, Room
         from a3s_code.delegation.roster import Roster
 
-        home, limits = SessionHome(engine, opening.settings.slots), opening.settings.limits
-        at_once = Room(limits.max_parallel_tasks or self.config.max_parallel_tasks)
-        engine.executor.children = ChildHousehold(home, room=at_once)
+        home, room = (
+            SessionHome(engine, opening.settings.slots),
+            engine.behaviour.max_parallel_tasks,
+        )
+        engine.executor.children = ChildHousehold(home, room=Room(room))
         engine.executor.agents = Roster()
         engine.executor.askers = Asides(engine)
         engine.executor.kept_output = kept_outputs(engine)
