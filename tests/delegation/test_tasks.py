@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 
 from a3s_code import PermissionPolicy, Session, ToolResult
 from a3s_code.errors import InvalidType, InvalidValue
-from a3s_code.kernel.messages import JsonObject
-from a3s_code.testing import Call, Turn, breaks, calls, refuses, says
+from a3s_code.kernel.messages import JsonObject, Message, Text, Usage
+from a3s_code.kernel.ports import Reply
+from a3s_code.testing import Call, Turn, When, breaks, calls, on, refuses, says
 from api.house import House
 
 ALL = PermissionPolicy(default_decision="allow")
@@ -430,3 +432,63 @@ def test_a_batch_starts_no_task(house: House) -> None:
 
     assert result.exit_code == 1
     assert house.bodies == []
+
+
+# Who may do it
+
+
+@pytest.mark.parametrize("agent", ["general", "general-purpose"])
+@pytest.mark.parametrize("name", ["task", "parallel_task"])
+def test_an_agent_that_is_denied_is_denied_by_every_name_and_way(
+    agent: str, name: str, house: House
+) -> None:
+    policy = PermissionPolicy(deny=["task(general)"], default_decision="allow")
+    job = {**JOB, "agent": agent}
+    other = {**JOB, "agent": "explore"}
+    args = job if name == "task" else {"tasks": [other, job]}
+    session = begun(house, calls(name, **args), says("ok"), permission_policy=policy)
+    events = list(session.stream("PARENT"))
+    told = [event.event_type for event in events]
+
+    assert "permission_denied" in told
+    assert "subagent_start" not in told
+    assert len(house.bodies) == 2
+
+
+def test_another_name_of_an_agent_is_as_good_as_its_own(house: House) -> None:
+    job = {**JOB, "agent": "general-purpose"}
+    rules = (on(When(last_user="CHILD-JOB"), says("from general")),)
+    session = house.session(
+        calls("task", **job),
+        calls("parallel_task", tasks=[job]),
+        rules=rules,
+        default=says("ok"),
+        permission_policy=ALL,
+    )
+    events = list(session.stream("PARENT"))
+    starts = [event for event in events if event.event_type == "subagent_start"]
+
+    assert [event.tool_name for event in starts] == ["general", "general"]
+    assert json.dumps(house.bodies[-1]["messages"]).count("from general") == 2
+    assert session.task(job).metadata["agent"] == "general"
+
+
+def test_a_model_that_would_end_its_task_is_a_failed_task_beside_others(house: House) -> None:
+    class Rude:
+        ref = "rude/one"
+        context_window = 100_000
+        asked = 0
+
+        async def reply(self, request: Any, listener: Any) -> Any:
+            self.asked += 1
+            if self.asked == 1:
+                raise asyncio.CancelledError
+            return Reply(Message("assistant", (Text("fine"),)), Usage())
+
+    session = house.session(llm_client=Rude(), permission_policy=ALL)
+    result = session.tasks([JOB, {**JOB, "prompt": "STAY"}])
+    rows = result.metadata["results"]
+
+    assert [row["success"] for row in rows] == [False, True]
+    assert rows[0]["error"]["type"] == "child.failed"
+    assert rows[1]["output"] == "fine"

@@ -27,7 +27,7 @@ from a3s_code.delegation.witness import Witness
 from a3s_code.errors import A3SError, LimitReached, StoreError
 from a3s_code.harness.objects.schema import accept
 from a3s_code.harness.time_limit import within_limit
-from a3s_code.kernel.border import described
+from a3s_code.kernel.border import answer_of, described
 from a3s_code.kernel.children import ChildOutcome, ChildSpec
 from a3s_code.kernel.context import Origin
 from a3s_code.kernel.events import SubagentEnd, SubagentStart
@@ -257,7 +257,7 @@ class Child:
             await self.home.admit(self.spec.role, prompt, sink, _form(loop.review))
             transcript.add(user(prompt))
             limit_ms, who = loop.limits.max_execution_ms, self.spec.agent
-            answer = await within_limit(limit_ms, who, loop.run(transcript))
+            answer = await within_limit(limit_ms, who, answer_of(loop.run(transcript)))
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - a model may be foreign code; its caller is told

@@ -46,6 +46,12 @@ async def spec_of(order: TaskOrder, agents: Agents) -> ChildSpec | Observation:
     return replace(spec, isolation=isolation, output_schema=order.output_schema)
 
 
+def renamed(order: TaskOrder, agents: Agents) -> TaskOrder:
+    """Give an order that names its agent as it is called; rules are about that name."""
+    agent = agents.find(order.agent)
+    return order if agent is None else replace(order, agent=agent.name)
+
+
 def unknown(name: str, names: list[str]) -> Observation:
     """Say that there is no such agent, and which there are."""
     near = difflib.get_close_matches(name.casefold(), names, n=MAX_NEAR)

@@ -45,7 +45,8 @@ class ParallelTaskArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _subject(args: ParallelTaskArgs) -> str:
-    return " ".join(dict.fromkeys(order.agent for order in args.tasks))
+    """Give each agent on a line of its own; `harness.gate` decides each by itself."""
+    return "\n".join(dict.fromkeys(order.agent for order in args.tasks))
 
 
 @tool(ParallelTaskArgs, effect=Effect.CONTAINER, subject=_subject)
@@ -54,11 +55,16 @@ async def parallel_task(args: ParallelTaskArgs, context: ToolContext) -> Observa
     Hand independent pieces of work to agents that do them at the same time, and get all results.
     """
     from a3s_code.capabilities.tasks.errand import carry_out
+    from a3s_code.capabilities.tasks.order import renamed
     from a3s_code.kernel.together import run_together
 
     children = context.children
     if children is None or context.agents is None:
         return failure("Nothing can be delegated here.", "unsupported")
+    named = tuple(renamed(order, context.agents) for order in args.tasks)
+    if named != args.tasks and not context.is_direct:  # decided by the names that rules are about
+        again = msgspec.structs.replace(args, tasks=named)
+        return await context.call("parallel_task", msgspec.to_builtins(again))
     specs = await _specs(args, context.agents)
     if isinstance(specs, Observation):
         return specs

@@ -45,10 +45,13 @@ async def task(args: TaskArgs, context: ToolContext) -> Observation:
     general does work of several steps.
     """
     from a3s_code.capabilities.tasks.errand import carry_out
-    from a3s_code.capabilities.tasks.order import spec_of
+    from a3s_code.capabilities.tasks.order import renamed, spec_of
 
     if context.children is None or context.agents is None:
         return failure("Nothing can be delegated here.", "unsupported")
+    named = renamed(args, context.agents)
+    if named != args and not context.is_direct:  # decided by the name that rules are about
+        return await context.call("task", msgspec.to_builtins(named))
     spec = await spec_of(args, context.agents)
     if isinstance(spec, Observation):
         return spec
