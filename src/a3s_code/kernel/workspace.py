@@ -56,7 +56,7 @@ class Resolved(Protocol):
         ...
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """
     One row of a directory.
 
