@@ -20,6 +20,7 @@ API = Path(__file__).parent.parent / "src/a3s_code/api"
 SOURCES = (
     "agent",
     "context_index",
+    "delegating",
     "direct_tools",
     "evidence",
     "explaining",

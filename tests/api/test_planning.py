@@ -205,10 +205,7 @@ def test_turns_are_numbered_through_the_steps_of_a_run(house: House) -> None:
     assert [row.turn for row in rows] == [0, 1, 2, 3]
 
 
-def test_no_more_steps_run_at_once_than_are_allowed(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("a3s_code.api.planned.MAX_PARALLEL_STEPS", 2)
+def test_no_more_steps_run_at_once_than_max_parallel_tasks(house: House) -> None:
     now, most = 0, 0
     lock = threading.Lock()
 
@@ -227,7 +224,12 @@ def test_no_more_steps_run_at_once_than_are_allowed(
     rules = (planner(*(step(name) for name in names)),)
     rules += tuple(at(f"STEP-{name}", calls("work")) for name in names)
     session = house.session(
-        rules=rules, default=says("ok"), planning_mode="enabled", permissive=True, tools=[work]
+        rules=rules,
+        default=says("ok"),
+        planning_mode="enabled",
+        permissive=True,
+        tools=[work],
+        max_parallel_tasks=2,
     )
     events = list(session.stream("go"))
     assert statuses(events)[-1] == ["completed"] * 5

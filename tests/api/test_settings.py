@@ -34,16 +34,19 @@ def system_of(house: House, at: int = -1) -> str:
 
 
 def test_other_options_without_effect_are_announced_once(house: House) -> None:
-    session = house.session(default=says("Hello."), auto_parallel=True, max_parallel_tasks=2)
+    given = {"host_env": {"A": "1"}, "search_config": {"engine": "x"}}
+    session = house.session(default=says("Hello."), **given)
+        default=says("Hello."), host_env={"A": "1"}, search_config={"engine": "x"}
+    )
 
     assert session.init_warning is not None
-    for name in ("auto_parallel", "max_parallel_tasks"):
+    for name in ("host_env", "search_config"):
         assert name in session.init_warning
     runs = [list(session.stream(prompt)) for prompt in ("one", "two")]
     told = [[e for e in events if e.event_type == "capability_missing"] for events in runs]
     assert [len(each) for each in told] == [1, 0]
     names = msgspec.json.decode(told[0][0].data or "")["names"]
-    assert names == ["auto_parallel", "max_parallel_tasks"]
+    assert names == ["host_env", "search_config"]
     assert runs[0][1].event_type == "capability_missing"
 
 

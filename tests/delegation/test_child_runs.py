@@ -106,9 +106,17 @@ def test_its_start_progress_and_end_are_in_its_parents_stream(house: House) -> N
     events = sent(session)
     of_child = [event for event in events if event.event_type.startswith("subagent_")]
 
-    progress = ["subagent_progress"] * 2
+    progress = ["subagent_progress"] * 3
     assert kinds(of_child) == ["subagent_start", *progress, "subagent_end"]
     assert kinds(events).count("turn_start") == 2
+    told = [json.loads(event.data or "{}") for event in of_child[1:-1]]
+    assert [each["status"] for each in told] == [
+        "turn_completed",
+        "tool_completed",
+        "turn_completed",
+    ]
+    assert told[0]["metadata"].keys() >= {"turn", "tokens"}
+    assert told[1]["metadata"].keys() == {"tool", "exit_code", "output_bytes"}
     assert of_child[-1].tool_output == "looked"
     assert of_child[-1].exit_code == 0
     names = [event.tool_name for event in events if event.event_type == "tool_end"]
@@ -375,6 +383,9 @@ def test_where_depth_allows_a_child_inside_a_child_has_the_rights_of_both(house:
     starts = [event.task_id for event in recorded(session, SubagentStart)]
     assert len(starts) == 2
     assert starts[1].startswith(f"{starts[0]}.")
+    said = [row for row in recorded(session, HistoryAppended) if row.child == starts[1]]
+    assert [row.message.role for row in said] == ["user", "assistant", "tool", "assistant"]
+    assert [call.id for call in said[1].message.calls] == [f"{starts[1]}.1", f"{starts[1]}.2"]
     assert not house.has("made")
     assert "PYTHON" in json.dumps(house.bodies[3]["messages"])
 

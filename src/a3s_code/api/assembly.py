@@ -66,7 +66,6 @@ KEYS_TO_COME = frozenset(
         "auto_delegation",
         "auto_parallel",
         "document_parser",
-        "max_parallel_tasks",
         "mcp_servers",
         "os",
         "queue",
@@ -485,10 +484,11 @@ class Assembly:
         from a3s_code.api.kept_outputs import kept_outputs
         from a3s_code.api.remembering import bring_memory
         from a3s_code.api.staff import Staff, Ties
-        from a3s_code.delegation.household import ChildHousehold
+        from a3s_code.delegation.household import ChildHousehold, Room
 
         home = SessionHome(engine, opening.settings.slots)
-        engine.executor.children = ChildHousehold(home, max_depth=engine.budgets.depth)
+        room = Room(engine.behaviour.max_parallel_tasks)
+        engine.executor.children = ChildHousehold(home, max_depth=engine.budgets.depth, room=room)
         ties = Ties(
             engine.executor,
             lambda event: engine.outlet().emit(event),

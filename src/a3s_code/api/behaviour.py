@@ -32,6 +32,7 @@ class Behaviour:
         retention: How much is kept of runs that have ended.
         style: In which every run goes about its work; None = as the words of each prompt say.
         verification: What has to pass before a run that changed files is done; None = nothing.
+        max_parallel_tasks: Children of one depth, or steps of a plan, that run at once.
     """
 
     prompt: str
@@ -48,6 +49,7 @@ class Behaviour:
     style: Style | None = None
     planning: Planning = field(default_factory=Planning)
     verification: Verification | None = None
+    max_parallel_tasks: int = 8
 
 
 def behaviour_of(
@@ -79,6 +81,7 @@ def behaviour_of(
         style=style_named(settings.agent_style) if settings.agent_style else None,
         planning=Planning.of(settings.planning, settings.planner),
         verification=settings.verification,
+        max_parallel_tasks=_first(given.max_parallel_tasks, config.max_parallel_tasks),
     )
 
 

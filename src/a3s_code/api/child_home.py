@@ -24,6 +24,7 @@ from a3s_code.harness.completion import Completion
 from a3s_code.harness.foreign_model import fitted
 from a3s_code.harness.prompt import SystemPromptSlots, prompt_parts, redacted, system_prompt
 from a3s_code.kernel.budget import Budget
+from a3s_code.kernel.context import Origin
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Limits
 from a3s_code.kernel.messages import Conversation, Message
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from a3s_code.delegation.child import Asking, Requests
 
 T = TypeVar("T")
+_FORM = Origin("task://output_schema")
+"""How a child is told to answer whose answer must satisfy a schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,8 @@ class SessionHome:
     def model(self, ref: str) -> Model:
         return self.engine.model(ref or self.engine.log.state.model)
 
-    async def admit(self, role: str, prompt: str, sink: Sink) -> None:
-        system = system_prompt(self._slots(role))
+    async def admit(self, role: str, prompt: str, sink: Sink, form: str = "") -> None:
+        system = system_prompt(self._slots(role, form))
         await self.engine.hooks.run(sink, prompt).admit(system, 0)
 
     def budgeted(self, child: str, budget: Budget | None) -> AbstractContextManager[Scope | None]:
@@ -83,10 +86,12 @@ class SessionHome:
         return self.engine.hooks.run(sink, prompt).model(model)
 
     def requests(self, child: Asking) -> Requests:
-        return _Requests(self.engine, self._slots(child.role), child)
+        return _Requests(self.engine, self._slots(child.role, child.form), child)
 
-    def _slots(self, role: str) -> SystemPromptSlots:
-        return redacted(replace(self.slots, role=role), self.executor.redactor)
+    def _slots(self, role: str, form: str) -> SystemPromptSlots:
+        style = form or self.slots.response_style
+        own = replace(self.slots, role=role, response_style=style)
+        return redacted(own, self.executor.redactor)
 
     def review(self) -> Review:
         continuations = self.engine.behaviour.continuations
@@ -123,7 +128,8 @@ class _Requests:
     def __init__(self, engine: Engine, slots: SystemPromptSlots, child: Asking) -> None:
         self._engine, self._child = engine, child
         self._prompt = system_prompt(slots)
-        self._parts = prompt_parts(slots, child.role_origin)
+        form = _FORM if child.form else None
+        self._parts = prompt_parts(slots, child.role_origin, form)
         self._view = ModelView(engine.log, is_own=False)
         lane = Lane(child=child.id, named=child.named)
         prefixes = Prefixes(engine.log, engine.price, child.id)

@@ -54,9 +54,6 @@ from a3s_code.kernel.ports import Review
 from a3s_code.kernel.tasks import Task
 from a3s_code.kernel.together import run_together
 
-MAX_PARALLEL_STEPS = 8
-"""Of one wave, at the same time; the others wait their turn. SPEC 2.1, `max_parallel_tasks`."""
-
 
 class Answering(Protocol):
     async def __call__(self, *, is_last: bool) -> Answer:
@@ -258,7 +255,7 @@ class PlannedRun:
         await ground.context.system(session.behaviour.prompt)
         tools = session.selection.of(conversation, is_own=ground.request.history is None)
         offer(session.log, ground.sink, tools, session.selection.latest)
-        places = asyncio.Semaphore(MAX_PARALLEL_STEPS)
+        places = asyncio.Semaphore(session.behaviour.max_parallel_tasks)
 
         async def one(branch: Branch, task: Task) -> Brought:
             async with places:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from a3s_code.api.assembly import Assembly, new_id
 from a3s_code.api.blank import tear_down
 from a3s_code.api.context_index import ContextIndex
+from a3s_code.api.delegating import Delegating
 from a3s_code.api.direct_tools import DirectTools
 from a3s_code.api.evidence import SessionEvidence
 from a3s_code.api.explaining import Explaining
@@ -77,6 +78,7 @@ class AsyncSession(
     SessionPrograms,
     SessionAgents,
     Orchestration,
+    Delegating,
     DirectTools,
 ):
     """

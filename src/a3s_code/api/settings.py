@@ -71,7 +71,6 @@ _TO_COME = frozenset(
         "auto_parallel",
         "host_env",
         "manual_delegation_enabled",
-        "max_parallel_tasks",
         "queue_config",
         "remote_git",
         "retry_config",
@@ -104,6 +103,7 @@ class Limits(msgspec.Struct, frozen=True):
     llm_timeout_ms: int | None = None
     breaker_threshold: int | None = None
     continuations: int | None = None
+    max_parallel_tasks: int | None = None
 
 
 class Sampling(msgspec.Struct, frozen=True):
@@ -350,6 +350,7 @@ def _limits(given: dict[str, Any]) -> Limits:
         llm_timeout_ms=given.get("llm_api_timeout_ms"),
         breaker_threshold=given.get("circuit_breaker_threshold"),
         continuations=_continuations(given),
+        max_parallel_tasks=given.get("max_parallel_tasks"),
     )
     return _NO_LIMITS if limits == _NO_LIMITS else limits
 

@@ -1704,6 +1704,76 @@ class Session:
         """
         return self._door.call(self._inner.execute_loop(initial, max_iterations, decide))
 
+    def task(self, request: Mapping[str, Any]) -> ToolResult:
+        """
+        Hand one piece of work to an agent, and give its result when it is done.
+
+        The agent works in a run of its own, with at most the rights of the session: what is denied
+        or asked about there is denied or asked about inside.
+
+        Args:
+            request: `agent` (its name), `description` (what it is for, in a few words) and `prompt`
+                (the work; it sees nothing else). `background`: return at once; `max_steps`: tool
+                rounds at most; `output_schema`: JSON Schema that its answer must satisfy;
+                `isolation`: `shared` (the workspace itself) or `worktree`.
+
+        Returns:
+            `output` is what a model would read: the answer, cut where it is longer than 3,800
+            characters, and what was seen of the run. `metadata` has `agent`, `task_id`,
+            `session_id`, `success`, `output_bytes`, `truncated`, `artifact_id` and `artifact_uri`
+            (the whole answer), `trace_uri` (the whole conversation), `report` (`summary`,
+            `findings`, `files_inspected`, `files_changed`, `evidence`, `risks`, `confidence`, …)
+            and with a schema `structured`. A run that failed has `exit_code` 1, and why stands in
+            `metadata["error"]`.
+
+        Raises:
+            InvalidType, InvalidValue: a key or its value is not accepted, or there is no such
+                agent; nothing was run.
+            SessionClosed: the session was closed.
+
+        Source:
+            Python SDK 3.1, "Delegation"; A3S Code README 3.x, "Delegation"; SPEC 5.13.
+        """
+        return self._door.call(self._inner.task(request))
+
+    def tasks(self, requests: Sequence[Mapping[str, Any]]) -> ToolResult:
+        """
+        Hand independent pieces of work to agents at the same time, and give all results.
+
+        At most `max_parallel_tasks` children of a session run at once; the others wait in order.
+
+        Args:
+            requests: 1 to 32, each as of `task`.
+
+        Returns:
+            `metadata["results"]` has for each, in the order of `requests`, what `task` has as its
+            `metadata`, and `output`. One that fails stops no other; then `exit_code` is 1.
+
+        Raises:
+            InvalidType, InvalidValue, SessionClosed: as `task`; nothing was run.
+
+        Source:
+            Python SDK 3.1, "Delegation"; SPEC 5.14.
+        """
+        return self._door.call(self._inner.tasks(requests))
+
+    def delegate_task(
+        self,
+        agent: str,
+        description: str,
+        prompt: str,
+        background: bool = False,
+        max_steps: int | None = None,
+    ) -> ToolResult:
+        """The same as `task`, with its keys as arguments."""
+        return self._door.call(
+            self._inner.delegate_task(agent, description, prompt, background, max_steps)
+        )
+
+    def parallel_task(self, tasks: Sequence[Mapping[str, Any]]) -> ToolResult:
+        """The same as `tasks`."""
+        return self._door.call(self._inner.parallel_task(tasks))
+
     def read_file(self, path: str) -> str:
         """
         Read a text file: its first 2,000 lines, numbered as the `read` tool shows them.

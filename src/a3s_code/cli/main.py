@@ -32,6 +32,7 @@ ALLOWED_BY_DEFAULT = (
     "update_plan",
     "program",
     "task",
+    "parallel_task",
 )
 
 HELP = """examples:

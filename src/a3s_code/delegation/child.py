@@ -20,16 +20,21 @@ import msgspec
 
 from a3s_code.delegation.child_gate import OwnRules
 from a3s_code.delegation.child_sink import ChildSink, session_of
+from a3s_code.delegation.fitting import Fitting
+from a3s_code.delegation.flood import Flooded
 from a3s_code.delegation.inner_calls import InnerCalls
-from a3s_code.errors import A3SError, StoreError
+from a3s_code.delegation.verdict import verdict
+from a3s_code.delegation.witness import Witness
+from a3s_code.errors import A3SError, LimitReached, StoreError
+from a3s_code.harness.objects.schema import accept
 from a3s_code.harness.time_limit import within_limit
-from a3s_code.kernel.border import described
+from a3s_code.kernel.border import answer_of, described
 from a3s_code.kernel.budget import Budget
 from a3s_code.kernel.children import ChildOutcome, ChildSpec
 from a3s_code.kernel.context import Origin
 from a3s_code.kernel.events import SubagentEnd, SubagentStart
 from a3s_code.kernel.executor import Executor
-from a3s_code.kernel.loop import EmptyInbox, Limits, Loop, Transcript
+from a3s_code.kernel.loop import Answer, EmptyInbox, Limits, Loop, Transcript
 from a3s_code.kernel.messages import Conversation, Message, user
 from a3s_code.kernel.observation import keep_whole, redact
 from a3s_code.kernel.ports import Askers, Attend, Compact, Model, ModelRequest, Review, Sink
@@ -72,6 +77,7 @@ class Asking:
         selects: It is shown those of them that it needs; otherwise all, which were named for it.
         sink: Of the child.
         named: Gives the id that a call of its model has in the session.
+        form: How it is to answer; empty for what the session says of answers.
     """
 
     id: str
@@ -84,6 +90,7 @@ class Asking:
     conversation: Conversation
     sink: Sink
     named: Callable[[str], str]
+    form: str = ""
 
 
 class Home(Protocol):
@@ -113,9 +120,9 @@ class Home(Protocol):
         """Give where the calls of a child ask the model `ref`, beside its conversation."""
         ...
 
-    async def admit(self, role: str, prompt: str, sink: Sink) -> None:
+    async def admit(self, role: str, prompt: str, sink: Sink, form: str = "") -> None:
         """
-        Ask whether a prompt may enter the conversation of a child.
+        Ask whether a prompt may enter the conversation of a child; `form` as of `Asking`.
 
         Raises:
             HookBlocked: a hook says no, or failed.
@@ -159,6 +166,7 @@ class Child:
         id: Inside that of the call that starts it, and no other call's.
         executor: With the rights of the child.
         sink: Of the call that starts it.
+        witness: Of the calls of `executor`.
     """
 
     id: str
@@ -167,6 +175,7 @@ class Child:
     rules: OwnRules
     executor: Executor
     sink: Sink
+    witness: Witness
 
     async def run(self) -> ChildOutcome:
         """
@@ -176,7 +185,7 @@ class Child:
         """
         model = self.home.model(self.spec.model)
         inside = InnerCalls(self.executor, self.id)
-        sink = ChildSink(self.sink, self.id, self.session_id, inside, model.ref)
+        sink = ChildSink(self.sink, self.id, self.session_id, inside, model.ref, self.witness)
         transcript = Transcript(Conversation(), sink, isolated=True)
         hooked = self.home.hooked(model, sink, self.spec.prompt)
         loop = self._loop(hooked, inside, sink, transcript.conversation)
@@ -188,7 +197,13 @@ class Child:
             self._end(STOPPED, success=False)
             raise
         outcome = msgspec.structs.replace(
-            outcome, transcript=self._kept(sink.said), usage=outcome.usage + sink.spent
+            outcome,
+            agent=self.spec.agent,
+            session_id=self.session_id,
+            transcript=self._kept(sink.said),
+            answer=self._whole(outcome.text),
+            usage=outcome.usage + sink.spent,
+            **self.witness.seen,
         )
         self._end(outcome.error or outcome.text, success=not outcome.kind)
         return outcome
@@ -201,6 +216,7 @@ class Child:
         self, model: Model, inside: InnerCalls, sink: ChildSink, conversation: Conversation
     ) -> Loop:
         role, prompt = self.spec.role, self.spec.prompt
+        review = self._review()
         asking = Asking(
             id=self.id,
             model=model,
@@ -212,6 +228,7 @@ class Child:
             conversation=conversation,
             sink=sink,
             named=inside.named,
+            form=_form(review),
         )
         requests = self.home.requests(asking)
         return Loop(
@@ -219,18 +236,26 @@ class Child:
             executor=inside,
             sink=sink,
             prepare=requests,
-            review=self.home.review(),
+            review=review,
             compact=requests.compact,
             inbox=EmptyInbox(),
             limits=self._limits(),
             attend=inside.attended(requests.attend) if requests.attend is not None else None,
         )
 
+    def _review(self) -> Review:
+        review, wanted = self.home.review(), self.spec.output_schema
+        return review if wanted is None else Fitting(review, accept(wanted), self.spec.prompt)
+
     def _limits(self) -> Limits:
-        limits, steps = self.home.limits, self.spec.max_steps
-        if steps is None:
-            return limits
-        return replace(limits, max_tool_rounds=min(steps, limits.max_tool_rounds))
+        limits, spec = self.home.limits, self.spec
+        times = [each for each in (limits.max_execution_ms, spec.max_execution_ms) if each]
+        rounds = limits.max_tool_rounds
+        return replace(
+            limits,
+            max_tool_rounds=rounds if spec.max_steps is None else min(spec.max_steps, rounds),
+            max_execution_ms=min(times, default=None),
+        )
 
     def _tools(self) -> ToolSet:
         """Give the tools that the model may be shown."""
@@ -245,35 +270,47 @@ class Child:
     async def _conducted(self, loop: Loop, transcript: Transcript, sink: ChildSink) -> ChildOutcome:
         """Run the loop; what goes wrong inside is the outcome."""
         try:
-            await self.home.admit(self.spec.role, self.spec.prompt, sink)
-            transcript.add(user(self.spec.prompt))
+            prompt = self.spec.prompt
+            await self.home.admit(self.spec.role, prompt, sink, _form(loop.review))
+            transcript.add(user(prompt))
             limit_ms, who = loop.limits.max_execution_ms, self.spec.agent
             answer = await self.home.timed(
-                lambda: within_limit(limit_ms, who, loop.run(transcript))
+                lambda: within_limit(limit_ms, who, answer_of(loop.run(transcript)))
             )
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - a model may be foreign code; its caller is told
-            loop.leave(transcript, "an error")
+            loop.leave(transcript, "" if isinstance(error, Flooded) else "an error")
             return self._failed(loop, sink.said, error)
+        return self._answered(loop, answer)
+
+    def _answered(self, loop: Loop, answer: Answer) -> ChildOutcome:
+        """Give an answer as the outcome, or say why it is none."""
+        found = verdict(loop, answer)
         return ChildOutcome(
             id=self.id,
             text=answer.text,
             usage=answer.usage,
             tool_calls=answer.tool_calls,
             turns=answer.turns,
+            kind=found.kind,
+            error=f"{self.spec.agent} {found.error}" if found.error else "",
+            structured=found.structured,
         )
 
     def _failed(self, loop: Loop, messages: Sequence[Message], error: Exception) -> ChildOutcome:
         is_ours = isinstance(error, A3SError)
         said = [message.text for message in messages if message.role == "assistant"]
+        kind = error.code if is_ours else "child.failed"
+        if isinstance(error, LimitReached) and isinstance(error.__cause__, TimeoutError):
+            kind = "child.timeout"
         return ChildOutcome(
             id=self.id,
             text=next((text for text in reversed(said) if text.strip()), ""),
             usage=loop.usage,
             tool_calls=loop.tool_calls,
             turns=len(said),
-            kind=error.code if is_ours else "child.failed",
+            kind=kind,
             error=str(error) if is_ours else described(error),
         )
 
@@ -301,6 +338,16 @@ class Child:
             )
         )
 
+    def _whole(self, text: str) -> str:
+        """Keep all of its answer, and give its URI."""
+        if not text.strip():
+            return ""
+        executor = self.executor
+        stored = keep_whole(
+            "task", redact(text, executor.redactor), 0, self.sink, executor.artifacts
+        )
+        return stored.artifact_uri if stored is not None else ""
+
     def _kept(self, said: Sequence[Message]) -> str:
         """Keep all that was said as JSON, a message a line, and give its URI."""
         role = redact(self.spec.role, self.executor.redactor)
@@ -310,6 +357,10 @@ class Child:
         text, artifacts = "\n".join(lines) + "\n", self.executor.artifacts
         stored = keep_whole("transcript", text, 0, self.sink, artifacts)
         return stored.artifact_uri if stored is not None else ""
+
+
+def _form(review: Review) -> str:
+    return review.form if isinstance(review, Fitting) else ""
 
 
 def _cut(text: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
+from a3s_code.delegation.flood import check_calls
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.messages import ContextText, Message, ToolCall, ToolResult
 from a3s_code.kernel.ports import Attend, Sink
@@ -25,15 +26,24 @@ class InnerCalls:
         child: Id of the child, which is inside that of the call that started it.
     """
 
-    __slots__ = ("_child", "_executor", "_ids")
+    __slots__ = ("_child", "_executor", "_ids", "_own")
 
     def __init__(self, executor: Executor, child: str) -> None:
         self._executor, self._child = executor, child
         self._ids: dict[str, str] = {}
+        self._own: set[str] = set()
 
     def named(self, own_id: str) -> str:
         """Give the id that a call of the child's model has in the session."""
-        return self._ids.setdefault(own_id, f"{self._child}.{len(self._ids) + 1}")
+        known = self._ids.get(own_id)
+        if known is None:
+            known = self._ids[own_id] = f"{self._child}.{len(self._ids) + 1}"
+            self._own.add(known)
+        return known
+
+    def has(self, id_: str) -> bool:
+        """Say whether a call of the session is one that the child's model made."""
+        return id_ in self._own
 
     def recorded(self, message: Message) -> Message:
         """Give a message of the child with the ids that its calls have in the session."""
@@ -55,7 +65,13 @@ class InnerCalls:
         refused: Mapping[str, Observation] | None = None,
         ended: dict[str, ToolResult] | None = None,
     ) -> tuple[ToolResult, ...]:
-        """Run the calls of one turn; see `Executor.execute`, whose errors these are."""
+        """
+        Run the calls of one turn; see `Executor.execute`, whose errors these are.
+
+        Raises:
+            LimitReached: the child has made too many calls; none of these was run.
+        """
+        check_calls(self._child, len(self._ids))
         inner = [replace(call, id=self.named(call.id)) for call in calls]
         answers = {self.named(id_): answer for id_, answer in (refused or {}).items()}
         own = {made.id: call.id for made, call in zip(inner, calls, strict=True)}

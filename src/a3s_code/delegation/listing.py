@@ -16,8 +16,8 @@ from a3s_code.kernel.children import AgentRole, Agents
 from a3s_code.kernel.tool import Tool
 from a3s_code.kernel.visible import on_one_line
 
-LISTING = ("task", "parallel_task")
-"""Tools whose description names agents."""
+LISTING = ("task",)
+"""Tools whose description names agents; that of `parallel_task` refers to it."""
 MAX_LISTED = 40
 MAX_SHOWN_CHARS = 240
 """Of one description."""

@@ -15,6 +15,8 @@ the policy that allows everything (`PermissionPolicy.permissive()`), grants that
 The mode of the session (`modes`) is laid over the policy: it may spare questions, and never
 lifts a denial.
 
+Several tasks are decided agent by agent, and whom a rule denies to `task` is denied there too.
+
 A search is decided by its pattern and the directory it starts in. That it would come across
 a file that a rule denies is not decided here: a rule cannot say it.
 
@@ -44,7 +46,14 @@ from a3s_code.harness.shell.protected import entered, written
 from a3s_code.harness.shell.releases import release_among
 from a3s_code.harness.shell.words import UNKNOWN, has_hole
 from a3s_code.harness.subjects import Subject, printable
-from a3s_code.harness.tool_names import SANDBOX_TOOL, SHELL_TOOL, SHELL_TOOLS, WRITE_TOOL
+from a3s_code.harness.tool_names import (
+    SANDBOX_TOOL,
+    SHELL_TOOL,
+    SHELL_TOOLS,
+    TASK_TOOL,
+    TASKS_TOOL,
+    WRITE_TOOL,
+)
 from a3s_code.kernel.ports import Action, Allow, Ask, Authority, Decision, Deny
 from a3s_code.kernel.tool import Effect
 
@@ -173,6 +182,8 @@ class PolicyGate:
             yield from self._shell(policy, action.subject)
         elif name == SANDBOX_TOOL:
             yield from self._shell(rules_for_sandbox(policy, SHELL_TOOL), action.subject)
+        elif name == TASKS_TOOL:
+            yield from _each_agent(policy, action.subject)
         else:
             for subject in self._subjects(action):
                 yield self._target(policy, action, subject)
@@ -349,3 +360,12 @@ def _alternatives(text: str) -> list[str]:
             choices = group[1].split(",")
             waiting += [one[: group.start()] + choice + one[group.end() :] for choice in choices]
     return [*done, *waiting]
+
+
+def _each_agent(policy: CompiledPolicy, agents: str) -> Iterator[Decision]:
+    for agent in agents.split("\n"):
+        subject = Subject(agent, Kind.TEXT)
+        yield policy.one(TASKS_TOOL, subject)
+        alone = policy.ruled(TASK_TOOL, subject)
+        if isinstance(alone, Deny):
+            yield alone

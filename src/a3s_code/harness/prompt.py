@@ -88,22 +88,24 @@ def system_prompt(slots: SystemPromptSlots) -> str:
 
 
 @lru_cache(maxsize=256)
-def prompt_parts(slots: SystemPromptSlots, role: Origin | None = None) -> tuple[PromptPart, ...]:
+def prompt_parts(
+    slots: SystemPromptSlots, role: Origin | None = None, style: Origin | None = None
+) -> tuple[PromptPart, ...]:
     """
     Give what `system_prompt` is made of, in its order; what of ours stands together is one part.
 
     Args:
-        role: Where the role comes from; None for the option.
+        role, style: Where the role and the response style come from; None for the options.
 
     Raises:
         PackageUnreadable: as `text`.
     """
-    style = f"## Response Format\n\n{slots.response_style or text('response_format')}"
+    form = f"## Response Format\n\n{slots.response_style or text('response_format')}"
     rows = (
         (slots.role or text("identity"), (role or _ROLE) if slots.role else OURS),
         (text("core"), OURS),
         (slots.guidelines and f"## Guidelines\n\n{slots.guidelines}", _GUIDELINES),
-        (style, _STYLE if slots.response_style else OURS),
+        (form, (style or _STYLE) if slots.response_style else OURS),
         (slots.extra, _EXTRA),
     )
     parts: list[PromptPart] = []

@@ -2,6 +2,7 @@
 
 SHELL_TOOL = "bash"
 SANDBOX_TOOL = "sandbox"
+TASK_TOOL, TASKS_TOOL = "task", "parallel_task"
 SHELL_TOOLS = frozenset({SHELL_TOOL, SANDBOX_TOOL})
 """Their subject is a command line."""
 

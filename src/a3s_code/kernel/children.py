@@ -129,6 +129,8 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
             parent may decides. None = it has none.
         model: `provider/model`; empty = the one that the session has now.
         max_steps: Tool rounds at most; None = as many as a run of the session.
+        max_execution_ms: How long it may take once it has begun; None = as long as a run of the
+            session, which is never exceeded.
         inheritance: Who settles what its own or its parent's gate asks about.
         isolation: Where it works.
         may_delegate: It may start children of its own, as deep as the session lets.
@@ -147,11 +149,34 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
     permissions: Permissions | None = None
     model: str = ""
     max_steps: int | None = None
+    max_execution_ms: int | None = None
     inheritance: Inheritance = "inherit_parent"
     isolation: Isolation = "shared"
     may_delegate: bool = False
     output_schema: JsonObject | None = None
     budget: Budget | None = None
+
+
+class ChildEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """
+    Something that the harness has seen happen in a child, and that can be looked up.
+
+    Attributes:
+        kind: `command` for a program that ran, `request` for a call over the network,
+            `verification` for a report that was made meanwhile.
+        text: The command line, the subject of the call or of the report; may be cut.
+        exit_code: Of the call; None for a report.
+        status: Of the report, as `kernel.verification.status_of` has it.
+        made_by: Of the report; only `harness` has run the checks itself.
+        uris: Of complete outputs, where they are kept.
+    """
+
+    kind: Literal["command", "request", "verification"]
+    text: str
+    exit_code: int | None = None
+    status: str = ""
+    made_by: str = ""
+    uris: tuple[str, ...] = ()
 
 
 class ChildOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,28 +185,38 @@ class ChildOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         id: Inside that of the call that started it; its calls have ids inside this one.
+        agent: As in its `ChildSpec`.
+        session_id: What its events have as theirs; empty for a child that was never begun.
         text: Its answer; of one that failed, what it said last.
         usage: Tokens of its requests, without those of its own children.
         tool_calls, turns: Of the child itself.
         transcript: URI of its whole conversation as an artifact; empty when it is not kept.
+        answer: URI of the whole of `text`, without secrets; empty when it is not kept.
         kind: Code of the error that ended it; empty when it came to its end.
         error: What went wrong; empty when nothing did.
         files_inspected, files_changed: Paths that its calls have read and written, as the log has
-            them, relative to the workspace.
+            them, relative to the workspace. What a command reads or writes is not among them.
+        places_searched: Paths that its calls have listed or searched.
+        evidence: What else was seen of its calls, oldest first; of many, the last ones.
         structured: Its answer as JSON, when `output_schema` was given and is satisfied.
         merge: What became of its worktree; None for one that works in the workspace itself.
     """
 
     id: str
+    agent: str = ""
+    session_id: str = ""
     text: str = ""
     usage: Usage = msgspec.field(default_factory=Usage)
     tool_calls: int = 0
     turns: int = 0
     transcript: str = ""
+    answer: str = ""
     kind: str = ""
     error: str = ""
     files_inspected: tuple[str, ...] = ()
     files_changed: tuple[str, ...] = ()
+    places_searched: tuple[str, ...] = ()
+    evidence: tuple[ChildEvidence, ...] = ()
     structured: Any = None
     merge: JsonObject | None = None
 
@@ -193,10 +228,21 @@ class Children(Protocol):
         """
         Run a child to its end with at most the rights of its parent.
 
-        What goes wrong inside is its outcome, such as a limit or a model that fails.
+        It waits for its turn, where as many run already as the session lets. What goes wrong
+        inside is its outcome, such as a limit, a model that fails or an answer that is none.
 
         Raises:
-            InvalidValue: a rule of `spec` is none, or there is no such model.
+            InvalidValue: a rule or the schema of `spec` is none.
+            UnknownModel: there is no such model.
             StoreError: what it did could not be recorded.
+        """
+        ...
+
+    async def launch(self, spec: ChildSpec) -> str:
+        """
+        Have a child run on its own, and give its id at once.
+
+        Raises:
+            InvalidValue, UnknownModel, StoreError: as `start`; nothing was begun.
         """
         ...

@@ -61,8 +61,8 @@ class RecordedFiles:
     async def read(self, target: Resolved, *, limit: int | None = None) -> bytes:
         return await self._files.read(target, limit=limit)
 
-    async def list(self, target: Resolved) -> list[Entry]:
-        return await self._files.list(target)
+    async def list(self, target: Resolved, *, bare: bool = False) -> list[Entry]:
+        return await self._files.list(target, bare=bare)
 
     async def write(self, target: Resolved, data: bytes, *, over: bytes | None = None) -> None:
         before, content = await image_of(self._files, target)

@@ -56,7 +56,7 @@ class Resolved(Protocol):
         ...
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """
     One row of a directory.
 
@@ -116,9 +116,12 @@ class Files(Protocol):
         """
         ...
 
-    async def list(self, target: Resolved) -> list[Entry]:
+    async def list(self, target: Resolved, *, bare: bool = False) -> list[Entry]:
         """
         Give the entries of a directory by name.
+
+        Args:
+            bare: Names and kinds are enough, which may take a fraction of the time.
 
         Raises:
             FileNotFoundError, NotADirectoryError: as they say.

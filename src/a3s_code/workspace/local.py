@@ -95,8 +95,8 @@ class LocalFiles:
         """
         await _settled(apart(local(target), _write, data, over))
 
-    async def list(self, target: Resolved) -> list[Entry]:
-        return await apart(local(target), _list)
+    async def list(self, target: Resolved, *, bare: bool = False) -> list[Entry]:
+        return await apart(local(target), _list, bare)
 
 
 async def _settled(work: Coroutine[Any, Any, T]) -> T:
@@ -293,23 +293,25 @@ def _dress(fd: int, old: os.stat_result) -> None:
     os.fchmod(fd, old.st_mode & 0o777)
 
 
-def _list(location: Location) -> list[Entry]:
+def _list(location: Location, bare: bool) -> list[Entry]:
     with _told(location):
         fd = location.open_directory()
         try:
             with os.scandir(fd) as rows:
-                entries = [entry for row in rows if (entry := _entry(fd, row))]
+                entries = [entry for row in rows if (entry := _entry(fd, row, bare))]
         finally:
             os.close(fd)
     entries.sort(key=lambda entry: entry.name)
     return entries
 
 
-def _entry(fd: int, row: os.DirEntry[str]) -> Entry | None:
+def _entry(fd: int, row: os.DirEntry[str], bare: bool) -> Entry | None:
     """Make one row; None when it is gone since the directory was read."""
     name = readable(row.name)
     try:
         if row.is_file(follow_symlinks=False):
+            if bare:
+                return Entry(name, "file")
             facts = row.stat(follow_symlinks=False)
             return Entry(name, "file", facts.st_size, changed_ns=facts.st_ctime_ns)
         if row.is_symlink():

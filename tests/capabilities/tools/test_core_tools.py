@@ -13,8 +13,10 @@ ALL = [*CORE_TOOLS, *GIT_TOOLS]
 def test_models_are_told_of_the_core_tools_in_one_order() -> None:
     names = [tool.name for tool in CORE_TOOLS]
     files, search = ["read", "write", "edit", "patch"], ["grep", "glob", "ls"]
-    shown = [*files, *search, "bash", "generate_object", "search_skills", "Skill"]
-    assert names == [*shown, "batch", "update_plan", "program", "task"]
+    delegation = ["task", "parallel_task"]
+    skills = ["search_skills", "Skill"]
+    shown = [*files, *search, "bash", *delegation, "generate_object", *skills]
+    assert names == [*shown, "batch", "update_plan", "program"]
 
 
 def test_no_function_of_a_host_can_take_the_name_of_a_built_in_tool() -> None:

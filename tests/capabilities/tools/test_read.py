@@ -86,6 +86,17 @@ async def test_a_missing_file_names_those_that_are_alike(workspace: Workspace) -
     assert "other.txt" not in shown.text
 
 
+@pytest.mark.parametrize(
+    "asked", ["qodule_700.py", "module_7o0.py", "module700.py", "modlue_07o.py"]
+)
+async def test_a_name_that_is_alike_is_found_among_many(asked: str, workspace: Workspace) -> None:
+    for number in range(300):
+        workspace.put(f"other_{number}.txt")
+    workspace.put("module_700.py")
+    shown = await workspace.run(read, file_path=asked)
+    assert "Near it: module_700.py" in shown.text
+
+
 async def test_a_file_missing_with_its_directory_is_a_failure_too(workspace: Workspace) -> None:
     shown = await workspace.run(read, file_path="no/such/file")
     assert shown.failed

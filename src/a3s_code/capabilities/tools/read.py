@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import posixpath
+from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
@@ -29,6 +30,7 @@ MAX_IMAGE_BYTES = 5 * 1024 * 1024 * 3 // 4
 """5 MiB once encoded as base64, which is the most that providers take for one image."""
 
 _SNIFFED_BYTES = 8 * 1024
+_MAX_COMPARED = 64
 _MAX_NEIGHBOURS = 2_000
 _UNDECODABLE = "\N{REPLACEMENT CHARACTER}"
 _CR = "\r"
@@ -210,11 +212,28 @@ async def _near_names(context: ToolContext) -> list[str]:
     except PathRefused:
         return []
     try:
-        entries = await context.files.list(parent)
+        entries = await context.files.list(parent, bare=True)
     except (OSError, WorkspaceError):
         return []
     finally:
         parent.close()
-    names = {entry.name.lower(): entry.name for entry in entries[:_MAX_NEIGHBOURS]}
+    names = _comparable(name.lower(), [entry.name for entry in entries[:_MAX_NEIGHBOURS]])
     alike = difflib.get_close_matches(name.lower(), names)
     return [shown_name(posixpath.join(directory, names[key])) for key in alike]
+
+
+def _comparable(name: str, others: Iterable[str]) -> dict[str, str]:
+    """
+    Give the names that are worth a comparison, which takes long: a bounded number, in lower case.
+
+    One mistake leaves one half of a name as it is; with more of them the first letter may be right.
+    """
+    half = len(posixpath.splitext(name)[0]) // 2
+    head, tail, first = name[:half] or name, name[half:], name[:1]
+    alike: list[tuple[bool, int, str, str]] = []
+    for other in others:
+        low = other.lower()
+        if low.startswith(first) or low.endswith(tail):
+            is_half = low.startswith(head) or low.endswith(tail)
+            alike.append((not is_half, abs(len(low) - len(name)), low, other))
+    return {low: other for *_, low, other in sorted(alike)[:_MAX_COMPARED]}
