@@ -33,6 +33,8 @@ SOURCES = (
     "session_programs",
     "session_records",
     "session_sandbox",
+    "steering",
+    "subagents",
     "verification",
     "session",
 )

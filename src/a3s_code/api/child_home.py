@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -12,6 +13,7 @@ from a3s_code.api.account import Account
 from a3s_code.api.asides import Asides
 from a3s_code.api.awake import request_of, room
 from a3s_code.api.context import RunContext
+from a3s_code.api.inbox import ChildInbox
 from a3s_code.api.lane import Lane
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer_child
@@ -22,12 +24,23 @@ from a3s_code.harness.prompt import SystemPromptSlots, prompt_parts, redacted, s
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Limits
 from a3s_code.kernel.messages import Conversation, Message
-from a3s_code.kernel.ports import Askers, Attend, Compact, Model, ModelRequest, Review, Sink
+from a3s_code.kernel.ports import (
+    Askers,
+    Attend,
+    Compact,
+    Inbox,
+    Model,
+    ModelRequest,
+    Review,
+    Sink,
+)
 from a3s_code.kernel.tool import ToolSet
 
 if TYPE_CHECKING:
     from a3s_code.api.engine import Engine
     from a3s_code.delegation.child import Asking, Requests
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,12 @@ class SessionHome:
 
     def model(self, ref: str) -> Model:
         return self.engine.model(ref or self.engine.log.state.model)
+
+    async def run(self, id: str, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:  # noqa: A002 - the port
+        return await self.engine.child_works.run(id, begin)
+
+    def launch(self, id: str, begin: Callable[[], Coroutine[Any, Any, object]]) -> None:  # noqa: A002 - the port
+        self.engine.child_works.launch(id, begin)
 
     async def admit(self, role: str, prompt: str, sink: Sink) -> None:
         system = system_prompt(self._slots(role))
@@ -105,6 +124,7 @@ class _Requests:
         "_view",
         "attend",
         "compact",
+        "inbox",
     )
 
     def __init__(self, engine: Engine, slots: SystemPromptSlots, child: Asking) -> None:
@@ -120,6 +140,7 @@ class _Requests:
         sources = dataclasses.replace(engine.behaviour.context, providers=())
         hooks = engine.hooks.run(child.sink, child.prompt)
         self._context = RunContext(sources, hooks, child.sink, child.conversation)
+        self.inbox: Inbox = ChildInbox(engine.log, self._context, child.id)
         self.attend: Attend | None = self._context.attend if sources.companions else None
         made = child.sink, child.model, child.conversation, self._view
         self.compact: Compact = room(engine, *made, lane)

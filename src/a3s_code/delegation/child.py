@@ -11,9 +11,11 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -27,11 +29,22 @@ from a3s_code.kernel.children import ChildOutcome, ChildSpec
 from a3s_code.kernel.context import Origin
 from a3s_code.kernel.events import SubagentEnd, SubagentStart
 from a3s_code.kernel.executor import Executor
-from a3s_code.kernel.loop import EmptyInbox, Limits, Loop, Transcript
+from a3s_code.kernel.loop import Limits, Loop, Transcript
 from a3s_code.kernel.messages import Conversation, Message, user
 from a3s_code.kernel.observation import keep_whole, redact
-from a3s_code.kernel.ports import Askers, Attend, Compact, Model, ModelRequest, Review, Sink
+from a3s_code.kernel.ports import (
+    Askers,
+    Attend,
+    Compact,
+    Inbox,
+    Model,
+    ModelRequest,
+    Review,
+    Sink,
+)
 from a3s_code.kernel.tool import ToolSet
+
+T = TypeVar("T")
 
 MAX_SHOWN_CHARS = 16_000
 """Of the answer of a child in its `subagent_end`; the whole is in its transcript."""
@@ -53,6 +66,11 @@ class Requests(Protocol):
     @property
     def compact(self) -> Compact:
         """Makes room in its conversation."""
+        ...
+
+    @property
+    def inbox(self) -> Inbox:
+        """Gives what reaches it while it goes on."""
         ...
 
 
@@ -109,6 +127,19 @@ class Home(Protocol):
         """Give where the calls of a child ask the model `ref`, beside its conversation."""
         ...
 
+    async def run(self, id: str, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:  # noqa: A002 - its name everywhere else
+        """
+        Run a child that is waited for.
+
+        Raises:
+            RunCancelled: somebody ended it by its id.
+        """
+        ...
+
+    def launch(self, id: str, begin: Callable[[], Coroutine[Any, Any, object]]) -> None:  # noqa: A002 - as above
+        """Have a child that has begun go on by itself; the session ends it with itself."""
+        ...
+
     async def admit(self, role: str, prompt: str, sink: Sink) -> None:
         """
         Ask whether a prompt may enter the conversation of a child.
@@ -142,6 +173,7 @@ class Child:
         id: Inside that of the call that starts it, and no other call's.
         executor: With the rights of the child.
         sink: Of the call that starts it.
+        background: The call does not wait for it.
     """
 
     id: str
@@ -150,12 +182,22 @@ class Child:
     rules: OwnRules
     executor: Executor
     sink: Sink
+    background: bool = False
 
     async def run(self) -> ChildOutcome:
         """
         Raises:
             UnknownModel: there is no such model; nothing was begun.
             StoreError: what it did could not be recorded.
+        """
+        return await self.begin()()
+
+    def begin(self) -> Callable[[], Coroutine[Any, Any, ChildOutcome]]:
+        """
+        Record that it begins, and give what runs it to its end.
+
+        Raises:
+            UnknownModel: there is no such model; nothing was begun.
         """
         model = self.home.model(self.spec.model)
         inside = InnerCalls(self.executor, self.id)
@@ -164,16 +206,23 @@ class Child:
         hooked = self.home.hooked(model, sink, self.spec.prompt)
         loop = self._loop(hooked, inside, sink, transcript.conversation)
         self._begin()
+        return partial(self._to_its_end, loop, transcript, sink)
+
+    async def _to_its_end(
+        self, loop: Loop, transcript: Transcript, sink: ChildSink
+    ) -> ChildOutcome:
         try:
             outcome = await self._conducted(loop, transcript, sink)
-        except BaseException:
+        except BaseException as error:
             loop.leave(transcript, "the end of its run")
-            self._end(STOPPED, success=False)
+            status = "cancelled" if isinstance(error, asyncio.CancelledError) else ""
+            self._end(STOPPED, self._kept(sink.said), success=False, status=status)
             raise
         outcome = msgspec.structs.replace(
             outcome, transcript=self._kept(sink.said), usage=outcome.usage + sink.spent
         )
-        self._end(outcome.error or outcome.text, success=not outcome.kind)
+        said = outcome.error or outcome.text
+        self._end(said, outcome.transcript, success=not outcome.kind)
         return outcome
 
     @property
@@ -204,7 +253,7 @@ class Child:
             prepare=requests,
             review=self.home.review(),
             compact=requests.compact,
-            inbox=EmptyInbox(),
+            inbox=requests.inbox,
             limits=self._limits(),
             attend=inside.attended(requests.attend) if requests.attend is not None else None,
         )
@@ -268,10 +317,11 @@ class Child:
                 parent_session_id=self.home.session_id,
                 agent=self.spec.agent,
                 description=self.spec.description,
+                background=self.background,
             )
         )
 
-    def _end(self, output: str, *, success: bool) -> None:
+    def _end(self, output: str, transcript: str, *, success: bool, status: str = "") -> None:
         self.sink.emit(
             SubagentEnd(
                 task_id=self.id,
@@ -279,6 +329,8 @@ class Child:
                 agent=self.spec.agent,
                 output=_cut(output),
                 success=success,
+                status=status,
+                transcript=transcript,
             )
         )
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from a3s_code.errors import RunCancelled, TooDeep
 from a3s_code.kernel.children import ChildOutcome, ChildSpec
 from a3s_code.kernel.ports import Sink
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:  # few sessions start a child
     from a3s_code.delegation.child import Child, Home
     from a3s_code.harness.inheritance import Rights
 
+CANCELLED = "child.cancelled"
+"""The kind of an outcome that somebody asked for."""
 MAX_DEPTH = 1
 """Children inside children: with 1 a child starts none."""
 
@@ -50,17 +53,32 @@ class CallChildren:
 
     async def start(self, spec: ChildSpec) -> ChildOutcome:
         """Run a child to its end; see `kernel.children.Children`."""
-        household, id_ = self.household, self.new_id()
-        if household.depth >= household.max_depth:
-            most = f"{household.max_depth} deep"
-            return ChildOutcome(
-                id=id_,
-                kind="child.too_deep",
-                error=f"{spec.agent} was not started: runs inside runs go {most} at most.",
-            )
-        return await self._child(id_, spec).run()
+        id_, error = self.new_id(), self._too_deep(spec)
+        if error:
+            return ChildOutcome(id=id_, kind=TooDeep.code, error=error)
+        try:
+            return await self.household.home.run(id_, self._child(id_, spec).run)
+        except RunCancelled:
+            error = f"{spec.agent} was cancelled before it was finished."
+            return ChildOutcome(id=id_, kind=CANCELLED, error=error)
 
-    def _child(self, id_: str, spec: ChildSpec) -> Child:
+    async def launch(self, spec: ChildSpec) -> str:
+        """Begin a child that goes on by itself; see `kernel.children.Children`."""
+        error = self._too_deep(spec)
+        if error:
+            raise TooDeep(error)
+        child = self._child(self.new_id(), spec, background=True)
+        self.household.home.launch(child.id, child.begin())
+        return child.id
+
+    def _too_deep(self, spec: ChildSpec) -> str:
+        household = self.household
+        if household.depth < household.max_depth:
+            return ""
+        most = f"{household.max_depth} deep"
+        return f"{spec.agent} was not started: runs inside runs go {most} at most."
+
+    def _child(self, id_: str, spec: ChildSpec, *, background: bool = False) -> Child:
         from a3s_code.delegation.child import Child
         from a3s_code.delegation.child_gate import ChildGate, OwnRules
         from a3s_code.harness.inheritance import Rights
@@ -77,4 +95,4 @@ class CallChildren:
             ChildHousehold(home, rights, depth, most),
             home.askers(spec.model),
         )
-        return Child(id_, spec, home, rules, executor, self.sink)
+        return Child(id_, spec, home, rules, executor, self.sink, background)

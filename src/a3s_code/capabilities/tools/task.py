@@ -22,6 +22,9 @@ class TaskArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str, msgspec.Meta(description="The work itself; the agent sees nothing else of this.")
     ]
     max_steps: Annotated[int, msgspec.Meta(ge=1, description="Tool rounds at most.")] | None = None
+    background: Annotated[
+        bool, msgspec.Meta(description="Go on at once; its end is told when it has come.")
+    ] = False
 
 
 @tool(TaskArgs, effect=Effect.CONTAINER, subject="agent")
@@ -38,6 +41,9 @@ async def task(args: TaskArgs, context: ToolContext) -> Observation:
         names = ", ".join(each.name for each in context.agents.listed())
         text = f"There is no agent {args.agent!r}. There are: {names}."
         return failure(text, "not_found", agent=args.agent)
+    if args.background:
+        id_ = await context.children.launch(_spec(agent, args))
+        return Observation(f"Task {id_} goes on in the background.", metadata={"task_id": id_})
     return _observation(await context.children.start(_spec(agent, args)))
 
 
