@@ -29,7 +29,8 @@ class SessionRetentionLimits:
     How much a session keeps, in memory and in its store; None = all of it.
 
     Args:
-        max_runs_retained: Runs that have ended and are still listed, with the one that goes on.
+        max_runs_retained: Runs that have ended and are still listed, with the one that goes on;
+            those with a child that goes on do not count, and stay.
         max_events_per_run: The newest of each; `event_count` goes on counting all.
         max_trace_events: Tool calls that `trace_events` lists.
         max_terminal_subagent_tasks: Child runs that have ended and are still listed; those that
@@ -127,9 +128,9 @@ def _runs_beyond(state: SessionState, most: int | None) -> list[RunId]:
     if most is None or len(state.runs) <= most:
         return []
     at_work = {child.run for child in state.running.values()}
-    runs = (run for run in state.runs.values() if run.status in TERMINAL)
-    ended = [run.id for run in runs if run.id not in at_work]
-    return ended[: len(state.runs) - most]
+    runs = [run for run in state.runs.values() if run.id not in at_work]  # those do not count
+    ended = [run.id for run in runs if run.status in TERMINAL]
+    return ended[: max(len(runs) - most, 0)]
 
 
 def _shortened(
