@@ -20,7 +20,7 @@ from a3s_code.api.child_works import ChildWorks
 from a3s_code.api.costs import PriceOf
 from a3s_code.api.evidence_trees import EvidenceTrees
 from a3s_code.api.hooking import idle, lost
-from a3s_code.api.inbox import RunInbox
+from a3s_code.api.inbox import RunInbox, nobody
 from a3s_code.api.memory_runs import Lessons, SessionMemory
 from a3s_code.api.outlet import Outlet, Seal, Watch
 from a3s_code.api.prefixes import Prefixes
@@ -258,7 +258,7 @@ class Engine:
         hooks = self.hooks.run(inbox.sink, text)
         await hooks.admit(self.behaviour.prompt, len(self.log.state.conversation))
         if inbox is not self._heard():
-            raise _nobody()
+            raise nobody()
         taint(self.provider, text)
         id_ = self.new_id("steer")
         inbox.put(id_, text)
@@ -267,7 +267,7 @@ class Engine:
 
     def _heard(self) -> RunInbox:
         if self._inbox is None or not self._inbox.is_open:
-            raise _nobody()
+            raise nobody()
         return self._inbox
 
     def prompts(self, answer: Callable[[Request], Awaitable[AgentResult]]) -> PromptQueue:
@@ -562,9 +562,3 @@ class Engine:
         """Offer one more tool from the next turn on; its name replaces an equal one."""
         self.selection.add(tool)
         self.executor.tools = {**self.executor.tools, tool.name: tool}
-
-
-def _nobody() -> UsageError:
-    return UsageError(
-        "No run is active that could still see this.", hint="use send, or queue for later"
-    )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from a3s_code.errors import UsageError
 from a3s_code.kernel.events import Steered
 from a3s_code.kernel.messages import Context, Message, user
 from a3s_code.kernel.records import SteeringReceived
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
     from a3s_code.api.outlet import Outlet
     from a3s_code.kernel.log import Log
     from a3s_code.kernel.ports import Arriving
+
+
+def nobody() -> UsageError:
+    """Give the error for words that no run would see."""
+    return UsageError(
+        "No run is active that could still see this.", hint="use send, or queue for later"
+    )
 
 
 class RunInbox:

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from a3s_code.api.inbox import nobody
 from a3s_code.api.result import AgentResult
 from a3s_code.checks import check_text
 from a3s_code.errors import InvalidValue
@@ -72,11 +73,10 @@ class Steering(ABC):
         """
         _check_words(text)
         self._check_open()
-
-        async def steer() -> str:
-            return await (await self._awake()).steer(text)
-
-        return await self._there(steer)
+        engine = self._engine
+        if engine is None:
+            raise nobody()
+        return await self._there(lambda: engine.steer(text))
 
     async def queue(self, text: str) -> QueuedRun:
         """
