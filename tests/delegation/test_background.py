@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import pytest
 
 from a3s_code import (
@@ -18,15 +20,22 @@ from a3s_code import (
     Session,
     SessionOptions,
 )
-from a3s_code.errors import RunCancelled
+from a3s_code.delegation.household import ChildHousehold
+from a3s_code.errors import RunCancelled, TooDeep
+from a3s_code.kernel.children import ChildSpec
 from a3s_code.kernel.events import SubagentEnd, SubagentStart, ToolEnd
 from a3s_code.kernel.messages import JsonObject
+from a3s_code.kernel.tool import Effect, Observation, ToolContext, tool
 from a3s_code.testing import Fault, Rule, Turn, When, breaks, calls, on, says
 from api.house import House, come, meanwhile
 from delegation.errands import errand
 
 ALL = PermissionPolicy(default_decision="allow")
 BEGIN = calls("errand", background=True)
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    pass
 
 
 class Held:
@@ -435,3 +444,40 @@ def test_the_oldest_that_have_ended_are_dropped_and_none_that_goes_on(
     session.close()
     options = SessionOptions(session_store=store, permission_policy=ALL)
     assert house.agent.resume_session("s", options).subagent_tasks() == kept
+
+
+def test_one_that_is_ended_before_its_first_step_has_an_end(house: House) -> None:
+    held: list[Session] = []
+
+    @tool(Nothing, effect=Effect.CONTAINER)
+    async def hasty(args: Nothing, context: ToolContext) -> Observation:
+        """Begin a child, and end it."""
+        assert context.children is not None
+        spec = ChildSpec(agent="helper", description="d", role="HELPER-ROLE", prompt="p")
+        id_ = await context.children.launch(spec)
+        assert await held[0]._inner.cancel_subagent_task(id_)
+        return Observation(id_)
+
+    session = house.session(calls("hasty"), says("done"), tools=[hasty], permission_policy=ALL)
+    held.append(session)
+    session.send("go")
+
+    (row,) = session.subagent_tasks()
+    assert (row["status"], row["output"]) == ("cancelled", "Stopped before it was started.")
+    assert "has ended: cancelled" in shown(house)
+
+
+def test_none_begins_deeper_than_a_child_may_stand(house: House) -> None:
+    household = ChildHousehold(cast("Any", None), depth=1)
+    spec = ChildSpec(agent="helper", description="d", role="r", prompt="p")
+    with pytest.raises(TooDeep, match="1 deep at most"):
+        asyncio.run(household.inside(lambda: "c.1", cast("Any", None)).launch(spec))
+
+
+def test_one_whose_model_is_none_does_not_begin(house: House, held: Held) -> None:
+    turns = (calls("errand", background=True, model="nobody/none"), says("done"))
+    session = begun(house, *turns, held=held, rules=())
+    session.send("go")
+
+    assert session.subagent_tasks() == []
+    assert "nobody/none" in shown(house)

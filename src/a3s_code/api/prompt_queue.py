@@ -9,24 +9,41 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
+from a3s_code.api.outlet import Outlet
 from a3s_code.api.request import Request
 from a3s_code.api.result import AgentResult
 from a3s_code.capabilities.commands import parse as parse_command
 from a3s_code.errors import RunCancelled, SessionClosed, UsageError
 from a3s_code.kernel.border import described
+from a3s_code.kernel.log import Log
 from a3s_code.kernel.records import PromptLeft, PromptQueued
 from a3s_code.kernel.tracked import WaitingPrompt
-
-if TYPE_CHECKING:
-    from a3s_code.api.engine import Engine
 
 _WORK = "prompts"
 TAKEN_BACK = "It was taken back before its run began."
 CLOSED = "The session was closed before its run began; what was asked is still in its log."
+
+
+class Place(Protocol):
+    """What the queue uses of the session."""
+
+    @property
+    def log(self) -> Log: ...
+    @property
+    def new_id(self) -> Callable[[str], str]: ...
+    @property
+    def is_closing(self) -> bool: ...
+    def outlet(self) -> Outlet: ...
+    def launch(
+        self,
+        key: str,
+        begin: Callable[[], Coroutine[Any, Any, object]],
+        on_end: Callable[[], None],
+    ) -> None: ...
 
 
 class QueuedRun:
@@ -89,10 +106,10 @@ class PromptQueue:
         answer: Runs a request as `send` does.
     """
 
-    __slots__ = ("_answer", "_engine", "_handles", "_is_at_work")
+    __slots__ = ("_answer", "_handles", "_is_at_work", "_session")
 
-    def __init__(self, engine: Engine, answer: Callable[[Request], Awaitable[AgentResult]]) -> None:
-        self._engine, self._answer = engine, answer
+    def __init__(self, session: Place, answer: Callable[[Request], Awaitable[AgentResult]]) -> None:
+        self._session, self._answer = session, answer
         self._handles: dict[str, QueuedRun] = {}
         self._is_at_work = False
 
@@ -104,8 +121,8 @@ class PromptQueue:
             SessionClosed: the session is closed.
             StoreError: it could not be made durable; it waits for its turn all the same.
         """
-        handle = QueuedRun(self._engine.new_id("queued"), prompt, threading.get_ident())
-        sink = self._engine.outlet()
+        handle = QueuedRun(self._session.new_id("queued"), prompt, threading.get_ident())
+        sink = self._session.outlet()
         sink.emit(PromptQueued(id=handle.id, prompt=prompt))
         self._handles[handle.id] = handle
         self.wake()
@@ -114,7 +131,7 @@ class PromptQueue:
 
     def take_back(self, id_: str) -> bool:
         """Have a prompt wait no more; False when it does not wait."""
-        if not isinstance(self._engine.log.state.waiting.get(id_), WaitingPrompt):
+        if not isinstance(self._session.log.state.waiting.get(id_), WaitingPrompt):
             return False
         self._leave(id_, "cancelled")
         handle = self._handles.pop(id_, None)
@@ -124,13 +141,13 @@ class PromptQueue:
 
     def wake(self) -> None:
         """Begin with what waits, unless that is being done."""
-        if not self._is_at_work and self._next() is not None and not self._engine.is_closing:
+        if not self._is_at_work and self._next() is not None and not self._session.is_closing:
             self._is_at_work = True
-            self._engine.launch(_WORK, self._drain, self._stopped)
+            self._session.launch(_WORK, self._drain, self._stopped)
 
     def _next(self) -> QueuedRun | None:
         """Give what waits longest; of one of an ended process only what was recorded is there."""
-        for id_, waiting in self._engine.log.state.waiting.items():
+        for id_, waiting in self._session.log.state.waiting.items():
             if isinstance(waiting, WaitingPrompt):
                 known = self._handles.get(id_)
                 return known or QueuedRun(id_, waiting.prompt, threading.get_ident())
@@ -147,12 +164,12 @@ class PromptQueue:
         try:
             queued.succeed(await self._answer(Request(queued.prompt, queued=queued.id)))
         except (asyncio.CancelledError, SessionClosed):
-            if queued.id not in self._engine.log.state.waiting:
+            if queued.id not in self._session.log.state.waiting:
                 queued.fail(RunCancelled("The session was closed while this ran."))
             raise
         except Exception as error:  # noqa: BLE001 - a model may be foreign code; its caller is told
             queued.fail(error)
-            if queued.id in self._engine.log.state.waiting:
+            if queued.id in self._session.log.state.waiting:
                 self._leave(queued.id, described(error))
         self._handles.pop(queued.id, None)
 
@@ -164,4 +181,4 @@ class PromptQueue:
         self._handles.clear()
 
     def _leave(self, id_: str, why: str) -> None:
-        self._engine.outlet().emit(PromptLeft(id=id_, why=why))
+        self._session.outlet().emit(PromptLeft(id=id_, why=why))
