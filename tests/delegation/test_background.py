@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ from a3s_code.kernel.events import SubagentEnd, SubagentStart, ToolEnd
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.tool import Effect, Observation, ToolContext, tool
 from a3s_code.testing import Fault, Rule, Turn, When, breaks, calls, on, says
+from api.bundles import export
 from api.house import House, come, meanwhile
 from delegation.errands import errand
 
@@ -481,3 +483,60 @@ def test_one_whose_model_is_none_does_not_begin(house: House, held: Held) -> Non
 
     assert session.subagent_tasks() == []
     assert "nobody/none" in shown(house)
+
+
+def test_a_run_that_ended_while_its_child_was_at_work_can_be_checked_from_its_bundle(
+    house: House, held: Held, tmp_path: Path
+) -> None:
+    store = FileSessionStore(tmp_path / "sessions")
+    rules = (childs(calls("bash", command="touch begun; sleep 1000"), says("never")),)
+    until = calls("bash", command="until test -e begun; do sleep 0.01; done")
+    turns = (BEGIN, until, says("started"), says("and on"))
+    session = begun(
+        house,
+        *turns,
+        held=held,
+        rules=rules,
+        session_id="s",
+        session_store=store,
+        sandbox="hygiene",
+    )
+    session.send("go")
+    session.send("more")
+    for run in (0, 1):
+        _, bundle = export(store, session, tmp_path / f"{run}.a3s", run=run)
+        assert bundle.replay().difference is None
+    session.close()
+
+
+def test_the_end_of_a_child_inside_a_child_is_told_to_the_one_that_started_it(
+    house: House,
+) -> None:
+    def until_over() -> str:
+        """Wait for the innermost child."""
+        come(lambda: len(recorded(session, SubagentEnd)) == 1)
+        return "over"
+
+    inner = calls("errand", background=True, prompt="GRANDCHILD")
+    rules = (
+        on(When(first_user="GRANDCHILD"), says("GRAND-FOUND")),
+        childs(inner, calls("until_over"), calls("ls"), says("CHILD-DONE")),
+    )
+    session = house.session(
+        says("hello"),
+        calls("errand"),
+        says("done"),
+        rules=rules,
+        tools=[errand, until_over],
+        permission_policy=ALL,
+    )
+    session.send("hi")
+    engine = session._inner._engine
+    assert engine is not None
+    engine.executor.children = replace(cast("Any", engine.executor.children), max_depth=2)
+    session.send("go")
+
+    childs_last = [body for body in house.bodies if "CHILD" in json.dumps(body["messages"][1])]
+    assert json.dumps(house.bodies[-1]).count("GRAND-FOUND") == 0
+    assert json.dumps(childs_last[-1]).count("has ended: completed") == 1
+    assert [row["status"] for row in session.subagent_tasks()] == ["completed", "completed"]
