@@ -25,6 +25,7 @@ from a3s_code.errors import (
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.testing import Fault, Turn, breaks, calls, refuses, says
 from api.house import House, arrive, come, meanwhile
+from api.plans import at, beside, planner, step
 
 ALL = PermissionPolicy(default_decision="allow")
 
@@ -422,3 +423,33 @@ def test_words_that_no_turn_was_left_for_wait_for_the_next_run(house: House, gat
     session.send("again")
 
     assert said(house.bodies[-1]) == ["go", "SEEN", "again"]
+
+
+def test_words_reach_a_plan_with_the_next_step_that_goes_on_in_the_conversation(
+    house: House, gate: Gate
+) -> None:
+    steps = (step("a"), step("b"), step("c", "a", "b"))
+    rules = (
+        planner(*steps),
+        beside("STEP-a", calls("wait_here"), says("A")),
+        beside("STEP-b", says("B")),
+        at("STEP-c", says("C")),
+    )
+    session = house.session(
+        rules=rules,
+        default=says("ANSWER"),
+        tools=[gate.wait_here],
+        permission_policy=ALL,
+        planning_mode="enabled",
+    )
+    stream = session.stream("do it")
+    come(gate.is_there.is_set)
+    session.steer("ALSO THIS")
+    gate.may_go.set()
+    events = list(stream)
+
+    assert events[-1].event_type == "end"
+    having = ["ALSO THIS" in json.dumps(body) for body in house.bodies]
+    assert having[-1]
+    assert having == sorted(having), "no branch has them, and all that comes later has"
+    assert json.dumps(session.history()).count("ALSO THIS") == 1
