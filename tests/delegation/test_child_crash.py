@@ -175,6 +175,7 @@ def test_a_child_in_the_background_that_was_cut_off_is_told_once_and_not_run_aga
     )
     session.send("what happened?")
     session.send("and now?")
+    assert [each["call_id"] for each in session.in_doubt()] == ["call_1.1.1"]
     told = json.dumps(house.bodies[-1]["messages"])
     assert told.count("has ended: failed") == 1
     assert len(house.bodies) == 2, "the child is not asked again"
