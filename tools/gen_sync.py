@@ -37,6 +37,8 @@ SOURCES = (
     "session_programs",
     "session_records",
     "session_sandbox",
+    "steering",
+    "subagents",
     "verification",
     "session",
     "step_calls",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from a3s_code.api.export import export_run as export_run
     from a3s_code.api.options import SessionOptions as SessionOptions
     from a3s_code.api.policy_files import load_policy as load_policy
+    from a3s_code.api.prompt_queue import QueuedRun as QueuedRun
     from a3s_code.api.receipt_view import ContextReceipt as ContextReceipt
     from a3s_code.api.replay import Replay as Replay
     from a3s_code.api.replay import replay as replay
@@ -226,6 +227,7 @@ _HOMES = {
     "api.policy_files": ("load_policy",),
     "api.replay": ("Replay", "replay"),
     "api.receipt_view": ("ContextReceipt",),
+    "api.prompt_queue": ("QueuedRun",),
     "api.result": ("AgentResult", "ToolResult"),
     "api.session": ("AsyncSession",),
     "api.stream": ("EventStream",),

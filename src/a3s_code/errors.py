@@ -8,6 +8,7 @@ Every exception A3S Code raises.
     │   │   └── SkillRefused   a skill is not accepted; its `kind` says why
     │   ├── InvalidType        (also TypeError) a value or a name of the wrong kind
     │   ├── UnknownModel       no provider of the configuration serves this model
+    │   ├── TooDeep            a run inside runs would stand deeper than any may
     │   └── SessionClosed      the session or its agent was closed
     ├── PackageUnreadable      a file of this package cannot be read
     ├── CapabilityMissing      a safety option was asked for that this build cannot keep
@@ -118,6 +119,12 @@ class UnknownModel(UsageError):
     """The configuration has no model of this name."""
 
     code = "usage.unknown_model"
+
+
+class TooDeep(UsageError):
+    """A child run was not started: runs inside runs go only so deep."""
+
+    code = "child.too_deep"
 
 
 class SessionClosed(UsageError):

@@ -244,16 +244,6 @@ def test_wrong_limits_are_refused_when_the_session_is_created(
         house.employ().session(house.root, retention_limits=wrong)
 
 
-def test_a_limit_whose_feature_is_to_come_is_announced(house: House) -> None:
-    name = "retention_limits.max_terminal_subagent_tasks"
-    agent = house.employ(default=says("Hello."))
-    session = agent.session(house.root, retention_limits={"max_terminal_subagent_tasks": 3})
-    other = agent.session(house.root, retention_limits={"max_runs_retained": 3})
-
-    assert name in (session.init_warning or "")
-    assert other.init_warning is None
-
-
 # Pages
 
 

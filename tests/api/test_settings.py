@@ -36,8 +36,6 @@ def system_of(house: House, at: int = -1) -> str:
 def test_other_options_without_effect_are_announced_once(house: House) -> None:
     given = {"host_env": {"A": "1"}, "search_config": {"engine": "x"}}
     session = house.session(default=says("Hello."), **given)
-        default=says("Hello."), host_env={"A": "1"}, search_config={"engine": "x"}
-    )
 
     assert session.init_warning is not None
     for name in ("host_env", "search_config"):

@@ -15,25 +15,28 @@ class ErrandArgs(msgspec.Struct, frozen=True):
     max_steps: int | None = None
     inheritance: str = "inherit_parent"
     model: str = ""
+    background: bool = False
 
 
 @tool(ErrandArgs, effect=Effect.CONTAINER)
 async def errand(args: ErrandArgs, context: ToolContext) -> Observation:
     """Start a child."""
     assert context.children is not None
-    outcome = await context.children.start(
-        ChildSpec(
-            agent="helper",
-            description="an errand",
-            role="HELPER-ROLE",
-            prompt=args.prompt,
-            allow=args.allow,
-            deny=args.deny,
-            max_steps=args.max_steps,
-            inheritance=args.inheritance,  # type: ignore[arg-type]
-            model=args.model,
-        )
+    spec = ChildSpec(
+        agent="helper",
+        description="an errand",
+        role="HELPER-ROLE",
+        prompt=args.prompt,
+        allow=args.allow,
+        deny=args.deny,
+        max_steps=args.max_steps,
+        inheritance=args.inheritance,  # type: ignore[arg-type]
+        model=args.model,
     )
+    if args.background:
+        id_ = await context.children.launch(spec)
+        return Observation(f"begun {id_}", metadata={"child": id_})
+    outcome = await context.children.start(spec)
     facts = {
         "child": outcome.id,
         "tokens": outcome.usage.total_tokens,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import textwrap
@@ -12,7 +13,7 @@ import pytest
 
 from a3s_code import FileSessionStore, PermissionPolicy, Session, SessionOptions
 from a3s_code.kernel.events import SubagentEnd
-from a3s_code.testing import calls, says
+from a3s_code.testing import Fault, Rule, When, breaks, calls, on, says
 from api.house import House
 from delegation.errands import errand
 
@@ -54,13 +55,13 @@ class Job:
     def __init__(self, house: House, store: Path) -> None:
         self.house, self.store = house, store
 
-    def die(self, *turns: Any, before: str, left: int = 0) -> None:
+    def die(self, *turns: Any, before: str, left: int = 0, rules: tuple[Rule, ...] = ()) -> None:
         """Play `turns` in a process that is killed before it records `before` once more."""
         program = PROGRAM.format(
             tests=str(TESTS),
             left=left,
             before=before,
-            acl=self.house.serve(*turns).acl(),
+            acl=self.house.serve(*turns, rules=rules).acl(),
             root=str(self.house.root),
             store=str(self.store),
         )
@@ -152,4 +153,50 @@ def test_a_question_of_a_child_that_was_cut_off_waits_for_no_answer(job: Job, ho
     assert session.resume_run(session.runs()[0]["id"]).text == "I see."
     (told,) = job.results()
     assert told.startswith("Interrupted. ")
+    assert not house.has("asked")
+
+
+BEGIN = calls("errand", background=True)
+
+
+def test_a_child_in_the_background_that_was_cut_off_is_told_once_and_not_run_again(
+    job: Job, house: House
+) -> None:
+    command = "echo x >> count; kill -9 $PPID; sleep 60"
+    rule = on(When(system="HELPER-ROLE"), calls("bash", command=command))
+    turns = (BEGIN, breaks(Fault.HANG, says("never")))
+    job.die(*turns, before="EffectSettled", left=1, rules=(rule,))
+    session = job.resume(says("I see."), says("Still."))
+    (row,) = session.subagent_tasks()
+
+    assert (row["status"], row["output"]) == (
+        "failed",
+        "The process ended before this was over.",
+    )
+    session.send("what happened?")
+    session.send("and now?")
+    assert [each["call_id"] for each in session.in_doubt()] == ["call_1.1.1"]
+    told = json.dumps(house.bodies[-1]["messages"])
+    assert told.count("has ended: failed") == 1
+    assert len(house.bodies) == 2, "the child is not asked again"
+
+
+def test_a_notice_that_is_in_the_log_is_not_told_again_after_a_kill(job: Job, house: House) -> None:
+    rule = on(When(system="HELPER-ROLE"), says("FOUND-IT"))
+    turns = (BEGIN, calls("bash", command="sleep 0.5"), says("ok"))
+    job.die(*turns, before="RunStatusChanged", rules=(rule,))
+    session = job.resume(says("I see."))
+    session.send("what happened?")
+
+    assert json.dumps(house.bodies[-1]["messages"]).count("FOUND-IT") == 1
+
+
+def test_what_a_child_in_the_background_asked_waits_for_no_answer_after_a_kill(
+    job: Job, house: House
+) -> None:
+    rule = on(When(system="HELPER-ROLE"), calls("write", file_path="asked", content="x"))
+    job.die(BEGIN, breaks(Fault.HANG, says("never")), before="nothing", rules=(rule,))
+    session = job.resume(says("I see."))
+
+    assert session.pending_confirmations() == []
     assert not house.has("asked")

@@ -7,6 +7,7 @@ store, and works in the session `SESSION` of it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -242,6 +243,18 @@ async def artifacts(place: Path, store: Store) -> None:
     await _by_hand(place, store, RunStarted(prompt="talk"), kept[0], gone, kept[1], done)
 
 
+async def background(place: Path, store: Store) -> None:
+    """A child in the background that the next run is told of, and a prompt that waited."""
+    given = {"agent": "explore", "description": "look", "prompt": "Look."}
+    turns = (calls("task", background=True, **given), *[says("Fine.")] * 4)
+    async with _session(place, store, *turns) as session:
+        await session.send("begin")
+        while session.pending_subagent_tasks():  # noqa: ASYNC110 - it has no event here
+            await asyncio.sleep(0.01)
+        await session.send("and?")
+        await (await session.queue("later"))
+
+
 async def late(place: Path, store: Store) -> None:
     """Records that come when they change nothing any more: of ended runs, and of none."""
     await _by_hand(
@@ -323,6 +336,7 @@ SCENARIOS: dict[str, Scenario] = {
     "isolated": isolated,
     "direct": direct,
     "artifacts": artifacts,
+    "background": background,
     "late": late,
     "odd-values": odd_values,
     "forked": forked,

@@ -32,6 +32,7 @@ from a3s_code.kernel.ports import (
     Action,
     Allow,
     Approver,
+    Arriving,
     Ask,
     Authority,
     Deny,
@@ -264,9 +265,10 @@ class Play:
         self.transcript.add(user(prompt))
         return await self.loop.run(self.transcript)
 
-    def take(self) -> Sequence[Message]:
+    def deliver(self, add: Arriving, turn: int) -> None:
         mail, self.mail = self.mail, []
-        return mail
+        for message in mail:
+            add(message)
 
     async def _prepare(self, conversation: Conversation, turn: int) -> ModelRequest:
         return ModelRequest("", conversation, ToolSet(tuple(self.bench.tools)), SESSION)

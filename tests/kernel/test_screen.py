@@ -9,6 +9,7 @@ from a3s_code.kernel.events import (
     Binding,
     PermissionDenied,
     ReasoningDelta,
+    RunFailed,
     RunId,
     TextDelta,
     ToolEnd,
@@ -115,6 +116,19 @@ def test_pieces_wait_and_come_before_what_ends_their_block(screen: Screen) -> No
     assert screen.passed(end, RUN) == (end,)
 
 
+def test_a_secret_that_is_said_while_something_goes_on_beside_it_is_still_one(
+    screen: Screen,
+) -> None:
+    beside = ToolEnd(id="c1.1.1", name="t", output="s3cret", exit_code=0)
+    childs = HistoryAppended(message=Message("assistant", (Text("x"),)), child="c1.1")
+    screen.passed(TextDelta(text="a s3"), RUN)
+    assert list(screen.passed(beside, RUN)) == [msgspec.structs.replace(beside, output="*")]
+    assert list(screen.passed(childs, RUN)) == [childs]
+    screen.passed(TextDelta(text="cret b"), RUN)
+    end = TurnEnd(turn=1, usage=Usage())
+    assert screen.passed(end, RUN) == (TextDelta(text="a * b"), end)
+
+
 def test_blocks_of_other_kinds_calls_and_runs_are_texts_of_their_own(screen: Screen) -> None:
     screen.passed(ReasoningDelta(text="s3"), RUN)
     assert list(screen.passed(TextDelta(text="cret"), RUN)) == [ReasoningDelta(text="s3")]
@@ -123,9 +137,9 @@ def test_blocks_of_other_kinds_calls_and_runs_are_texts_of_their_own(screen: Scr
     assert list(first) == [TextDelta(text="cret")]
     screen.passed(ToolInputDelta(id="c2", delta="s3cret"), RUN)
     screen.passed(ToolInputDelta(id="c1", delta="cret"), RUN)
-    end = ToolEnd(id="c1", name="t", output="s3cret", exit_code=0)
+    end = RunFailed(message="s3cret")
     assert list(screen.passed(end, RUN)) == [
         ToolInputDelta(id="c1", delta="*"),
         ToolInputDelta(id="c2", delta="*"),
-        msgspec.structs.replace(end, output="*"),
+        msgspec.structs.replace(end, message="*"),
     ]

@@ -14,6 +14,7 @@ from a3s_code.api.account import Account
 from a3s_code.api.asides import Asides
 from a3s_code.api.awake import request_of, room
 from a3s_code.api.context import RunContext
+from a3s_code.api.inbox import ChildInbox
 from a3s_code.api.lane import Lane
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer_child
@@ -28,7 +29,16 @@ from a3s_code.kernel.context import Origin
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Limits
 from a3s_code.kernel.messages import Conversation, Message
-from a3s_code.kernel.ports import Askers, Attend, Compact, Model, ModelRequest, Review, Sink
+from a3s_code.kernel.ports import (
+    Askers,
+    Attend,
+    Compact,
+    Inbox,
+    Model,
+    ModelRequest,
+    Review,
+    Sink,
+)
 from a3s_code.kernel.tool import ToolSet
 
 if TYPE_CHECKING:
@@ -71,6 +81,12 @@ class SessionHome:
 
     def model(self, ref: str) -> Model:
         return self.engine.model(ref or self.engine.log.state.model)
+
+    async def run(self, id: str, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:  # noqa: A002 - the port
+        return await self.engine.child_works.run(id, begin)
+
+    def launch(self, id: str, begin: Callable[[], Coroutine[Any, Any, object]]) -> None:  # noqa: A002 - the port
+        self.engine.child_works.launch(id, begin)
 
     async def admit(self, role: str, prompt: str, sink: Sink, form: str = "") -> None:
         system = system_prompt(self._slots(role, form))
@@ -123,6 +139,7 @@ class _Requests:
         "_view",
         "attend",
         "compact",
+        "inbox",
     )
 
     def __init__(self, engine: Engine, slots: SystemPromptSlots, child: Asking) -> None:
@@ -139,6 +156,7 @@ class _Requests:
         sources = dataclasses.replace(engine.behaviour.context, providers=())
         hooks = engine.hooks.run(child.sink, child.prompt)
         self._context = RunContext(sources, hooks, child.sink, child.conversation)
+        self.inbox: Inbox = ChildInbox(engine.log, self._context, child.id)
         self.attend: Attend | None = self._context.attend if sources.companions else None
         made = child.sink, child.model, child.conversation, self._view
         self.compact: Compact = room(engine, *made, lane)

@@ -8,7 +8,7 @@ exists costs a small record.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import InitVar, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,15 +18,19 @@ from a3s_code.api.blank import blank, taint
 from a3s_code.api.budgeting import NO_TERMS, BudgetTerms
 from a3s_code.api.budgets import Budgets
 from a3s_code.api.checkpoints import Checkpoints
+from a3s_code.api.child_works import ChildWorks
 from a3s_code.api.costs import PriceOf
 from a3s_code.api.evidence_trees import EvidenceTrees
 from a3s_code.api.hooking import idle, lost
+from a3s_code.api.inbox import RunInbox, nobody
 from a3s_code.api.memory_runs import Lessons, SessionMemory
 from a3s_code.api.outlet import Outlet, Seal, Watch
 from a3s_code.api.prefixes import Prefixes
+from a3s_code.api.prompt_queue import TAKEN_BACK, PromptQueue
 from a3s_code.api.receipts import Receipts
 from a3s_code.api.recovery import leave_behind, recover, settle
 from a3s_code.api.request import Request
+from a3s_code.api.result import AgentResult
 from a3s_code.api.rewind import Rewind
 from a3s_code.api.room import Patience
 from a3s_code.api.run import Run
@@ -35,9 +39,9 @@ from a3s_code.api.supplied import Supplied
 from a3s_code.api.unfinished import parting, resumption
 from a3s_code.api.verdicts import Verdicts
 from a3s_code.api.verification_runs import verify
-from a3s_code.api.works import Works, is_inside
+from a3s_code.api.works import Stopped, Works, is_inside
 from a3s_code.checks import check_bool
-from a3s_code.errors import InvalidValue, RunError, StoreError, UsageError
+from a3s_code.errors import InvalidValue, RunCancelled, RunError, StoreError, UsageError
 from a3s_code.harness.hooks.run_hooks import SessionHooks
 from a3s_code.harness.selector import Selection
 from a3s_code.harness.verification.commands import CheckCommand
@@ -123,11 +127,15 @@ class Engine:
     _settling: asyncio.Lock = field(default_factory=asyncio.Lock)
     _left: dict[str, OpenEffect] = field(init=False)
     _outlet: Outlet | None = None
+    child_works: ChildWorks = field(init=False)
     _asides: int = 0
+    _inbox: RunInbox | None = None
+    _prompts: PromptQueue | None = None
 
     def __post_init__(self, terms: BudgetTerms) -> None:
         self.budgets = Budgets(terms, self.log, self.executor, self.clock, self.price, self.telling)
         self._works = Works(self.log.release, blank=partial(blank, shown=self.log.shown))
+        self.child_works = ChildWorks(self._works, self.log, self._seal, self.retain)
         self._left = dict(self.log.state.effects)
         self.prefixes = Prefixes(self.log, self.price)
         self.evidence = EvidenceTrees(self.checkpoints)
@@ -144,7 +152,13 @@ class Engine:
             UsageError: called from inside a run of this session.
             RunError, ModelError, StoreError: as `Run.conduct`; the session goes on.
         """
-        return await self._conduct(lambda: (request, None), watch)
+
+        def asked() -> tuple[Request, None]:
+            if request.queued and request.queued not in self.log.state.waiting:
+                raise RunCancelled(TAKEN_BACK)
+            return request, None
+
+        return await self._conduct(asked, watch)
 
     async def resume_run(self, run_id: str) -> Answer:
         """
@@ -167,11 +181,16 @@ class Engine:
             taint(self.provider, request.prompt)
             self._outlet = outlet = self.outlet(run_id, watch)
             run = Run(self, outlet, request, self._news(), resumed)
+            self._inbox = run.inbox
             try:
                 return await self._works.run(run_id, partial(self._bounded, run))
             except RunError as error:
                 error.run_id, error.partial_text = run_id, run.said
                 raise
+            finally:
+                run.inbox.close()
+                if self._prompts is not None:
+                    self._prompts.wake()
 
     async def _bounded(self, run: Run) -> Answer:
         """Conduct a run, and keep of the log then what the limits allow."""
@@ -190,14 +209,32 @@ class Engine:
 
     async def cancel(self, run_id: str | None = None) -> bool:
         """
-        Stop what is being answered, or only the run `run_id`; True when there was something.
+        Stop what is being answered, or only the run `run_id`, with the children that it has in
+        the background; True when there was something. When nothing is being answered, the
+        children of earlier runs are stopped.
 
         What waits its turn goes on, and so does a command that this is called from.
 
         Raises:
             UsageError: it does not stop; says what goes on by itself.
         """
-        stopped = await self._works.stop(lambda key: self._answers(key, run_id))
+        run = RunId(run_id) if run_id is not None else self.current
+        return self._stopped(
+            await self._works.stop(
+                lambda key: self._answers(key, run_id) or self.child_works.is_of(key, run)
+            )
+        )
+
+    async def cancel_child(self, id_: str) -> bool:
+        """
+        End a child run, with what it has started; True when it was running.
+
+        Raises:
+            UsageError: as `cancel`.
+        """
+        return self._stopped(await self.child_works.cancel(id_))
+
+    def _stopped(self, stopped: Stopped) -> bool:
         if stopped.left:
             raise self._left_behind()
         return stopped.count > 0
@@ -221,6 +258,52 @@ class Engine:
         now = self.hooks.firing.engine.names
         if now != self.log.state.hooks:
             self.outlet().emit(HooksInForce(hooks=now))
+
+    # Words for the run of now, and for later ones
+
+    async def steer(self, text: str) -> str:
+        """
+        Take in words of the user for the active run; see `Steering.steer`, whose errors these are.
+        """
+        inbox = self._heard()
+        hooks = self.hooks.run(inbox.sink, text)
+        await hooks.admit(self.behaviour.prompt, len(self.log.state.conversation))
+        if inbox is not self._heard():
+            raise nobody()
+        taint(self.provider, text)
+        id_ = self.new_id("steer")
+        inbox.put(id_, text)
+        await inbox.sink.barrier()
+        return id_
+
+    def _heard(self) -> RunInbox:
+        if self._inbox is None or not self._inbox.is_open:
+            raise nobody()
+        return self._inbox
+
+    def prompts(self, answer: Callable[[Request], Awaitable[AgentResult]]) -> PromptQueue:
+        """Give what waits for its turn; `answer` runs a request."""
+        if self._prompts is None:
+            self._prompts = PromptQueue(self, answer)
+        return self._prompts
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop that the session belongs to; None where it may still be any."""
+        return self._works.loop
+
+    @property
+    def is_closing(self) -> bool:
+        return self._works.is_closed
+
+    def launch(
+        self,
+        key: str,
+        begin: Callable[[], Coroutine[Any, Any, object]],
+        on_end: Callable[[], None],
+    ) -> None:
+        """Run what nobody waits for; see `Works.launch`."""
+        self._works.launch(key, begin, on_end)
 
     # Works
 

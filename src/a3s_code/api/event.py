@@ -61,6 +61,7 @@ class EventType:
     SUBAGENT_START = "subagent_start"
     SUBAGENT_PROGRESS = "subagent_progress"
     SUBAGENT_END = "subagent_end"
+    STEERED = "steered"
     EXTERNAL_TASK_PENDING = "external_task_pending"
     EXTERNAL_TASK_COMPLETED = "external_task_completed"
     COMMAND_DEAD_LETTERED = "command_dead_lettered"
@@ -202,7 +203,7 @@ def _subagent_start(event: e.SubagentStart) -> AgentEvent:
         event.agent,
         event.task_id,
         prompt=event.description,
-        data=_json({"parent_session_id": event.parent_session_id}),
+        data=_json({"parent_session_id": event.parent_session_id, **_background(event)}),
     )
 
 
@@ -214,7 +215,17 @@ def _subagent_end(event: e.SubagentEnd) -> AgentEvent:
         event.task_id,
         event.output,
         0 if event.success else 1,
+        data=_json(more) if (more := _more(event)) else None,
     )
+
+
+def _background(event: e.SubagentStart) -> JsonObject:
+    return {"background": True} if event.background else {}
+
+
+def _more(event: e.SubagentEnd) -> JsonObject:
+    every = {"status": event.status, "transcript": event.transcript}
+    return {name: value for name, value in every.items() if value}
 
 
 def _verification(event: e.Verification) -> AgentEvent:

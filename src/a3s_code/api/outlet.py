@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from a3s_code.errors import SessionClosed
-from a3s_code.kernel.events import RunEvent, RunId
+from a3s_code.kernel.events import RunEvent, RunFailed, RunId
 from a3s_code.kernel.log import SESSION, Log, RunSink
 from a3s_code.kernel.messages import Usage
 from a3s_code.kernel.records import Event, LogOnly, TokensSpent
@@ -60,6 +60,8 @@ class Outlet(RunSink):
         if isinstance(event, TokensSpent):
             self.spent += event.usage
         super().emit(event)
+        if type(event) is RunFailed:
+            self._watch = None
 
     def record(self, event: RunEvent) -> None:
         """Record an event without showing it yet."""
@@ -67,10 +69,11 @@ class Outlet(RunSink):
         self._recorded = tuple(self._log.append(event, self.run))
 
     def show(self) -> None:
-        """Show what `record` recorded last."""
+        """Show what `record` recorded last, the end; whoever watches sees nothing after it."""
         for event in self._recorded:
             if self._watch is not None and not isinstance(event, LogOnly):
                 self._watch(event)
+        self._watch = None
 
     def put_blob(self, sha256: str, data: bytes) -> None:
         self._seal.check()

@@ -14,6 +14,7 @@ from a3s_code.kernel.events import ConfirmationRequired, RunId
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.plain import plain
 from a3s_code.kernel.records import CallRewritten, HistoryAppended, HookRan
+from a3s_code.kernel.tracked import ChildRun
 
 if TYPE_CHECKING:  # a session that is not awake imports no event loop
     from a3s_code.kernel.log import Log
@@ -89,6 +90,36 @@ def checkpoints(log: Log) -> list[JsonObject]:
         }
         for place in sorted(log.state.checkpoints, key=lambda place: place.sequence)
     ]
+
+
+def child_runs(log: Log) -> list[JsonObject]:
+    """List the child runs, oldest first; SPEC 9.5."""
+    return [_child_run(child) for child in [*log.state.children.values()]]
+
+
+def _child_run(child: ChildRun) -> JsonObject:
+    begun, end = child.begun, child.ended
+    return {
+        "task_id": begun.task_id,
+        "parent_session_id": begun.parent_session_id,
+        "child_session_id": begun.session_id,
+        "agent": begun.agent,
+        "description": begun.description,
+        "status": child.status,
+        "started_ms": child.started_ms,
+        "updated_ms": child.updated_ms,
+        "finished_ms": child.updated_ms if end is not None else None,
+        "output": end.output if end is not None else None,
+        "success": end.success if end is not None else None,
+        "progress": [
+            {
+                "status": each.what.status,
+                "metadata": plain(each.what.metadata),
+                "timestamp_ms": each.timestamp_ms,
+            }
+            for each in [*child.progress]
+        ],
+    }
 
 
 def in_doubt(log: Log) -> list[JsonObject]:

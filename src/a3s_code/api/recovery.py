@@ -11,15 +11,14 @@ has ended well, also when its process died before it said so.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from a3s_code.api.child_works import left
 from a3s_code.api.run import CANCELLED, status_of
 from a3s_code.kernel.events import (
     AgentEnd,
     RunFailed,
     RunId,
-    SubagentEnd,
-    SubagentStart,
     ToolEnd,
 )
 from a3s_code.kernel.log import Log
@@ -41,13 +40,12 @@ LEFT = "The run did not stop when its session was closed."
 def recover(log: Log) -> None:
     """Append to `log` how the runs ended that its last process left open."""
     records = log.records
-    for child in _open_children(log, records):
-        log.append(_gone(child.event), child.run)
+    cut_off = _open_containers(log) | log.state.running.keys()
+    left(log, CHILD_GONE)
     for run in _open_runs(log):
         log.append(_ending(records, run), run)
     last = log.state.conversation.last
     waiting = {call.id for call in last.calls} if last is not None else set[str]()
-    cut_off = _open_containers(log)
     for call_id, approval in list(log.state.approvals.items()):
         if not is_within(call_id, waiting) or is_within(call_id, cut_off):
             log.append(_unasked(call_id, approval), approval.run)
@@ -61,37 +59,6 @@ def _open_containers(log: Log) -> set[str]:
     }
 
 
-class _Begun(NamedTuple):
-    run: RunId
-    event: SubagentStart
-
-
-def _open_children(log: Log, records: Sequence[Record]) -> list[_Begun]:
-    """List the child runs whose end no record tells, which stand in calls without an end."""
-    if not _open_containers(log):
-        return []
-    begun: dict[str, _Begun] = {}
-    for record in records:
-        match record.event:
-            case SubagentStart(task_id=id_) as event:
-                begun[id_] = _Begun(record.run, event)
-            case SubagentEnd(task_id=id_):
-                begun.pop(id_, None)
-            case _:
-                pass
-    return list(begun.values())
-
-
-def _gone(child: SubagentStart) -> SubagentEnd:
-    return SubagentEnd(
-        task_id=child.task_id,
-        session_id=child.session_id,
-        agent=child.agent,
-        output=CHILD_GONE,
-        success=False,
-    )
-
-
 def _unasked(call_id: str, approval: Approval) -> ToolEnd:
     """End a call at its question: what it belonged to does not go on."""
     name = approval.asked.tool_name
@@ -99,7 +66,8 @@ def _unasked(call_id: str, approval: Approval) -> ToolEnd:
 
 
 def leave_behind(log: Log) -> None:
-    """Append the end of runs that do not stop, and that their session does not wait for."""
+    """Append the end of what does not stop, and what its session does not wait for."""
+    left(log, LEFT)
     for run in _open_runs(log):
         log.append(RunFailed(message=LEFT, kind=CANCELLED), run)
         log.append(RunStatusChanged(status="cancelled", error=LEFT), run)
@@ -135,12 +103,12 @@ async def settle(log: Log, executor: Executor, sink: Sink) -> None:
     Raises:
         StoreError: it could not be made durable.
     """
-    left = [effect for effect in log.state.effects.values() if not effect.doubt]
-    for effect in left:
+    open_ = [effect for effect in log.state.effects.values() if not effect.doubt]
+    for effect in open_:
         call = ToolCall(effect.intended.call_id, effect.intended.tool, {})
         sight = Sight(executor.space, executor.tools, executor.looking(call, sink))
         for found in await settlement(effect, sight):
             log.append(found, effect.run)
-    if left:
+    if open_:
         await sink.barrier()
-        executor.forget_exits(effect.intended.exit_record for effect in left)
+        executor.forget_exits(effect.intended.exit_record for effect in open_)

@@ -33,7 +33,7 @@ from a3s_code.kernel.records import (
     SnapshotTaken,
     emptied,
 )
-from a3s_code.kernel.state import UNKNOWN_REACH, SessionState
+from a3s_code.kernel.state import UNKNOWN_REACH, SessionState, is_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +266,8 @@ class Effects:
             self._files[change.path] = change.after.sha256
 
     def _ended(self, record: Record) -> Iterator[Difference]:
+        beside = self._log.state.running  # children in the background, which outlive their run
         for id_, effect in self._log.state.effects.items():
-            if effect.run == record.run and not effect.doubt:
+            if effect.run == record.run and not effect.doubt and not is_within(id_, beside):
                 expected = f"an end of the call {id_} of {effect.intended.tool}"
                 yield _of(record.sequence, "the run completed", expected, "none")

@@ -74,11 +74,16 @@ class _Message(msgspec.Struct, frozen=True, gc=False):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """`history` is None when the session's own conversation goes on."""
+    """
+    Attributes:
+        history: None when the session's own conversation goes on.
+        queued: Id of the prompt that waited for its turn; empty for one that did not.
+    """
 
     prompt: str
     history: list[Message] | None = None
     attachments: tuple[Attachment, ...] = ()
+    queued: str = ""
 
 
 def parse(

@@ -19,6 +19,7 @@ from a3s_code.api.account import Account
 from a3s_code.api.awake import Awake, request_of, room
 from a3s_code.api.context import RunContext
 from a3s_code.api.cost_log import costs_of_run
+from a3s_code.api.inbox import RunInbox
 from a3s_code.api.lane import Lane
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer
@@ -41,7 +42,7 @@ from a3s_code.kernel.events import (
     RunFailed,
     RunId,
 )
-from a3s_code.kernel.loop import Answer, EmptyInbox, Loop, Transcript
+from a3s_code.kernel.loop import Answer, Loop, Transcript
 from a3s_code.kernel.messages import Context, Conversation, Message, user
 from a3s_code.kernel.plain import canonical
 from a3s_code.kernel.ports import Model, ModelRequest, Review
@@ -66,6 +67,9 @@ class Run:
     Args:
         announced: Settings without effect that the caller is to be told of.
         resumed: The run that this one goes on with, instead of beginning with a prompt.
+
+    Attributes:
+        inbox: What reaches it while it goes on.
     """
 
     __slots__ = (
@@ -85,6 +89,7 @@ class Run:
         "_sink",
         "_transcript",
         "_view",
+        "inbox",
     )
 
     def __init__(
@@ -115,6 +120,7 @@ class Run:
         self._room = room(session, sink, model, own, self._view, lane)
         self._required = self._checks()
         self._left: PlanLeft | None = None
+        self.inbox = RunInbox(session.log, sink, self._context, is_own=given is None)
         self._loop = self._new_loop(model, self._review(is_last=True))
 
     def _checks(self) -> RequiredChecks | None:
@@ -133,7 +139,7 @@ class Run:
             prepare=self._prepare,
             review=review,
             compact=self._make_room,
-            inbox=EmptyInbox(),
+            inbox=self.inbox,
             limits=behaviour.limits,
             attend=self._context.attend if behaviour.context.companions else None,
         )
@@ -224,7 +230,7 @@ class Run:
             return
         if history is None:
             close_calls(self._session.log)
-        self._sink.emit(RunStarted(prompt=prompt))
+        self._sink.emit(RunStarted(prompt=prompt, queued=self._request.queued))
         self._sink.emit(AgentStart(prompt=prompt))
         if self._announced:
             self._sink.emit(CapabilityWasMissing(names=self._announced))
@@ -243,6 +249,8 @@ class Run:
                 if guidance is not None:
                     self._context.ask_also(guidance)
             found = await self._context.gather(request.prompt, str(self._session.log.session))
+            self.inbox.deliver(self._transcript.add, 0)
+            self._before = len(self._conversation)
             self._transcript.add(user(request.prompt, request.attachments, found))
 
     async def _style(self, intent: str = "") -> Guidance | None:
@@ -274,6 +282,16 @@ class Run:
             self._transcript.add(user(GO_ON))
 
     async def _answer(self) -> Answer:
+        answer = await self._answered()
+        while self.inbox.has_words:  # they came while the answer was made
+            loop, before = self._next_loop(is_last=True), answer.tool_calls
+            beside = before - loop.tool_calls
+            answer = await loop.run(self._transcript)
+            answer = msgspec.structs.replace(answer, tool_calls=answer.tool_calls + beside)
+        self.inbox.close()
+        return answer
+
+    async def _answered(self) -> Answer:
         await self._admit()
         if self._required is not None:
             await self._required.begin()

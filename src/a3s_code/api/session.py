@@ -38,6 +38,8 @@ from a3s_code.api.session_programs import SessionPrograms
 from a3s_code.api.session_records import SessionRecords
 from a3s_code.api.session_sandbox import SessionSandbox
 from a3s_code.api.settings import Opening, warning
+from a3s_code.api.steering import Steering
+from a3s_code.api.subagents import Subagents
 from a3s_code.api.time_travel import TimeTravel
 from a3s_code.api.verification import SessionVerification
 from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
@@ -79,6 +81,8 @@ class AsyncSession(
     SessionAgents,
     Orchestration,
     Delegating,
+    Subagents,
+    Steering,
     DirectTools,
 ):
     """
@@ -218,7 +222,9 @@ class AsyncSession(
         """
         Stop the active run or command and wait for its end; True when there was one.
 
-        What waits its turn goes on, and so do tools that were called directly.
+        The children that the run has in the background end with it. When nothing is active, the
+        children of earlier runs are ended. What waits its turn goes on, and so do tools that
+        were called directly, and their children.
 
         Raises:
             UsageError: it did not stop within 10 s; says what goes on by itself.
@@ -226,7 +232,10 @@ class AsyncSession(
         return await self._engine.cancel() if self._engine else False
 
     async def cancel_run(self, run_id: str) -> bool:
-        """Stop the active run, as `cancel` does, if it is this one; ignore any other id."""
+        """
+        Stop the active run, as `cancel` does, if it is this one. Of a run that has ended, stop
+        the children that it has in the background.
+        """
         return await self._engine.cancel(run_id) if self._engine else False
 
     async def resume_run(self, run_id: str) -> AgentResult:
@@ -435,6 +444,8 @@ class AsyncSession(
                     self._engine.add_tool(tool)
         engine = self._engine
         await engine.settle()
+        if engine.log.state.waiting:  # such as prompts that an ended process did not come to
+            engine.prompts(self._answer)
         return engine
 
     def _log(self) -> Log | None:

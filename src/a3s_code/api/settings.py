@@ -326,9 +326,6 @@ def _renamed(options: dict[str, Any]) -> dict[str, Any]:
 
 def _missing(given: dict[str, Any]) -> tuple[str, ...]:
     names = [name for name in given if name in _TO_COME and given[name] is not False]
-    limits = given.get("retention_limits")
-    if limits and SessionRetentionLimits.of(limits).max_terminal_subagent_tasks is not None:
-        names.append("retention_limits.max_terminal_subagent_tasks")
     return tuple(sorted(names))
 
 

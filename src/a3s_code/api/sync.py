@@ -51,6 +51,7 @@ from a3s_code.kernel.tool import Tool
 from a3s_code.kernel.verification import Report
 
 if TYPE_CHECKING:
+    from a3s_code.api.prompt_queue import QueuedRun
     from a3s_code.api.step_calls import AsyncSessionExecutor
     from a3s_code.api.stream import EventStream
     from a3s_code.config.schema import Config
@@ -414,7 +415,9 @@ class Session:
         """
         Stop the active run or command and wait for its end; True when there was one.
 
-        What waits its turn goes on, and so do tools that were called directly.
+        The children that the run has in the background end with it. When nothing is active, the
+        children of earlier runs are ended. What waits its turn goes on, and so do tools that
+        were called directly, and their children.
 
         Raises:
             UsageError: it did not stop within 10 s; says what goes on by itself.
@@ -422,7 +425,10 @@ class Session:
         return self._door.call(self._inner.cancel())
 
     def cancel_run(self, run_id: str) -> bool:
-        """Stop the active run, as `cancel` does, if it is this one; ignore any other id."""
+        """
+        Stop the active run, as `cancel` does, if it is this one. Of a run that has ended, stop
+        the children that it has in the background.
+        """
         return self._door.call(self._inner.cancel_run(run_id))
 
     def resume_run(self, run_id: str) -> AgentResult:
@@ -1773,6 +1779,111 @@ class Session:
     def parallel_task(self, tasks: Sequence[Mapping[str, Any]]) -> ToolResult:
         """The same as `tasks`."""
         return self._door.call(self._inner.parallel_task(tasks))
+
+    def subagent_tasks(self) -> list[JsonObject]:
+        """
+        List the child runs of the session, oldest first: tasks, and skills that ran as one.
+
+        Those of before a resume are among them. `retention_limits` may drop the oldest that have
+        ended.
+
+        Returns:
+            `task_id`; `parent_session_id`; `child_session_id`; `agent`; `description`; `status`:
+            `running`, `completed`, `failed` or `cancelled`; `started_ms`, `updated_ms` and
+            `finished_ms` in Unix time; `output`, what it said, or why it failed; `success`; and
+            `progress`, the last 50 rows of `status`, `metadata` and `timestamp_ms`. While it
+            runs, `finished_ms`, `output` and `success` are None.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        return self._door.between(self._inner.subagent_tasks)
+
+    def subagent_task(self, task_id: str) -> JsonObject | None:
+        """Give one child run, as `subagent_tasks` lists it; None when there is none."""
+        return self._door.between(lambda: self._inner.subagent_task(task_id))
+
+    def pending_subagent_tasks(self) -> list[JsonObject]:
+        """List the child runs that go on."""
+        return self._door.between(self._inner.pending_subagent_tasks)
+
+    def cancel_subagent_task(self, task_id: str) -> bool:
+        """
+        End a child run, with what it has started; True when it was running.
+
+        The call that waits for it fails with the kind `child.cancelled`, and its run goes on.
+
+        Raises:
+            UsageError: it did not stop within 10 s; says what goes on by itself.
+        """
+        return self._door.call(self._inner.cancel_subagent_task(task_id))
+
+    def steer(self, text: str) -> str:
+        """
+        Say something to the active run; its model is shown it with the next request.
+
+        The words are the user's, as a prompt is: hooks of `pre_prompt` are asked about them, and
+        they stay in the conversation. When the model has just answered, the run goes on with
+        them. They are durable when this returns. The run's stream shows the event `steered`, the
+        receipt, when they enter the conversation. A run that is cut short before leaves them to
+        the next one, which has them in front of its prompt. A `/` at the beginning means nothing.
+
+        May be called from any thread and on any loop, also by tools and hooks of the run.
+
+        Returns:
+            The id that the receipt has.
+
+        Raises:
+            InvalidType, InvalidValue: `text` is no text, or there is nothing in it.
+            UsageError: no run is active, or it has its answer already; nothing was kept.
+            HookBlocked: a hook would not let them in; nothing was kept.
+            StoreError: they could not be made durable.
+            SessionClosed: the session was closed.
+        """
+        return self._door.call(self._inner.steer(text))
+
+    def queue(self, text: str) -> QueuedRun:
+        """
+        Have a prompt answered behind what was asked before, in a run of its own.
+
+        Prompts that were queued begin in their order, at once when no run is active. One that
+        fails, or is cancelled, does not keep the next from beginning. It is durable when this
+        returns: what has not begun when the session is closed, or its process ends, is still
+        there when the session goes on, and begins behind its next run. Text that starts with `/`
+        is a command.
+
+        May be called from any thread and on any loop, also by tools and hooks of a run.
+
+        Returns:
+            What waits for its turn: `await` it, or call its `result()` in a thread.
+
+        Raises:
+            InvalidType, InvalidValue: `text` is no text, or there is nothing in it.
+            StoreError: it could not be made durable; it waits for its turn all the same.
+            SessionClosed: the session was closed.
+        """
+        return self._door.call(self._inner.queue(text))
+
+    def queued_prompts(self) -> list[JsonObject]:
+        """
+        List the prompts that wait for their turn, oldest first: `id`, `prompt`.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
+        return self._door.between(self._inner.queued_prompts)
+
+    def cancel_queued(self, queued_id: str) -> bool:
+        """
+        Take back a prompt whose run has not begun; False when there is none of this id.
+
+        Whoever waits for it gets RunCancelled.
+
+        Raises:
+            SessionClosed: the session was closed.
+            StoreError: it could not be made durable.
+        """
+        return self._door.call(self._inner.cancel_queued(queued_id))
 
     def read_file(self, path: str) -> str:
         """

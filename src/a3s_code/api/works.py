@@ -45,10 +45,12 @@ class Stopped:
     left: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class _Work:
+    """`waiter` is what somebody waits for; None when nobody does."""
+
     task: asyncio.Task[Any]
-    waiter: asyncio.Future[Any]
+    waiter: asyncio.Future[Any] | None = None
 
 
 class Works:
@@ -82,6 +84,16 @@ class Works:
     def holder(self) -> str:
         """The key of the work whose turn it is; empty when it is nobody's."""
         return self._holder
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop that all of them run on; None before the first one, or when it is gone."""
+        return None if self._loop is None or self._loop.is_closed() else self._loop
+
+    @property
+    def is_closed(self) -> bool:
+        """`close` was called."""
+        return self._closed
 
     @asynccontextmanager
     async def turn(self, key: str) -> AsyncGenerator[None]:
@@ -122,17 +134,13 @@ class Works:
             RunCancelled: somebody stopped it by its key.
             SessionClosed: `close` was called.
         """
-        self._check_loop()
-        self._check_open()
-        inside = contextvars.copy_context()
-        inside.run(_INSIDE.set, (*_INSIDE.get(), key))
-        task = asyncio.create_task(begin(), context=inside)
-        work = self._works[key] = _Work(task, asyncio.shield(task))
-        task.add_done_callback(lambda _: self._forget(key, work))
+        work = self._begin(key, begin, (*_INSIDE.get(), key))
+        task = work.task
+        waiter = work.waiter = asyncio.shield(task)
         waiting = asyncio.current_task()
         before = waiting.cancelling() if waiting else 0
         try:
-            return await work.waiter
+            return await waiter
         except asyncio.CancelledError:
             if waiting is None or waiting.cancelling() == before:
                 raise RunCancelled(_cancelled(task)) from None
@@ -142,6 +150,42 @@ class Works:
             if self._blank is not None:
                 self._blank(error)
             raise
+
+    def launch(
+        self,
+        key: str,
+        begin: Callable[[], Coroutine[Any, Any, object]],
+        on_end: Callable[[], None],
+    ) -> None:
+        """
+        Run what `begin` makes as a task of its own that nobody waits for.
+
+        It is part of no other work, whoever launches it, so it may wait for the turn.
+
+        Args:
+            on_end: Called when it has ended, also before its first step.
+
+        Raises:
+            SessionClosed: `close` was called.
+        """
+        self._begin(key, begin, (key,), on_end)
+
+    def _begin(
+        self,
+        key: str,
+        begin: Callable[[], Coroutine[Any, Any, Any]],
+        part_of: tuple[str, ...],
+        on_end: Callable[[], None] | None = None,
+    ) -> _Work:
+        self._check_loop()
+        self._check_open()
+        inside = contextvars.copy_context()
+        inside.run(_INSIDE.set, part_of)
+        work = self._works[key] = _Work(asyncio.create_task(begin(), context=inside))
+        if on_end is not None:  # while this is a work still, so that it may write into the log
+            work.task.add_done_callback(lambda _: on_end())
+        work.task.add_done_callback(lambda _: self._forget(key, work))
+        return work
 
     async def stop(self, chosen: Callable[[str], bool]) -> Stopped:
         """Cancel those whose key is chosen, and wait for them; nobody waits for what is left."""
@@ -155,7 +199,8 @@ class Works:
         await asyncio.wait([work.task for work in works.values()], timeout=self.stop_s)
         left = {key: work for key, work in works.items() if not work.task.done()}
         for work in left.values():
-            work.waiter.cancel()
+            if work.waiter is not None:
+                work.waiter.cancel()
         return Stopped(len(works), tuple(left))
 
     async def close(self) -> Stopped:

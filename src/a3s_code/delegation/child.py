@@ -11,9 +11,11 @@ Source:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -34,10 +36,19 @@ from a3s_code.kernel.children import ChildOutcome, ChildSpec
 from a3s_code.kernel.context import Origin
 from a3s_code.kernel.events import SubagentEnd, SubagentStart
 from a3s_code.kernel.executor import Executor
-from a3s_code.kernel.loop import Answer, EmptyInbox, Limits, Loop, Transcript
+from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
 from a3s_code.kernel.messages import Conversation, Message, user
 from a3s_code.kernel.observation import keep_whole, redact
-from a3s_code.kernel.ports import Askers, Attend, Compact, Model, ModelRequest, Review, Sink
+from a3s_code.kernel.ports import (
+    Askers,
+    Attend,
+    Compact,
+    Inbox,
+    Model,
+    ModelRequest,
+    Review,
+    Sink,
+)
 from a3s_code.kernel.tool import ToolSet
 
 T = TypeVar("T")
@@ -62,6 +73,11 @@ class Requests(Protocol):
     @property
     def compact(self) -> Compact:
         """Makes room in its conversation."""
+        ...
+
+    @property
+    def inbox(self) -> Inbox:
+        """Gives what reaches it while it goes on."""
         ...
 
 
@@ -120,6 +136,19 @@ class Home(Protocol):
         """Give where the calls of a child ask the model `ref`, beside its conversation."""
         ...
 
+    async def run(self, id: str, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:  # noqa: A002 - its name everywhere else
+        """
+        Run a child that is waited for.
+
+        Raises:
+            RunCancelled: somebody ended it by its id.
+        """
+        ...
+
+    def launch(self, id: str, begin: Callable[[], Coroutine[Any, Any, object]]) -> None:  # noqa: A002 - as above
+        """Have a child that has begun go on by itself; the session ends it with itself."""
+        ...
+
     async def admit(self, role: str, prompt: str, sink: Sink, form: str = "") -> None:
         """
         Ask whether a prompt may enter the conversation of a child; `form` as of `Asking`.
@@ -167,6 +196,7 @@ class Child:
         executor: With the rights of the child.
         sink: Of the call that starts it.
         witness: Of the calls of `executor`.
+        background: The call does not wait for it.
     """
 
     id: str
@@ -176,12 +206,22 @@ class Child:
     executor: Executor
     sink: Sink
     witness: Witness
+    background: bool = False
 
     async def run(self) -> ChildOutcome:
         """
         Raises:
             UnknownModel: there is no such model; nothing was begun.
             StoreError: what it did could not be recorded.
+        """
+        return await self.begin()()
+
+    def begin(self) -> Callable[[], Coroutine[Any, Any, ChildOutcome]]:
+        """
+        Record that it begins, and give what runs it to its end.
+
+        Raises:
+            UnknownModel: there is no such model; nothing was begun.
         """
         model = self.home.model(self.spec.model)
         inside = InnerCalls(self.executor, self.id)
@@ -190,11 +230,17 @@ class Child:
         hooked = self.home.hooked(model, sink, self.spec.prompt)
         loop = self._loop(hooked, inside, sink, transcript.conversation)
         self._begin()
+        return partial(self._to_its_end, loop, transcript, sink)
+
+    async def _to_its_end(
+        self, loop: Loop, transcript: Transcript, sink: ChildSink
+    ) -> ChildOutcome:
         try:
             outcome = await self._conducted(loop, transcript, sink)
-        except BaseException:
+        except BaseException as error:
             loop.leave(transcript, "the end of its run")
-            self._end(STOPPED, success=False)
+            status = "cancelled" if isinstance(error, asyncio.CancelledError) else ""
+            self._end(STOPPED, self._kept(sink.said), success=False, status=status)
             raise
         outcome = msgspec.structs.replace(
             outcome,
@@ -205,7 +251,8 @@ class Child:
             usage=outcome.usage + sink.spent,
             **self.witness.seen,
         )
-        self._end(outcome.error or outcome.text, success=not outcome.kind)
+        said = outcome.error or outcome.text
+        self._end(said, outcome.transcript, success=not outcome.kind)
         return outcome
 
     @property
@@ -238,7 +285,7 @@ class Child:
             prepare=requests,
             review=review,
             compact=requests.compact,
-            inbox=EmptyInbox(),
+            inbox=requests.inbox,
             limits=self._limits(),
             attend=inside.attended(requests.attend) if requests.attend is not None else None,
         )
@@ -324,10 +371,11 @@ class Child:
                 parent_session_id=self.home.session_id,
                 agent=self.spec.agent,
                 description=self.spec.description,
+                background=self.background,
             )
         )
 
-    def _end(self, output: str, *, success: bool) -> None:
+    def _end(self, output: str, transcript: str, *, success: bool, status: str = "") -> None:
         self.sink.emit(
             SubagentEnd(
                 task_id=self.id,
@@ -335,6 +383,8 @@ class Child:
                 agent=self.spec.agent,
                 output=_cut(output),
                 success=success,
+                status=status,
+                transcript=transcript,
             )
         )
 

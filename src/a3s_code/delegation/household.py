@@ -7,10 +7,12 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from a3s_code.errors import RunCancelled, TooDeep
 from a3s_code.kernel.children import ChildOutcome, ChildSpec
 from a3s_code.kernel.ports import Sink
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:  # few sessions start a child
     from a3s_code.delegation.places import Places
     from a3s_code.harness.inheritance import Rights
 
+CANCELLED = "child.cancelled"
+"""The kind of an outcome that somebody asked for."""
 MAX_DEPTH = 1
 """Children inside children: with 1 a child starts none."""
 MAX_PARALLEL_TASKS = 8
@@ -76,24 +80,49 @@ class CallChildren:
 
     async def start(self, spec: ChildSpec) -> ChildOutcome:
         """Run a child to its end; see `kernel.children.Children`."""
-        household, id_ = self.household, self.new_id()
-        if household.depth >= household.max_depth:
-            most = f"{household.max_depth} deep"
-            return ChildOutcome(
-                id=id_,
-                agent=spec.agent,
-                kind="child.too_deep",
-                error=f"{spec.agent} was not started: runs inside runs go {most} at most.",
-            )
-        if spec.output_schema is not None:
-            from a3s_code.delegation.fitting import accepted
+        id_, error = self.new_id(), self._too_deep(spec)
+        if error:
+            return ChildOutcome(id=id_, agent=spec.agent, kind=TooDeep.code, error=error)
+        await _accept(spec)
+        try:
+            return await self.household.home.run(id_, partial(self._run, id_, spec))
+        except RunCancelled:
+            error = f"{spec.agent} was cancelled before it was finished."
+            return ChildOutcome(id=id_, agent=spec.agent, kind=CANCELLED, error=error)
 
-            await accepted(spec.output_schema)
-        async with household.room.places.at(household.depth + 1):
-            with household.home.budgeted(id_, spec.budget):
+    async def launch(self, spec: ChildSpec) -> str:
+        """Begin a child that goes on by itself; see `kernel.children.Children`."""
+        error = self._too_deep(spec)
+        if error:
+            raise TooDeep(error)
+        await _accept(spec)
+        id_, home = self.new_id(), self.household.home
+        with home.budgeted(id_, spec.budget):
+            child = self._child(id_, spec, background=True)
+            home.launch(id_, partial(self._in_place, child.begin()))
+        return id_
+
+    async def _run(self, id_: str, spec: ChildSpec) -> ChildOutcome:
+        async def run() -> ChildOutcome:
+            with self.household.home.budgeted(id_, spec.budget):
                 return await self._child(id_, spec).run()
 
-    def _child(self, id_: str, spec: ChildSpec) -> Child:
+        return await self._in_place(run)
+
+    async def _in_place(self, run: Callable[[], Coroutine[Any, Any, ChildOutcome]]) -> ChildOutcome:
+        """Wait until there is a place, and run a child to its end there."""
+        household = self.household
+        async with household.room.places.at(household.depth + 1):
+            return await run()
+
+    def _too_deep(self, spec: ChildSpec) -> str:
+        household = self.household
+        if household.depth < household.max_depth:
+            return ""
+        most = f"{household.max_depth} deep"
+        return f"{spec.agent} was not started: runs inside runs go {most} at most."
+
+    def _child(self, id_: str, spec: ChildSpec, *, background: bool = False) -> Child:
         from a3s_code.delegation.child import Child
         from a3s_code.delegation.child_gate import ChildGate, OwnRules
         from a3s_code.delegation.witness import Witness
@@ -114,4 +143,17 @@ class CallChildren:
             home.askers(spec.model),
         )
         executor.hooks = witness = Witness(session.hooks, session.redactor)
-        return Child(id_, spec, home, rules, executor, self.sink, witness)
+        return Child(id_, spec, home, rules, executor, self.sink, witness, background)
+
+
+async def _accept(spec: ChildSpec) -> None:
+    """
+    Look at the form of an answer before anything runs.
+
+    Raises:
+        InvalidValue: it is none.
+    """
+    if spec.output_schema is not None:
+        from a3s_code.delegation.fitting import accepted
+
+        await accepted(spec.output_schema)

@@ -240,9 +240,14 @@ class Children(Protocol):
 
     async def launch(self, spec: ChildSpec) -> str:
         """
-        Have a child run on its own, and give its id at once.
+        Begin a child that goes on by itself, and give its task id at once.
+
+        Its start is in the log then. It ends with the run that started it when that is
+        cancelled, and else may outlive it; when it has ended, the model of that run, or of the
+        next one, is told.
 
         Raises:
-            InvalidValue, UnknownModel, StoreError: as `start`; nothing was begun.
+            InvalidValue: a rule of `spec` is none, or there is no such model.
+            TooDeep: it would stand deeper than a child may.
         """
         ...

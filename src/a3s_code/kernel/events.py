@@ -401,11 +401,14 @@ class ConfirmationTimeout(Tagged, tag="confirmation_timeout", frozen=True):
 
 
 class SubagentStart(Tagged, tag="subagent_start", frozen=True):
+    """`background`: what started it goes on, and is told when it has ended."""
+
     task_id: str
     session_id: str
     parent_session_id: str
     agent: str
     description: str
+    background: bool = False
 
 
 class SubagentProgress(Tagged, tag="subagent_progress", frozen=True):
@@ -416,11 +419,36 @@ class SubagentProgress(Tagged, tag="subagent_progress", frozen=True):
 
 
 class SubagentEnd(Tagged, tag="subagent_end", frozen=True):
+    """
+    Attributes:
+        status: `cancelled` where somebody ended it; else empty, and `success` says it.
+        transcript: URI of its whole conversation; empty when it is not kept.
+    """
+
     task_id: str
     session_id: str
     agent: str
     output: str
     success: bool
+    status: str = ""
+    transcript: str = ""
+
+
+# Words that reach a run while it goes on
+
+
+class Steered(Tagged, tag="steered", frozen=True):
+    """
+    The receipt of `session.steer`: these words stand in the conversation from here on.
+
+    Attributes:
+        turn: Whose request is the first that has them; 0 = they stand before the prompt of a run
+            that came after the one they were written to.
+    """
+
+    id: str
+    text: str
+    turn: int
 
 
 class ExternalTaskPending(Tagged, tag="external_task_pending", frozen=True):
@@ -579,6 +607,7 @@ RunEvent: TypeAlias = (
     | SubagentStart
     | SubagentProgress
     | SubagentEnd
+    | Steered
     | ExternalTaskPending
     | ExternalTaskCompleted
     | CommandDeadLettered

@@ -66,6 +66,7 @@ from a3s_code.kernel.state import (
     Verified,
     is_within,
 )
+from a3s_code.kernel.tracking import TRACKING, is_tracked, retell
 
 MAX_VERSIONS = 500
 """Of files, as they were before their changes; the oldest go first. SPEC 12.3."""
@@ -122,22 +123,29 @@ def _change_style(state: SessionState, _: Record, event: AgentModeChanged) -> No
 
 def _append(state: SessionState, record: Record, event: HistoryAppended) -> None:
     state.call_ids.update(call.id for call in event.message.calls)
+    for id_ in event.brings:
+        state.waiting.pop(id_, None)
     if event.isolated:
         state.apart = state.apart if event.child else record.run
         return
     state.conversation.append(event.message)
     if state.approvals:
         ended = {it.tool_use_id for it in event.message.blocks if isinstance(it, ToolResult)}
-        _drop_questions(state, [each for each in state.approvals if is_within(each, ended)])
+        running = state.running  # their calls outlive the one that they stand in
+        over = [each for each in state.approvals if is_within(each, ended)]
+        _drop_questions(state, [each for each in over if not is_within(each, running)])
 
 
 def _replace(state: SessionState, _: Record, event: HistoryReplaced) -> None:
     state.conversation.replace(list(event.messages))
     ids = {call.id for message in event.messages for call in message.calls}
     state.call_ids |= ids
-    _drop_questions(state, [each for each in state.approvals if not is_within(each, ids)])
+    asked, running = [*state.approvals], state.running
+    over = [each for each in asked if not is_within(each, ids) and not is_within(each, running)]
+    _drop_questions(state, over)
     if event.reason != "compact":
         state.tasks = event.tasks
+        retell(state)
 
 
 def _plan(state: SessionState, record: Record, event: TaskUpdated) -> None:
@@ -155,6 +163,7 @@ def _drop_questions(state: SessionState, call_ids: Iterable[str]) -> None:
 def _start_run(state: SessionState, record: Record, event: RunStarted) -> None:
     session_id = state.opened.session_id if state.opened else ""
     at = record.timestamp_ms
+    state.waiting.pop(event.queued, None)
     state.runs[record.run] = RunSnapshot(record.run, session_id, "executing", event.prompt, at, at)
     _mark(state, record, record.sequence, event.prompt, len(state.conversation), record.run)
 
@@ -341,6 +350,8 @@ def _prune(state: SessionState, _: Record, event: RecordsPruned) -> None:
         run = state.runs.get(short.id)
         if run is not None:
             run.event_count, run.updated_at_ms = short.event_count, short.updated_at_ms
+    for id_ in event.tasks:
+        state.children.pop(id_, None)
     if event.first_trace:
         state.traces = [place for place in state.traces if place >= event.first_trace]
 
@@ -378,6 +389,7 @@ _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     RequestReceipt: _receive,
     Verification: _verify,
     RecordsPruned: _prune,
+    **TRACKING,
 }
 
 
@@ -393,7 +405,7 @@ def is_needed(state: SessionState, event: Event) -> bool:
         case ToolEnd():
             return False
         case _:
-            return type(event) in _STEPS
+            return type(event) in _STEPS and is_tracked(state, event)
 
 
 def run_events(records: Iterable[Record], run: RunId) -> list[RunEventRecord]:

@@ -30,6 +30,7 @@ from a3s_code.kernel.messages import (
     with_own_ids,
 )
 from a3s_code.kernel.ports import (
+    Arriving,
     Attend,
     Compact,
     Inbox,
@@ -66,8 +67,8 @@ class Limits:
 class EmptyInbox:
     """Of a run that nobody writes to while it goes on."""
 
-    def take(self) -> tuple[Message, ...]:
-        return ()
+    def deliver(self, add: Arriving, turn: int) -> None:
+        pass
 
 
 WITHHELD = frozenset({"refusal", "content_filter"})
@@ -116,8 +117,9 @@ class Transcript:
     def __init__(self, conversation: Conversation, sink: Sink, *, isolated: bool = False) -> None:
         self.conversation, self._sink, self._isolated = conversation, sink, isolated
 
-    def add(self, message: Message) -> None:
-        self._sink.emit(HistoryAppended(message=message, isolated=self._isolated))
+    def add(self, message: Message, brings: tuple[str, ...] = ()) -> None:
+        """Take in a message; `brings` as in `HistoryAppended`."""
+        self._sink.emit(HistoryAppended(message=message, isolated=self._isolated, brings=brings))
         if self._isolated:
             self.conversation.append(message)
 
@@ -205,8 +207,7 @@ class Loop:
         text = ""
         for turn in itertools.count(self.turns + 1):
             self.turns = turn
-            for message in self.inbox.take():
-                transcript.add(message)
+            self.inbox.deliver(transcript.add, turn)
             await self.compact(transcript.conversation)
             reply = await self._reply(transcript.conversation, turn)
             transcript.add(reply.message)

@@ -474,9 +474,20 @@ class Compact(Protocol):
         ...
 
 
+class Arriving(Protocol):
+    def __call__(self, message: Message, brings: tuple[str, ...] = ()) -> None:
+        """Take a message into a conversation; `brings` as in `HistoryAppended`."""
+        ...
+
+
 class Inbox(Protocol):
-    def take(self) -> Sequence[Message]:
-        """Give the messages that arrived for a run while it was busy, oldest first."""
+    def deliver(self, add: Arriving, turn: int) -> None:
+        """
+        Add what arrived for a run while it was busy, oldest first.
+
+        Args:
+            turn: Whose request comes next.
+        """
         ...
 
 

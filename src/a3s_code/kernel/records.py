@@ -85,11 +85,15 @@ class HistoryAppended(LogOnly, tag="history_appended", frozen=True):
     """
     `isolated` messages belong to a run with a history of its own, or to `child`, which is a child
     run, or a step of a plan that runs beside others.
+
+    Attributes:
+        brings: Ids of what waited for a run and is told with it; see `tracked.Waiting`.
     """
 
     message: Message
     isolated: bool = False
     child: str = ""
+    brings: tuple[str, ...] = ()
 
 
 class HistoryReplaced(LogOnly, tag="history_replaced", frozen=True):
@@ -271,10 +275,36 @@ class BudgetSettled(LogOnly, tag="budget_settled", frozen=True):
 
 
 class RunStarted(LogOnly, tag="run_started", frozen=True):
-    """`resumes` is the run that this one goes on with; empty for one of its own."""
+    """
+    Attributes:
+        resumes: The run that this one goes on with; empty for one of its own.
+        queued: Id of the prompt that waited for its turn; empty for one that did not.
+    """
 
     prompt: str
     resumes: RunId = RunId("")
+    queued: str = ""
+
+
+class SteeringReceived(LogOnly, tag="steering_received", frozen=True):
+    """The user wrote this to a run that goes on; it waits until a model is shown it."""
+
+    id: str
+    text: str
+
+
+class PromptQueued(LogOnly, tag="prompt_queued", frozen=True):
+    """This is to be a run of its own, behind what was asked before."""
+
+    id: str
+    prompt: str
+
+
+class PromptLeft(LogOnly, tag="prompt_left", frozen=True):
+    """A prompt that waited for its turn waits no more, and no run began with it; says why."""
+
+    id: str
+    why: str
 
 
 class RunStatusChanged(LogOnly, tag="run_status_changed", frozen=True):
@@ -700,6 +730,7 @@ class RecordsPruned(LogOnly, tag="records_pruned", frozen=True):
         ranges: Which ones: first and last sequence of each row of neighbours, ascending.
         evicted: Runs that are forgotten.
         first_trace: Sequence before which no trace is left.
+        tasks: Child runs that are forgotten.
     """
 
     count: int
@@ -707,6 +738,7 @@ class RecordsPruned(LogOnly, tag="records_pruned", frozen=True):
     evicted: tuple[RunId, ...] = ()
     shortened: tuple[ShortenedRun, ...] = ()
     first_trace: int = 0
+    tasks: tuple[str, ...] = ()
 
 
 class DeltaBatch(LogOnly, tag="delta_batch", frozen=True):
@@ -740,6 +772,9 @@ SessionEvent: TypeAlias = (
     | BudgetSettled
     | RunStarted
     | RunStatusChanged
+    | SteeringReceived
+    | PromptQueued
+    | PromptLeft
     | ConfirmationWaived
     | RuleGranted
     | EffectIntended

@@ -29,10 +29,12 @@ class SessionRetentionLimits:
     How much a session keeps, in memory and in its store; None = all of it.
 
     Args:
-        max_runs_retained: Runs that have ended and are still listed, with the one that goes on.
+        max_runs_retained: Runs that have ended and are still listed, with the one that goes on;
+            those with a child that goes on do not count, and stay.
         max_events_per_run: The newest of each; `event_count` goes on counting all.
         max_trace_events: Tool calls that `trace_events` lists.
-        max_terminal_subagent_tasks: Has no effect yet.
+        max_terminal_subagent_tasks: Child runs that have ended and are still listed; those that
+            go on, or whose end a model is still to be told of, are not dropped.
 
     Raises:
         InvalidType: a limit is no whole number.
@@ -98,29 +100,37 @@ def beyond(log: Log, limits: SessionRetentionLimits) -> RecordsPruned | None:
     evicted = _runs_beyond(state, limits.max_runs_retained)
     shortened = list(_shortened(state, limits.max_events_per_run, evicted))
     traces = _traces_beyond(state, limits.max_trace_events)
-    if not (evicted or shortened or traces):
+    tasks = _children_beyond(state, limits.max_terminal_subagent_tasks)
+    if not (evicted or shortened or traces or tasks):
         return None
     whole = (state.events[run] for run in evicted if run in state.events)
     events = chain(
         *(run.before(run.count) for run in whole),
         *(state.events[short.id].before(short.first_event) for short in shortened),
     )
-    places = [place for place in events if not is_needed(state, log.at(place).event)]
+    told = {place for id_ in tasks for place in state.children[id_].places}
+    places = [
+        place for place in events if place in told or not is_needed(state, log.at(place).event)
+    ]
+    places += _unseen(state, tasks)
     places += chain.from_iterable(state.receipts.get(run, ()) for run in evicted)
     return RecordsPruned(
         count=len(places) + len(traces),
-        ranges=tuple(ranges_of(sorted([*places, *traces]))),
+        ranges=tuple(ranges_of(sorted({*places, *traces}))),
         evicted=tuple(evicted),
         shortened=tuple(shortened),
         first_trace=traces[-1] + 1 if traces else 0,
+        tasks=tuple(tasks),
     )
 
 
 def _runs_beyond(state: SessionState, most: int | None) -> list[RunId]:
     if most is None or len(state.runs) <= most:
         return []
-    ended = [run.id for run in state.runs.values() if run.status in TERMINAL]
-    return ended[: len(state.runs) - most]
+    at_work = {child.run for child in state.running.values()}
+    runs = [run for run in state.runs.values() if run.id not in at_work]  # those do not count
+    ended = [run.id for run in runs if run.status in TERMINAL]
+    return ended[: max(len(runs) - most, 0)]
 
 
 def _shortened(
@@ -132,6 +142,21 @@ def _shortened(
         first = run.event_count - most
         if run.id in state.events and first > state.events[run.id].first:
             yield _short(run, first)
+
+
+def _children_beyond(state: SessionState, most: int | None) -> list[str]:
+    if most is None or len(state.children) <= most:
+        return []
+    ended = [id_ for id_, child in state.children.items() if child.ended is not None]
+    over = ended[: max(len(ended) - most, 0)]
+    return [id_ for id_ in over if id_ not in state.waiting]
+
+
+def _unseen(state: SessionState, tasks: list[str]) -> Iterator[int]:
+    """Give the records of forgotten children that no run shows any more."""
+    for child in map(state.children.__getitem__, tasks):
+        events = state.events.get(child.run)
+        yield from (place for place in child.places if events is None or not events.holds(place))
 
 
 def _short(run: RunSnapshot, first: int) -> ShortenedRun:

@@ -75,6 +75,11 @@ class RunEvents:
             return len(self._starts)
         return max(bisect_right(self._starts, sequence) - 1, 0)
 
+    def holds(self, place: int) -> bool:
+        """Say whether the record at `place` is one of those that are shown."""
+        at = bisect_right(self._places, place) - 1
+        return at >= 0 and self._places[at] == place
+
     def is_behind(self, place: int) -> bool:
         """Say that the record at `place` is later than all that were taken in."""
         return not self._places or place > self._places[-1]

@@ -14,11 +14,20 @@ from typing import Any, TypeAlias, cast
 
 import msgspec
 
-from a3s_code.kernel.events import ReasoningDelta, RunId, TextDelta, ToolInputDelta
+from a3s_code.kernel.events import (
+    AgentEnd,
+    ReasoningDelta,
+    RunFailed,
+    RunId,
+    TextDelta,
+    ToolInputDelta,
+    TurnEnd,
+    TurnStart,
+)
 from a3s_code.kernel.messages import JsonObject, Message, Thinking
 from a3s_code.kernel.plain import MAX_DEPTH
 from a3s_code.kernel.ports import Redacting, Redactor
-from a3s_code.kernel.records import Event
+from a3s_code.kernel.records import Event, HistoryAppended, RunStatusChanged
 
 KEPT = frozenset(
     {
@@ -27,6 +36,7 @@ KEPT = frozenset(
         "artifact_uris",
         "authority",
         "before",
+        "brings",
         "call_id",
         "child",
         "data",
@@ -44,6 +54,7 @@ KEPT = frozenset(
         "path",
         "policy_version",
         "prefix",
+        "queued",
         "redacted",
         "resumes",
         "role",
@@ -56,6 +67,7 @@ KEPT = frozenset(
         "tool_id",
         "tool_sha256",
         "tool_use_id",
+        "transcript",
         "tree",
         "tree_after",
         "uri",
@@ -83,6 +95,7 @@ _write = msgspec.json.Encoder().encode
 _Spoken: TypeAlias = TextDelta | ReasoningDelta | ToolInputDelta
 _SPOKEN = frozenset({TextDelta, ReasoningDelta, ToolInputDelta})
 _Key: TypeAlias = tuple[type[_Spoken], str]
+_ENDS = frozenset({TurnStart, TurnEnd, AgentEnd, RunFailed, RunStatusChanged})
 
 
 class Screen:
@@ -122,7 +135,7 @@ class Screen:
         """
         if type(event) in _SPOKEN:
             return self._spoken(cast("_Spoken", event), run)
-        waiting = self._ended(run, ()) if run in self._streams else ()
+        waiting = self._ended(run, ()) if run in self._streams and _ends_speech(event) else ()
         if self._is_clear(event):
             return (*waiting, event)
         return (*waiting, cast("Event", self._struct(event)))
@@ -227,6 +240,16 @@ class Screen:
         if all(map(_is, shown, given)):
             return given
         return tuple(shown) if isinstance(given, tuple) else shown
+
+
+def _ends_speech(event: Event) -> bool:
+    """
+    Say that what a model says is at its end there.
+
+    Other events of the run are of what goes on beside it, such as a child in the background; a
+    secret that comes in pieces around one of them is still one.
+    """
+    return type(event) in _ENDS or (type(event) is HistoryAppended and not event.child)
 
 
 @cache

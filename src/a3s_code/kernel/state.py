@@ -23,6 +23,7 @@ from a3s_code.kernel.records import (
 )
 from a3s_code.kernel.run_events import RunEvents
 from a3s_code.kernel.tool import Effect
+from a3s_code.kernel.tracked import ChildRun, Waiting
 from a3s_code.kernel.verification import Report, Reporter
 
 TERMINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
@@ -189,6 +190,8 @@ class SessionState:
         kept: Digests of what files were before their changes, oldest first.
         kept_sizes: Bytes of these.
         verifications: Every report about what was checked, oldest first.
+        children: Child runs by id, oldest first.
+        waiting: What no run has taken up yet, by id, oldest first.
     """
 
     __slots__ = (
@@ -199,6 +202,7 @@ class SessionState:
         "call_ids",
         "changes",
         "checkpoints",
+        "children",
         "conversation",
         "durability",
         "effects",
@@ -221,6 +225,7 @@ class SessionState:
         "traces",
         "unknown",
         "verifications",
+        "waiting",
     )
 
     def __init__(self) -> None:
@@ -253,11 +258,18 @@ class SessionState:
         self.effects: dict[str, OpenEffect] = {}
         self.changes: list[FileChange] = []
         self.verifications: list[Verified] = []
+        self.children: dict[str, ChildRun] = {}
+        self.waiting: dict[str, Waiting] = {}
 
     @property
     def in_doubt(self) -> dict[str, OpenEffect]:
         """The effects of which nobody can tell whether they came about."""
         return {key: effect for key, effect in self.effects.items() if effect.doubt}
+
+    @property
+    def running(self) -> dict[str, ChildRun]:
+        """The child runs that go on."""
+        return {id_: child for id_, child in self.children.items() if child.ended is None}
 
     @property
     def offered_names(self) -> tuple[str, ...]:

@@ -1,0 +1,38 @@
+"""What a model is told when a child that it has in the background has ended."""
+
+from __future__ import annotations
+
+from a3s_code.kernel.context import ContextItem
+from a3s_code.kernel.tracked import ChildRun
+from a3s_code.kernel.tracking import NOTICE
+
+HEAD_CHARS, TAIL_CHARS = 3_000, 800
+"""Of what the child said, where it is longer than both; SPEC 5.13."""
+
+
+def notice(id_: str, child: ChildRun) -> ContextItem:
+    """
+    Tell of a child that has ended.
+
+    Its words are anybody's, as those in the result of a tool are.
+    """
+    end, begun = child.ended, child.begun
+    said = _bounded(end.output) if end is not None else ""
+    named = f"Task {id_} ({begun.agent}: {begun.description})"
+    parts = [f"{named}, started in the background, has ended: {child.status}.", said]
+    if end is not None and end.transcript:
+        parts.append(f"Its whole conversation: {end.transcript}")
+    return ContextItem(
+        source=NOTICE + id_,
+        content="\n\n".join(part for part in parts if part.strip()),
+        trust="external",
+        type="delegated",
+        why="a task in the background has ended",
+    )
+
+
+def _bounded(text: str) -> str:
+    left = len(text) - HEAD_CHARS - TAIL_CHARS
+    if left <= 0:
+        return text
+    return f"{text[:HEAD_CHARS]}\n[… {left} characters left out …]\n{text[-TAIL_CHARS:]}"
