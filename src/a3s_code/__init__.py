@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from a3s_code.api.stream import EventStream as EventStream
     from a3s_code.api.sync import Agent as Agent
     from a3s_code.api.sync import Session as Session
+    from a3s_code.api.sync import TeamRunner as TeamRunner
     from a3s_code.capabilities.ahp import AhpEventContext as AhpEventContext
     from a3s_code.capabilities.ahp import AhpEventType as AhpEventType
     from a3s_code.capabilities.ahp import Fact as Fact
@@ -83,6 +84,15 @@ if TYPE_CHECKING:
     from a3s_code.delegation.agents import AgentDefinition as AgentDefinition
     from a3s_code.delegation.agents import AutoDelegationConfig as AutoDelegationConfig
     from a3s_code.delegation.agents import WorkerAgentSpec as WorkerAgentSpec
+    from a3s_code.delegation.team import Team as Team
+    from a3s_code.delegation.team import TeamConfig as TeamConfig
+    from a3s_code.delegation.team_board import TeamEvidence as TeamEvidence
+    from a3s_code.delegation.team_board import TeamTask as TeamTask
+    from a3s_code.delegation.team_board import TeamTaskBoard as TeamTaskBoard
+    from a3s_code.delegation.team_mail import TeamMessage as TeamMessage
+    from a3s_code.delegation.team_mail import TeamReceiver as TeamReceiver
+    from a3s_code.delegation.team_result import TeamResult as TeamResult
+    from a3s_code.delegation.team_runner import AsyncTeamRunner as AsyncTeamRunner
     from a3s_code.errors import A3SError as A3SError
     from a3s_code.errors import BundleError as BundleError
     from a3s_code.errors import CapabilityMissing as CapabilityMissing
@@ -106,6 +116,7 @@ if TYPE_CHECKING:
     from a3s_code.errors import SessionTakenOver as SessionTakenOver
     from a3s_code.errors import SkillRefused as SkillRefused
     from a3s_code.errors import StoreError as StoreError
+    from a3s_code.errors import TasksMissing as TasksMissing
     from a3s_code.errors import ToolFailed as ToolFailed
     from a3s_code.errors import UnknownModel as UnknownModel
     from a3s_code.errors import UsageError as UsageError
@@ -198,7 +209,7 @@ _HOMES = {
     "api.result": ("AgentResult", "ToolResult"),
     "api.session": ("AsyncSession",),
     "api.stream": ("EventStream",),
-    "api.sync": ("Agent", "Session"),
+    "api.sync": ("Agent", "Session", "TeamRunner"),
     "capabilities.ahp": (
         "AhpEventContext",
         "AhpEventType",
@@ -238,6 +249,11 @@ _HOMES = {
         "WebSearchParams",
     ),
     "delegation.agents": ("AgentDefinition", "AutoDelegationConfig", "WorkerAgentSpec"),
+    "delegation.team": ("Team", "TeamConfig"),
+    "delegation.team_board": ("TeamEvidence", "TeamTask", "TeamTaskBoard"),
+    "delegation.team_mail": ("TeamMessage", "TeamReceiver"),
+    "delegation.team_result": ("TeamResult",),
+    "delegation.team_runner": ("AsyncTeamRunner",),
     "errors": (
         "A3SError",
         "BundleError",
@@ -262,6 +278,7 @@ _HOMES = {
         "SessionTakenOver",
         "SkillRefused",
         "StoreError",
+        "TasksMissing",
         "ToolFailed",
         "UnknownModel",
         "UsageError",

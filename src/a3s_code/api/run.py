@@ -25,6 +25,7 @@ from a3s_code.api.offered import offer
 from a3s_code.api.outlet import Outlet
 from a3s_code.api.plan_need import is_concerned, is_styled_by_plan
 from a3s_code.api.request import Request
+from a3s_code.api.run_paths import files_of_run
 from a3s_code.api.styles import take_style
 from a3s_code.api.unfinished import close_calls, results, spent
 from a3s_code.errors import A3SError, LimitReached, StoreError
@@ -203,6 +204,8 @@ class Run:
             text=log.shown(answer.text),
             cost_usd=sum(row.cost_usd for row in rows),
             is_cost_known=all(row.is_priced for row in rows),
+            run_id=self._sink.run,
+            files_changed=files_of_run(log, self._sink.run),
         )
 
     @property
