@@ -33,7 +33,7 @@ _DENIED = re.compile(
 )
 """In the clause before a verdict, these say that it is none; the signs are Chinese negations."""
 _TAKEN_BACK = re.compile(
-    r"[\s*_\"'`]*(?:\?|[:=][\s\"'`]*(?:no|not|false|0)\b|"
+    r"[\s*_\"'`]*(?:\?|[:=][\s\"'`]*(?:no|not|false|0)[\s\"'`)}\].]*(?:$|\n)|"
     r"(?:,\s*)?\s(?:only\b|if\b|once\b|unless\b|until\b|provided\b|subject to\b|or\b|/)|\s*/)",
     re.IGNORECASE,
 )

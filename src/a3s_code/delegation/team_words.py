@@ -54,7 +54,7 @@ def reviewer_prompt(goal: str, task: TeamTask) -> str:
 
 
 def _part(name: str, said: str) -> list[str]:
-    return [f"{name}:\n{quoted(said)}"] if said.strip() else []
+    return [f"> {name}:\n{quoted(said)}"] if said.strip() else []
 
 
 def _facts(evidence: TeamEvidence) -> Iterator[str]:
