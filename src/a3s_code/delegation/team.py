@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, cast, get_args
+from typing import Literal, TypeAlias, get_args
 
 from a3s_code.checks import check_positive, check_text
 from a3s_code.delegation.team_board import MAX_TASKS, TeamTaskBoard
@@ -87,7 +87,7 @@ class Team:
                 f"{role!r} is no role of a member.", hint=f"use one of {', '.join(ROLES)}"
             )
         with self._lock:
-            self._members[member] = cast("TeamRole", role)
+            self._members[member] = role
             self._boxes.setdefault(member, TeamReceiver(self.config.channel_buffer))
 
     def remove_member(self, member: str) -> bool:
