@@ -49,18 +49,16 @@ def test_an_option_that_keeps_somebody_safe_is_never_quietly_without_effect(
 
 
 def test_other_options_without_effect_are_announced_once(house: House) -> None:
-    session = house.session(
-        default=says("Hello."), agent_dirs=["agents"], auto_parallel=True, max_parallel_tasks=2
-    )
+    session = house.session(default=says("Hello."), agent_dirs=["agents"], max_parallel_tasks=2)
 
     assert session.init_warning is not None
-    for name in ("agent_dirs", "auto_parallel", "max_parallel_tasks"):
+    for name in ("agent_dirs", "max_parallel_tasks"):
         assert name in session.init_warning
     runs = [list(session.stream(prompt)) for prompt in ("one", "two")]
     told = [[e for e in events if e.event_type == "capability_missing"] for events in runs]
     assert [len(each) for each in told] == [1, 0]
     names = msgspec.json.decode(told[0][0].data or "")["names"]
-    assert names == ["agent_dirs", "auto_parallel", "max_parallel_tasks"]
+    assert names == ["agent_dirs", "max_parallel_tasks"]
     assert runs[0][1].event_type == "capability_missing"
 
 

@@ -19,6 +19,7 @@ from a3s_code.api.agent_skills import AgentSkills, with_skills
 from a3s_code.api.closing import close_all
 from a3s_code.api.confined import Held
 from a3s_code.api.context_sources import with_code
+from a3s_code.api.delegation_options import Delegating
 from a3s_code.api.hooking import engine_of
 from a3s_code.api.memories import Memories
 from a3s_code.api.models import Models
@@ -60,8 +61,6 @@ KEYS_TO_COME = frozenset(
     {
         "agent_dirs",
         "ahp",
-        "auto_delegation",
-        "auto_parallel",
         "document_parser",
         "max_parallel_tasks",
         "mcp_servers",
@@ -375,7 +374,9 @@ class Assembly:
                 ),
             ),
             selection=self._toolbox.selection(
-                visible, opening.settings.tool_index, log.state.offered_names
+                Delegating.of(settings.delegation, self.config).shown(visible),
+                opening.settings.tool_index,
+                log.state.offered_names,
             ),
             clock=clock,
             new_id=new_id,
@@ -468,6 +469,7 @@ class Assembly:
     ) -> Executor:
         from a3s_code.harness.gate import PolicyGate
         from a3s_code.harness.grants import GrantingGate
+        from a3s_code.harness.manual_delegation import without_manual
         from a3s_code.harness.modes import Mode
         from a3s_code.harness.touched import touched
         from a3s_code.kernel.approval import Approvals
@@ -483,11 +485,14 @@ class Assembly:
             gate.grant(granted.what)
         timeout_ms = settings.limits.tool_timeout_ms
         enforced = self._skills.of(settings) if settings.skills.enforced else None
+        decides = gate if enforced is None else enforced.restricting(gate, space.root)
+        if not Delegating.of(settings.delegation, self.config).is_manual:
+            decides = without_manual(decides)
         return Executor(
             tools=tools.by_name,
             session_id=opening.session_id,
             space=space,
-            gate=gate if enforced is None else enforced.restricting(gate, space.root),
+            gate=decides,
             approver=settings.safety.approver,
             artifacts=Artifacts(settings.storage.artifacts or ArtifactStoreLimits()),
             clock=clock,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from a3s_code.api.context_sources import context_sources
+from a3s_code.api.delegation_options import Delegating
 from a3s_code.api.planning_options import Planning
 from a3s_code.api.settings import CONTINUATIONS, Compaction, Settings
 from a3s_code.harness.agents_md.directory import ProjectDocs
@@ -32,6 +33,7 @@ class Behaviour:
         retention: How much is kept of runs that have ended.
         style: In which every run goes about its work; None = as the words of each prompt say.
         verification: What has to pass before a run that changed files is done; None = nothing.
+        delegating: What is delegated without the host.
     """
 
     prompt: str
@@ -48,6 +50,7 @@ class Behaviour:
     style: Style | None = None
     planning: Planning = field(default_factory=Planning)
     verification: Verification | None = None
+    delegating: Delegating = field(default_factory=Delegating)
 
 
 def behaviour_of(
@@ -79,6 +82,7 @@ def behaviour_of(
         style=style_named(settings.agent_style) if settings.agent_style else None,
         planning=Planning.of(settings.planning, settings.planner),
         verification=settings.verification,
+        delegating=Delegating.of(settings.delegation, config),
     )
 
 

@@ -19,6 +19,7 @@ from typing import TypeVar
 import msgspec
 
 from a3s_code.api.code_options import NO_CODE, CodeOptions
+from a3s_code.api.delegation_options import NO_DELEGATION, DelegationOptions
 from a3s_code.api.elsewhere import kept, named
 from a3s_code.api.planning_options import NO_PLANNING, PlanningOptions
 from a3s_code.api.security import kept_provider, kind_of
@@ -86,6 +87,7 @@ class Recorded(msgspec.Struct, frozen=True):
     agent_style: str | None = None
     planning: PlanningOptions = NO_PLANNING
     verification: Verification | None = None
+    delegation: DelegationOptions = NO_DELEGATION
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -112,6 +114,7 @@ class Recorded(msgspec.Struct, frozen=True):
             agent_style=settings.agent_style,
             planning=settings.planning,
             verification=settings.verification,
+            delegation=settings.delegation,
         )
 
     @classmethod
@@ -155,6 +158,7 @@ class Recorded(msgspec.Struct, frozen=True):
             agent_style=given.agent_style or self.agent_style,
             planning=_over(given.planning, self.planning),
             verification=given.verification or self.verification,
+            delegation=_over(given.delegation, self.delegation),
         )
 
     def _storage(self, given: Storage) -> Storage:

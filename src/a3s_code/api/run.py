@@ -280,11 +280,19 @@ class Run:
         if self._required is not None:
             await self._required.begin()
         is_new = self._resumed is None
+        if is_new and self._session.behaviour.delegating.is_auto:
+            await self._delegate()
         if self._left is None and not (is_new and is_concerned(self._session, self._request)):
             return await self._plain(is_last=True)
         from a3s_code.api.planned import answer_planned
 
         return await answer_planned(self._ground(), self._left)
+
+    async def _delegate(self) -> None:
+        """Have agents look at the request before the model does, where it is handed on to some."""
+        from a3s_code.api.auto_delegation import delegate
+
+        await delegate(self._session, self._sink, self._request, self._context, self._transcript)
 
     def _ground(self) -> Ground:
         from a3s_code.api.planned import Ground

@@ -222,7 +222,7 @@ class TeamTaskBoard:
         with self._lock:
             return any(
                 task.status in {"open", "rejected"}
-                or (task.id in self._untaken and task.assigned_to in members)
+                or (task.id in self._untaken and (task.assigned_to or "") in members)
                 for task in self._tasks.values()
                 if task.id not in beside
             )

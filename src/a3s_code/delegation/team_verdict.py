@@ -28,7 +28,7 @@ _BOUND = re.compile(
 _DENIED = re.compile(
     r"\b(?:not|never|cannot|without|unless|until|before|if|once|when|would|could|should|must|may|"
     r"might|no longer|no way|nor|neither|far from|un-?|dis-?|yet to|to be)\b|n['\u2019]t\b|"
-    r"[\u4e0d\u672a\u6ca1\u5426\u975e]",
+    r"[不未没否非]",
     re.IGNORECASE,
 )
 """In the clause before a verdict, these say that it is none; the signs are Chinese negations."""
