@@ -57,6 +57,12 @@ REJECTIONS = (
 )
 
 
+@pytest.mark.parametrize("sign", ["* ", "> ", " ", "APPROVED? ", "not ", "\n", ": "])
+def test_a_flood_is_read_in_no_time(sign: str) -> None:
+    """A pattern that tries every split of it would take minutes."""
+    assert not is_approval(sign * 30_000 + "REJECTED")
+
+
 @pytest.mark.parametrize("said", APPROVALS)
 def test_words_that_approve(said: str) -> None:
     assert is_approval(said)

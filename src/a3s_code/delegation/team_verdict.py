@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import re
 
-_MARKS = r"[^\w\n]*"
-_LABEL = r"(?:(?:final |my )?(?:verdict|decision|result|status|review)[\s*_\"'`]*(?:[:=]|is\b))?"
+_MARKS = r"[^\w\n]{0,20}"
+_LABEL = (
+    r"(?:(?:final |my )?(?:verdict|decision|result|status|review)[\s*_\"'`]{0,20}(?:[:=]|is\b))?"
+)
 _SAID = r"(?:(?:it|this) is )?(?P<word>approved|rejected)(?![\w-])"
 _LEADS = re.compile(rf"{_MARKS}{_LABEL}{_MARKS}{_SAID}", re.IGNORECASE)
 _ENDS = r".!:;,\u2013\u2014\u3002\uff01\uff0c\uff1a\uff1b\uff1f-"
-_ALONE = re.compile(rf"[\s*_\"'`\])}}]*(?:$|[{_ENDS}])")
+_ALONE = re.compile(rf"[\s*_\"'`\])}}]{{0,20}}(?:$|[{_ENDS}])")
 _ANYWHERE = re.compile(r"(?<![A-Za-z_-])(?P<word>APPROVED|REJECTED)(?![A-Za-z_])")
 _BOUND = re.compile(
     r"[.!?;:,()\n\u2013\u2014\u3002\uff01\uff0c\uff1a\uff1b\uff1f]|\s-\s"
@@ -33,8 +35,8 @@ _DENIED = re.compile(
 )
 """In the clause before a verdict, these say that it is none; the signs are Chinese negations."""
 _TAKEN_BACK = re.compile(
-    r"[\s*_\"'`]*(?:\?|[:=][\s\"'`]*(?:no|not|false|0)[\s\"'`)}\].]*(?:$|\n)|"
-    r"(?:,\s*)?\s(?:only\b|if\b|once\b|unless\b|until\b|provided\b|subject to\b|or\b|/)|\s*/)",
+    r"[\s*_\"'`]{0,20}(?:\?|[:=][\s\"'`]{0,20}(?:no|not|false|0)[ \"'`)}\].]{0,20}(?:$|\n)|"
+    r"(?:, ?)?\s(?:only\b|if\b|once\b|unless\b|until\b|provided\b|subject to\b|or\b|/)|\s{0,20}/)",
     re.IGNORECASE,
 )
 
