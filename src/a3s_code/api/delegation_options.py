@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 if TYPE_CHECKING:
-    from a3s_code.config.schema import Config
     from a3s_code.delegation.agents import AutoDelegationConfig
     from a3s_code.kernel.tool import ToolSet
 
@@ -35,6 +34,32 @@ class DelegationOptions(msgspec.Struct, frozen=True, omit_defaults=True):
 NO_DELEGATION = DelegationOptions()
 
 
+class Block(Protocol):
+    """`auto_delegation {}` of a configuration."""
+
+    @property
+    def enabled(self) -> bool: ...
+    @property
+    def auto_parallel(self) -> bool: ...
+    @property
+    def allow_manual_delegation(self) -> bool: ...
+    @property
+    def min_confidence(self) -> float: ...
+    @property
+    def max_tasks(self) -> int: ...
+
+
+class Configured(Protocol):
+    """A configuration, as far as it is about this."""
+
+    @property
+    def auto_delegation(self) -> Block: ...
+    @property
+    def auto_parallel(self) -> bool | None:
+        """Wins over the one in the block."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Delegating:
     """
@@ -53,7 +78,7 @@ class Delegating:
     is_manual: bool = True
 
     @classmethod
-    def of(cls, options: DelegationOptions, config: Config) -> Delegating:
+    def of(cls, options: DelegationOptions, config: Configured) -> Delegating:
         """Lay the options of a session over the configuration; `auto_parallel` bounds the tasks."""
         block = config.auto_delegation
         said = config.auto_parallel if config.auto_parallel is not None else block.auto_parallel
