@@ -149,10 +149,7 @@ def _method(fn: Method, owner: str) -> list[str]:
     returns = ast.unparse(fn.returns) if fn.returns else "None"
     decorators = [ast.unparse(each) for each in fn.decorator_list]
     lines = [f"    @{each}" for each in decorators]
-    given = ast.unparse(fn.args)
-    for name, blocking in GUESTS.items():
-        given = given.replace(name, blocking)
-    lines.append(f"    def {fn.name}({given}) -> {returns.replace('Async', '')}:")
+    lines.append(f"    def {fn.name}({_taken(fn.args)}) -> {returns.replace('Async', '')}:")
     if doc := _doc(fn, 8):
         lines.append(doc)
     if "property" in decorators:
@@ -180,6 +177,14 @@ def _forward(args: ast.arguments) -> str:
     keywords = [f"{arg.arg}={arg.arg}" for arg in args.kwonlyargs]
     rest = [f"**{args.kwarg.arg}"] if args.kwarg else []
     return ", ".join([*names, *keywords, *rest])
+
+
+def _taken(args: ast.arguments) -> str:
+    """Give what a method takes; where the async class waits for a session, a blocking one."""
+    given = ast.unparse(args)
+    for name, blocking in GUESTS.items():
+        given = given.replace(name, blocking)
+    return given
 
 
 def _handed(arg: ast.arg) -> str:

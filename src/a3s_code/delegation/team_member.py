@@ -108,10 +108,12 @@ class AgentMember:
         reply = await self.session.tool(TASK, args)
         if reply.exit_code != 0:
             raise ToolFailed(reply.output, result=reply)
+        facts: JsonObject = reply.metadata
+        report: JsonObject = facts.get("report", facts)
         evidence = TeamEvidence(
             session_id=_told(self.session, "session_id", ""),
-            run_id=str(reply.metadata.get("task_id", "")),
-            files_changed=tuple(reply.metadata.get("files_changed", ())),
+            run_id=str(facts.get("task_id", "")),
+            files_changed=tuple(report.get("files_changed", ())),
         )
         return Handed(reply.output, evidence)
 
