@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from a3s_code.api.stream import EventStream as EventStream
     from a3s_code.api.sync import Agent as Agent
     from a3s_code.api.sync import Session as Session
+    from a3s_code.api.sync import TeamRunner as TeamRunner
     from a3s_code.api.sync import Workflow as Workflow
     from a3s_code.api.sync import WorkflowBuilder as WorkflowBuilder
     from a3s_code.capabilities.ahp import AhpEventContext as AhpEventContext
@@ -89,6 +90,15 @@ if TYPE_CHECKING:
     from a3s_code.delegation.step_executor import AgentExecutor as AgentExecutor
     from a3s_code.delegation.steps import AgentStepSpec as AgentStepSpec
     from a3s_code.delegation.steps import StepOutcome as StepOutcome
+    from a3s_code.delegation.team import Team as Team
+    from a3s_code.delegation.team import TeamConfig as TeamConfig
+    from a3s_code.delegation.team_board import TeamEvidence as TeamEvidence
+    from a3s_code.delegation.team_board import TeamTask as TeamTask
+    from a3s_code.delegation.team_board import TeamTaskBoard as TeamTaskBoard
+    from a3s_code.delegation.team_mail import TeamMessage as TeamMessage
+    from a3s_code.delegation.team_mail import TeamReceiver as TeamReceiver
+    from a3s_code.delegation.team_result import TeamResult as TeamResult
+    from a3s_code.delegation.team_runner import AsyncTeamRunner as AsyncTeamRunner
     from a3s_code.delegation.workflow import AsyncWorkflow as AsyncWorkflow
     from a3s_code.delegation.workflow import AsyncWorkflowBuilder as AsyncWorkflowBuilder
     from a3s_code.delegation.workflow_budget import BudgetSnapshot as BudgetSnapshot
@@ -134,6 +144,7 @@ if TYPE_CHECKING:
     from a3s_code.errors import SessionTakenOver as SessionTakenOver
     from a3s_code.errors import SkillRefused as SkillRefused
     from a3s_code.errors import StoreError as StoreError
+    from a3s_code.errors import TasksMissing as TasksMissing
     from a3s_code.errors import ToolFailed as ToolFailed
     from a3s_code.errors import UnknownModel as UnknownModel
     from a3s_code.errors import UsageError as UsageError
@@ -231,7 +242,7 @@ _HOMES = {
     "api.result": ("AgentResult", "ToolResult"),
     "api.session": ("AsyncSession",),
     "api.stream": ("EventStream",),
-    "api.sync": ("Agent", "Session", "Workflow", "WorkflowBuilder"),
+    "api.sync": ("Agent", "Session", "TeamRunner", "Workflow", "WorkflowBuilder"),
     "capabilities.ahp": (
         "AhpEventContext",
         "AhpEventType",
@@ -288,6 +299,11 @@ _HOMES = {
         "PhaseStart",
         "WorkflowEvent",
     ),
+    "delegation.team": ("Team", "TeamConfig"),
+    "delegation.team_board": ("TeamEvidence", "TeamTask", "TeamTaskBoard"),
+    "delegation.team_mail": ("TeamMessage", "TeamReceiver"),
+    "delegation.team_result": ("TeamResult",),
+    "delegation.team_runner": ("AsyncTeamRunner",),
     "errors": (
         "A3SError",
         "BudgetExhausted",
@@ -313,6 +329,7 @@ _HOMES = {
         "SessionTakenOver",
         "SkillRefused",
         "StoreError",
+        "TasksMissing",
         "ToolFailed",
         "UnknownModel",
         "UsageError",

@@ -21,6 +21,7 @@ Every exception A3S Code raises.
     │   ├── LimitReached       a limit of the session ended it
     │   │   └── BudgetExhausted a budget, or the host's guard of one, has no more to give
     │   ├── HookBlocked        a hook of the host stopped it
+    │   ├── TasksMissing       the lead of a team gave no tasks
     │   └── RunCancelled       somebody asked it to stop
     ├── ToolFailed             a direct call such as `session.read_file` failed
     │   └── ObjectInvalid      the model gave no value of the type that was asked for
@@ -261,6 +262,12 @@ class HookBlocked(RunError):
     def __init__(self, message: str, *, hook_id: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.hook_id = hook_id
+
+
+class TasksMissing(RunError):
+    """What the lead of a team said holds no tasks."""
+
+    code = "run.no_tasks"
 
 
 class RunCancelled(RunError):

@@ -21,6 +21,7 @@ from a3s_code import (
     PermissionPolicy,
     Session,
     SessionClosed,
+    SessionQueueConfig,
     ToolContext,
     tool,
 )
@@ -472,15 +473,13 @@ async def test_an_async_session_has_the_same_hooks(house: House) -> None:
 
 
 def test_an_event_that_this_build_does_not_fire_is_announced(house: House) -> None:
-    session = house.session(default=says("Done."), auto_parallel=True)
+    session = house.session(default=says("Done."), queue_config=SessionQueueConfig())
     session.register_hook("thoughts", "pre_reasoning", Notes())
 
     assert session.init_warning is not None
     assert "hooks of pre_reasoning" in session.init_warning
     told = [e for e in session.stream("go") if e.event_type == "capability_missing"]
-    assert [event.data for event in told] == [
-        '{"names":["auto_parallel","hooks of pre_reasoning"]}'
-    ]
+    assert [event.data for event in told] == ['{"names":["queue_config","hooks of pre_reasoning"]}']
     session.register_hook("plans", "post_reasoning", Notes())
     told = [e for e in session.stream("go") if e.event_type == "capability_missing"]
     assert [event.data for event in told] == ['{"names":["hooks of post_reasoning"]}']

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from a3s_code import Agent
-from a3s_code.testing import Script, ScriptedServer, calls, says
+from a3s_code.testing import Script, ScriptedServer, When, calls, on, says
 from api.house import House
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +37,9 @@ def test_the_configuration_loads(monkeypatch: pytest.MonkeyPatch, house: House) 
 @pytest.fixture
 def here(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     """The blocks run in the workspace, where `agent.acl` names a scripted model."""
-    house.serve(calls("glob", pattern="*.py"), default=says("Two files."))
+    lead = on(When(last_user="Take the goal"), says('{"tasks": ["do one"]}'))
+    reviewer = on(When(last_user="Judge whether"), says("APPROVED"))
+    house.serve(calls("glob", pattern="*.py"), rules=(lead, reviewer), default=says("Two files."))
     house.put("agent.acl", house.server.acl())
     house.put("../policy.acl", next(config for config in CONFIGS if "deny" in config))
     monkeypatch.chdir(house.root)

@@ -467,3 +467,25 @@ def test_a_provider_that_is_not_there_is_said_so(house: House) -> None:
     with pytest.raises(ModelUnavailable):
         session.send("hi")
     assert session.runs()[0]["status"] == "failed"
+
+
+# Where a result comes from
+
+
+def test_a_result_names_its_run_and_the_files_that_it_wrote(house: House) -> None:
+    house.put("old.txt", "a")
+    session = house.session(
+        calls("write", file_path="new.txt", content="x"),
+        calls("edit", file_path="old.txt", old_string="a", new_string="b"),
+        calls("write", file_path="new.txt", content="y"),
+        says("done"),
+        default=says("nothing"),
+        permissive=True,
+    )
+    session.write_file("host.txt", "of the host")
+    first, second = session.send("write"), session.send("rest")
+
+    assert [first.run_id, second.run_id] == [run["id"] for run in session.runs()]
+    assert first.files_changed == ("new.txt", "old.txt")
+    assert second.files_changed == ()
+    assert session.send("/help").run_id == ""

@@ -19,6 +19,7 @@ from a3s_code.api.agent_skills import AgentSkills, with_skills
 from a3s_code.api.closing import close_all
 from a3s_code.api.confined import Held
 from a3s_code.api.context_sources import with_code
+from a3s_code.api.delegation_options import Delegating
 from a3s_code.api.hooking import engine_of
 from a3s_code.api.host_agents import HostAgents
 from a3s_code.api.memories import Memories
@@ -63,8 +64,6 @@ if TYPE_CHECKING:
 KEYS_TO_COME = frozenset(
     {
         "ahp",
-        "auto_delegation",
-        "auto_parallel",
         "document_parser",
         "mcp_servers",
         "os",
@@ -436,7 +435,7 @@ class Assembly:
                 ),
             ),
             selection=self._toolbox.selection(
-                visible,
+                Delegating.of(settings.delegation, self.config).shown(visible),
                 opening.settings.tool_index,
                 log.state.offered_names or named_for(settings.agents.own, visible),
             ),
@@ -543,6 +542,7 @@ class Assembly:
         from a3s_code.harness.gate import PolicyGate
         from a3s_code.harness.grants import GrantingGate
         from a3s_code.harness.inheritance import Rights
+        from a3s_code.harness.manual_delegation import without_manual
         from a3s_code.harness.modes import Mode
         from a3s_code.harness.touched import touched
         from a3s_code.kernel.approval import Approvals
@@ -562,11 +562,12 @@ class Assembly:
         rights = Rights(own, settings.safety.approver)
         if settings.agents.own is not None:
             rights = within_role(rights, settings.agents.own, space.root)
+        delegating = Delegating.of(settings.delegation, self.config)
         return Executor(
             tools=tools.by_name,
             session_id=opening.session_id,
             space=space,
-            gate=rights.gate,
+            gate=rights.gate if delegating.is_manual else without_manual(rights.gate),
             approver=rights.settles,
             artifacts=Artifacts(settings.storage.artifacts or ArtifactStoreLimits()),
             clock=clock,

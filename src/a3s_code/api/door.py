@@ -37,6 +37,15 @@ class Door:
         """Run a coroutine on the loop to its end; see `Portal.call`."""
         return self._open().call(coroutine)
 
+    async def join(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end for a caller on another loop; see `Portal.join`."""
+        return await self._open().join(coroutine)
+
+    @property
+    def is_here(self) -> bool:
+        """The caller is on the loop's own thread."""
+        return self._portal is not None and self._portal.is_here
+
     def invoke(self, function: Callable[[], T]) -> T:
         """Run a plain function on the loop's thread."""
         return self._open().invoke(function)

@@ -26,19 +26,23 @@ CLEANUP_S = 5.0
 class _Work(Generic[T]):
     """One coroutine on its way. `start` and `cancel` run on the loop, in that order."""
 
-    __slots__ = ("_coroutine", "_task", "finished")
+    __slots__ = ("_coroutine", "_task", "_told", "finished")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+    def __init__(
+        self, coroutine: Coroutine[Any, Any, T], told: Callable[[], object] | None = None
+    ) -> None:
         self.finished = threading.Event()
-        self._coroutine = coroutine
+        self._coroutine, self._told = coroutine, told
         self._task: asyncio.Task[T] | None = None
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._coroutine)
         self._task.add_done_callback(self._done)
 
-    def _done(self, _: asyncio.Task[T]) -> None:
+    def _done(self, _: asyncio.Task[T] | None = None) -> None:
         self.finished.set()
+        if self._told is not None:
+            self._told()
 
     def cancel(self) -> None:
         if self._task is not None:
@@ -48,7 +52,7 @@ class _Work(Generic[T]):
         """Let go of who waits: the loop is gone, and nothing will come any more."""
         if self._task is None:
             self._coroutine.close()
-        self.finished.set()
+        self._done()
 
     def result(self) -> T:
         self.finished.wait()
@@ -105,6 +109,38 @@ class Portal:
             raise
         finally:
             self._works.discard(work)
+
+    async def join(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """
+        Run a coroutine to its end for a caller on another loop.
+
+        When the caller is cancelled so is the coroutine, which has `CLEANUP_S` to clean up.
+
+        Raises:
+            UsageError, SessionClosed: as `call`.
+        """
+        if self.is_foreign:
+            coroutine.close()
+            self._process.check()
+        own, over = asyncio.get_running_loop(), asyncio.Event()
+
+        def told() -> None:
+            with contextlib.suppress(RuntimeError):  # the caller's loop has ended
+                own.call_soon_threadsafe(over.set)
+
+        work = _Work(coroutine, told)
+        self._works.add(work)
+        try:
+            self._submit(work)
+            await over.wait()
+        except asyncio.CancelledError:
+            if self.is_open:
+                self._loop.call_soon_threadsafe(work.cancel)
+                await _ended(over)
+            raise
+        finally:
+            self._works.discard(work)
+        return work.result()
 
     def _submit(self, work: _Work[Any]) -> None:
         try:
@@ -172,6 +208,15 @@ async def _cancel_all() -> None:
     if others:
         await asyncio.wait(others, timeout=CLEANUP_S)
     await loop.shutdown_asyncgens()
+
+
+async def _ended(over: asyncio.Event) -> None:
+    """Wait for an end that was asked for, also when this is cancelled once more; not for ever."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + CLEANUP_S
+    while not over.is_set() and (left_s := until - loop.time()) > 0:
+        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+            await asyncio.wait_for(over.wait(), left_s)
 
 
 def _closed() -> SessionClosed:

@@ -21,6 +21,7 @@ import msgspec
 from a3s_code.api.agent_sources import NO_AGENTS, AgentSources
 from a3s_code.api.budgeting import NONE_KEPT, KeptBudgets
 from a3s_code.api.code_options import NO_CODE, CodeOptions
+from a3s_code.api.delegation_options import NO_DELEGATION, DelegationOptions
 from a3s_code.api.elsewhere import kept, named
 from a3s_code.api.planning_options import NO_PLANNING, PlanningOptions
 from a3s_code.api.security import kept_provider, kind_of
@@ -92,6 +93,7 @@ class Recorded(msgspec.Struct, frozen=True):
     verification: Verification | None = None
     budgets: KeptBudgets = NONE_KEPT
     agents: AgentSources = NO_AGENTS
+    delegation: DelegationOptions = NO_DELEGATION
 
     @classmethod
     def of(cls, settings: Settings) -> Recorded:
@@ -120,6 +122,7 @@ class Recorded(msgspec.Struct, frozen=True):
             verification=settings.verification,
             budgets=settings.budgets.kept,
             agents=settings.agents,
+            delegation=settings.delegation,
         )
 
     @classmethod
@@ -165,6 +168,7 @@ class Recorded(msgspec.Struct, frozen=True):
             verification=given.verification or self.verification,
             budgets=given.budgets.over(self.budgets),
             agents=_over(given.agents, self.agents),
+            delegation=_over(given.delegation, self.delegation),
         )
 
     def _storage(self, given: Storage) -> Storage:

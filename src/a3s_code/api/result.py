@@ -32,6 +32,9 @@ class AgentResult(msgspec.Struct, frozen=True):
         is_cost_known: Every one of them went to a model with a known price; the others count 0.
         verification_summary: What was checked in the session by its end: `status` (passed,
             failed, needs_review, skipped) and counts; see `Session.verification_summary`.
+        run_id: As `Session.runs` has it; empty for a command, which is no run.
+        files_changed: Paths that calls of the run wrote with file tools, relative to the
+            workspace; what commands wrote is in `Session.evidence`.
 
     Source:
         SPEC 3.3.
@@ -43,6 +46,8 @@ class AgentResult(msgspec.Struct, frozen=True):
     verification_summary: JsonObject = msgspec.field(default_factory=no_reports)
     cost_usd: float = 0.0
     is_cost_known: bool = True
+    run_id: str = ""
+    files_changed: tuple[str, ...] = ()
 
     @property
     def prompt_tokens(self) -> int:
@@ -108,6 +113,8 @@ def result_of(answer: Answer) -> AgentResult:
         cost_usd=answer.cost_usd,
         is_cost_known=answer.is_cost_known,
         verification_summary=answer.verification_summary,
+        run_id=answer.run_id,
+        files_changed=answer.files_changed,
     )
 
 

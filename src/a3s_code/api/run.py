@@ -26,6 +26,7 @@ from a3s_code.api.offered import offer
 from a3s_code.api.outlet import Outlet
 from a3s_code.api.plan_need import is_concerned, is_styled_by_plan
 from a3s_code.api.request import Request
+from a3s_code.api.run_paths import files_of_run
 from a3s_code.api.styles import take_style
 from a3s_code.api.unfinished import close_calls, results, spent
 from a3s_code.errors import A3SError, LimitReached, StoreError
@@ -210,6 +211,8 @@ class Run:
             text=log.shown(answer.text),
             cost_usd=sum(row.cost_usd for row in rows),
             is_cost_known=all(row.is_priced for row in rows),
+            run_id=self._sink.run,
+            files_changed=files_of_run(log, self._sink.run),
         )
 
     @property
@@ -296,11 +299,19 @@ class Run:
         if self._required is not None:
             await self._required.begin()
         is_new = self._resumed is None
+        if is_new and self._session.behaviour.delegating.is_auto:
+            await self._delegate()
         if self._left is None and not (is_new and is_concerned(self._session, self._request)):
             return await self._plain(is_last=True)
         from a3s_code.api.planned import answer_planned
 
         return await answer_planned(self._ground(), self._left)
+
+    async def _delegate(self) -> None:
+        """Have agents look at the request before the model does, where it is handed on to some."""
+        from a3s_code.api.auto_delegation import delegate
+
+        await delegate(self._session, self._sink, self._request, self._context, self._transcript)
 
     def _ground(self) -> Ground:
         from a3s_code.api.planned import Ground

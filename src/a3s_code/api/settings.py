@@ -20,6 +20,11 @@ from a3s_code.api.budgeting import NO_TERMS, BudgetTerms, terms_of
 from a3s_code.api.code_options import NO_CODE, CodeOptions, code_options
 from a3s_code.api.command_env import CommandEnv, command_env_of
 from a3s_code.api.context_options import GivenProvider, fs_context_of, providers_of
+from a3s_code.api.delegation_options import (
+    NO_DELEGATION,
+    DelegationOptions,
+    delegation_options,
+)
 from a3s_code.api.elsewhere import sandbox_of
 from a3s_code.api.memory_choice import NO_CHOICE, MemoryChoice
 from a3s_code.api.option_types import check
@@ -67,10 +72,7 @@ _TO_COME = frozenset(
     {
         "ahp_executor",
         "ahp_transport",
-        "auto_delegation",
-        "auto_parallel",
         "host_env",
-        "manual_delegation_enabled",
         "queue_config",
         "remote_git",
         "retry_config",
@@ -221,6 +223,7 @@ class Settings:
     memory: MemoryChoice = NO_CHOICE
     planning: PlanningOptions = NO_PLANNING
     planner: GivenPlanner | None = None
+    delegation: DelegationOptions = NO_DELEGATION
     role_origin: Origin | None = None
     agent_style: str | None = None
     verification: Verification | None = None
@@ -304,6 +307,7 @@ def fold(options: SessionOptions) -> Settings:
         agent_style=given.get("agent_style"),
         planning=planning_options(given),
         planner=given.get("planner"),
+        delegation=delegation_options(given),
         verification=_verification(given),
         budgets=terms_of(given),
         agents=agents_of(given),

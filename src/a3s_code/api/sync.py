@@ -34,11 +34,16 @@ from a3s_code.api.orchestration import BudgetedOutcomes, SessionStage, Step
 from a3s_code.api.receipt_view import ContextReceipt
 from a3s_code.api.result import AgentResult, ToolResult
 from a3s_code.api.session import AsyncSession, Attachments, History, Prompt
+from a3s_code.api.team_door import TeamDoor
 from a3s_code.api.workflow_door import opened
 from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
 from a3s_code.delegation.agents import AgentDefinition, WorkerAgentSpec
 from a3s_code.delegation.step_executor import AgentExecutor, StepEvents
 from a3s_code.delegation.steps import AgentStepSpec, StepOutcome
+from a3s_code.delegation.team import Team
+from a3s_code.delegation.team_board import TeamTaskBoard
+from a3s_code.delegation.team_result import TeamResult
+from a3s_code.delegation.team_runner import AsyncTeamRunner
 from a3s_code.delegation.workflow_budget import BudgetSnapshot, WorkflowBudget
 from a3s_code.delegation.workflow_events import (
     WorkflowReceiver,
@@ -59,6 +64,71 @@ if TYPE_CHECKING:
     from a3s_code.delegation.workflow import AsyncWorkflow
     from a3s_code.delegation.workflow_budget import WorkflowBudget
     from a3s_code.harness.verification.evidence import RunEvidence
+
+
+class TeamRunner:
+    """
+    A team with the sessions of its members. It consumes the team: another runner of it is refused.
+
+    Every member is an ordinary session, or a child run of one, so gate, limits, budgets and the
+    log of that session hold for what it does. A worker or reviewer that nothing is bound to works
+    as an agent (`general`, `review`) in child runs of the lead's session.
+
+    Raises:
+        InvalidType: what was given is no team.
+        UsageError: the team has a runner already.
+
+    Source:
+        A3S Code README of the 0.9 crate, "Agent Teams"; SPEC 9.8; DESIGN 6, rows "teams".
+    """
+
+    __slots__ = ("_door", "_inner")
+
+    def __init__(self, team: Team) -> None:
+        self._inner, self._door = AsyncTeamRunner(team), TeamDoor()
+
+    def bind_session(self, member: str, session: Session) -> None:
+        """
+        Have a member work in a session; what it was bound to before is let go.
+
+        Raises:
+            InvalidValue: the team has no such member.
+            InvalidType: it is no session, or none that this runner can wait for.
+        """
+        self._inner.bind_session(member, self._door.guest(session))
+
+    def bind_agent(self, member: str, session: Session, agent_name: str) -> None:
+        """
+        Have a member work as an agent of a session, each time in a child run of its own.
+
+        Args:
+            agent_name: As the tool `task` knows it, such as `general`.
+
+        Raises:
+            InvalidValue, InvalidType: as `bind_session`.
+        """
+        self._inner.bind_agent(member, self._door.guest(session), agent_name)
+
+    def task_board(self) -> TeamTaskBoard:
+        """Give the board of the team; it may be used while the team runs."""
+        return self._inner.task_board()
+
+    def run_until_done(self, goal: str) -> TeamResult:
+        """
+        Have the lead take a goal apart, and work until every task is done or was rejected too
+        often.
+
+        Tasks that are on the board already are worked on as well. When this is cancelled, so is
+        every member, and what they were at work on is open again.
+
+        Raises:
+            InvalidType, InvalidValue: the goal is no text, or an empty one.
+            UsageError: the team has no lead, nothing is bound to it, there is no worker or none
+                that can work, or the runner is at work already.
+            TasksMissing: what the lead said holds no tasks.
+            A3SError: the lead failed; as the `send` of its session.
+        """
+        return self._door.call(self._inner.run_until_done(goal))
 
 
 class WorkflowBuilder:

@@ -82,6 +82,7 @@ class Answer(msgspec.Struct, frozen=True):
     Attributes:
         cost_usd: Of all its requests, as far as prices are known; whoever ran the loop adds it.
         verification_summary: What was checked in the session; as `cost_usd`.
+        run_id, files_changed: Of the run, as `cost_usd`.
     """
 
     text: str
@@ -92,6 +93,8 @@ class Answer(msgspec.Struct, frozen=True):
     cost_usd: float = 0.0
     is_cost_known: bool = True
     verification_summary: JsonObject = msgspec.field(default_factory=dict[str, Any])
+    run_id: str = ""
+    files_changed: tuple[str, ...] = ()
 
 
 class Calls(Protocol):

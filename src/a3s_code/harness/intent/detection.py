@@ -41,15 +41,22 @@ _NOTHING = Detected(GENERAL, "low")
 
 def detected(prompt: str) -> Detected:
     """Say which style a prompt asks for; microseconds for one that asks for none."""
+    found = requested(prompt)
+    sure = [each for each in found if each.confidence == "high"]
+    return next(iter((*sure, *found)), _NOTHING)
+
+
+def requested(prompt: str) -> tuple[Detected, ...]:
+    """Give every style that a prompt asks for, in its order; none where it asks for changes."""
     if len(prompt) > MAX_CHARS:
-        return _NOTHING
+        return ()
     low = prompt.lower()
     if not any(hint in low for hint in _HINTS):
-        return _NOTHING
+        return ()
     return _read(prompt)
 
 
-def _read(prompt: str) -> Detected:
+def _read(prompt: str) -> tuple[Detected, ...]:
     # Their patterns take longer to compile than a first answer that needs none of them may wait.
     from a3s_code.harness.intent.own_words import own_words
     from a3s_code.harness.intent.requests import changes, requests
@@ -57,16 +64,15 @@ def _read(prompt: str) -> Detected:
 
     words = own_words(prompt)
     if UNSPACED_RUN.search(words):
-        return _NOTHING
+        return ()
     found: list[Detected] = []
     for request in requests(words):
         asked = _asked(request)
         if asked is not None:
             found.append(asked)
         elif changes(request):
-            return _NOTHING
-    sure = [each for each in found if each.confidence == "high"]
-    return (sure or found or [_NOTHING])[0]
+            return ()
+    return tuple(found)
 
 
 @lru_cache(maxsize=1)

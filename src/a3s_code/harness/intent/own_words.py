@@ -31,9 +31,13 @@ def own_words(prompt: str) -> str:
     Blocks of code, quoted lines, lines that are set in, and elements with an end mark are left
     out. Line ends stay.
     """
+    return _TOKEN.sub(lambda token: _without_name(token[0]), spoken(prompt)).lower()
+
+
+def spoken(prompt: str) -> str:
+    """Give a prompt without what is only shown in it; paths and names stay, and so does case."""
     text = _without_elements(_FENCE.sub("", prompt))
-    text = _QUOTED.sub(SHOWN, _SHOWN_LINE.sub("", text))
-    return _TOKEN.sub(lambda token: _without_name(token[0]), text).lower()
+    return _QUOTED.sub(SHOWN, _SHOWN_LINE.sub("", text))
 
 
 def _without_name(token: str) -> str:

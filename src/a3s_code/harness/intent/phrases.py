@@ -77,7 +77,11 @@ PHRASES: tuple[tuple[Style, Confidence, str], ...] = (
     (PLAN, "high", rf"(?:an? )?{_KIND}(?:implementation|step-by-step) plan (?:for|to)\b{_STATES}"),
     (EXPLORE, "high", r"find (?:all|every)(?: (?:of )?the)? files?\b"),
     (EXPLORE, "high", r"(?:locate|search for) all\b"),
-    (PLAN, "medium", r"plan (?:how|out|what) |plan (?:a|an|our|the|this) \S+"),
+    (
+        PLAN,
+        "medium",
+        r"plan (?:how|out|what) |plan (?:a(?! (?:corto|largo|medio)\b)|an|our|the|this) \S+",
+    ),
     (VERIFICATION, "medium", rf"audit (?:[\w-]+ ){{0,5}}?(?:security\b|for (?:{_HOLES}))"),
     (
         VERIFICATION,
