@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -32,6 +32,9 @@ from a3s_code.kernel.messages import Conversation, Message, user
 from a3s_code.kernel.observation import keep_whole, redact
 from a3s_code.kernel.ports import Askers, Attend, Compact, Model, ModelRequest, Review, Sink
 from a3s_code.kernel.tool import ToolSet
+
+if TYPE_CHECKING:  # few children have a copy of the workspace
+    from a3s_code.delegation.isolation import Ground
 
 MAX_SHOWN_CHARS = 16_000
 """Of the answer of a child in its `subagent_end`; the whole is in its transcript."""
@@ -89,6 +92,15 @@ class Home(Protocol):
     def session_id(self) -> str: ...
     @property
     def executor(self) -> Executor: ...
+    @property
+    def ground(self) -> Ground | None:
+        """The workspace that its children can have copies of; None where they cannot."""
+        ...
+
+    def within(self, executor: Executor, ground: Ground) -> Home:
+        """Give the session as the children of a child see it, which works somewhere else."""
+        ...
+
     @property
     def limits(self) -> Limits: ...
     @property

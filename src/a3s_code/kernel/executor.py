@@ -285,7 +285,8 @@ class Executor:
             return ledger.Traces()
         named, before = await named_evidence(action, self.looking(action.call, sink))
         exits = self.space.exits if action.effect is Effect.EXECUTE else None
-        return ledger.Traces(named, before, exits.name(action.call.id) if exits else "")
+        exit_record = exits.name(action.call.id) if exits else ""
+        return ledger.Traces(named, before, exit_record, self.space.apart)
 
     def looking(self, call: ToolCall, sink: Sink) -> ToolContext:
         """Give what a tool may use to look at what a call will change, or has left."""
@@ -357,7 +358,9 @@ class Executor:
                 context = replace(context, exit_record=exit_record, timeout_s=limit_s)
             if step.approved is not None:
                 before = step.approved.binding.before
-                files = RecordedFiles(self.space.files, call.id, call.name, sink, before)
+                files = RecordedFiles(
+                    self.space.files, call.id, call.name, sink, before, self.space.apart
+                )
                 context = replace(context, files=files)
             return await run_tool(action.tool, args, context, limit_s)
         finally:

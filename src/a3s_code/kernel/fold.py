@@ -51,6 +51,8 @@ from a3s_code.kernel.records import (
     TokensSpent,
     ToolsOffered,
     TraceRecorded,
+    WorktreeEnded,
+    WorktreeMade,
 )
 from a3s_code.kernel.run_events import RunEventRecord, RunEvents, shown_events
 from a3s_code.kernel.state import (
@@ -209,7 +211,8 @@ def _intend(state: SessionState, record: Record, event: EffectIntended) -> None:
 
 
 def _change(state: SessionState, record: Record, event: FileChanging) -> None:
-    state.changes.append(FileChange(record.sequence, record.timestamp_ms, event))
+    if not event.apart:
+        state.changes.append(FileChange(record.sequence, record.timestamp_ms, event))
     if event.before.is_kept:
         _hold(state, event.before.sha256)
         state.kept.append(event.before.sha256)
@@ -231,12 +234,24 @@ def _leave(state: SessionState, _: Record, event: FileLeft) -> None:
         ),
         None,
     )
-    if left is None:
-        return
-    state.changes.remove(left)
+    if left is not None:
+        state.changes.remove(left)
     effect = state.effects.get(event.call_id)
-    if effect is not None and left.what in effect.files:
-        effect.files.remove(left.what)
+    same = [each for each in effect.files if each.path == event.path] if effect else []
+    if effect is not None and same:
+        del effect.files[_last(effect.files, same[-1])]
+
+
+def _last(files: list[FileChanging], one: FileChanging) -> int:
+    return max(at for at, each in enumerate(files) if each is one)
+
+
+def _set_apart(state: SessionState, _: Record, event: WorktreeMade) -> None:
+    state.worktrees[event.child] = event
+
+
+def _end_worktree(state: SessionState, _: Record, event: WorktreeEnded) -> None:
+    state.worktrees.pop(event.child, None)
 
 
 def _take(state: SessionState, record: Record, event: SnapshotTaken) -> None:
@@ -367,6 +382,8 @@ _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     Rewound: _rewind,
     FileChanging: _change,
     FileLeft: _leave,
+    WorktreeMade: _set_apart,
+    WorktreeEnded: _end_worktree,
     EffectSettled: _settle,
     EffectInDoubt: _doubt,
     ConfirmationRequired: _ask,

@@ -20,6 +20,7 @@ from a3s_code.kernel.records import (
     RuleGranted,
     SessionOpened,
     ToolsOffered,
+    WorktreeMade,
 )
 from a3s_code.kernel.run_events import RunEvents
 from a3s_code.kernel.tool import Effect
@@ -189,6 +190,7 @@ class SessionState:
         kept: Digests of what files were before their changes, oldest first.
         kept_sizes: Bytes of these.
         verifications: Every report about what was checked, oldest first.
+        worktrees: The copies that children have for themselves, by child.
     """
 
     __slots__ = (
@@ -221,6 +223,7 @@ class SessionState:
         "traces",
         "unknown",
         "verifications",
+        "worktrees",
     )
 
     def __init__(self) -> None:
@@ -253,6 +256,7 @@ class SessionState:
         self.effects: dict[str, OpenEffect] = {}
         self.changes: list[FileChange] = []
         self.verifications: list[Verified] = []
+        self.worktrees: dict[str, WorktreeMade] = {}
 
     @property
     def in_doubt(self) -> dict[str, OpenEffect]:
