@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from a3s_code.kernel.worktrees import Worktrees
 
 GONE = "the process ended before it was merged"
+LOST = "the process ended before it was recorded what became of it"
 
 
 class SessionGround:
@@ -103,8 +104,9 @@ async def reclaim(left: list[WorktreeMade], ground: Ground, sink: Sink) -> None:
 
 
 async def _reclaimed(made: WorktreeMade, ground: Ground) -> WorktreeEnded:
-    worktrees, tree, status, reason = ground.worktrees, "", "failed", GONE
+    worktrees, tree, status, reason = ground.worktrees, "", "failed", LOST
     if await asyncio.to_thread(_is_there, made.directory):
+        reason = GONE
         try:
             tree = (await worktrees.take(made)).tree
             await ground.keep(tree)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -96,9 +96,9 @@ class Merging:
             await self._file(step, data)
 
     async def _file(self, step: Step, data: bytes | None) -> None:
-        own = self._writing(step)
+        executor = replace(self.executor, tools={WRITE: self._writing(step)})
         call = ToolCall(self.new_id(), WRITE, _args(step, data, self.child))
-        done = await self.executor.call(call, Authority.SESSION, self.sink, own)
+        done = await executor.call(call, Authority.SESSION, self.sink)
         if done.failed:
             self.conflicts.append(Unmerged(step.path, done.text))
         else:

@@ -170,7 +170,7 @@ class PolicyGate:
         name = action.tool.name
         if self.root and action.root not in ("", self.root):
             there = replace(self, root=action.root, copied=self.copied or self.root)
-            yield from there._each(action, policy)
+            yield from there._each(action, policy)  # noqa: SLF001 - of the same class
         elif action.authority is Authority.HOST:
             yield Allow("called directly by the host", rule=HOST_AUTHORITY)
         elif policy is None:

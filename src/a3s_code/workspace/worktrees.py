@@ -38,7 +38,7 @@ from a3s_code.workspace.processes import LocalProcesses
 from a3s_code.workspace.shadow_index import Place, ShadowIndex, find_place, open_index
 from a3s_code.workspace.shadow_objects import ShadowObjects
 from a3s_code.workspace.shadow_program import ShadowProgram, too_much
-from a3s_code.workspace.snapshot_files import PROGRAM, Content, Tree, Unfit
+from a3s_code.workspace.snapshot_files import Content, Tree, Unfit
 from a3s_code.workspace.snapshot_take import SnapshotLimits, Taking, beneath
 from a3s_code.workspace.tree_merge import TreeMerge, ids_of
 
@@ -188,7 +188,7 @@ class LocalWorktrees:
         root = Root(worktree.directory)
         async with self._in_time():
             place = Place(worktree.directory)
-            if os.path.lexists(f"{worktree.directory}/.git"):
+            if await asyncio.to_thread(os.path.lexists, f"{worktree.directory}/.git"):
                 processes = LocalProcesses(worktree.directory, guard=self._guard)
                 place = await find_place(self._objects, processes, worktree.directory)
             async with self._index(worktree, place) as index:
