@@ -22,7 +22,7 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -40,11 +40,15 @@ from a3s_code.workspace.shadow_objects import ShadowObjects
 from a3s_code.workspace.shadow_program import ShadowProgram, too_much
 from a3s_code.workspace.snapshot_files import Content, Tree, Unfit
 from a3s_code.workspace.snapshot_take import SnapshotLimits, Taking, beneath
+from a3s_code.workspace.spares import MIN_FILES, Spare, Spares, clean, remove
 from a3s_code.workspace.tree_merge import TreeMerge, ids_of
 
 PREFIX = "a3s-code-worktree-"
+FILLING = "filling"
+SLOWER = 2
+"""To write all files may take so many times as long as to read them."""
 _ANY_SIZE = 1 << 62
-_LOCK, _DURABLE, _FLEETING = "lock", b"durable", b"fleeting"
+_LOCK, _DURABLE, _FLEETING = "lock", b"durable ", b"fleeting"
 _PARALLEL = ("-c", "checkout.workers=0", "-c", "checkout.thresholdForParallelism=1000")
 
 NO_REPOSITORY = "the workspace is not the top of a git repository"
@@ -61,6 +65,7 @@ class LocalWorktrees:
         is_durable: The records of its session outlive this process, and so does what a killed
             process left: whoever goes on with the session takes it. Otherwise it is swept.
         guard: Kills git when this process dies.
+        spares: Directories to use again; whoever made them closes them.
     """
 
     def __init__(
@@ -71,7 +76,9 @@ class LocalWorktrees:
         is_durable: bool = False,
         limits: SnapshotLimits | None = None,
         guard: Guard | None = None,
+        spares: Spares | None = None,
     ) -> None:
+        self._spares = spares or Spares()
         self.root = root
         self._top, self._objects, self._limits = Root(root), objects, limits or SnapshotLimits()
         self._is_durable, self._guard = is_durable, guard
@@ -94,10 +101,13 @@ class LocalWorktrees:
                 "The system's temporary directory lies in the workspace.",
                 hint="set TMPDIR to a directory outside of it",
             )
-        own = secrets.token_hex(8)
+        own, spare = secrets.token_hex(8), self._spares.take()
+        outer = str(spare.outer) if spare is not None else f"{temporary}/{PREFIX}{own}"
+        directory = f"{outer}/a3s-{own}"
+        if spare is not None:
+            self._locks[directory] = spare.lock
         git = f"{self._top.real.rstrip('/')}/.git"
         repository = git if os.path.lexists(git) else ""
-        directory = f"{temporary}/{PREFIX}{own}/a3s-{own}"
         return WorktreeMade(child=child, directory=directory, base=base, repository=repository)
 
     async def _check_size(self, base: str) -> None:
@@ -114,7 +124,7 @@ class LocalWorktrees:
         """See `Worktrees.make`."""
         await asyncio.to_thread(self._sweep)
         try:
-            async with self._in_time():
+            async with self._in_time(SLOWER):
                 await asyncio.to_thread(self._claim, worktree)
                 return await self._made(worktree)
         except OSError as error:
@@ -122,11 +132,10 @@ class LocalWorktrees:
 
     async def _made(self, worktree: WorktreeMade) -> str:
         place = Path(worktree.directory)
-        filling = place.with_name("filling")
-        await asyncio.to_thread(filling.mkdir)
+        filling = place.with_name(FILLING)
+        await asyncio.to_thread(filling.mkdir, exist_ok=True)
         async with self._index(worktree, Place(str(filling))) as index:
-            await index.git.run("read-tree", worktree.base)
-            await index.git.run(*_PARALLEL, "checkout-index", "-a", "-u", "-q", "-f")
+            await index.git.run(*_PARALLEL, "read-tree", "--reset", "-u", worktree.base)
         why = await self._register(worktree)
         await asyncio.to_thread(_join, filling, place)
         if not why:
@@ -134,13 +143,15 @@ class LocalWorktrees:
         return why
 
     def _claim(self, worktree: WorktreeMade) -> None:
-        outer = Path(worktree.directory).parent
-        outer.mkdir(mode=0o700)
-        outer.chmod(0o711)  # programs may have other rights
-        fd = os.open(outer / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.write(fd, _DURABLE if self._is_durable else _FLEETING)
-        self._locks[worktree.directory] = fd
+        fd = self._locks.get(worktree.directory)
+        if fd is None:
+            outer = Path(worktree.directory).parent
+            outer.mkdir(mode=0o700)
+            outer.chmod(0o711)  # programs may have other rights
+            fd = os.open(outer / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._locks[worktree.directory] = fd
+        os.pwrite(fd, _DURABLE if self._is_durable else _FLEETING, 0)
 
     async def _register(self, worktree: WorktreeMade) -> str:
         """Link the place of a copy to the user's repository; say why it is not."""
@@ -243,17 +254,31 @@ class LocalWorktrees:
     # Removed
 
     async def remove(self, worktree: WorktreeMade) -> None:
-        """See `Worktrees.remove`."""
-        await asyncio.to_thread(_remove, Path(worktree.directory).parent)
+        """See `Worktrees.remove`. What was filled is kept as a spare, where there is none."""
+        lock = self._locks.pop(worktree.directory, None)
+        is_spare = lock is not None and await self._is_spare(worktree, lock)
+        if not is_spare:
+            await asyncio.to_thread(remove, Path(worktree.directory).parent)
+            kept = Path(self._objects.directory) / _index_name(worktree)
+            await asyncio.to_thread(kept.unlink, missing_ok=True)
         if worktree.repository:
             with suppress(WorkspaceError):  # it may have no registration, or be gone as a whole
                 gone = ("worktree", "remove", "--force", "--force", "--", worktree.directory)
                 await self._users(worktree).run(*gone)
-        kept = Path(self._objects.directory) / _index_name(worktree)
-        await asyncio.to_thread(kept.unlink, missing_ok=True)
-        fd = self._locks.pop(worktree.directory, None)
-        if fd is not None:
-            os.close(fd)
+        if lock is None:
+            return
+        if not is_spare or not self._spares.keep(Spare(Path(worktree.directory).parent, lock)):
+            os.close(lock)
+
+    async def _is_spare(self, worktree: WorktreeMade, lock: int) -> bool:
+        """Make what is there a spare, which is of no session any more; False when it is none."""
+        if self._spares.is_full:
+            return False
+        try:
+            paths = await self._objects.paths(worktree.base)
+        except WorkspaceError:
+            return False
+        return len(paths) >= MIN_FILES and await asyncio.to_thread(_emptied, worktree, paths, lock)
 
     def is_left(self, worktree: WorktreeMade) -> bool:
         """See `Worktrees.is_left`."""
@@ -270,7 +295,7 @@ class LocalWorktrees:
                 is_own = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.geteuid()
                 fleeting = is_own and (outer / _LOCK).read_bytes() == _FLEETING
                 if fleeting and _is_left(outer):
-                    _remove(outer)
+                    remove(outer)
 
     def within(self, worktree: WorktreeMade) -> LocalWorktrees:
         """See `Worktrees.within`."""
@@ -280,6 +305,7 @@ class LocalWorktrees:
             is_durable=self._is_durable,
             limits=self._limits,
             guard=self._guard,
+            spares=self._spares,
         )
 
     @asynccontextmanager
@@ -291,16 +317,17 @@ class LocalWorktrees:
             yield index
 
     @asynccontextmanager
-    async def _in_time(self) -> AsyncGenerator[None]:
+    async def _in_time(self, times: int = 1) -> AsyncGenerator[None]:
+        limit_s = times * self._limits.timeout_s
         try:
-            async with asyncio.timeout(self._limits.timeout_s):
+            async with asyncio.timeout(limit_s):
                 yield
         except TimeoutError:
-            raise too_much(f"it took more than {self._limits.timeout_s:g} s") from None
+            raise too_much(f"it took more than {limit_s:g} s") from None
 
 
 def _index_name(worktree: WorktreeMade) -> str:
-    return f"worktree-{Path(worktree.directory).name}"
+    return Path(worktree.directory).parent.name
 
 
 def _state(named: str) -> tuple[int, str] | None:
@@ -313,6 +340,17 @@ def _stands(tree: Tree, path: str) -> bool:
         return tree.read(path) is not None
     except Unfit:
         return True
+
+
+def _emptied(worktree: WorktreeMade, paths: Collection[str], lock: int) -> bool:
+    place = Path(worktree.directory)
+    try:
+        clean(place, paths)
+        place.rename(place.with_name(FILLING))
+        os.pwrite(lock, _FLEETING, 0)
+    except OSError:  # such as a directory that may not be entered
+        return False
+    return True
 
 
 def _join(filling: Path, place: Path) -> None:
@@ -341,14 +379,3 @@ def _is_left(outer: Path) -> bool:
         return True
     finally:
         os.close(fd)
-
-
-def _remove(outer: Path) -> None:
-    """Remove a directory, also when something in it may not be entered."""
-    shutil.rmtree(outer, ignore_errors=True)
-    if not outer.exists():
-        return
-    for directory, _, _ in os.walk(outer):
-        with suppress(OSError):
-            Path(directory).chmod(0o700)
-    shutil.rmtree(outer, ignore_errors=True)
