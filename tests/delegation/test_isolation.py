@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -11,15 +12,17 @@ from typing import Any
 
 import pytest
 
-from a3s_code import PermissionPolicy, Session
+from a3s_code import AsyncAgent, AsyncSession, PermissionPolicy, Session, SessionOptions
 from a3s_code.api.event import AgentEvent
+from a3s_code.delegation.household import ChildHousehold
 from a3s_code.errors import LimitReached
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.ports import Action, Allow, Ask, Deny
 from a3s_code.kernel.records import FileChanging, WorktreeEnded, WorktreeMade
-from a3s_code.testing import Turn, calls, says
+from a3s_code.testing import Rule, Turn, When, calls, on, says
 from api.house import House
-from delegation.test_child_runs import ON, begun, ended, recorded, sent
+from delegation.errands import errand
+from delegation.test_child_runs import ALL, ON, begun, ended, recorded, sent
 
 PLAIN = "a\nb\nc\nd\ne\nf\ng\nh\n"
 
@@ -509,3 +512,98 @@ def test_a_rewind_takes_a_merge_back(house: House) -> None:
     assert house.get("a.txt") == "one"
     assert house.get("gone.txt") == "still here"
     assert not house.has("tool.sh")
+
+
+# Several, and inside each other
+
+
+def playing(*children: tuple[str, Turn]) -> tuple[Rule, ...]:
+    """Have the child of each prompt wait for the others, make its turn, and be done."""
+    return tuple(
+        rule
+        for prompt, turn in children
+        for rule in (
+            on(When(first_user=prompt, tool_results=0), calls("meet")),
+            on(When(first_user=prompt, tool_results=1), turn),
+            on(When(first_user=prompt, tool_results=2), says("done")),
+        )
+    )
+
+
+async def at_once(session: AsyncSession, *prompts: str) -> list[JsonObject]:
+    async def one(prompt: str) -> JsonObject:
+        args = {"isolation": "worktree", "prompt": prompt}
+        return (await session.tool("errand", args)).metadata["merge"]  # type: ignore[index]
+
+    return [*await asyncio.gather(*map(one, prompts))]
+
+
+async def test_children_at_the_same_time_are_merged_in_turn_and_lose_nothing(
+    tmp_path: Path, temporary: Path
+) -> None:
+    house = House(tmp_path)
+    house.put("a.txt", PLAIN)
+    house.put("b.txt", PLAIN)
+    edits = {
+        "FIRST": calls("write", file_path="a.txt", content=PLAIN.replace("a\n", "FIRST\n")),
+        "SECOND": calls("write", file_path="a.txt", content=PLAIN.replace("h\n", "SECOND\n")),
+        "THIRD": calls("write", file_path="b.txt", content=PLAIN.replace("d\n", "THIRD\n")),
+        "FOURTH": calls("write", file_path="b.txt", content=PLAIN.replace("d\n", "FOURTH\n")),
+    }
+    server = house.serve(rules=playing(*edits.items()))
+    here = asyncio.Barrier(len(edits))
+
+    async def meet() -> str:
+        """Wait until all are here."""
+        async with asyncio.timeout(20):
+            await here.wait()
+        return "met"
+
+    async with AsyncAgent(server.acl("openai")) as agent:
+        session = agent.session(
+            tmp_path, SessionOptions(), permission_policy=ALL, tools=[errand, meet]
+        )
+        merges = await at_once(session, *edits)
+    house.close()
+    assert [merge["status"] for merge in merges[:2]] == ["merged", "merged"]
+    assert house.get("a.txt") == PLAIN.replace("a\n", "FIRST\n").replace("h\n", "SECOND\n")
+    assert sorted(merge["status"] for merge in merges[2:]) == ["conflicts", "merged"]
+    won = "THIRD" if merges[2]["status"] == "merged" else "FOURTH"
+    assert house.get("b.txt") == PLAIN.replace("d\n", f"{won}\n")
+    assert copies(temporary) == []
+
+
+@pytest.mark.parametrize("inner", ["shared", "worktree"])
+def test_a_child_of_a_child_works_in_the_copy_of_that(
+    inner: str, house: House, temporary: Path
+) -> None:
+    house.put("a.txt", "one")
+    repository(house)
+    session = begun(
+        house,
+        calls("errand", isolation="worktree", may_delegate=True, allow=["*", "errand(*)"]),
+        calls("write", file_path="a.txt", content="outer"),
+        calls("errand", isolation=inner),
+        calls("bash", command="cat a.txt; echo; pwd"),
+        calls("write", file_path="b.txt", content="inner"),
+        says("inner done"),
+        calls("bash", command="cat b.txt; echo; pwd"),
+        says("outer done"),
+        says("END"),
+    )
+    session.tool("ls", {})
+    executor = session._inner._engine.executor  # type: ignore[union-attr]
+    executor.children = ChildHousehold(executor.children.home, max_depth=2)  # type: ignore[union-attr]
+    events = sent(session)
+    places = [
+        str(each.tool_output).split()[-1]
+        for each in events
+        if each.event_type == "tool_end" and each.tool_name == "bash"
+    ]
+    assert (places[0] == places[1]) == (inner == "shared"), places
+    assert str(house.root) not in places
+    assert (house.get("a.txt"), house.get("b.txt")) == ("outer", "inner")
+    changes: list[FileChanging] = recorded(session, FileChanging)
+    assert [each.path for each in changes if not each.apart] == ["a.txt", "b.txt"]
+    assert copies(temporary) == []
+    assert git(house, "worktree", "list").count("\n") == 1
