@@ -12,7 +12,14 @@ from typing import Any
 
 import pytest
 
-from a3s_code import AsyncAgent, AsyncSession, PermissionPolicy, Session, SessionOptions
+from a3s_code import (
+    AsyncAgent,
+    AsyncSession,
+    PermissionPolicy,
+    SandboxPolicy,
+    Session,
+    SessionOptions,
+)
 from a3s_code.api.event import AgentEvent
 from a3s_code.delegation.household import ChildHousehold
 from a3s_code.errors import LimitReached
@@ -23,6 +30,7 @@ from a3s_code.testing import Rule, Turn, When, calls, on, says
 from api.house import House
 from delegation.errands import errand
 from delegation.test_child_runs import ALL, ON, begun, ended, recorded, sent
+from needed import needs_bwrap
 
 PLAIN = "a\nb\nc\nd\ne\nf\ng\nh\n"
 
@@ -607,3 +615,46 @@ def test_a_child_of_a_child_works_in_the_copy_of_that(
     assert [each.path for each in changes if not each.apart] == ["a.txt", "b.txt"]
     assert copies(temporary) == []
     assert git(house, "worktree", "list").count("\n") == 1
+
+
+# Held
+
+
+@needs_bwrap
+def test_programs_of_a_child_are_held_in_its_copy_as_in_the_workspace(house: House) -> None:
+    house.put("a.txt", "one")
+    repository(house)
+    session = begun(
+        house,
+        *apart(
+            calls("bash", command=f"echo out > {house.root}/out.txt; echo in > in.txt"),
+            says("done"),
+        ),
+        sandbox=SandboxPolicy(level="bwrap"),
+    )
+    events = sent(session)
+    assert merge_in(events)["files"] == ["in.txt"]
+    assert not house.has("out.txt")
+
+
+def test_a_protected_place_is_merged_only_with_an_answer(house: House) -> None:
+    house.put("run.sh", "mkdir -p .vscode; echo '{}' > .vscode/settings.json")
+    session = begun(house, *apart(calls("bash", command="sh run.sh"), says("done")))
+    merge = merge_of(session)
+    assert list(reasons(merge)) == [".vscode/settings.json"]
+    assert not house.has(".vscode/settings.json")
+
+
+def test_a_hook_that_blocks_writes_blocks_the_merge_of_what_it_sees(house: House) -> None:
+    house.put("run.sh", "echo SECRET > a.txt; echo fine > b.txt")
+    session = begun(house, *apart(calls("bash", command="sh run.sh"), says("done")))
+
+    def look(event: JsonObject) -> JsonObject | None:
+        args = event["payload"]["args"]
+        return {"action": "block", "reason": "no"} if "SECRET" in str(args) else None
+
+    session.register_hook("no-secrets", "pre_tool_use", {"tool": "write"}, handler=look)
+    merge = merge_of(session)
+    assert merge["files"] == ["b.txt"]
+    assert "no" in reasons(merge)["a.txt"]
+    assert not house.has("a.txt")
