@@ -439,9 +439,10 @@ class Assembly:
     def _ground(self, engine: Engine, opening: Opening) -> SessionGround:
         from a3s_code.api.worktrees import SessionGround
 
+        is_durable = place_of(self._stores.own(opening.settings)) is not None
         return SessionGround(
             engine.checkpoints,
-            partial(self._workplaces.worktrees, opening, is_durable=engine.checkpoints.is_kept),
+            partial(self._workplaces.worktrees, opening, is_durable=is_durable),
             partial(self._workplaces.space_apart, opening),
         )
 
