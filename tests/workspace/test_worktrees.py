@@ -211,3 +211,28 @@ async def test_a_file_is_put_only_over_what_it_was_merged_with(scene: Scene) -> 
     with pytest.raises(FileConflict):
         await scene.worktrees.put(Step("a.txt", step.before), None)
     assert (scene.root / "a.txt").read_text() == "changed since"
+
+
+async def test_of_a_copy_that_was_made_only_in_part_nothing_is_said_to_be_removed(
+    scene: Scene, temporary: Path
+) -> None:
+    (scene.root / "a.txt").write_text("one")
+    made, copy = await scene.copy()
+    copy.rename(copy.with_name("filling"))
+    copy.mkdir()
+    assert (await scene.worktrees.take(made)).tree == made.base
+    await scene.worktrees.remove(made)
+    assert there(temporary) == []
+
+
+async def test_where_git_cannot_link_a_copy_it_is_a_plain_one_and_says_why(scene: Scene) -> None:
+    (scene.root / "a.txt").write_text("one")
+    git(scene.root, "init", "-q")
+    git(scene.root, "add", "-A")
+    git(scene.root, "commit", "-q", "-m", "first")
+    (scene.root / ".git/worktrees").write_text("no directory")
+    made = await scene.worktrees.name("child", (await scene.shots.tree()).id)
+    why = await scene.worktrees.make(made)
+    assert "could not be linked" in why
+    assert held(Path(made.directory)) == held(scene.root)
+    await scene.worktrees.remove(made)

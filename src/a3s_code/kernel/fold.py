@@ -237,13 +237,10 @@ def _leave(state: SessionState, _: Record, event: FileLeft) -> None:
     if left is not None:
         state.changes.remove(left)
     effect = state.effects.get(event.call_id)
-    same = [each for each in effect.files if each.path == event.path] if effect else []
-    if effect is not None and same:
-        del effect.files[_last(effect.files, same[-1])]
-
-
-def _last(files: list[FileChanging], one: FileChanging) -> int:
-    return max(at for at, each in enumerate(files) if each is one)
+    files = effect.files if effect is not None else []
+    last = next((at for at in reversed(range(len(files))) if files[at].path == event.path), None)
+    if last is not None:
+        del files[last]
 
 
 def _set_apart(state: SessionState, _: Record, event: WorktreeMade) -> None:

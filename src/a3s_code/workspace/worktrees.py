@@ -197,6 +197,9 @@ class LocalWorktrees:
     async def take(self, worktree: WorktreeMade) -> Left:
         """See `Worktrees.take`."""
         root = Root(worktree.directory)
+        filling = Path(worktree.directory).with_name(FILLING)
+        if await asyncio.to_thread(filling.exists):  # its process ended before all was there
+            return Left(worktree.base)
         async with self._in_time():
             place = Place(worktree.directory)
             if await asyncio.to_thread(os.path.lexists, f"{worktree.directory}/.git"):
