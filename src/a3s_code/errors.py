@@ -9,6 +9,7 @@ Every exception A3S Code raises.
     │   ├── InvalidType        (also TypeError) a value or a name of the wrong kind
     │   ├── UnknownModel       no provider of the configuration serves this model
     │   ├── TooDeep            a run inside runs would stand deeper than any may
+    │   ├── NotIsolated        a child run that needs a copy of the workspace can have none
     │   └── SessionClosed      the session or its agent was closed
     ├── PackageUnreadable      a file of this package cannot be read
     ├── CapabilityMissing      a safety option was asked for that this build cannot keep
@@ -126,6 +127,12 @@ class TooDeep(UsageError):
     """A child run was not started: runs inside runs go only so deep."""
 
     code = "child.too_deep"
+
+
+class NotIsolated(UsageError):
+    """A child run was not started: it can have no copy of the workspace."""
+
+    code = "child.not_isolated"
 
 
 class SessionClosed(UsageError):

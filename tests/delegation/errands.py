@@ -16,6 +16,8 @@ class ErrandArgs(msgspec.Struct, frozen=True):
     inheritance: str = "inherit_parent"
     model: str = ""
     background: bool = False
+    isolation: str = "shared"
+    may_delegate: bool = False
 
 
 @tool(ErrandArgs, effect=Effect.CONTAINER)
@@ -32,6 +34,8 @@ async def errand(args: ErrandArgs, context: ToolContext) -> Observation:
         max_steps=args.max_steps,
         inheritance=args.inheritance,  # type: ignore[arg-type]
         model=args.model,
+        isolation=args.isolation,  # type: ignore[arg-type]
+        may_delegate=args.may_delegate,
     )
     if args.background:
         id_ = await context.children.launch(spec)
@@ -42,7 +46,9 @@ async def errand(args: ErrandArgs, context: ToolContext) -> Observation:
         "tokens": outcome.usage.total_tokens,
         "tool_calls": outcome.tool_calls,
         "transcript": outcome.transcript,
+        "merge": outcome.merge,
     }
     if outcome.kind:
-        return failure(f"{outcome.kind}: {outcome.error}", outcome.kind)
+        merge = outcome.merge
+        return failure(f"{outcome.kind}: {outcome.error}", outcome.kind, merge=merge)
     return Observation(outcome.text, metadata=facts)

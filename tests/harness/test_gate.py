@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -253,6 +253,23 @@ def test_a_rule_may_name_a_path_from_the_root_of_the_file_system() -> None:
     policy = PermissionPolicy(deny=[f"write({ROOT}/.env)"], default_decision="allow")
     assert isinstance(on_file(policy, "write", ".env"), Deny)
     assert isinstance(on_file(policy, "write", "env"), Allow)
+
+
+def test_in_a_copy_of_the_workspace_rules_hold_as_in_the_workspace_itself() -> None:
+    policy = PermissionPolicy(
+        allow=["bash(cat *)"], deny=[f"write({ROOT}/a.txt)", "write(b.txt)"], default_decision="ask"
+    ).compile()
+    gate = PolicyGate(policy, ROOT)
+
+    def there(of: Tool, args: msgspec.Struct, target: Target | None = None) -> Decision:
+        return gate.decide(replace(action(of, args, target=target), root="/copy"))
+
+    write, shell = on_path("write", Effect.WRITE), on_command("bash", Effect.EXECUTE)
+    for path in ("a.txt", "b.txt"):
+        assert isinstance(there(write, PathArgs(path), Target(path, path)), Deny)
+    assert isinstance(there(shell, CommandArgs("cat /copy/x")), Allow)
+    assert isinstance(there(shell, CommandArgs(f"cat {ROOT}/x")), Ask)
+    assert isinstance(there(shell, CommandArgs("cat x > /copy/b.txt")), Deny)
 
 
 def test_a_search_is_held_against_its_text_and_its_path() -> None:

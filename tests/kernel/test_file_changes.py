@@ -6,6 +6,7 @@ import hashlib
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,8 @@ import pytest
 from a3s_code.errors import StoreError
 from a3s_code.kernel import file_changes
 from a3s_code.kernel.events import SessionId
-from a3s_code.kernel.records import FileChanging, FileImage, FileLeft, Record
+from a3s_code.kernel.fold import fold
+from a3s_code.kernel.records import EffectIntended, FileChanging, FileImage, FileLeft, Record
 from a3s_code.persistence.memory import MemorySessionStore
 from kernel.bench import Bench, WatchedStore, call
 
@@ -74,6 +76,34 @@ async def test_a_write_that_fails_is_told_to_have_changed_nothing(tmp_path: Path
     assert result.is_error
     assert [event.path for event in bench.all(FileLeft)] == ["a"]
     assert bench.log.state.changes == []
+
+
+async def test_a_write_in_a_copy_is_recorded_as_one_there_and_is_no_version(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a").write_text("old")
+    bench = Bench(tmp_path, store=MemorySessionStore())
+    bench.executor.space = replace(bench.executor.space, is_apart=True)
+    await bench.execute(call("write", "c1", file_path="a", content="new"))
+
+    (changed,) = bench.all(FileChanging)
+    (intended,) = bench.all(EffectIntended)
+    assert (changed.apart, intended.apart) == (str(tmp_path), str(tmp_path))
+    assert not changed.before.is_kept
+    assert await bench.log.get_blob(sha256(b"old")) is None
+    assert (bench.log.state.changes, bench.log.state.blobs) == ([], {})
+
+
+async def test_a_write_in_a_copy_that_fails_leaves_no_file_to_be_settled(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.executor.space = replace(bench.executor.space, is_apart=True)
+    with no_file_larger_than(100):
+        await bench.execute(call("write", "call-1", file_path="a", content="x" * 200))
+
+    records = bench.log.records
+    at = next(record.sequence for record in records if isinstance(record.event, FileLeft))
+    assert [each.path for each in fold(records[:at]).effects["call-1"].files] == ["a"]
+    assert fold(records[: at + 1]).effects["call-1"].files == []
 
 
 @pytest.mark.parametrize(("size", "is_kept"), [(8, True), (9, False)])

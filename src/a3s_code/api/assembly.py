@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from a3s_code.api.checkpoints import Checkpoints
     from a3s_code.api.code_intelligence import CodeIntelligence
     from a3s_code.api.engine import Engine
+    from a3s_code.api.worktrees import SessionGround
     from a3s_code.capabilities.code_map.outlines import Outlines
     from a3s_code.config.schema import Config
     from a3s_code.delegation.agents import WorkerAgentSpec
@@ -503,9 +504,20 @@ class Assembly:
             engine.behaviour = replace(engine.behaviour, context=context)
         if opening.settings.safety.elsewhere is None:
             engine.space_of_copy = partial(self._workplaces.space_of_copy, opening)
+            engine.ground = self._ground(engine, opening)
         if engine.checkpoints.is_kept or engine.behaviour.verification is not None:
             engine.executor.before_effect = engine.checkpoints.before_effect
         bring_memory(engine, opening, self._memories)
+
+    def _ground(self, engine: Engine, opening: Opening) -> SessionGround:
+        from a3s_code.api.worktrees import SessionGround
+
+        is_durable = place_of(self._stores.own(opening.settings)) is not None
+        return SessionGround(
+            engine.checkpoints,
+            partial(self._workplaces.worktrees, opening, is_durable=is_durable),
+            partial(self._workplaces.space_apart, opening),
+        )
 
     def code_of(self, engine: Engine, opening: Opening) -> CodeIntelligence:
         """Give the code intelligence of a session that is awake; made when it is asked for."""

@@ -14,6 +14,7 @@ from a3s_code.api.account import Account
 from a3s_code.api.asides import Asides
 from a3s_code.api.awake import request_of, room
 from a3s_code.api.context import RunContext
+from a3s_code.api.context_sources import sources_in
 from a3s_code.api.inbox import ChildInbox
 from a3s_code.api.lane import Lane
 from a3s_code.api.model_view import ModelView
@@ -22,6 +23,7 @@ from a3s_code.api.prefixes import Prefixes
 from a3s_code.api.receipts import Receipts
 from a3s_code.harness.budgets.scope import Scope
 from a3s_code.harness.completion import Completion
+from a3s_code.harness.context import ContextSources
 from a3s_code.harness.foreign_model import fitted
 from a3s_code.harness.prompt import SystemPromptSlots, prompt_parts, redacted, system_prompt
 from a3s_code.kernel.budget import Budget
@@ -44,6 +46,7 @@ from a3s_code.kernel.tool import ToolSet
 if TYPE_CHECKING:
     from a3s_code.api.engine import Engine
     from a3s_code.delegation.child import Asking, Requests
+    from a3s_code.delegation.isolation import Ground
 
 T = TypeVar("T")
 _FORM = Origin("task://output_schema")
@@ -55,10 +58,14 @@ class SessionHome:
     """
     Attributes:
         slots: Of the session; a child has a role of its own, and the rest of them.
+        own: Of a child that works in a copy of the workspace; None for that of the session.
+        own_ground: That copy.
     """
 
     engine: Engine
     slots: SystemPromptSlots
+    own: Executor | None = None
+    own_ground: Ground | None = None
 
     @property
     def session_id(self) -> str:
@@ -66,7 +73,14 @@ class SessionHome:
 
     @property
     def executor(self) -> Executor:
-        return self.engine.executor
+        return self.own or self.engine.executor
+
+    @property
+    def ground(self) -> Ground | None:
+        return self.own_ground or (self.engine.ground() if self.engine.ground is not None else None)
+
+    def within(self, executor: Executor, ground: Ground) -> SessionHome:
+        return dataclasses.replace(self, own=executor, own_ground=ground)
 
     @property
     def limits(self) -> Limits:
@@ -102,7 +116,8 @@ class SessionHome:
         return self.engine.hooks.run(sink, prompt).model(model)
 
     def requests(self, child: Asking) -> Requests:
-        return _Requests(self.engine, self._slots(child.role, child.form), child)
+        sources = sources_in(self.engine.behaviour.context, self.own and self.own.space)
+        return _Requests(self.engine, self._slots(child.role, child.form), child, sources)
 
     def _slots(self, role: str, form: str) -> SystemPromptSlots:
         style = form or self.slots.response_style
@@ -142,7 +157,9 @@ class _Requests:
         "inbox",
     )
 
-    def __init__(self, engine: Engine, slots: SystemPromptSlots, child: Asking) -> None:
+    def __init__(
+        self, engine: Engine, slots: SystemPromptSlots, child: Asking, context: ContextSources
+    ) -> None:
         self._engine, self._child = engine, child
         self._prompt = system_prompt(slots)
         form = _FORM if child.form else None
@@ -153,7 +170,7 @@ class _Requests:
         self._account = Account(Receipts(), prefixes, child.model, child.sink, lane.name)
         self._selection = engine.selection.of_others(child.tools.tools)
         self._offered: ToolSet | None = None
-        sources = dataclasses.replace(engine.behaviour.context, providers=())
+        sources = dataclasses.replace(context, providers=())
         hooks = engine.hooks.run(child.sink, child.prompt)
         self._context = RunContext(sources, hooks, child.sink, child.conversation)
         self.inbox: Inbox = ChildInbox(engine.log, self._context, child.id)

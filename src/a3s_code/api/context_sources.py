@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from a3s_code.harness.context import ContextSources
     from a3s_code.kernel.context import ContextProvider
     from a3s_code.kernel.executor import Executor
+    from a3s_code.kernel.space import Space
 
 
 def context_sources(
@@ -39,6 +40,24 @@ def context_sources(
         companions=companions,
         redact=lambda text: redact(text, executor.redactor),
     )
+
+
+def sources_in(sources: ContextSources, space: Space | None) -> ContextSources:
+    """
+    Give the sources as a child has them that works in a copy of the workspace.
+
+    Instructions of directories are read there. What else belongs to calls is about the workspace
+    itself, such as diagnostics, and would speak of files that the child has not changed.
+
+    Args:
+        space: Of the copy; None when it works in the workspace.
+    """
+    if space is None or not space.is_apart:
+        return sources
+    from a3s_code.harness.agents_md.nested import NestedInstructions
+
+    nested = (each for each in sources.companions if isinstance(each, NestedInstructions))
+    return replace(sources, companions=tuple(each.reading(space.files) for each in nested))
 
 
 def with_code(sources: ContextSources, code: CodeIntelligence) -> ContextSources:

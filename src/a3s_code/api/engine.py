@@ -40,6 +40,7 @@ from a3s_code.api.unfinished import parting, resumption
 from a3s_code.api.verdicts import Verdicts
 from a3s_code.api.verification_runs import verify
 from a3s_code.api.works import Stopped, Works, is_inside
+from a3s_code.api.worktrees import reclaim
 from a3s_code.checks import check_bool
 from a3s_code.errors import InvalidValue, RunCancelled, RunError, StoreError, UsageError
 from a3s_code.harness.hooks.run_hooks import SessionHooks
@@ -55,7 +56,7 @@ from a3s_code.kernel.log import SESSION, Log
 from a3s_code.kernel.loop import Answer
 from a3s_code.kernel.messages import JsonObject, ToolCall, Usage
 from a3s_code.kernel.ports import Authority, Model, SecurityProvider
-from a3s_code.kernel.records import HookNamed, HooksInForce, ParentLog, TokensSpent
+from a3s_code.kernel.records import HookNamed, HooksInForce, ParentLog, TokensSpent, WorktreeMade
 from a3s_code.kernel.retention import retain
 from a3s_code.kernel.space import Space
 from a3s_code.kernel.state import OpenEffect, Verified
@@ -65,6 +66,7 @@ from a3s_code.kernel.tool import Observation, Tool, ToolSet
 if TYPE_CHECKING:  # few sessions have it
     from a3s_code.api.code_intelligence import CodeIntelligence
     from a3s_code.api.staff import Staff
+    from a3s_code.delegation.isolation import Ground
 
 T = TypeVar("T")
 
@@ -92,6 +94,7 @@ class Engine:
         lessons: What it keeps of its runs; None where it was given no memory store.
         space_of_copy: Gives what programs may use in a copy of its files; None where its
             commands run elsewhere.
+        ground: Gives its workspace, for children that get a copy of it; None where none can.
     """
 
     log: Log
@@ -115,6 +118,7 @@ class Engine:
     space_of_copy: Callable[[str], Space] | None = None
     terms: InitVar[BudgetTerms] = NO_TERMS
     budgets: Budgets = field(init=False)
+    ground: Callable[[], Ground] | None = None
     hooks_before: tuple[HookNamed, ...] = field(init=False)
     receipts: Receipts = field(default_factory=Receipts)
     prefixes: Prefixes = field(init=False)
@@ -126,6 +130,7 @@ class Engine:
     _closing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _settling: asyncio.Lock = field(default_factory=asyncio.Lock)
     _left: dict[str, OpenEffect] = field(init=False)
+    _worktrees_left: list[WorktreeMade] = field(init=False)
     _outlet: Outlet | None = None
     child_works: ChildWorks = field(init=False)
     _asides: int = 0
@@ -137,6 +142,7 @@ class Engine:
         self._works = Works(self.log.release, blank=partial(blank, shown=self.log.shown))
         self.child_works = ChildWorks(self._works, self.log, self._seal, self.retain)
         self._left = dict(self.log.state.effects)
+        self._worktrees_left = [*self.log.state.worktrees.values()]
         self.prefixes = Prefixes(self.log, self.price)
         self.evidence = EvidenceTrees(self.checkpoints)
         self.hooks_before = self.log.state.hooks
@@ -352,7 +358,11 @@ class Engine:
             if any(not effect.doubt for effect in self._left.values()):
                 work = partial(settle, self.log, self.executor, self.outlet())
                 await self._works.run(self.new_id("settle"), work)
-            self._left = {}
+            left = self._worktrees_left
+            if left and self.ground is not None:
+                again = partial(reclaim, left, self.ground(), self.outlet())
+                await self._works.run(self.new_id("settle"), again)
+            self._left, self._worktrees_left = {}, []
 
     # Going back
 

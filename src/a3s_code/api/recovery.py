@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from a3s_code.api.child_works import left
 from a3s_code.api.run import CANCELLED, status_of
+from a3s_code.api.worktrees import settled
 from a3s_code.kernel.events import (
     AgentEnd,
     RunFailed,
@@ -22,10 +23,9 @@ from a3s_code.kernel.events import (
     ToolEnd,
 )
 from a3s_code.kernel.log import Log
-from a3s_code.kernel.messages import ToolCall
 from a3s_code.kernel.ports import Sink
 from a3s_code.kernel.records import Record, RunStatusChanged
-from a3s_code.kernel.settlement import CUT_OFF, Sight, settlement
+from a3s_code.kernel.settlement import CUT_OFF
 from a3s_code.kernel.state import TERMINAL, Approval, is_within
 from a3s_code.kernel.tool import Effect
 
@@ -105,9 +105,7 @@ async def settle(log: Log, executor: Executor, sink: Sink) -> None:
     """
     open_ = [effect for effect in log.state.effects.values() if not effect.doubt]
     for effect in open_:
-        call = ToolCall(effect.intended.call_id, effect.intended.tool, {})
-        sight = Sight(executor.space, executor.tools, executor.looking(call, sink))
-        for found in await settlement(effect, sight):
+        for found in await settled(effect, executor, sink):
             log.append(found, effect.run)
     if open_:
         await sink.barrier()

@@ -224,8 +224,9 @@ class Effects:
             case FileChanging() as change:
                 yield from self._known(record, change.call_id, "it changes a file for a call")
                 yield from self._change(record, change)
-            case FileLeft(path=path):
-                self._files.pop(path, None)
+            case FileLeft(call_id=id_, path=path):
+                if not self._is_apart(id_):
+                    self._files.pop(path, None)
             case SnapshotTaken():
                 known = {} if self._is_busy else dict(self._files)
                 self._log.left.append(Left(record.sequence, known))
@@ -239,6 +240,10 @@ class Effects:
     @property
     def _is_busy(self) -> bool:
         return any(each.effect in UNKNOWN_REACH for each in self._open.values())
+
+    def _is_apart(self, call_id: str) -> bool:
+        intended = self._open.get(call_id)
+        return intended is not None and bool(intended.apart)
 
     def _intend(self, record: Record, intended: EffectIntended) -> Iterator[Difference]:
         if intended.call_id in self._open:
@@ -259,6 +264,8 @@ class Effects:
             self._files.clear()
 
     def _change(self, record: Record, change: FileChanging) -> Iterator[Difference]:
+        if change.apart:
+            return
         left, before = self._files.get(change.path), change.before.sha256
         if left not in (None, UNSEEN, before) and before != UNSEEN:
             yield _of(record.sequence, f"{change.path} before it", left or "no file", before)

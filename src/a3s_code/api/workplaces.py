@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from a3s_code.kernel.snapshots import Snapshots
     from a3s_code.kernel.space import Space
     from a3s_code.kernel.workspace import Files, Processes
+    from a3s_code.kernel.worktrees import Worktrees
     from a3s_code.workspace.guard import Guard
     from a3s_code.workspace.shells import Shells
+    from a3s_code.workspace.spares import Spares
 
 
 class Workplaces:
@@ -44,13 +46,14 @@ class Workplaces:
         stores: Where the sessions are kept, which no program of theirs may change.
     """
 
-    __slots__ = ("_guard", "_memories", "_scratch", "_shells", "_stores")
+    __slots__ = ("_guard", "_memories", "_scratch", "_shells", "_spares", "_stores")
 
     def __init__(self, stores: Stores, memories: Memories) -> None:
         self._stores, self._memories = stores, memories
         self._guard: Guard | None = None
         self._shells: Shells | None = None
         self._scratch: Path | None = None
+        self._spares: dict[str, Spares] = {}
 
     def check(self, settings: Settings, root: str) -> None:
         """
@@ -119,12 +122,37 @@ class Workplaces:
         """
         from a3s_code.workspace.copies import link_dependencies
 
-        holding = self.holding(replace(opening, workspace=directory))
-        if holding.model.confines:
+        space = self.space_apart(opening, directory)
+        if self.holding(replace(opening, workspace=directory)).model.confines:
             link_dependencies(directory, opening.workspace, DEPENDENCIES)
+        return space
+
+    def space_apart(self, opening: Opening, directory: str) -> Space:
+        """
+        Give what tools of a session may use in another directory, held as in its workspace.
+
+        Raises:
+            SandboxUnavailable: as `holding`.
+        """
+        holding = self.holding(replace(opening, workspace=directory))
         only = replace(holding, direct=holding.model)
         env = opening.settings.command_env
         return local_space(directory, self._programs_guard(), None, env, only)
+
+    def worktrees(self, opening: Opening, snapshots: Snapshots, *, is_durable: bool) -> Worktrees:
+        """Give the copies of a workspace that children work in; none is made yet."""
+        from a3s_code.workspace.snapshots import ShadowGit
+        from a3s_code.workspace.spares import Spares
+        from a3s_code.workspace.worktrees import LocalWorktrees
+
+        assert isinstance(snapshots, ShadowGit)  # as `snapshots` gives them
+        return LocalWorktrees(
+            opening.workspace,
+            snapshots.objects,
+            is_durable=is_durable,
+            guard=self._programs_guard(),
+            spares=self._spares.setdefault(snapshots.objects.directory, Spares()),
+        )
 
     def host_programs(self) -> Processes:
         """Give what runs programs of the host: nowhere near the files of a workspace."""
@@ -186,6 +214,8 @@ class Workplaces:
         """End what was shared; the sessions must be closed before."""
         if self._guard is not None:
             self._guard.close()
+        for spares in self._spares.values():
+            await _aside(spares.close)
         scratch, self._scratch = self._scratch, None
         if scratch is not None:
             await _aside(partial(shutil.rmtree, scratch, ignore_errors=True))

@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
@@ -51,6 +51,8 @@ from a3s_code.kernel.ports import (
 )
 from a3s_code.kernel.tool import ToolSet
 
+if TYPE_CHECKING:  # few children have a copy of the workspace
+    from a3s_code.delegation.isolation import Ground
 T = TypeVar("T")
 
 MAX_SHOWN_CHARS = 16_000
@@ -116,6 +118,15 @@ class Home(Protocol):
     def session_id(self) -> str: ...
     @property
     def executor(self) -> Executor: ...
+    @property
+    def ground(self) -> Ground | None:
+        """The workspace that its children can have copies of; None where they cannot."""
+        ...
+
+    def within(self, executor: Executor, ground: Ground) -> Home:
+        """Give the session as the children of a child see it, which works somewhere else."""
+        ...
+
     @property
     def limits(self) -> Limits: ...
     @property

@@ -7,19 +7,22 @@ Source:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from a3s_code.errors import RunCancelled, TooDeep
+from a3s_code.errors import NotIsolated, RunCancelled, TooDeep
 from a3s_code.kernel.children import ChildOutcome, ChildSpec
 from a3s_code.kernel.ports import Sink
 
 if TYPE_CHECKING:  # few sessions start a child
     from a3s_code.delegation.child import Child, Home
+    from a3s_code.delegation.isolation import Isolation
     from a3s_code.delegation.places import Places
     from a3s_code.harness.inheritance import Rights
+    from a3s_code.kernel.executor import Executor
 
 CANCELLED = "child.cancelled"
 """The kind of an outcome that somebody asked for."""
@@ -57,6 +60,7 @@ class ChildHousehold:
         rights: Of the child that the calls belong to; None for those of the session itself.
         depth: How many children the calls stand inside of.
         room: Shared by all children of the session.
+        who: What that child is called.
     """
 
     home: Home
@@ -64,6 +68,22 @@ class ChildHousehold:
     depth: int = 0
     max_depth: int = MAX_DEPTH
     room: Room = field(default_factory=Room)
+    who: str = ""
+
+    @property
+    def executor(self) -> Executor:
+        """The executor of those that the calls belong to, with their rights."""
+        session, rights = self.home.executor, self.rights
+        if rights is None:
+            return session
+        from a3s_code.delegation.child_gate import ChildGate
+
+        return session.narrowed(
+            ChildGate(self.who, rights),
+            rights.settles if rights.mode == "deny_on_ask" else rights.approver,
+            self,
+            session.askers,
+        )
 
     def inside(self, new_id: Callable[[], str], sink: Sink) -> CallChildren:
         """Give what one call starts its children with."""
@@ -98,14 +118,32 @@ class CallChildren:
         await _accept(spec)
         id_, home = self.new_id(), self.household.home
         with home.budgeted(id_, spec.budget):
-            child = self._child(id_, spec, background=True)
-            home.launch(id_, partial(self._in_place, child.begin()))
+            home.launch(id_, await self._begun(id_, spec))
+        await asyncio.sleep(0)  # its first step: from then on it tidies up after itself
         return id_
 
+    async def _begun(
+        self, id_: str, spec: ChildSpec
+    ) -> Callable[[], Coroutine[Any, Any, ChildOutcome]]:
+        """Begin a child in the background, and give what runs it."""
+        home = self.household.home
+        if spec.isolation != "worktree":
+            return partial(self._in_place, self._child(id_, spec, home, background=True).begin())
+        apart = await self._isolation(id_, spec).begin()
+        async with apart.kept_tidy():
+            own = home.within(apart.executor, apart.ground)
+            run = self._child(id_, spec, own, background=True).begin()
+        return partial(apart.conduct, partial(self._in_place, run))
+
     async def _run(self, id_: str, spec: ChildSpec) -> ChildOutcome:
+        """Run a child that is waited for, as soon as there is a place for it."""
+
         async def run() -> ChildOutcome:
-            with self.household.home.budgeted(id_, spec.budget):
-                return await self._child(id_, spec).run()
+            home = self.household.home
+            with home.budgeted(id_, spec.budget):
+                if spec.isolation == "worktree":
+                    return await self._apart(id_, spec)
+                return await self._child(id_, spec, home).run()
 
         return await self._in_place(run)
 
@@ -122,26 +160,39 @@ class CallChildren:
         most = f"{household.max_depth} deep"
         return f"{spec.agent} was not started: runs inside runs go {most} at most."
 
-    def _child(self, id_: str, spec: ChildSpec, *, background: bool = False) -> Child:
+    async def _apart(self, id_: str, spec: ChildSpec) -> ChildOutcome:
+        try:
+            apart = await self._isolation(id_, spec).begin()
+        except NotIsolated as error:
+            return ChildOutcome(id=id_, agent=spec.agent, kind=error.code, error=str(error))
+        own = self.household.home.within(apart.executor, apart.ground)
+
+        async def run() -> ChildOutcome:
+            return await self._child(id_, spec, own).run()
+
+        return await apart.conduct(run)
+
+    def _isolation(self, id_: str, spec: ChildSpec) -> Isolation:
+        from a3s_code.delegation.isolation import Isolation
+
+        home, parent = self.household.home, self.household.executor
+        return Isolation(id_, spec, home.ground, parent, home.executor, self.sink, self.new_id)
+
+    def _child(self, id_: str, spec: ChildSpec, home: Home, *, background: bool = False) -> Child:
         from a3s_code.delegation.child import Child
-        from a3s_code.delegation.child_gate import ChildGate, OwnRules
+        from a3s_code.delegation.child_gate import OwnRules
         from a3s_code.delegation.witness import Witness
         from a3s_code.harness.inheritance import Rights
 
         household, depth = self.household, self.household.depth + 1
-        home, most = household.home, household.max_depth
+        session, most = home.executor, household.max_depth
         if spec.budget is not None and spec.budget.depth is not None:
             most = min(most, depth + spec.budget.depth)
-        session = home.executor
-        rules = OwnRules.of(spec, session.space.root, may_delegate=depth < most)
+        rules = OwnRules.of(spec, household.home.executor.space.root, may_delegate=depth < most)
         parents = household.rights or Rights(session.gate, session.approver)
         rights = parents.for_child(rules, spec.inheritance)
-        executor = session.narrowed(
-            ChildGate(spec.agent, rights),
-            rights.settles if rights.mode == "deny_on_ask" else rights.approver,
-            ChildHousehold(home, rights, depth, most, household.room),
-            home.askers(spec.model),
-        )
+        own = ChildHousehold(home, rights, depth, most, household.room, spec.agent)
+        executor = replace(own.executor, askers=home.askers(spec.model))
         executor.hooks = witness = Witness(session.hooks, session.redactor)
         return Child(id_, spec, home, rules, executor, self.sink, witness, background)
 

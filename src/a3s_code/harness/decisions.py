@@ -16,7 +16,14 @@ from a3s_code.kernel.events import (
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.pinned import Verdict
 from a3s_code.kernel.plain import canonical
-from a3s_code.kernel.records import Event, FileChanging, FileLeft, Record, RuleGranted
+from a3s_code.kernel.records import (
+    Event,
+    FileChanging,
+    FileLeft,
+    Record,
+    RuleGranted,
+    WorktreeMade,
+)
 from a3s_code.kernel.state import is_within
 
 MAX_ABOUT_CHARS = 200
@@ -64,6 +71,7 @@ def plan_shown(
 class _Found:
     def __init__(self, calls: Container[str]) -> None:
         self._calls = calls
+        self._apart: set[str] = set()
         self._asked: dict[str, ConfirmationRequired] = {}
         self.verdicts: dict[tuple[str, str], Verdict] = {}
         self.changed: dict[str, None] = {}
@@ -83,6 +91,10 @@ class _Found:
             case RuleGranted(call_id=id_) if is_within(id_, self._calls):
                 rules = ", ".join(event.rules)
                 self._decide(Verdict("from now on", rules, approved=True))
+            case WorktreeMade(child=id_) if is_within(id_, self._calls):
+                self._apart.add(event.directory)
+            case FileChanging() if event.apart in self._apart:
+                pass  # a child's own copy, which is told by what was merged of it
             case FileChanging(call_id=id_) if is_within(id_, self._calls):
                 self.changed.pop(event.path, None)
                 self.changed[event.path] = None

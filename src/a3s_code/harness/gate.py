@@ -81,12 +81,15 @@ class PolicyGate:
             rules can be told to be inside it; empty when there is none.
         mode: Of the session.
         sandbox: The level at which programs of the model are held.
+        copied: The workspace that `root` is a copy of, as an absolute path: a rule that names a
+            place there means that of the copy too. Empty when it is none.
     """
 
     policy: CompiledPolicy | None = None
     root: str = ""
     mode: Mode = Mode.DEFAULT
     sandbox: str = "none"
+    copied: str = ""
     _rules: CompiledPolicy | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -174,7 +177,10 @@ class PolicyGate:
 
     def _each(self, action: Action, policy: CompiledPolicy | None) -> Iterator[Decision]:
         name = action.tool.name
-        if action.authority is Authority.HOST:
+        if self.root and action.root not in ("", self.root):
+            there = replace(self, root=action.root, copied=self.copied or self.root)
+            yield from there._each(action, policy)  # noqa: SLF001 - of the same class
+        elif action.authority is Authority.HOST:
             yield Allow("called directly by the host", rule=HOST_AUTHORITY)
         elif policy is None:
             yield from self._by_default(action)
@@ -226,8 +232,9 @@ class PolicyGate:
             yield Subject(text, Kind.TEXT, (action.subject,), also, guarded=guarded)
 
     def _path(self, path: str, guarded: str = "") -> Subject:
-        absolute = posixpath.join(self.root, path) if self.root else ""
-        same = (absolute,) if absolute and absolute != path else ()
+        roots = (root for root in (self.root, self.copied) if root)
+        absolute = (posixpath.join(root, path) for root in roots)
+        same = tuple(each for each in absolute if each != path)
         return Subject(path, Kind.PATH, same=same, guarded=guarded)
 
     # Shell commands

@@ -243,6 +243,7 @@ def _action(
             effect=_effect(tool, args),
             target=target,
             authority=authority,
+            root=space.root,
         )
     except Exception as error:  # noqa: BLE001 - a tool is foreign code; the model is told
         if target is not None:

@@ -110,7 +110,7 @@ class Executor:
     active: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
 
     def narrowed(
-        self, gate: Gate, approver: Approver | None, children: Household, askers: Askers
+        self, gate: Gate, approver: Approver | None, children: Household, askers: Askers | None
     ) -> Executor:
         """Give the executor of a child: the same in all but who decides, answers and is asked."""
         return replace(self, gate=gate, approver=approver, children=children, askers=askers)
@@ -290,7 +290,8 @@ class Executor:
             return ledger.Traces()
         named, before = await named_evidence(action, self.looking(action.call, sink))
         exits = self.space.exits if action.effect is Effect.EXECUTE else None
-        return ledger.Traces(named, before, exits.name(action.call.id) if exits else "")
+        exit_record = exits.name(action.call.id) if exits else ""
+        return ledger.Traces(named, before, exit_record, self.space.apart)
 
     def looking(self, call: ToolCall, sink: Sink) -> ToolContext:
         """Give what a tool may use to look at what a call will change, or has left."""
@@ -362,7 +363,9 @@ class Executor:
                 context = replace(context, exit_record=exit_record, timeout_s=limit_s)
             if step.approved is not None:
                 before = step.approved.binding.before
-                files = RecordedFiles(self.space.files, call.id, call.name, sink, before)
+                files = RecordedFiles(
+                    self.space.files, call.id, call.name, sink, before, self.space.apart
+                )
                 context = replace(context, files=files)
             return await run_tool(action.tool, args, context, limit_s)
         finally:

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from msgspec.structs import replace
 
 from a3s_code.errors import A3SError, FileConflict, WorkspaceError
 from a3s_code.kernel.ports import Sink
@@ -40,9 +43,11 @@ class RecordedFiles:
 
     Args:
         approved: By path, the digest that a file must have when it is first written.
+        apart: The root of `files` where that is not the workspace; see `FileChanging`. What
+            goes away there is not kept.
     """
 
-    __slots__ = ("_approved", "_call_id", "_files", "_sink", "_tool")
+    __slots__ = ("_apart", "_approved", "_call_id", "_files", "_sink", "_tool")
 
     def __init__(
         self,
@@ -51,7 +56,9 @@ class RecordedFiles:
         tool: str,
         sink: Sink,
         approved: Mapping[str, str] | None = None,
+        apart: str = "",
     ) -> None:
+        self._apart = apart
         self._files, self._call_id, self._tool, self._sink = files, call_id, tool, sink
         self._approved = dict(approved or {})
 
@@ -73,16 +80,45 @@ class RecordedFiles:
             )
         if over is not None and content != over:
             raise conflict(target)
-        after = FileImage(await _digest(data), len(data))
-        if content is not None and before.is_kept:
+        async with self._recorded(target, before, content, await _image(data)):
+            await self._files.write(target, data, over=over)
+
+    async def change(
+        self, target: Resolved, data: bytes | None, do: Callable[[], Awaitable[None]]
+    ) -> None:
+        """
+        Record that a file will hold `data`, or go (None), and have `do` see to that.
+
+        Raises:
+            FileConflict: as `do`; nothing was changed.
+            StoreError: it could not be recorded; `do` was not called.
+        """
+        before, content = await image_of(self._files, target)
+        async with self._recorded(target, before, content, await _image(data)):
+            await do()
+
+    @asynccontextmanager
+    async def _recorded(
+        self, target: Resolved, before: FileImage, content: bytes | None, after: FileImage
+    ) -> AsyncGenerator[None]:
+        """Announce a change before the block, and take that back when it did not come about."""
+        if self._apart:
+            before = replace(before, is_kept=False)
+        elif content is not None and before.is_kept:
             self._sink.put_blob(before.sha256, content)
-        changing = FileChanging(
-            call_id=self._call_id, tool=self._tool, path=target.path, before=before, after=after
+        self._sink.emit(
+            FileChanging(
+                call_id=self._call_id,
+                tool=self._tool,
+                path=target.path,
+                before=before,
+                after=after,
+                apart=self._apart,
+            )
         )
-        self._sink.emit(changing)
         await self._sink.barrier()
         try:
-            await self._files.write(target, data, over=over)
+            yield
         except FileConflict:
             self._sink.emit(FileLeft(call_id=self._call_id, path=target.path))
             raise
@@ -96,7 +132,7 @@ class RecordedFiles:
             now, _ = await image_of(self._files, target)
         except (A3SError, OSError):
             return
-        if now == before:
+        if now.sha256 == before.sha256:
             self._sink.emit(FileLeft(call_id=self._call_id, path=target.path))
 
 
@@ -124,6 +160,10 @@ async def image_of(files: Files, target: Resolved) -> tuple[FileImage, bytes | N
         return FileImage(UNSEEN, len(content)), None
     image = FileImage(await _digest(content), len(content), len(content) <= MAX_KEPT_BYTES)
     return image, content
+
+
+async def _image(data: bytes | None) -> FileImage:
+    return FileImage() if data is None else FileImage(await _digest(data), len(data))
 
 
 async def _digest(data: bytes) -> str:

@@ -51,6 +51,8 @@ from a3s_code.kernel.records import (
     TokensSpent,
     ToolsOffered,
     TraceRecorded,
+    WorktreeEnded,
+    WorktreeMade,
 )
 from a3s_code.kernel.run_events import RunEventRecord, RunEvents, shown_events
 from a3s_code.kernel.state import (
@@ -218,7 +220,8 @@ def _intend(state: SessionState, record: Record, event: EffectIntended) -> None:
 
 
 def _change(state: SessionState, record: Record, event: FileChanging) -> None:
-    state.changes.append(FileChange(record.sequence, record.timestamp_ms, event))
+    if not event.apart:
+        state.changes.append(FileChange(record.sequence, record.timestamp_ms, event))
     if event.before.is_kept:
         _hold(state, event.before.sha256)
         state.kept.append(event.before.sha256)
@@ -240,12 +243,21 @@ def _leave(state: SessionState, _: Record, event: FileLeft) -> None:
         ),
         None,
     )
-    if left is None:
-        return
-    state.changes.remove(left)
+    if left is not None:
+        state.changes.remove(left)
     effect = state.effects.get(event.call_id)
-    if effect is not None and left.what in effect.files:
-        effect.files.remove(left.what)
+    files = effect.files if effect is not None else []
+    last = next((at for at in reversed(range(len(files))) if files[at].path == event.path), None)
+    if last is not None:
+        del files[last]
+
+
+def _set_apart(state: SessionState, _: Record, event: WorktreeMade) -> None:
+    state.worktrees[event.child] = event
+
+
+def _end_worktree(state: SessionState, _: Record, event: WorktreeEnded) -> None:
+    state.worktrees.pop(event.child, None)
 
 
 def _take(state: SessionState, record: Record, event: SnapshotTaken) -> None:
@@ -378,6 +390,8 @@ _STEPS: dict[type, Callable[[SessionState, Record, Any], None]] = {
     Rewound: _rewind,
     FileChanging: _change,
     FileLeft: _leave,
+    WorktreeMade: _set_apart,
+    WorktreeEnded: _end_worktree,
     EffectSettled: _settle,
     EffectInDoubt: _doubt,
     ConfirmationRequired: _ask,

@@ -64,7 +64,7 @@ def furnish(
         call_id=call.id,
         session_id=furnisher.session_id,
         root=space.root,
-        files=RecordedFiles(space.files, call.id, call.name, sink),
+        files=RecordedFiles(space.files, call.id, call.name, sink, apart=space.apart),
         search=space.search,
         processes=_told(space.processes, call, sink),
         target=target,

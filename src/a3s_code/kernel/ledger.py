@@ -37,6 +37,7 @@ class Traces:
     evidence: str = ""
     before: str = ""
     exit_record: str = ""
+    apart: str = ""
 
 
 async def intend(action: Action, decision: Allow, sink: Sink, traces: Traces) -> None:
@@ -63,6 +64,7 @@ async def intend(action: Action, decision: Allow, sink: Sink, traces: Traces) ->
             subject_sha256=subject_digest(action),
             rule=decision.rule,
             part=decision.part,
+            apart=traces.apart,
         )
     )
     await sink.barrier()

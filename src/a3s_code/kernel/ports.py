@@ -143,6 +143,8 @@ class Action:
     Attributes:
         args: The decoded struct; what is decided is what runs.
         subject: The text that permission patterns match.
+        root: Where it would take place, as an absolute path: the workspace, or the copy of it
+            that a child works in. Empty where nobody said so.
     """
 
     call: ToolCall
@@ -152,6 +154,7 @@ class Action:
     effect: Effect
     target: Resolved | None
     authority: Authority
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)

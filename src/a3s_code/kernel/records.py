@@ -365,6 +365,8 @@ class EffectIntended(LogOnly, tag="effect_intended", frozen=True):
         before: What was seen there.
         exit_record: The file in which the status of its only command is written when that
             has ended; empty when none is.
+        apart: The directory that it works in, when that is a copy of the workspace which a
+            child has for itself; empty for the workspace.
     """
 
     call_id: str
@@ -380,6 +382,7 @@ class EffectIntended(LogOnly, tag="effect_intended", frozen=True):
     subject_sha256: str = ""
     rule: str = ""
     part: str = ""
+    apart: str = ""
 
 
 class FileImage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -401,7 +404,9 @@ class FileChanging(LogOnly, tag="file_changing", frozen=True):
     A call is about to put a file there; durable before it does.
 
     Attributes:
-        path: The real path below the workspace root.
+        path: The real path below the workspace root, or below `apart`.
+        after: Without a digest when the file goes.
+        apart: As of `EffectIntended`; no file of the workspace is changed then.
     """
 
     call_id: str
@@ -409,6 +414,7 @@ class FileChanging(LogOnly, tag="file_changing", frozen=True):
     path: str
     before: FileImage
     after: FileImage
+    apart: str = ""
 
 
 class FileLeft(LogOnly, tag="file_left", frozen=True):
@@ -440,6 +446,58 @@ class EffectInDoubt(LogOnly, tag="effect_in_doubt", frozen=True):
 
     call_id: str
     reason: str
+
+
+class WorktreeMade(LogOnly, tag="worktree_made", frozen=True):
+    """
+    A child is about to get a copy of the workspace for itself; durable before it does.
+
+    Attributes:
+        child: Its id.
+        directory: Where it will work, absolute.
+        base: The tree of the workspace that is copied.
+        apart: Where its parent works, as of `EffectIntended`; empty for the workspace.
+        repository: The `.git` that it may be linked to; empty when it is to none.
+    """
+
+    child: str
+    directory: str
+    base: str
+    apart: str = ""
+    repository: str = ""
+
+
+class Unmerged(msgspec.Struct, frozen=True):
+    """
+    A file that a child changed, and that was left as it is.
+
+    Attributes:
+        path: Below the workspace root.
+    """
+
+    path: str
+    reason: str
+
+
+class WorktreeEnded(LogOnly, tag="worktree_ended", frozen=True):
+    """
+    What became of the copy that a child had for itself.
+
+    Attributes:
+        status: `merged`, `nothing` (it changed nothing), `conflicts` (what could be merged is),
+            `kept` (nothing was merged) or `failed`.
+        tree: What the child left; empty where nobody could take it.
+        files: What was merged, below the workspace root.
+        conflicts: What was not.
+        reason: Why nothing was merged; empty when that was tried.
+    """
+
+    child: str
+    status: str
+    tree: str = ""
+    files: tuple[str, ...] = ()
+    conflicts: tuple[Unmerged, ...] = ()
+    reason: str = ""
 
 
 class SnapshotTaken(LogOnly, tag="snapshot_taken", frozen=True):
@@ -780,6 +838,8 @@ SessionEvent: TypeAlias = (
     | EffectIntended
     | FileChanging
     | FileLeft
+    | WorktreeMade
+    | WorktreeEnded
     | EffectSettled
     | EffectInDoubt
     | SnapshotTaken

@@ -18,6 +18,7 @@ class Space:
         exits: Where commands leave their exit status, when the session is durable.
         direct: What calls of the host itself get instead; None for the same.
         shell: Where command lines run; None for `processes`.
+        is_apart: It is a copy that a child works in, and not the workspace of the session.
     """
 
     root: str
@@ -27,6 +28,12 @@ class Space:
     exits: ExitRecords | None = None
     direct: Space | None = None
     shell: Processes | None = None
+    is_apart: bool = False
+
+    @property
+    def apart(self) -> str:
+        """Where it lies, for the records of what happens there; empty for the workspace."""
+        return self.root if self.is_apart else ""
 
     def of(self, authority: Authority) -> Space:
         """Give what calls on this authority get: their programs may be confined differently."""

@@ -20,6 +20,7 @@ from a3s_code.kernel.records import (
     RuleGranted,
     SessionOpened,
     ToolsOffered,
+    WorktreeMade,
 )
 from a3s_code.kernel.run_events import RunEvents
 from a3s_code.kernel.tool import Effect
@@ -192,6 +193,7 @@ class SessionState:
         verifications: Every report about what was checked, oldest first.
         children: Child runs by id, oldest first.
         waiting: What no run has taken up yet, by id, oldest first.
+        worktrees: The copies that children have for themselves, by child.
     """
 
     __slots__ = (
@@ -226,6 +228,7 @@ class SessionState:
         "unknown",
         "verifications",
         "waiting",
+        "worktrees",
     )
 
     def __init__(self) -> None:
@@ -260,6 +263,7 @@ class SessionState:
         self.verifications: list[Verified] = []
         self.children: dict[str, ChildRun] = {}
         self.waiting: dict[str, Waiting] = {}
+        self.worktrees: dict[str, WorktreeMade] = {}
 
     @property
     def in_doubt(self) -> dict[str, OpenEffect]:

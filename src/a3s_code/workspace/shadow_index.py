@@ -205,20 +205,25 @@ class ShadowIndex:
 
 @asynccontextmanager
 async def open_index(
-    objects: ShadowObjects, processes: Processes, place: Place
+    objects: ShadowObjects, processes: Processes, place: Place, *, kept: str = "index"
 ) -> AsyncGenerator[ShadowIndex]:
-    """Work on the index of a workspace. It is kept when the block ends without an error."""
-    kept, own = Path(objects.directory) / "index", Path(objects.private_index())
+    """
+    Work on the index of a workspace. It is kept when the block ends without an error.
+
+    Args:
+        kept: By which name, beside the objects; each workspace has its own.
+    """
+    return_to, own = Path(objects.directory) / kept, Path(objects.private_index())
     users = None
     git = replace(objects.git, processes=processes, work_tree=place.top, index=str(own))
     if place.repository:
         users = replace(git, directory=place.repository, index="")
     try:
         with explained("written"):
-            _second_name(kept, own)
+            _second_name(return_to, own)
         yield ShadowIndex(git, users, place)
         with explained("written"), suppress(FileNotFoundError):
-            os.replace(own, kept)  # noqa: PTH105 - quick enough for the loop
+            os.replace(own, return_to)  # noqa: PTH105 - quick enough for the loop
     finally:
         for path in (str(own), f"{own}.lock"):
             with suppress(OSError):  # what stays is swept later

@@ -94,10 +94,25 @@ def _facts(outcome: ChildOutcome, *, is_cut: bool) -> Sequence[str]:
         _line("Files changed", outcome.files_changed),
         _line("Ran", [_command(each) for each in commands]),
         _line("Checked", [f"{each.text}: {each.status}" for each in reports]),
+        *_merge(outcome.merge or {}),
         f"Whole answer: {outcome.answer}" if is_cut and outcome.answer else "",
         f"Transcript: {outcome.transcript}" if has_trace else "",
     )
     return [line for line in lines if line]
+
+
+def _merge(merge: JsonObject) -> Sequence[str]:
+    """Say what became of its copy of the workspace."""
+    if not merge:
+        return ()
+    why = f": {merge['reason']}" if merge.get("reason") else ""
+    left = [f"{each['path']} ({each['reason']})" for each in merge["conflicts"]]
+    return (
+        f"Worktree {merge['status']}{why}",
+        _line("Merged", merge["files"]),
+        _line("Not merged", left),
+        f"What it did there: {merge['see']}" if merge.get("see") else "",
+    )
 
 
 def _line(name: str, rows: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ the conversation has them. So nothing of a request that was sent before changes 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -17,6 +18,7 @@ from a3s_code.harness.agents_md.touched import places
 from a3s_code.kernel.context import ContextItem
 from a3s_code.kernel.messages import ContextText, ToolCall, ToolResult
 from a3s_code.kernel.tool import Tool
+from a3s_code.kernel.workspace import Files
 
 MAX_DEPTH = 32
 """Directories between the root and a place that are looked at: the outermost ones."""
@@ -42,6 +44,10 @@ class NestedInstructions:
         self._chains: dict[str, tuple[str, ...]] = {}
         self._bare: set[str] = set()
         self._sources: dict[str, str] = {}
+
+    def reading(self, files: Files) -> NestedInstructions:
+        """Give a companion that does the same in other files."""
+        return NestedInstructions(replace(self._directories, files=files), self._tools)
 
     async def begin(self) -> Sequence[ContextItem]:
         """Look anew from here on, where nothing was found before; gives nothing itself."""

@@ -135,7 +135,7 @@ class ToolHooks:
             "session_id": self.firing.session_id,
             "tool": action.tool.name,
             "args": action.call.input,
-            "working_directory": self.root,
+            "working_directory": action.root or self.root,
             "recent_tools": list(self._recent),
             "paths": list(dict.fromkeys((target.path, target.spelled))) if target else [],
         }
