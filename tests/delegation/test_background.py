@@ -380,7 +380,8 @@ def test_a_child_run_is_told_with_all_that_it_is(house: House, held: Held) -> No
     }
     assert row["started_ms"] <= row["finished_ms"] == row["updated_ms"]
     assert (row["output"], row["success"]) == ("FOUND-IT", True)
-    assert [each["status"] for each in row["progress"]] == ["running", "running"]
+    told = [each["status"] for each in row["progress"]]
+    assert told == ["turn_completed", "tool_completed", "turn_completed"]
     assert session.subagent_task("call_1.1") == row
     assert session.subagent_task("call_9.1") is None
 

@@ -107,6 +107,17 @@ def test_a_budget_refuses_what_begins_when_it_is_spent(house: House) -> None:
     assert len(house.bodies) == 2
 
 
+def test_a_step_on_its_way_makes_no_request_when_the_budget_is_spent(house: House) -> None:
+    house.put("a.txt", "A")
+    session = house.session(calls("read", file_path="a.txt"), says("not asked any more"))
+
+    out = session.parallel([spec("a")], budget_tokens=10)
+
+    assert len(house.bodies) == 1
+    assert "workflow token budget exhausted (15 / 10 tokens)" in out["outcomes"][0].error
+    assert out["budget"] == {"consumed_tokens": 15, "limit_tokens": 10}
+
+
 def test_a_workflow_with_a_budget_counts_its_steps_alone(house: House) -> None:
     session = house.session(default=says("done"))
     session.parallel([spec("before")])

@@ -34,7 +34,7 @@ class Delegating(ABC):
     async def tool(self, name: str, args: Mapping[str, Any]) -> ToolResult:
         """Run one tool; see `AsyncSession.tool`."""
 
-    async def task(self, request: Mapping[str, Any]) -> ToolResult:
+    async def task(self, options: Mapping[str, Any]) -> ToolResult:
         """
         Hand one piece of work to an agent, and give its result when it is done.
 
@@ -42,7 +42,7 @@ class Delegating(ABC):
         or asked about there is denied or asked about inside.
 
         Args:
-            request: `agent` (its name), `description` (what it is for, in a few words) and `prompt`
+            options: `agent` (its name), `description` (what it is for, in a few words) and `prompt`
                 (the work; it sees nothing else). `background`: return at once; `max_steps`: tool
                 rounds at most; `output_schema`: JSON Schema that its answer must satisfy;
                 `isolation`: `shared` (the workspace itself) or `worktree`.
@@ -64,21 +64,21 @@ class Delegating(ABC):
         Source:
             Python SDK 3.1, "Delegation"; A3S Code README 3.x, "Delegation"; SPEC 5.13.
         """
-        asked = _checked("task", request)
+        asked = _checked("task", options)
         await self._check_agents([asked])
         return await self.tool("task", asked)
 
-    async def tasks(self, requests: Sequence[Mapping[str, Any]]) -> ToolResult:
+    async def tasks(self, tasks: Sequence[Mapping[str, Any]]) -> ToolResult:
         """
         Hand independent pieces of work to agents at the same time, and give all results.
 
         At most `max_parallel_tasks` children of a session run at once; the others wait in order.
 
         Args:
-            requests: 1 to 32, each as of `task`.
+            tasks: 1 to 32, each as of `task`.
 
         Returns:
-            `metadata["results"]` has for each, in the order of `requests`, what `task` has as its
+            `metadata["results"]` has for each, in the order of `tasks`, what `task` has as its
             `metadata`, and `output`. One that fails stops no other; then `exit_code` is 1.
 
         Raises:
@@ -87,7 +87,7 @@ class Delegating(ABC):
         Source:
             Python SDK 3.1, "Delegation"; SPEC 5.14.
         """
-        asked = _checked_all(requests)
+        asked = _checked_all(tasks)
         await self._check_agents(asked)
         return await self.tool("parallel_task", {"tasks": asked})
 

@@ -101,7 +101,8 @@ class Orchestration(ABC):
 
         Args:
             token_budget: Tokens that its steps may use: a soft cap. Steps that begin when it is
-                spent are refused, those on their way go on. None = they are counted.
+                spent are refused, and so is each request of those on their way. None = they are
+                counted.
             root_id: An id in place of that.
 
         Raises:
@@ -138,7 +139,8 @@ class Orchestration(ABC):
 
         Args:
             specs: `AgentStepSpec`s, or objects of the same names.
-            budget_tokens: A soft cap: steps that begin when it is spent fail and say so.
+            budget_tokens: A soft cap: requests that are made when it is spent are refused, and
+                their steps fail and say so.
 
         Returns:
             The outcomes in the order of `specs`; with a budget `{"outcomes", "budget":
@@ -257,9 +259,10 @@ class Orchestration(ABC):
         return await self._built("", None).execute_loop(initial, max_iterations, decide)
 
     def _ground(self, budget: WorkflowBudget | None = None) -> StepGround:
-        from a3s_code.api.step_calls import StepGround
+        from a3s_code.api.step_calls import StepGround, guard_of
 
-        return StepGround(self._awake, self._max_parallel_tasks(), budget)
+        guard = None if budget is None else guard_of(budget)
+        return StepGround(self._awake, self._max_parallel_tasks(), budget, guard)
 
     def _built(
         self, root_id: str, budget: WorkflowBudget | None, store: Store | None = None

@@ -462,7 +462,8 @@ class AsyncSession(
         return store if own or store is not None else self._assembly.default_store
 
     def _max_parallel_tasks(self) -> int:
-        return self._assembly.config.max_parallel_tasks
+        given = self._opening.settings.limits.max_parallel_tasks
+        return self._assembly.config.max_parallel_tasks if given is None else given
 
     def _skipped(self) -> str:
         """Name what is not there as a skill; known from the first use of the session on."""

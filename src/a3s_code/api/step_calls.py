@@ -11,6 +11,7 @@ it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -31,7 +32,8 @@ from a3s_code.kernel.tool import Observation, kind_of
 
 if TYPE_CHECKING:  # a session that is not awake imports no event loop
     from a3s_code.api.engine import Engine
-    from a3s_code.api.outlet import Watch
+    from a3s_code.api.outlet import Outlet, Watch
+    from a3s_code.harness.budgets.guarding import Guarding
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,13 @@ class StepGround:
         awake: Gives the engine of the session.
         at_once: Steps that may run at the same time.
         budget: What they count to; None = they are not counted.
+        guard: Asks that budget about each of their requests; None where it has no limit.
     """
 
     awake: Callable[[], Awaitable[Engine]]
     at_once: int
     budget: WorkflowBudget | None = None
+    guard: Guarding | None = None
 
 
 class AsyncSessionExecutor:
@@ -92,13 +96,53 @@ class AsyncSessionExecutor:
                 task_id=spec.task_id, call_id=call.id, workflow=self._workflow, phase=self._phase
             )
         )
-        try:
-            seen = await engine.call_to(call, sink)
-        finally:
-            if budget is not None:
-                budget.record_after_llm(session_of(spec.task_id), sink.spent)
+        with _asked(self._ground.guard):
+            seen = await self._counted(spec, engine.call_to(call, sink), sink)
         whole = await engine.artifact(_text(seen.metadata or {}, "artifact_uri"))
         return outcome_of(spec, seen, sink.spent, None if whole is None else whole.content)
+
+    async def _counted(
+        self, spec: AgentStepSpec, call: Awaitable[Observation], sink: Outlet
+    ) -> Observation:
+        """Count what a step has spent, unless a guard is told of each request."""
+        budget = self._ground.budget
+        try:
+            return await call
+        finally:
+            if budget is not None and self._ground.guard is None:
+                budget.record_after_llm(session_of(spec.task_id), sink.spent)
+
+
+def guard_of(budget: WorkflowBudget) -> Guarding | None:
+    """Give who asks a budget about each request of its steps; None where it has no limit."""
+    if budget.limit is None:
+        return None
+    from a3s_code.harness.budgets.guarding import Guarding
+
+    return Guarding(_Cap(budget))
+
+
+def _asked(guard: Guarding | None) -> AbstractContextManager[None]:
+    if guard is None:
+        return nullcontext()
+    from a3s_code.harness.budgets.meter import guarded
+
+    return guarded(guard)
+
+
+class _Cap:
+    """A budget as a guard that is asked on the loop: it never waits."""
+
+    __slots__ = ("_budget",)
+
+    def __init__(self, budget: WorkflowBudget) -> None:
+        self._budget = budget
+
+    async def check_before_llm(self, session_id: str, estimated: int) -> JsonObject | None:
+        return self._budget.check_before_llm(session_id, estimated)
+
+    async def record_after_llm(self, session_id: str, usage: JsonObject) -> None:
+        self._budget.record_after_llm(session_id, usage)
 
 
 class SessionPhases:

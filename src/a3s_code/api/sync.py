@@ -1668,7 +1668,8 @@ class Session:
 
         Args:
             token_budget: Tokens that its steps may use: a soft cap. Steps that begin when it is
-                spent are refused, those on their way go on. None = they are counted.
+                spent are refused, and so is each request of those on their way. None = they are
+                counted.
             root_id: An id in place of that.
 
         Raises:
@@ -1696,7 +1697,8 @@ class Session:
 
         Args:
             specs: `AgentStepSpec`s, or objects of the same names.
-            budget_tokens: A soft cap: steps that begin when it is spent fail and say so.
+            budget_tokens: A soft cap: requests that are made when it is spent are refused, and
+                their steps fail and say so.
 
         Returns:
             The outcomes in the order of `specs`; with a budget `{"outcomes", "budget":
@@ -1780,7 +1782,7 @@ class Session:
         """
         return self._door.call(self._inner.execute_loop(initial, max_iterations, decide))
 
-    def task(self, request: Mapping[str, Any]) -> ToolResult:
+    def task(self, options: Mapping[str, Any]) -> ToolResult:
         """
         Hand one piece of work to an agent, and give its result when it is done.
 
@@ -1788,7 +1790,7 @@ class Session:
         or asked about there is denied or asked about inside.
 
         Args:
-            request: `agent` (its name), `description` (what it is for, in a few words) and `prompt`
+            options: `agent` (its name), `description` (what it is for, in a few words) and `prompt`
                 (the work; it sees nothing else). `background`: return at once; `max_steps`: tool
                 rounds at most; `output_schema`: JSON Schema that its answer must satisfy;
                 `isolation`: `shared` (the workspace itself) or `worktree`.
@@ -1810,19 +1812,19 @@ class Session:
         Source:
             Python SDK 3.1, "Delegation"; A3S Code README 3.x, "Delegation"; SPEC 5.13.
         """
-        return self._door.call(self._inner.task(request))
+        return self._door.call(self._inner.task(options))
 
-    def tasks(self, requests: Sequence[Mapping[str, Any]]) -> ToolResult:
+    def tasks(self, tasks: Sequence[Mapping[str, Any]]) -> ToolResult:
         """
         Hand independent pieces of work to agents at the same time, and give all results.
 
         At most `max_parallel_tasks` children of a session run at once; the others wait in order.
 
         Args:
-            requests: 1 to 32, each as of `task`.
+            tasks: 1 to 32, each as of `task`.
 
         Returns:
-            `metadata["results"]` has for each, in the order of `requests`, what `task` has as its
+            `metadata["results"]` has for each, in the order of `tasks`, what `task` has as its
             `metadata`, and `output`. One that fails stops no other; then `exit_code` is 1.
 
         Raises:
@@ -1831,7 +1833,7 @@ class Session:
         Source:
             Python SDK 3.1, "Delegation"; SPEC 5.14.
         """
-        return self._door.call(self._inner.tasks(requests))
+        return self._door.call(self._inner.tasks(tasks))
 
     def delegate_task(
         self,

@@ -119,7 +119,8 @@ class CallChildren:
         id_, home = self.new_id(), self.household.home
         with home.budgeted(id_, spec.budget):
             home.launch(id_, await self._begun(id_, spec))
-        await asyncio.sleep(0)  # its first step: from then on it tidies up after itself
+        if spec.isolation == "worktree":
+            await asyncio.sleep(0)  # its first step: from then on it tidies up after itself
         return id_
 
     async def _begun(
