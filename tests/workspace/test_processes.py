@@ -14,8 +14,8 @@ import pytest
 
 from a3s_code.errors import InvalidValue, PathRefused, ProgramMissing, WorkspaceError
 from a3s_code.kernel.workspace import Command, Exit
+from a3s_code.workspace import process_tree, program
 from a3s_code.workspace import processes as module
-from a3s_code.workspace import program
 from a3s_code.workspace.process_tree import MARK, started_since
 from a3s_code.workspace.processes import LocalProcesses
 
@@ -251,6 +251,27 @@ async def test_the_whole_tree_is_gone_after_a_cancel(
     ran = asyncio.ensure_future(processes.run(bash(script)))
     pids = await pids_in(tmp_path / "pids", 2)
     assert all(map(alive, pids))
+    ran.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(asyncio.shield(ran), 20)
+    assert not [pid for pid in pids if alive(pid)]
+
+
+async def test_a_process_that_begins_a_program_just_then_is_gone_after_a_cancel(
+    processes: LocalProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its environment cannot be read for a moment."""
+    looked: set[str] = set()
+    contents = process_tree._contents
+
+    def blank_at_first(path: str) -> bytes:
+        is_first = path.endswith("/environ") and path not in looked
+        looked.add(path)
+        return b"" if is_first else contents(path)
+
+    ran = asyncio.ensure_future(processes.run(bash(TREES["double fork"])))
+    pids = await pids_in(tmp_path / "pids", 2)
+    monkeypatch.setattr(process_tree, "_contents", blank_at_first)
     ran.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(asyncio.shield(ran), 20)

@@ -32,6 +32,8 @@ FEW = 64
 
 _ROUNDS = 20
 _GONE_S = 2.0
+_LOOKS, _LOOK_S = 5, 0.002
+"""For an environment; each wait is twice the one before."""
 _STAT_FIELDS = 20
 _PIECE_BYTES, _PIECES = 64 * 1024, 40
 
@@ -68,19 +70,28 @@ class ProcessTree(msgspec.Struct, frozen=True):
 
     def strays(self) -> dict[int, bytes]:
         """Give the living descendants that may have left the group, with their start times."""
-        known: dict[int, _Family] = {}
-        found: set[int] = {self.leader}
-        for pid in started_since(self.leader):
-            family = _family(pid)
-            if family is None:
-                continue
-            known[pid] = family
-            if family.session == self.leader or self.mark in _contents(f"/proc/{pid}/environ"):
-                found.add(pid)
+        families = {pid: _family(pid) for pid in started_since(self.leader)}
+        known = {pid: family for pid, family in families.items() if family is not None}
+        found = {pid for pid, family in known.items() if family.session == self.leader}
+        found |= self._marked(pid for pid in known if pid not in found)
+        found.add(self.leader)
         while more := {p for p, f in known.items() if f.parent in found and p not in found}:
             found |= more
         found.discard(self.leader)
         return {pid: known[pid].started for pid in found}
+
+    def _marked(self, pids: Iterable[int]) -> set[int]:
+        """Give those with the mark; a process has no environment while it begins a program."""
+        blank, marked = [*pids], set[int]()
+        for look in range(_LOOKS):
+            if look:
+                time.sleep(_LOOK_S * 2**look)
+            seen = {pid: _contents(f"/proc/{pid}/environ") for pid in blank}
+            marked |= {pid for pid, environ in seen.items() if self.mark in environ}
+            blank = [pid for pid, environ in seen.items() if not environ]
+            if not blank:
+                break
+        return marked
 
 
 class _Family(NamedTuple):
