@@ -353,6 +353,41 @@ def test_no_child_is_started_below_the_depth(house: House) -> None:
     assert len(house.bodies) == 2
 
 
+@pytest.mark.parametrize(
+    ("budget", "deep"),
+    [
+        (None, 1),
+        (Budget(tokens=ROOMY), 1),
+        (Budget(depth=1), 1),
+        (Budget(depth=3), 3),
+        (Budget(per_run=Budget(depth=2)), 2),
+        (Budget(depth=3, per_run=Budget(depth=1)), 1),
+        (Budget(depth=3, per_child=Budget(depth=1)), 2),
+        (Budget(depth=3, per_child=Budget(depth=0)), 1),
+    ],
+)
+def test_an_agent_that_may_starts_children_as_deep_as_the_budget_says(
+    budget: Budget | None, deep: int, house: House
+) -> None:
+    house.put("agents/a.yaml", "description: d\ncan_spawn_subagents: true\nprompt: P\n")
+    again = calls("task", agent="a", description="d", prompt="go on")
+    session = house.session(
+        *[again] * (deep + 1),
+        default=says("end"),
+        permission_policy=ALL,
+        agent_dirs=[house.root / "agents"],
+        budget=budget,
+    )
+    session.send("go")
+
+    rows = session.subagent_tasks()
+    assert [row["success"] for row in rows] == [True] * deep
+    parents = [session.session_id, *[row["child_session_id"] for row in rows]]
+    assert [row["parent_session_id"] for row in rows] == parents[:deep]
+    shown = ["task" in str(body["tools"]) for body in house.bodies[: deep + 1]]
+    assert shown == [True] * deep + [False]
+
+
 # Whoever else asks
 
 

@@ -183,6 +183,19 @@ def test_a_child_that_failed_has_an_exit_code_of_1() -> None:
     )
 
 
+def test_what_is_told_of_a_child_has_its_id_and_its_session_in_one_place() -> None:
+    facts = {"task_id": "t", "session_id": "s"}
+    begun = events.SubagentStart(parent_session_id="p", agent="a", description="d", **facts)
+    row = events.SubagentProgress(status="turn_completed", metadata={"turn": 1}, **facts)
+    ended = events.SubagentEnd(agent="a", output="o", success=True, **facts)
+
+    assert [(each.tool_id, each.text) for each in map(project, (begun, row, ended))] == [
+        ("t", "s")
+    ] * 3
+    told = {**facts, "status": "turn_completed", "metadata": {"turn": 1}}
+    assert msgspec.json.decode(project(row).data or "") == told
+
+
 def test_data_is_json_of_what_has_no_attribute() -> None:
     hit = events.BudgetThresholdHit(resource="usd", kind="soft", consumed=1.5, limit=2.0)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from a3s_code import (
+    AgentStepSpec,
     ContextItem,
     ContextQuery,
     Goal,
@@ -22,10 +23,12 @@ from a3s_code import (
     SkillFeedback,
     SkillRefused,
     SkillRegistry,
+    StepOutcome,
     Task,
     VectorContextProvider,
     VectorEntry,
     VectorHit,
+    Workflow,
 )
 from a3s_code.kernel.events import SessionId, TextDelta
 from a3s_code.kernel.memory import DEFAULT_RELEVANCE, MemoryItem, Relevance, remembered
@@ -331,3 +334,42 @@ def test_a_store_of_the_user_is_searched_by_vectors(house: House) -> None:
     assert store.added == ["Bees dance."]
     assert store.searches
     assert "Bees dance." in str(house.bodies[0])
+
+
+class Treasurer:
+    """Pays for no command."""
+
+    def check_before_tool(self, session_id: str, tool_name: str) -> JsonObject | None:
+        no = {"decision": "deny", "resource": "commands", "reason": "no more of these"}
+        return no if tool_name == "bash" else None
+
+
+def test_a_guard_of_the_user_says_what_may_still_be_called(house: House) -> None:
+    session = house.session(
+        TOUCH + calls("write", file_path="written", content=""),
+        says("Done."),
+        permissive=True,
+        budget_guard=Treasurer(),
+    )
+    session.send("do both")
+
+    assert house.has("written")
+    assert not house.has("made")
+    assert "no more of these" in json.dumps(house.bodies[-1])
+
+
+class Clerk:
+    """Does every step by itself."""
+
+    def execute_step(self, spec: AgentStepSpec, events: object = None) -> StepOutcome:
+        return StepOutcome(spec.task_id, "elsewhere", spec.agent, spec.prompt.upper(), success=True)
+
+    def concurrency_hint(self) -> int:
+        return 2
+
+
+def test_an_executor_of_the_user_runs_the_steps_of_a_workflow() -> None:
+    wf = Workflow.builder(Clerk()).build()
+    done = wf.phase("count", [AgentStepSpec(name, "clerk", "d", name) for name in "ab"])
+
+    assert [each.output for each in done] == ["A", "B"]

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from a3s_code import Agent
+import a3s_code
+from a3s_code import Agent, SessionOptions
+from a3s_code.api import settings
 from a3s_code.testing import Script, ScriptedServer, When, calls, on, says
 from api.house import House
 
@@ -23,6 +25,19 @@ CONFIGS = [text for language, text in FENCED if not language]
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.split("\n")[0])
 def test_every_python_block_compiles(block: str) -> None:
     compile(block, "README.md", "exec")
+
+
+def test_what_is_said_to_be_still_to_come_is_no_value_of_an_option_that_works() -> None:
+    section = README.partition("## Still to come")[2]
+    named = set(re.findall(r"`(\w+)`", section)) & set(a3s_code.__all__)
+    takers = {
+        name
+        for name, kind in SessionOptions.__annotations__.items()
+        if any(re.search(rf"\b{value}\b", kind) for value in named)
+    }
+
+    assert takers <= settings._TO_COME  # pyright: ignore[reportPrivateUsage] - the list itself
+    assert not re.search(r"\b(delegation|budgets|teams)\b", section, re.IGNORECASE)
 
 
 def test_the_configuration_loads(monkeypatch: pytest.MonkeyPatch, house: House) -> None:
@@ -76,8 +91,6 @@ def test_the_blocks_run_one_after_the_other(
 def test_the_module_docstring_shows_a_program_that_runs(
     here: House, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import a3s_code
-
     text = re.search(r"\n\n((?:    .*\n|\n)+)", a3s_code.__doc__ or "")
     assert text is not None
     names: dict[str, Any] = {}

@@ -323,6 +323,18 @@ def test_a_workflow_on_the_disk_is_verified_like_a_session(house: House, tmp_pat
     assert reports[".workflow/job"] == []
 
 
+def test_an_outcome_can_be_read_as_the_object_that_it_is_elsewhere() -> None:
+    out = StepOutcome("a", "task-run-a", "explore", "found", success=True, structured={"k": 1})
+
+    assert out["output"] == out.get("output") == "found"
+    assert "structured" in out
+    assert "other" not in out
+    assert (out.get("other"), out.get("other", 1)) == (None, 1)
+    assert StepOutcome.of(dict(out)) == out
+    with pytest.raises(KeyError):
+        out["other"]
+
+
 def test_an_outcome_has_what_the_call_tells_of_its_run() -> None:
     facts = {
         "task_id": "call-1.1",

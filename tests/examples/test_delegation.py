@@ -26,6 +26,7 @@ def test_the_blocks_of_the_page_run(
         names = {"agent": agent}
         for block in re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE):
             exec(compile(block, "delegation.md", "exec"), names)
+        names["agent"].close()
 
     shown = capsys.readouterr().out
     assert "verify-cow 30" in shown

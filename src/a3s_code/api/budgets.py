@@ -93,9 +93,15 @@ class Budgets:
 
     @property
     def depth(self) -> int:
-        """How deep children may stand inside each other; a budget can only lower it."""
+        """How deep children may stand inside each other: as the budget has it, else one deep."""
         own = self._terms.budget
-        return MAX_DEPTH if own is None or own.depth is None else min(MAX_DEPTH, own.depth)
+        if own is None:
+            return MAX_DEPTH
+        said = [each.depth for each in (own, own.per_run) if each is not None]
+        bounds = [depth for depth in said if depth is not None] or [MAX_DEPTH]
+        if own.per_child is not None and own.per_child.depth is not None:
+            bounds.append(1 + own.per_child.depth)
+        return min(bounds)
 
     # What is bounded
 

@@ -207,6 +207,11 @@ def _subagent_start(event: e.SubagentStart) -> AgentEvent:
     )
 
 
+def _subagent_progress(event: e.SubagentProgress) -> AgentEvent:
+    told = _generic(event)
+    return msgspec.structs.replace(told, text=event.session_id, tool_id=event.task_id)
+
+
 def _subagent_end(event: e.SubagentEnd) -> AgentEvent:
     return AgentEvent(
         "subagent_end",
@@ -259,5 +264,6 @@ _VIEWS: dict[type, Callable[[Any], AgentEvent]] = {
     e.AgentEnd: _agent_end,
     e.RunFailed: _run_failed,
     e.SubagentStart: _subagent_start,
+    e.SubagentProgress: _subagent_progress,
     e.SubagentEnd: _subagent_end,
 }

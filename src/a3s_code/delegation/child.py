@@ -207,6 +207,7 @@ class Child:
         executor: With the rights of the child.
         sink: Of the call that starts it.
         witness: Of the calls of `executor`.
+        parent: What the events of whoever started it have as `session_id`.
         background: The call does not wait for it.
     """
 
@@ -217,6 +218,7 @@ class Child:
     executor: Executor
     sink: Sink
     witness: Witness
+    parent: str
     background: bool = False
 
     async def run(self) -> ChildOutcome:
@@ -379,7 +381,7 @@ class Child:
             SubagentStart(
                 task_id=self.id,
                 session_id=self.session_id,
-                parent_session_id=self.home.session_id,
+                parent_session_id=self.parent,
                 agent=self.spec.agent,
                 description=self.spec.description,
                 background=self.background,

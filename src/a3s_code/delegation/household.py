@@ -61,6 +61,7 @@ class ChildHousehold:
         depth: How many children the calls stand inside of.
         room: Shared by all children of the session.
         who: What that child is called.
+        session_id: What its events have as theirs; empty for the session itself.
     """
 
     home: Home
@@ -69,6 +70,7 @@ class ChildHousehold:
     max_depth: int = MAX_DEPTH
     room: Room = field(default_factory=Room)
     who: str = ""
+    session_id: str = ""
 
     @property
     def executor(self) -> Executor:
@@ -182,6 +184,7 @@ class CallChildren:
     def _child(self, id_: str, spec: ChildSpec, home: Home, *, background: bool = False) -> Child:
         from a3s_code.delegation.child import Child
         from a3s_code.delegation.child_gate import OwnRules
+        from a3s_code.delegation.child_sink import session_of
         from a3s_code.delegation.witness import Witness
         from a3s_code.harness.inheritance import Rights
 
@@ -192,10 +195,12 @@ class CallChildren:
         rules = OwnRules.of(spec, household.home.executor.space.root, may_delegate=depth < most)
         parents = household.rights or Rights(session.gate, session.approver)
         rights = parents.for_child(rules, spec.inheritance)
-        own = ChildHousehold(home, rights, depth, most, household.room, spec.agent)
+        inside = session_of(id_)
+        own = ChildHousehold(home, rights, depth, most, household.room, spec.agent, inside)
         executor = replace(own.executor, askers=home.askers(spec.model))
         executor.hooks = witness = Witness(session.hooks, session.redactor)
-        return Child(id_, spec, home, rules, executor, self.sink, witness, background)
+        parent = household.session_id or home.session_id
+        return Child(id_, spec, home, rules, executor, self.sink, witness, parent, background)
 
 
 async def _accept(spec: ChildSpec) -> None:

@@ -83,7 +83,8 @@ class AgentStepSpec(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class StepOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """
-    What came of a step; `outcome["output"]` is the same as `outcome.output`.
+    What came of a step. It can be read as the object that other bindings give: `outcome["output"]`
+    is `outcome.output`, and `dict(outcome)` has all of its fields.
 
     Attributes:
         task_id: That of its spec.
@@ -142,6 +143,17 @@ class StepOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
         if name not in self.__struct_fields__:
             raise KeyError(name)
         return getattr(self, name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.__struct_fields__
+
+    def keys(self) -> tuple[str, ...]:
+        """Give the names of the fields."""
+        return self.__struct_fields__
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - any field
+        """Give a field; `default` where there is none of this name."""
+        return getattr(self, name) if name in self else default
 
 
 def session_of(task_id: str) -> str:

@@ -32,7 +32,8 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         tool_calls: That are taken up, also inside programs, batches and children, and those of
             the host. One that is denied or fails was one.
         wall_time_ms: Of a session, the time of all its runs together.
-        depth: How deep children may stand inside each other; 0 = none are started.
+        depth: How deep children may stand inside each other; 0 = none are started, None = 1 deep.
+            Who starts one inside a child has to be an agent that may.
         soft: Share of each limit from which on an event tells of it, over 0 and up to 1.
         per_run: For each run of a session by itself.
         per_child: For each child by itself.
