@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import msgspec
 
 from a3s_code.delegation.child_gate import OwnRules
-from a3s_code.delegation.child_sink import ChildSink, session_of
+from a3s_code.delegation.child_sink import ChildSink
 from a3s_code.delegation.fitting import Fitting
 from a3s_code.delegation.flood import Flooded
 from a3s_code.delegation.inner_calls import InnerCalls
@@ -32,7 +32,7 @@ from a3s_code.harness.objects.schema import accept
 from a3s_code.harness.time_limit import within_limit
 from a3s_code.kernel.border import answer_of, described
 from a3s_code.kernel.budget import Budget
-from a3s_code.kernel.children import ChildOutcome, ChildSpec
+from a3s_code.kernel.children import ChildOutcome, ChildSpec, session_of
 from a3s_code.kernel.context import Origin
 from a3s_code.kernel.events import SubagentEnd, SubagentStart
 from a3s_code.kernel.executor import Executor

@@ -15,6 +15,7 @@ import msgspec
 
 from a3s_code.checks import check_list, check_text
 from a3s_code.errors import InvalidType, InvalidValue
+from a3s_code.kernel.children import session_of
 from a3s_code.kernel.messages import JsonObject
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -142,11 +143,6 @@ class StepOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
         if name not in self.__struct_fields__:
             raise KeyError(name)
         return getattr(self, name)
-
-
-def session_of(task_id: str) -> str:
-    """Give the `session_id` of the outcome of a step; SPEC 9.6."""
-    return f"task-run-{task_id}"
 
 
 def checked_specs(
