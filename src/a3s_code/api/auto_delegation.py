@@ -29,6 +29,7 @@ from a3s_code.harness.manual_delegation import with_manual
 from a3s_code.harness.prompt import text
 from a3s_code.kernel.context import ContextItem
 from a3s_code.kernel.events import RunId
+from a3s_code.kernel.excerpt import excerpt
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Transcript
 from a3s_code.kernel.messages import Context, Message, ToolCall
@@ -104,10 +105,7 @@ async def _brought(
 
 
 def _account(name: str, done: Observation) -> str:
-    said = done.text.strip()
-    more = len(said) - MAX_BROUGHT_CHARS
-    if more > 0:
-        said = f"{said[:MAX_BROUGHT_CHARS]}\n[{more} characters left out]"
+    said = excerpt(done.text.strip(), MAX_BROUGHT_CHARS)
     head = f"Agent: {name}"
     return "\n\n".join([head, f"It failed: {said}" if done.failed else said])
 

@@ -35,6 +35,7 @@ from a3s_code.kernel.budget import Budget
 from a3s_code.kernel.children import ChildOutcome, ChildSpec, session_of
 from a3s_code.kernel.context import Origin
 from a3s_code.kernel.events import SubagentEnd, SubagentStart
+from a3s_code.kernel.excerpt import excerpt
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
 from a3s_code.kernel.messages import Conversation, Message, user
@@ -392,7 +393,7 @@ class Child:
                 task_id=self.id,
                 session_id=self.session_id,
                 agent=self.spec.agent,
-                output=_cut(output),
+                output=excerpt(output, MAX_SHOWN_CHARS),
                 success=success,
                 status=status,
                 transcript=transcript,
@@ -422,9 +423,3 @@ class Child:
 
 def _form(review: Review) -> str:
     return review.form if isinstance(review, Fitting) else ""
-
-
-def _cut(text: str) -> str:
-    if len(text) <= MAX_SHOWN_CHARS:
-        return text
-    return f"{text[:MAX_SHOWN_CHARS]}\n[{len(text) - MAX_SHOWN_CHARS} characters left out]"
