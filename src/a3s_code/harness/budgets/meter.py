@@ -53,6 +53,17 @@ def guarded(guard: Guarding) -> Generator[None]:
         _GUARDS.reset(token)
 
 
+@contextmanager
+def on_its_own() -> Generator[None]:
+    """Have what is done in the block belong to nothing around it: neither its scope nor guards."""
+    here, guards = _HERE.set(None), _GUARDS.set(())
+    try:
+        yield
+    finally:
+        _GUARDS.reset(guards)
+        _HERE.reset(here)
+
+
 def is_guarded() -> bool:
     """Say whether the code that runs now is in a block of `guarded`."""
     return bool(_GUARDS.get())
