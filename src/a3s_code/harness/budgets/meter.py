@@ -221,7 +221,8 @@ class Meter:
 
     def elapsed_ms(self, scope: Scope) -> float:
         """Give the time that a scope has taken up to now."""
-        runs = [each for each in scope.children if each.kind == "run"]
+        _, _, inside = scope.now()  # others may begin runs meanwhile, in other threads
+        runs = [each for each in inside if each.kind == "run"]
         going_on = [each.since for each in (scope, *runs) if each.since is not None]
         now = self.clock.monotonic()
         return scope.elapsed_ms + sum((now - since) * 1000 for since in going_on)
