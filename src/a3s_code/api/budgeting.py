@@ -11,10 +11,8 @@ import msgspec
 from a3s_code.api.costs import PriceOf
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.budgets.tenant import TenantBudget
-from a3s_code.kernel.budget import Budget
+from a3s_code.kernel.budget import GUARD_METHODS, Budget
 from a3s_code.kernel.messages import Usage
-
-METHODS = ("check_before_llm", "record_after_llm", "check_before_tool")
 
 
 class KeptBudgets(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -112,11 +110,11 @@ def check_guard(guard: object) -> None:
         InvalidType: it has none of the methods, or what it is called by is no function.
     """
     found: dict[str, Callable[..., object] | None] = {
-        name: getattr(guard, name, None) for name in METHODS
+        name: getattr(guard, name, None) for name in GUARD_METHODS
     }
     if isinstance(guard, type) or all(method is None for method in found.values()):
         raise InvalidType(
-            f"budget_guard is a {type(guard).__name__} without {', '.join(METHODS)}.",
+            f"budget_guard is a {type(guard).__name__} without {', '.join(GUARD_METHODS)}.",
             hint="give an object with one or more of these methods",
         )
     for name, method in found.items():
