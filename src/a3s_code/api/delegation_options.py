@@ -63,7 +63,7 @@ class Configured(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Delegating:
+class DelegationTerms:
     """
     What delegates in a session beside its host, who always can.
 
@@ -80,7 +80,7 @@ class Delegating:
     is_manual: bool = True
 
     @classmethod
-    def of(cls, options: DelegationOptions, config: Configured) -> Delegating:
+    def of(cls, options: DelegationOptions, config: Configured) -> DelegationTerms:
         """Lay the options of a session over the configuration; `auto_parallel` bounds the tasks."""
         block = config.auto_delegation
         said = config.auto_parallel if config.auto_parallel is not None else block.auto_parallel
