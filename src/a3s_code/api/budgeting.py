@@ -48,10 +48,20 @@ class BudgetTerms:
     @property
     def kept(self) -> KeptBudgets:
         """What a log keeps of it."""
-        if self == NO_TERMS:
+        if self.is_silent:
             return NONE_KEPT
         guarded, shared = self.guard is not None, self.tenant is not None
         return KeptBudgets(self.budget, guarded, self.guard_timeout_ms, shared)
+
+    @property
+    def bounds(self) -> bool:
+        """Whether there is something that anything is held to."""
+        return any(each is not None for each in (self.budget, self.tenant, self.guard))
+
+    @property
+    def is_silent(self) -> bool:
+        """Nothing was said."""
+        return not self.bounds and self.guard_timeout_ms is None
 
     @property
     def prices(self) -> bool:
@@ -101,7 +111,7 @@ def terms_of(given: Mapping[str, Any]) -> BudgetTerms:
         given.get("budget_guard"),
         given.get("budget_guard_timeout_ms"),
     )
-    return NO_TERMS if terms == NO_TERMS else terms
+    return NO_TERMS if terms.is_silent else terms
 
 
 def check_guard(guard: object) -> None:
