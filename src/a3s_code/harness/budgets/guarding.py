@@ -26,6 +26,8 @@ TIMEOUT_MS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Soft:
+    """A yes that an event tells of."""
+
     resource: str
     consumed: float
     limit: float
@@ -34,6 +36,8 @@ class Soft:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
+    """A no, and why; `resource` is empty where the guard names none."""
+
     reason: str
     resource: str = ""
 
