@@ -84,6 +84,25 @@ def test_what_allows(answer: Any, house: House) -> None:
     assert house.session(says("ok"), budget_guard=guard).send("a").text == "ok"
 
 
+class Hollow(Ledger):
+    """One that counts as nothing, and that says to be equal to everything."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_a_guard_is_asked_whatever_it_says_of_itself(house: House) -> None:
+    guard = Hollow()
+    guard.answer = {"decision": "deny", "resource": "llm_tokens", "reason": "nothing is left"}
+    with pytest.raises(BudgetExhausted, match="nothing is left"):
+        house.session(says("ok"), budget_guard=guard).send("a")
+
+
 def test_a_soft_answer_is_an_event_and_lets_it_pass(house: House) -> None:
     guard = Patient()
     guard.answer = {"decision": "soft", "resource": "llm_tokens", "consumed": 80, "limit": 100}

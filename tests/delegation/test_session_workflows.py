@@ -23,6 +23,7 @@ from a3s_code import (
     UsageError,
     Workflow,
 )
+from a3s_code.api.prompt_queue import QueuedRun
 from a3s_code.api.step_calls import outcome_of
 from a3s_code.kernel.events import SubagentEnd, ToolEnd
 from a3s_code.kernel.records import (
@@ -399,3 +400,28 @@ async def test_a_session_that_is_closed_fails_the_steps_that_run(house: House) -
 def test_no_session_can_have_the_id_of_a_log_of_workflows(house: House) -> None:
     with pytest.raises(InvalidValue, match=r"\.workflow/"):
         house.session(session_id=".workflow/job")
+
+
+def test_a_prompt_that_a_step_queues_is_no_step_of_its_workflow(house: House) -> None:
+    later: list[QueuedRun] = []
+
+    def ask_later() -> str:
+        """Ask something later."""
+        later.append(session.queue("LATER"))
+        return "asked"
+
+    session = house.session(
+        calls("ask_later"),
+        rules=(on(When(last_user="LATER"), says("answered")),),
+        default=says("done"),
+        tools=[ask_later],
+        permission_policy=PermissionPolicy(default_decision="allow"),
+    )
+    wf = session.workflow(token_budget=1_000)
+    step = AgentStepSpec("a", "general", "d", "p")
+
+    assert wf.agent(step).output == "done"
+    assert later[0].result(10).text == "answered"
+    spent = wf.budget_snapshot()
+    assert spent is not None
+    assert spent.consumed_tokens == 30

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -286,3 +286,19 @@ def as_object(task_id: str) -> dict[str, Any]:
 async def test_a_checkpoint_that_is_none_is_refused(make: Callable[[], WorkflowCheckpoint]) -> None:
     with pytest.raises(InvalidValue):
         await save_workflow_checkpoint(MemorySessionStore(), "job", make())
+
+
+class Gone(MemorySessionStore):
+    """A store of somebody's, whose service is not there."""
+
+    async def load(self, session: SessionId, owner: str | None = "") -> Sequence[Record]:
+        raise ConnectionError("no service")
+
+    async def delete(self, session: SessionId) -> None:
+        raise ConnectionError("no service")
+
+
+async def test_what_a_store_raises_about_a_checkpoint_is_an_error_of_ours() -> None:
+    for asked in (load_workflow_checkpoint, delete_workflow_checkpoint):
+        with pytest.raises(StoreError, match="no service"):
+            await asked(Gone(), "job")

@@ -20,17 +20,18 @@ def test_the_blocks_of_the_page_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    script = Script(default=says("All is well."))
-    with ScriptedServer(script) as server, Agent(server.acl()) as agent:
-        (tmp_path / "agent.acl").write_text(server.acl())
-        names = {"agent": agent}
+    with ScriptedServer(Script(default=says("All is well."))) as server:
+        (tmp_path / "agent.acl").write_text(server.acl(), encoding="utf-8")
+        first = Agent(server.acl())
+        names = {"agent": first}
         for block in re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE):
             exec(compile(block, "delegation.md", "exec"), names)
-        names["agent"].close()
+        for agent in (first, names["agent"]):  # a block makes one of its own
+            agent.close()
 
-    shown = capsys.readouterr().out
-    assert "verify-cow 30" in shown
-    assert "All is well." in shown
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[:2] == ["verify-cow 30", "All is well."]
+    assert shown[-2:] == ["explore True All is well.", "verification True All is well."]
 
 
 def test_the_file_of_the_page_is_an_agent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 import tempfile
@@ -236,3 +237,30 @@ async def test_where_git_cannot_link_a_copy_it_is_a_plain_one_and_says_why(scene
     assert "could not be linked" in why
     assert held(Path(made.directory)) == held(scene.root)
     await scene.worktrees.remove(made)
+
+
+async def test_a_copy_that_is_no_spare_after_all_is_removed(
+    scene: Scene, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worktrees_module, "MIN_FILES", 1)
+    (scene.root / "a.txt").write_text("A")
+    copies = [(await scene.copy(str(number)))[0] for number in range(MAX_SPARES + 2)]
+
+    await asyncio.gather(*map(scene.worktrees.remove, copies))
+
+    assert len(there(temporary)) == MAX_SPARES
+    scene.spares.close()
+    assert there(temporary) == []
+
+
+async def test_nothing_is_kept_for_an_owner_that_has_closed(
+    scene: Scene, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worktrees_module, "MIN_FILES", 1)
+    (scene.root / "a.txt").write_text("A")
+    made, _ = await scene.copy()
+    scene.spares.close()
+
+    await scene.worktrees.remove(made)
+
+    assert there(temporary) == []

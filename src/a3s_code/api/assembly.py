@@ -19,7 +19,7 @@ from a3s_code.api.agent_skills import AgentSkills, with_skills
 from a3s_code.api.closing import close_all
 from a3s_code.api.confined import Held
 from a3s_code.api.context_sources import with_code
-from a3s_code.api.delegation_options import Delegating
+from a3s_code.api.delegation_options import DelegationTerms
 from a3s_code.api.hooking import engine_of
 from a3s_code.api.host_agents import HostAgents
 from a3s_code.api.memories import Memories
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from a3s_code.harness.hooks.run_hooks import SessionHooks
     from a3s_code.harness.redaction.values import Values
     from a3s_code.harness.security.session import SessionSecurity
+    from a3s_code.harness.selector import Selection
     from a3s_code.kernel.clock import Clock
     from a3s_code.kernel.executor import Executor
     from a3s_code.kernel.log import Log
@@ -421,25 +422,17 @@ class Assembly:
         tools, visible = self._toolbox.sets(self._own_tools(opening), space, shared)
         visible = shown_to(settings.agents.own, visible, space.root)
         executor = self._executor(opening, space, tools, clock, log.state.grants, holding)
+        asked = asked_providers(
+            opening.settings,
+            executor,
+            lambda spent: engine.spend(spent),  # noqa: PLW0108 - it is being made
+        )
         engine = Engine(
             log=log,
             executor=protected(executor, security),
             model=lambda ref: engine.budgets.around(self._models.answering(ref, opening)),
-            behaviour=behaviour_of(
-                self.config,
-                settings,
-                executor,
-                asked_providers(
-                    opening.settings,
-                    executor,
-                    lambda spent: engine.spend(spent),  # noqa: PLW0108 - it is being made
-                ),
-            ),
-            selection=self._toolbox.selection(
-                Delegating.of(settings.delegation, self.config).shown(visible),
-                opening.settings.tool_index,
-                log.state.offered_names or named_for(settings.agents.own, visible),
-            ),
+            behaviour=behaviour_of(self.config, settings, executor, asked),
+            selection=self._selection(log, settings, visible),
             clock=clock,
             new_id=new_id,
             price=self._models.price,
@@ -455,6 +448,14 @@ class Assembly:
         engine.staff.begin()
         log.release()
         return engine
+
+    def _selection(self, log: Log, settings: Settings, visible: ToolSet) -> Selection:
+        """Give what chooses the tools that a model is shown."""
+        return self._toolbox.selection(
+            DelegationTerms.of(settings.delegation, self.config).shown(visible),
+            settings.tool_index,
+            log.state.offered_names or named_for(settings.agents.own, visible),
+        )
 
     def _security(self, log: Log, opening: Opening) -> SessionSecurity | None:
         from a3s_code.api.session_security import secrets_given, secure
@@ -574,7 +575,7 @@ class Assembly:
         rights = Rights(own, settings.safety.approver)
         if settings.agents.own is not None:
             rights = within_role(rights, settings.agents.own, space.root)
-        delegating = Delegating.of(settings.delegation, self.config)
+        delegating = DelegationTerms.of(settings.delegation, self.config)
         return Executor(
             tools=tools.by_name,
             session_id=opening.session_id,

@@ -27,8 +27,10 @@ from a3s_code.harness.context import Budget
 from a3s_code.harness.intent.delegation_scores import MENTION, Candidate, candidates
 from a3s_code.harness.manual_delegation import with_manual
 from a3s_code.harness.prompt import text
+from a3s_code.harness.tool_names import TASK_TOOL
 from a3s_code.kernel.context import ContextItem
 from a3s_code.kernel.events import RunId
+from a3s_code.kernel.excerpt import excerpt
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Transcript
 from a3s_code.kernel.messages import Context, Message, ToolCall
@@ -36,7 +38,6 @@ from a3s_code.kernel.ports import Authority
 from a3s_code.kernel.together import run_together
 from a3s_code.kernel.tool import Observation
 
-TASK = "task"
 KIND = "delegated"
 """The type of the items, and the name that a receipt knows their source by."""
 BUDGET = Budget(items=32, tokens=12_000, source_items=32, source_tokens=12_000)
@@ -93,7 +94,7 @@ async def _brought(
         "description": f"unasked ({each.score:.2f}): {each.reason}",
         "prompt": f"{prompt}\n\n{text('unasked_part')}",
     }
-    done = await executor.call(ToolCall(call_id, TASK, args), Authority.SESSION, sink)
+    done = await executor.call(ToolCall(call_id, TASK_TOOL, args), Authority.SESSION, sink)
     return ContextItem(
         source=f"task://{call_id}",
         content=_account(name, done),
@@ -104,10 +105,7 @@ async def _brought(
 
 
 def _account(name: str, done: Observation) -> str:
-    said = done.text.strip()
-    more = len(said) - MAX_BROUGHT_CHARS
-    if more > 0:
-        said = f"{said[:MAX_BROUGHT_CHARS]}\n[{more} characters left out]"
+    said = excerpt(done.text.strip(), MAX_BROUGHT_CHARS)
     head = f"Agent: {name}"
     return "\n\n".join([head, f"It failed: {said}" if done.failed else said])
 

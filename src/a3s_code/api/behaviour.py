@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from a3s_code.api.context_sources import context_sources
-from a3s_code.api.delegation_options import Delegating
+from a3s_code.api.delegation_options import DelegationTerms
 from a3s_code.api.planning_options import Planning
 from a3s_code.api.settings import CONTINUATIONS, Compaction, Settings
 from a3s_code.harness.agents_md.directory import ProjectDocs
@@ -52,7 +52,7 @@ class Behaviour:
     planning: Planning = field(default_factory=Planning)
     verification: Verification | None = None
     max_parallel_tasks: int = 8
-    delegating: Delegating = field(default_factory=Delegating)
+    delegating: DelegationTerms = field(default_factory=DelegationTerms)
 
 
 def behaviour_of(
@@ -85,7 +85,7 @@ def behaviour_of(
         planning=Planning.of(settings.planning, settings.planner),
         verification=settings.verification,
         max_parallel_tasks=_first(given.max_parallel_tasks, config.max_parallel_tasks),
-        delegating=Delegating.of(settings.delegation, config),
+        delegating=DelegationTerms.of(settings.delegation, config),
     )
 
 

@@ -19,9 +19,9 @@ from a3s_code.api.offered import offer_child
 from a3s_code.api.prefixes import Prefixes
 from a3s_code.api.receipts import Receipts
 from a3s_code.api.step_sink import StepSink
-from a3s_code.delegation.child_sink import session_of
 from a3s_code.delegation.inner_calls import InnerCalls
 from a3s_code.harness.foreign_model import fitted
+from a3s_code.kernel.children import session_of
 from a3s_code.kernel.loop import EmptyInbox, Loop, Transcript
 from a3s_code.kernel.messages import Conversation
 from a3s_code.kernel.ports import ModelRequest, Review, Sink

@@ -11,10 +11,8 @@ import msgspec
 from a3s_code.api.costs import PriceOf
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.budgets.tenant import TenantBudget
-from a3s_code.kernel.budget import Budget
+from a3s_code.kernel.budget import GUARD_METHODS, Budget
 from a3s_code.kernel.messages import Usage
-
-METHODS = ("check_before_llm", "record_after_llm", "check_before_tool")
 
 
 class KeptBudgets(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -50,10 +48,20 @@ class BudgetTerms:
     @property
     def kept(self) -> KeptBudgets:
         """What a log keeps of it."""
-        if self == NO_TERMS:
+        if self.is_silent:
             return NONE_KEPT
         guarded, shared = self.guard is not None, self.tenant is not None
         return KeptBudgets(self.budget, guarded, self.guard_timeout_ms, shared)
+
+    @property
+    def bounds(self) -> bool:
+        """Whether there is something that anything is held to."""
+        return any(each is not None for each in (self.budget, self.tenant, self.guard))
+
+    @property
+    def is_silent(self) -> bool:
+        """Nothing was said."""
+        return not self.bounds and self.guard_timeout_ms is None
 
     @property
     def prices(self) -> bool:
@@ -103,7 +111,7 @@ def terms_of(given: Mapping[str, Any]) -> BudgetTerms:
         given.get("budget_guard"),
         given.get("budget_guard_timeout_ms"),
     )
-    return NO_TERMS if terms == NO_TERMS else terms
+    return NO_TERMS if terms.is_silent else terms
 
 
 def check_guard(guard: object) -> None:
@@ -112,11 +120,11 @@ def check_guard(guard: object) -> None:
         InvalidType: it has none of the methods, or what it is called by is no function.
     """
     found: dict[str, Callable[..., object] | None] = {
-        name: getattr(guard, name, None) for name in METHODS
+        name: getattr(guard, name, None) for name in GUARD_METHODS
     }
     if isinstance(guard, type) or all(method is None for method in found.values()):
         raise InvalidType(
-            f"budget_guard is a {type(guard).__name__} without {', '.join(METHODS)}.",
+            f"budget_guard is a {type(guard).__name__} without {', '.join(GUARD_METHODS)}.",
             hint="give an object with one or more of these methods",
         )
     for name, method in found.items():

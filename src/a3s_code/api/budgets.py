@@ -67,7 +67,7 @@ class Budgets:
         self._terms, self._log, self._executor = terms, log, executor
         self._clock, self._price, self._telling = clock, price, telling
         self.meter: Meter | None = None
-        if any((terms.budget, terms.tenant, terms.guard)):
+        if terms.bounds:
             self.need()
 
     def need(self) -> Meter:

@@ -65,6 +65,7 @@ class Delegating(ABC):
             Python SDK 3.1, "Delegation"; A3S Code README 3.x, "Delegation"; SPEC 5.13.
         """
         asked = _checked("task", options)
+        await _check_schema("task", asked)
         await self._check_agents([asked])
         return await self.tool("task", asked)
 
@@ -88,6 +89,8 @@ class Delegating(ABC):
             Python SDK 3.1, "Delegation"; SPEC 5.14.
         """
         asked = _checked_all(tasks)
+        for number, each in enumerate(asked):
+            await _check_schema(f"tasks[{number}]", each)
         await self._check_agents(asked)
         return await self.tool("parallel_task", {"tasks": asked})
 
@@ -167,7 +170,6 @@ def _checked(where: str, request: object) -> JsonObject:
 
 def _check_values(where: str, asked: JsonObject) -> None:
     from a3s_code.capabilities.tasks.order import TaskOrder
-    from a3s_code.harness.objects.schema import SchemaRefused, accept
 
     try:
         order = msgspec.convert(asked, TaskOrder)
@@ -175,11 +177,27 @@ def _check_values(where: str, asked: JsonObject) -> None:
         raise InvalidType(f"{where}: {error}".replace("`$.", "`")) from None
     if not order.prompt.strip():
         raise InvalidValue(f"{where}: the prompt is empty.", hint="say what is to be done")
-    if order.output_schema is not None:
-        try:
-            accept(order.output_schema)
-        except SchemaRefused as error:
-            raise InvalidValue(f"{where}: output_schema: {error}") from error
+
+
+async def _check_schema(where: str, asked: JsonObject) -> None:
+    """
+    Look at the form of an answer, which may take a while, without holding up the loop.
+
+    Raises:
+        InvalidValue: it cannot be used.
+    """
+    if asked.get("output_schema") is None:
+        return
+    from asyncio import to_thread
+
+    from a3s_code.harness.objects.schema import SchemaRefused, accept
+
+    try:
+        await to_thread(accept, asked["output_schema"])
+    except SchemaRefused as error:
+        raise InvalidValue(
+            f"{where}: output_schema: {error}", hint="give a JSON Schema, draft 2020-12"
+        ) from error
 
 
 def _is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:

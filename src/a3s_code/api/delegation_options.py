@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
 if TYPE_CHECKING:
     from a3s_code.delegation.agents import AutoDelegationConfig
     from a3s_code.kernel.tool import ToolSet
+
+T = TypeVar("T")
 
 
 class DelegationOptions(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -61,7 +63,7 @@ class Configured(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Delegating:
+class DelegationTerms:
     """
     What delegates in a session beside its host, who always can.
 
@@ -78,7 +80,7 @@ class Delegating:
     is_manual: bool = True
 
     @classmethod
-    def of(cls, options: DelegationOptions, config: Configured) -> Delegating:
+    def of(cls, options: DelegationOptions, config: Configured) -> DelegationTerms:
         """Lay the options of a session over the configuration; `auto_parallel` bounds the tasks."""
         block = config.auto_delegation
         said = config.auto_parallel if config.auto_parallel is not None else block.auto_parallel
@@ -96,8 +98,9 @@ class Delegating:
         if self.is_manual:
             return visible
         from a3s_code.harness.manual_delegation import DELEGATING
+        from a3s_code.kernel.tool import ToolSet
 
-        return type(visible)(tuple(it for it in visible.tools if it.name not in DELEGATING))
+        return ToolSet(tuple(tool for tool in visible.tools if tool.name not in DELEGATING))
 
 
 def delegation_options(given: Mapping[str, Any]) -> DelegationOptions:
@@ -118,5 +121,5 @@ def delegation_options(given: Mapping[str, Any]) -> DelegationOptions:
     )
 
 
-def _first(given: Any, default: Any) -> Any:  # noqa: ANN401 - a value of either kind
+def _first(given: T | None, default: T) -> T:
     return default if given is None else given

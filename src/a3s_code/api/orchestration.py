@@ -36,6 +36,8 @@ class StageContext(TypedDict):
 
 
 class TokensUsed(TypedDict):
+    """Prompt and completion tokens of all requests of a call, and its cap."""
+
     consumed_tokens: int
     limit_tokens: int
 

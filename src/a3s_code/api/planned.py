@@ -33,7 +33,6 @@ from a3s_code.api.plan_need import is_looked_at, is_styled_by_plan
 from a3s_code.api.request import Request
 from a3s_code.api.step_sink import OwnStepSink
 from a3s_code.api.task_board import TaskBoard
-from a3s_code.delegation.child_sink import session_of
 from a3s_code.errors import A3SError, SessionClosed, StoreError
 from a3s_code.harness.planning.plan import ExecutionPlan, Plan
 from a3s_code.harness.planning.step_notes import (
@@ -47,6 +46,7 @@ from a3s_code.harness.planning.step_notes import (
     step_source,
 )
 from a3s_code.kernel.border import described
+from a3s_code.kernel.children import session_of
 from a3s_code.kernel.context import ContextItem
 from a3s_code.kernel.loop import WITHHELD, Answer, Loop, Transcript
 from a3s_code.kernel.messages import Context, Message

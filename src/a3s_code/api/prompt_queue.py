@@ -18,6 +18,7 @@ from a3s_code.api.request import Request
 from a3s_code.api.result import AgentResult
 from a3s_code.capabilities.commands import parse as parse_command
 from a3s_code.errors import RunCancelled, SessionClosed, UsageError
+from a3s_code.harness.budgets.meter import on_its_own
 from a3s_code.kernel.border import described
 from a3s_code.kernel.log import Log
 from a3s_code.kernel.records import PromptLeft, PromptQueued
@@ -154,8 +155,9 @@ class PromptQueue:
         return None
 
     async def _drain(self) -> None:
-        while (queued := self._next()) is not None:
-            await self._run(queued)
+        with on_its_own():  # whoever queued the first of them, such as a step with a budget
+            while (queued := self._next()) is not None:
+                await self._run(queued)
 
     async def _run(self, queued: QueuedRun) -> None:
         """Run one; what goes wrong is told to whoever waits for it, and the next one begins."""

@@ -22,7 +22,6 @@ from a3s_code.api.lane import Lane, reported
 from a3s_code.api.model_view import ModelView
 from a3s_code.api.receipts import FOR_SUMMARY, summary_receipt
 from a3s_code.api.settings import Compaction
-from a3s_code.delegation.child_sink import session_of
 from a3s_code.errors import HookBlocked, ModelError
 from a3s_code.harness.compaction import (
     NoSummary,
@@ -47,6 +46,7 @@ from a3s_code.harness.pruning import (
     pruned,
 )
 from a3s_code.harness.tokens import of_conversation, of_message
+from a3s_code.kernel.children import session_of
 from a3s_code.kernel.events import CompactionFailed, ContextCompacted
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, cast
 
 from a3s_code.api.event import project
 from a3s_code.delegation.step_executor import StepEvents
-from a3s_code.delegation.steps import AgentStepSpec, StepOutcome, session_of
+from a3s_code.delegation.steps import AgentStepSpec, StepOutcome
 from a3s_code.delegation.workflow_budget import WorkflowBudget
+from a3s_code.kernel.children import session_of
 from a3s_code.kernel.events import RunEvent
 from a3s_code.kernel.messages import JsonObject, ToolCall, Usage
 from a3s_code.kernel.records import (

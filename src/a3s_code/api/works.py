@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from a3s_code.errors import RunCancelled, SessionClosed, UsageError
+from a3s_code.kernel.stopping import stop
 
 T = TypeVar("T")
 
@@ -144,7 +145,7 @@ class Works:
         except asyncio.CancelledError:
             if waiting is None or waiting.cancelling() == before:
                 raise RunCancelled(_cancelled(task)) from None
-            await _end(task, self.stop_s)
+            await stop(task, self.stop_s)
             raise
         except BaseException as error:
             if self._blank is not None:
@@ -243,15 +244,3 @@ class Works:
 def _cancelled(task: asyncio.Task[Any]) -> str:
     ended = "It was cancelled."
     return ended if task.done() else f"{ended[:-1]}, did not stop in time, and was left behind."
-
-
-async def _end(task: asyncio.Task[Any], stop_s: float) -> None:
-    """Cancel `task` and stay until it has ended, however often this is cancelled itself."""
-    task.cancel()
-    loop = asyncio.get_running_loop()
-    until = loop.time() + stop_s
-    while not task.done() and (left_s := until - loop.time()) > 0:
-        try:
-            await asyncio.wait([task], timeout=left_s)
-        except asyncio.CancelledError:
-            continue

@@ -69,7 +69,18 @@ def together(read: list[AgentFile], faults: list[FileFault]) -> LoadedAgents:
     return LoadedAgents(tuple(agents.values()), in_order(faults))
 
 
+def agent_in(data: bytes, source: AgentSource) -> AgentFile | None:
+    """
+    Make an agent of the bytes of a file; None for a file that is none.
+
+    Raises:
+        InvalidValue: as `agent_of`.
+    """
+    role = agent_of(data, source)
+    if role is None:
+        return None
+    return AgentFile(role, source.path, hashlib.sha256(data).hexdigest())
+
+
 def _agent(found: Found, data: bytes) -> AgentFile | None:
-    path = str(found.path)
-    role = agent_of(data, AgentSource(path, found.path.stem))
-    return AgentFile(role, path, hashlib.sha256(data).hexdigest()) if role is not None else None
+    return agent_in(data, AgentSource(str(found.path), found.path.stem))

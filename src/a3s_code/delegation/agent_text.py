@@ -122,13 +122,13 @@ def _allowed(matter: FrontMatter, *, spawns: bool) -> tuple[str, ...] | None:
     given = _either(matter, "tools", "allowed-tools")
     if given is None:
         return None
-    rules = _rules(given)
+    rules = tool_rules(given)
     return (*rules, *STARTING) if spawns else rules
 
 
 def _denied(matter: FrontMatter) -> tuple[str, ...]:
     given = _either(matter, "disallowed-tools", "disallowed-tool")
-    return () if given is None else _rules(given)
+    return () if given is None else tool_rules(given)
 
 
 def _either(matter: FrontMatter, *keys: str) -> str | list[str] | None:
@@ -140,10 +140,6 @@ def _either(matter: FrontMatter, *keys: str) -> str | list[str] | None:
     if len(found) > 1:
         raise InvalidValue(f"It has both {' and '.join(map(_shown, found))}.", hint="write one")
     return matter.fields[found[0]] if found else None
-
-
-def _rules(given: str | list[str]) -> tuple[str, ...]:
-    return tool_rules(given)
 
 
 def _permissions(matter: FrontMatter) -> Permissions | None:
@@ -203,9 +199,8 @@ def _mode(matter: FrontMatter) -> str:
 
 
 def _isolation(matter: FrontMatter) -> Isolation:
-    return (
-        "worktree" if _word(matter, "isolation", ("shared", "worktree")) == "worktree" else "shared"
-    )
+    said = _word(matter, "isolation", ("shared", "worktree"))
+    return "worktree" if said == "worktree" else "shared"
 
 
 def _inheritance(matter: FrontMatter) -> Inheritance:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import msgspec
 
 from a3s_code.delegation.child_gate import OwnRules
-from a3s_code.delegation.child_sink import ChildSink, session_of
+from a3s_code.delegation.child_sink import ChildSink
 from a3s_code.delegation.fitting import Fitting
 from a3s_code.delegation.flood import Flooded
 from a3s_code.delegation.inner_calls import InnerCalls
@@ -32,9 +32,10 @@ from a3s_code.harness.objects.schema import accept
 from a3s_code.harness.time_limit import within_limit
 from a3s_code.kernel.border import answer_of, described
 from a3s_code.kernel.budget import Budget
-from a3s_code.kernel.children import ChildOutcome, ChildSpec
+from a3s_code.kernel.children import ChildOutcome, ChildSpec, session_of
 from a3s_code.kernel.context import Origin
 from a3s_code.kernel.events import SubagentEnd, SubagentStart
+from a3s_code.kernel.excerpt import excerpt
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
 from a3s_code.kernel.messages import Conversation, Message, user
@@ -394,7 +395,7 @@ class Child:
                 task_id=self.id,
                 session_id=self.session_id,
                 agent=self.spec.agent,
-                output=_cut(output),
+                output=excerpt(output, MAX_SHOWN_CHARS),
                 success=success,
                 status=status,
                 transcript=transcript,
@@ -424,9 +425,3 @@ class Child:
 
 def _form(review: Review) -> str:
     return review.form if isinstance(review, Fitting) else ""
-
-
-def _cut(text: str) -> str:
-    if len(text) <= MAX_SHOWN_CHARS:
-        return text
-    return f"{text[:MAX_SHOWN_CHARS]}\n[{len(text) - MAX_SHOWN_CHARS} characters left out]"

@@ -56,11 +56,6 @@ TURNS = frozenset({PURPOSE, STEP})
 """Of the turns of all that is no run of the session itself."""
 
 
-def session_of(child: str) -> str:
-    """Give the `session_id` that the events of a child have."""
-    return f"task-run-{child}"
-
-
 class ChildSink:
     """
     Args:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from a3s_code.capabilities.tasks.shown import HEAD_CHARS, TAIL_CHARS
 from a3s_code.kernel.context import ContextItem
+from a3s_code.kernel.excerpt import excerpt
 from a3s_code.kernel.tracked import ChildRun
 from a3s_code.kernel.tracking import NOTICE
-
-HEAD_CHARS, TAIL_CHARS = 3_000, 800
-"""Of what the child said, where it is longer than both; SPEC 5.13."""
 
 
 def notice(id_: str, child: ChildRun) -> ContextItem:
@@ -17,7 +16,7 @@ def notice(id_: str, child: ChildRun) -> ContextItem:
     Its words are anybody's, as those in the result of a tool are.
     """
     end, begun = child.ended, child.begun
-    said = _bounded(end.output) if end is not None else ""
+    said = excerpt(end.output, HEAD_CHARS, TAIL_CHARS) if end is not None else ""
     named = f"Task {id_} ({begun.agent}: {begun.description})"
     parts = [f"{named}, started in the background, has ended: {child.status}.", said]
     if end is not None and end.transcript:
@@ -29,10 +28,3 @@ def notice(id_: str, child: ChildRun) -> ContextItem:
         type="delegated",
         why="a task in the background has ended",
     )
-
-
-def _bounded(text: str) -> str:
-    left = len(text) - HEAD_CHARS - TAIL_CHARS
-    if left <= 0:
-        return text
-    return f"{text[:HEAD_CHARS]}\n[… {left} characters left out …]\n{text[-TAIL_CHARS:]}"

@@ -19,6 +19,7 @@ from a3s_code.delegation.steps import AgentStepSpec, StepOutcome
 from a3s_code.errors import A3SError, InvalidType, InvalidValue
 from a3s_code.harness.host_function import in_thread, is_async
 from a3s_code.kernel.border import answer_of, described
+from a3s_code.kernel.stopping import stop
 
 STOP_S = 10.0
 """How long a step may take to stop."""
@@ -67,15 +68,7 @@ def _quiet(events: StepEvents) -> StepEvents:
 
 
 async def _stop(work: asyncio.Task[Any]) -> None:
-    """Cancel `work` and stay until it has ended, however often this is cancelled itself."""
-    work.cancel()
-    loop = asyncio.get_running_loop()
-    until = loop.time() + STOP_S
-    while not work.done() and (left_s := until - loop.time()) > 0:
-        try:
-            await asyncio.wait({work}, timeout=left_s)
-        except asyncio.CancelledError:
-            continue
+    await stop(work, STOP_S)
     if work.done() and not work.cancelled():
         work.exception()  # seen, since nobody asks for it any more
 

@@ -15,6 +15,7 @@ import msgspec
 
 from a3s_code.checks import check_list, check_text
 from a3s_code.errors import InvalidType, InvalidValue
+from a3s_code.kernel.children import session_of
 from a3s_code.kernel.messages import JsonObject
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -154,11 +155,6 @@ class StepOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
     def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - any field
         """Give a field; `default` where there is none of this name."""
         return getattr(self, name) if name in self else default
-
-
-def session_of(task_id: str) -> str:
-    """Give the `session_id` of the outcome of a step; SPEC 9.6."""
-    return f"task-run-{task_id}"
 
 
 def checked_specs(

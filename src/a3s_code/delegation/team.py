@@ -117,6 +117,7 @@ class Team:
     # What they share
 
     def task_board(self) -> TeamTaskBoard:
+        """Give the board, which may be used while a runner works on it."""
         return self._board
 
     def send_message(self, sender: str, to: str, text: str, task_id: str | None = None) -> bool:

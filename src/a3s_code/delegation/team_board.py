@@ -177,6 +177,7 @@ class TeamTaskBoard:
         return self._step(task_id, {"in_progress"}, status="open", assigned_to=None)
 
     def get(self, task_id: str) -> TeamTask | None:
+        """Give a task as it stands now; None when there is none of this id."""
         with self._lock:
             return self._tasks.get(task_id)
 
@@ -197,6 +198,7 @@ class TeamTaskBoard:
         return [task for task in self.all() if task.status == status]
 
     def by_assignee(self, member: str) -> list[TeamTask]:
+        """Give the tasks that a member has, or had last, in the order in which they were posted."""
         return [task for task in self.all() if task.assigned_to == member]
 
     def len(self) -> int:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -126,6 +127,6 @@ class TeamReceiver:
     def _tell(self) -> None:
         self._news.notify_all()
         for loop, event in self._waiting:
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # its loop was closed, and nobody waits there
                 loop.call_soon_threadsafe(event.set)
         self._waiting.clear()

@@ -16,10 +16,8 @@ import msgspec
 
 from a3s_code.delegation.team_board import TeamEvidence
 from a3s_code.errors import InvalidType, ToolFailed
+from a3s_code.harness.tool_names import TASK_TOOL
 from a3s_code.kernel.messages import JsonObject
-
-TASK = "task"
-"""The tool that runs a child; every session has it."""
 
 
 class Handed(msgspec.Struct, frozen=True):
@@ -105,7 +103,7 @@ class AgentMember:
             ToolFailed: the child run failed, or there is no such agent.
         """
         args = {"agent": self.agent, "description": description, "prompt": prompt}
-        reply = await self.session.tool(TASK, args)
+        reply = await self.session.tool(TASK_TOOL, args)
         if reply.exit_code != 0:
             raise ToolFailed(reply.output, result=reply)
         facts: JsonObject = reply.metadata

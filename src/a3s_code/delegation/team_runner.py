@@ -12,7 +12,6 @@ from a3s_code.checks import check_text
 from a3s_code.delegation.team import Team
 from a3s_code.delegation.team_board import TeamTaskBoard
 from a3s_code.delegation.team_member import (
-    TASK,
     AgentMember,
     DelegatingSession,
     Member,
@@ -22,6 +21,7 @@ from a3s_code.delegation.team_member import (
 )
 from a3s_code.delegation.team_result import TeamResult
 from a3s_code.errors import InvalidType, InvalidValue, UsageError
+from a3s_code.harness.tool_names import TASK_TOOL
 
 AGENTS = {"worker": "general", "reviewer": "review"}
 """Who works for a member that nothing is bound to, in a child run of the lead's session."""
@@ -135,6 +135,6 @@ class AsyncTeamRunner:
         if isinstance(lead, SessionMember | AgentMember) and hasattr(lead.session, "tool"):
             return AgentMember(checked_session(lead.session, "tool"), AGENTS[role])
         raise UsageError(
-            f"Nothing is bound to the {role} {name!r}, and the session of the lead has no {TASK}.",
+            f"Nothing is bound to the {role} {name!r}, and the lead's session has no {TASK_TOOL}.",
             hint=f"bind_session({name!r}, agent.session('.'))",
         )

@@ -17,6 +17,7 @@ from a3s_code.delegation.team_board import TeamEvidence, TeamTask
 from a3s_code.harness.objects.candidates import candidates
 from a3s_code.harness.prompt import text
 from a3s_code.kernel.asking import Said
+from a3s_code.kernel.excerpt import excerpt
 from a3s_code.kernel.messages import Message, Text, Usage
 
 MAX_QUOTED_CHARS = 12_000
@@ -74,12 +75,8 @@ def quoted(said: str) -> str:
 
 def bounded(said: str) -> str:
     """Give at most `MAX_QUOTED_CHARS` of a text, from its beginning and its end."""
-    more = len(said) - MAX_QUOTED_CHARS
-    if more <= 0:
-        return said
     head = MAX_QUOTED_CHARS * 3 // 4
-    tail = said[head + more :]
-    return f"{said[:head]}\n[{more} characters left out]\n{tail}"
+    return excerpt(said, head, MAX_QUOTED_CHARS - head)
 
 
 def tasks_in(said: str) -> tuple[str, ...]:

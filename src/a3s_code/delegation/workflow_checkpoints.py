@@ -81,10 +81,11 @@ async def load_workflow_checkpoint(store: Store, workflow_id: str) -> WorkflowCh
     Raises:
         StoreError: it cannot be read, or is of a later version.
     """
-    from a3s_code.delegation.workflow_journal import completed_in, log_of
+    from a3s_code.delegation.workflow_journal import border, completed_in, log_of
 
     try:
-        records = await store.load(log_of(workflow_id), None)
+        with border():
+            records = await store.load(log_of(workflow_id), None)
     except SessionNotFound:
         return None
     done = completed_in(records)
@@ -102,9 +103,10 @@ async def delete_workflow_checkpoint(store: Store, workflow_id: str) -> None:
         SessionInUse: somebody runs that part now.
         StoreError: it could not be forgotten.
     """
-    from a3s_code.delegation.workflow_journal import log_of
+    from a3s_code.delegation.workflow_journal import border, log_of
 
-    await store.delete(log_of(workflow_id))
+    with border():
+        await store.delete(log_of(workflow_id))
 
 
 def _check(checkpoint: WorkflowCheckpoint) -> None:

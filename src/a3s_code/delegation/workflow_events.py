@@ -14,9 +14,12 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import msgspec
+
+if TYPE_CHECKING:  # a workflow is made without an event loop
+    import asyncio
 
 CAPACITY = 256
 """Events that a subscriber can be behind."""
@@ -206,7 +209,7 @@ class AsyncWorkflowReceiver:
         Returns:
             None when none came in time, or none will come any more.
         """
-        import asyncio  # a workflow is made without an event loop
+        import asyncio
 
         loop = asyncio.get_running_loop()
         try:
@@ -217,7 +220,7 @@ class AsyncWorkflowReceiver:
             return self._feed.take()
         return event
 
-    async def _arrival(self, arrived: Any) -> None:  # noqa: ANN401 - a future; see the import above
+    async def _arrival(self, arrived: asyncio.Future[None]) -> None:
         loop = arrived.get_loop()
 
         def wake() -> None:
@@ -286,6 +289,6 @@ class WorkflowReceiver:
         return event
 
 
-def _resolve(future: Any) -> None:  # noqa: ANN401 - as above
+def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)

@@ -12,7 +12,8 @@ Source:
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -128,20 +129,20 @@ class Journal:
             SessionInUse, StoreError: as `keep`.
         """
         try:
-            await self._store.barrier(self._session, self._owner)
+            with border():
+                await self._store.barrier(self._session, self._owner)
         except (SessionInUse, SessionTakenOver) as error:
             raise _in_use(self._id) from error
-        except A3SError:
-            raise
-        except Exception as error:  # border: a store is foreign code
-            raise _failed(error) from error
 
     def release(self) -> None:
-        """Let others go on with this part."""
-        try:
+        """
+        Let others go on with this part.
+
+        Raises:
+            StoreError: the store failed.
+        """
+        with border():
             self._store.release(self._session, self._owner)
-        except Exception as error:
-            raise _failed(error) from error
 
     async def close(self, *, is_done: bool) -> None:
         """
@@ -160,24 +161,16 @@ class Journal:
         self._next, self.completed = 0, {}
 
     async def _load(self) -> Sequence[Record]:
-        try:
+        with border():
             return await self._store.load(self._session, self._owner)
-        except A3SError:
-            raise
-        except Exception as error:  # border: a store is foreign code
-            raise _failed(error) from error
 
     def _take(self, records: Sequence[Record]) -> None:
         self._next, self.completed = len(records), completed_in(records)
 
     def _append(self, event: Event) -> None:
         record = Record(self._next, self._clock.now_ms(), RunId(""), event)
-        try:
+        with border():
             self._store.append(self._session, record, self._owner)
-        except A3SError:
-            raise
-        except Exception as error:  # border: a store is foreign code
-            raise _failed(error) from error
         self._next += 1
 
 
@@ -220,14 +213,8 @@ async def forget(store: Store, workflow_id: str) -> None:
     Raises:
         StoreError: it could not be forgotten.
     """
-    try:
+    with suppress(SessionInUse), border():  # who runs it now forgets it in the end
         await store.delete(log_of(workflow_id))
-    except SessionInUse:  # who runs it now forgets it in the end
-        return
-    except A3SError:
-        raise
-    except Exception as error:  # border: a store is foreign code
-        raise _failed(error) from error
 
 
 async def forget_all(store: Store, chosen: Callable[[str], bool]) -> None:
@@ -237,12 +224,8 @@ async def forget_all(store: Store, chosen: Callable[[str], bool]) -> None:
     Raises:
         StoreError: one could not be forgotten.
     """
-    try:
+    with border():
         known = await store.sessions()
-    except A3SError:
-        raise
-    except Exception as error:  # border: a store is foreign code
-        raise _failed(error) from error
     for id_ in known:
         if id_.startswith(WORKFLOWS) and chosen(workflow_id := id_.removeprefix(WORKFLOWS)):
             await forget(store, workflow_id)
@@ -255,5 +238,17 @@ def _in_use(workflow_id: str) -> SessionInUse:
     )
 
 
-def _failed(error: Exception) -> StoreError:
-    return StoreError(f"The store of the workflow failed: {described(error)}")
+@contextmanager
+def border() -> Generator[None]:
+    """
+    Stand between a journal and its store, which may be anybody's code.
+
+    Raises:
+        StoreError: it raised what is no error of ours.
+    """
+    try:
+        yield
+    except A3SError:
+        raise
+    except Exception as error:  # the border itself
+        raise StoreError(f"The store of the workflow failed: {described(error)}") from error

@@ -12,14 +12,13 @@ Source:
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from a3s_code.capabilities.skills.tree import FileFault
-from a3s_code.delegation.agent_files import AgentFile, LoadedAgents, together
-from a3s_code.delegation.agent_text import SUFFIXES, AgentSource, agent_of
+from a3s_code.delegation.agent_files import AgentFile, LoadedAgents, agent_in, together
+from a3s_code.delegation.agent_text import SUFFIXES, AgentSource
 from a3s_code.errors import A3SError, InvalidValue
 from a3s_code.kernel.children import AgentRole
 from a3s_code.kernel.workspace import Entry, Files, Resolved, shown_name
@@ -117,13 +116,13 @@ class _Walk:
                 raise InvalidValue("It is not a file.")
             data = await self._content(path)
             stem = posixpath.splitext(entry.name)[0]
-            role = agent_of(data, AgentSource(shown_name(path), stem, "workspace"))
+            source = AgentSource(shown_name(path), stem, "workspace")
+            file = await asyncio.to_thread(agent_in, data, source)
         except (OSError, A3SError) as error:
             self._fault(path, _said(error))
             return
-        if role is not None:
-            digest = hashlib.sha256(data).hexdigest()
-            self.read.append(AgentFile(role, shown_name(path), digest))
+        if file is not None:
+            self.read.append(file)
 
     async def _content(self, path: str) -> bytes:
         """

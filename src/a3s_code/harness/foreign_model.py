@@ -27,7 +27,7 @@ async def ask(model: Model, request: ModelRequest, listener: ReplyListener) -> R
     return await answer
 
 
-class Fitting(Protocol):
+class _Bounding(Protocol):
     """A model of ours that bounds answers."""
 
     async def fitted(self, request: ModelRequest) -> ModelRequest:
@@ -43,5 +43,5 @@ async def fitted(model: Model, request: ModelRequest) -> ModelRequest:
     """
     fit: object = getattr(model, "fitted", None)
     if inspect.iscoroutinefunction(fit):
-        return await cast("Fitting", model).fitted(request)
+        return await cast("_Bounding", model).fitted(request)
     return request

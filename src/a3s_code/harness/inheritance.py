@@ -18,13 +18,14 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from a3s_code.errors import InvalidValue
 from a3s_code.harness.sources import Strictest
+from a3s_code.kernel.children import Inheritance
 from a3s_code.kernel.ports import Action, Allow, Approver, Ask, Deny, Gate
 
-Mode: TypeAlias = Literal["auto_approve", "inherit_parent", "deny_on_ask"]
+Mode: TypeAlias = Inheritance
 
 INHERITANCES: tuple[Mode, ...] = ("auto_approve", "deny_on_ask", "inherit_parent")
 _STRICTNESS: tuple[Mode, ...] = ("auto_approve", "inherit_parent", "deny_on_ask")

@@ -13,9 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from a3s_code.harness.sources import Strictest
+from a3s_code.harness.tool_names import TASK_TOOL, TASKS_TOOL
 from a3s_code.kernel.ports import Action, Allow, Authority, Decision, Deny, Gate
 
-DELEGATING = frozenset({"task", "parallel_task"})
+DELEGATING = frozenset({TASK_TOOL, TASKS_TOOL})
 """Tools that hand work to agents."""
 RULE = "manual_delegation_enabled=False"
 """What decides in place of a rule; see `kernel.ports.Deny`."""

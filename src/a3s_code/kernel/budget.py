@@ -110,6 +110,11 @@ None or `{"decision": "allow"}`; `{"decision": "soft", "resource", "consumed", "
 """
 
 
+CHECK_LLM, RECORD_LLM, CHECK_TOOL = "check_before_llm", "record_after_llm", "check_before_tool"
+GUARD_METHODS = (CHECK_LLM, RECORD_LLM, CHECK_TOOL)
+"""Of a `BudgetGuard`."""
+
+
 @runtime_checkable
 class BudgetGuard(Protocol):
     """

@@ -27,6 +27,11 @@ Isolation: TypeAlias = Literal["shared", "worktree"]
 """Where a child works: in the workspace itself, or in a git worktree that is merged at its end."""
 
 
+def session_of(child: str) -> str:
+    """Give the `session_id` of the events and the outcome of a child, by its id; SPEC 9.6."""
+    return f"task-run-{child}"
+
+
 class Permissions(msgspec.Struct, frozen=True):
     """
     A whole permission policy, in the words that it was written in.

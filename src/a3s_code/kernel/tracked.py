@@ -13,6 +13,8 @@ MAX_PROGRESS = 50
 
 
 class ChildProgress(msgspec.Struct, frozen=True):
+    """What a child had come to, and when (Unix milliseconds)."""
+
     timestamp_ms: int
     what: SubagentProgress
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import threading
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -35,32 +36,37 @@ class Spare(NamedTuple):
 
 
 class Spares:
-    """Of one workspace. May be used by several threads, one call at a time."""
+    """Of one workspace. May be used from any thread."""
 
-    __slots__ = ("_kept",)
+    __slots__ = ("_is_closed", "_kept", "_lock")
 
     def __init__(self) -> None:
         self._kept: list[Spare] = []
+        self._lock = threading.Lock()
+        self._is_closed = False
 
     @property
     def is_full(self) -> bool:
-        return len(self._kept) >= MAX_SPARES
+        """No more are kept."""
+        return self._is_closed or len(self._kept) >= MAX_SPARES
 
     def take(self) -> Spare | None:
         """Give one that is there, to whoever asks first."""
-        return self._kept.pop() if self._kept else None
+        with self._lock:
+            return self._kept.pop() if self._kept else None
 
     def keep(self, spare: Spare) -> bool:
-        """Keep one for later; False when there are enough."""
-        if self.is_full:
-            return False
-        self._kept.append(spare)
-        return True
+        """Keep one for later; False when it is not kept, and its owner has to remove it."""
+        with self._lock:
+            if self.is_full:
+                return False
+            self._kept.append(spare)
+            return True
 
     def close(self) -> None:
-        """Remove all of them. Blocks on the disk."""
-        while self._kept:
-            spare = self._kept.pop()
+        """Remove all of them, and keep no more. Blocks on the disk."""
+        self._is_closed = True
+        while (spare := self.take()) is not None:
             remove(spare.outer)
             os.close(spare.lock)
 

@@ -261,17 +261,22 @@ class LocalWorktrees:
         lock = self._locks.pop(worktree.directory, None)
         is_spare = lock is not None and await self._is_spare(worktree, lock)
         if not is_spare:
-            await asyncio.to_thread(remove, Path(worktree.directory).parent)
-            kept = Path(self._objects.directory) / _index_name(worktree)
-            await asyncio.to_thread(kept.unlink, missing_ok=True)
+            await asyncio.to_thread(self._discard, worktree)
         if worktree.repository:
             with suppress(WorkspaceError):  # it may have no registration, or be gone as a whole
                 gone = ("worktree", "remove", "--force", "--force", "--", worktree.directory)
                 await self._users(worktree).run(*gone)
         if lock is None:
             return
-        if not is_spare or not self._spares.keep(Spare(Path(worktree.directory).parent, lock)):
-            os.close(lock)
+        if is_spare:
+            if self._spares.keep(Spare(Path(worktree.directory).parent, lock)):
+                return
+            await asyncio.to_thread(self._discard, worktree)  # others came first
+        os.close(lock)
+
+    def _discard(self, worktree: WorktreeMade) -> None:
+        remove(Path(worktree.directory).parent)
+        (Path(self._objects.directory) / _index_name(worktree)).unlink(missing_ok=True)
 
     async def _is_spare(self, worktree: WorktreeMade, lock: int) -> bool:
         """Make what is there a spare, which is of no session any more; False when it is none."""

@@ -46,6 +46,12 @@ _BULLET = re.compile(r"(?:[-*+•]|\d{1,3}[.)])[ \t]+")
 _EMPHASIS = "*_` \t"
 _NOTHING = frozenset({"none", "no", "n/a", "na", "nothing", "none found", "none known", "-", "—"})
 _WORDS = re.compile(r"very high|very low|high|medium|moderate|low", re.IGNORECASE)
+_LEVELS: dict[str, Confidence] = {
+    "high": "high",
+    "medium": "medium",
+    "moderate": "medium",
+    "low": "low",
+}
 _NUMBER = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)[ \t]{0,3}(%|/[ \t]{0,3}10{1,2}\b)?")
 
 
@@ -155,14 +161,9 @@ def _confidence(said: str) -> Confidence:
     said = said[:MAX_ITEM_CHARS]
     word = _WORDS.search(said)
     if word is not None:
-        level = word[0].casefold().removeprefix("very ")
-        return "medium" if level == "moderate" else "high" if level == "high" else _low(level)
+        return _LEVELS[word[0].casefold().removeprefix("very ")]
     number = _NUMBER.search(said)
     return _level(number) if number is not None else ""
-
-
-def _low(level: str) -> Confidence:
-    return "low" if level == "low" else "medium"
 
 
 def _level(number: re.Match[str]) -> Confidence:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from a3s_code.capabilities.tasks.shown import metadata_of, shown
 from a3s_code.errors import A3SError, StoreError
-from a3s_code.kernel.children import ChildOutcome, Children, ChildSpec
+from a3s_code.kernel.children import ChildOutcome, Children, ChildSpec, session_of
 from a3s_code.kernel.messages import JsonObject
 
 
@@ -54,7 +54,7 @@ def _launched(spec: ChildSpec, task_id: str) -> Errand:
     facts: JsonObject = {
         "agent": spec.agent,
         "task_id": task_id,
-        "session_id": f"task-run-{task_id}",
+        "session_id": session_of(task_id),
         "success": True,
         "background": True,
         "status": "running",

@@ -16,6 +16,7 @@ import msgspec
 
 from a3s_code.capabilities.tasks.report import report_of
 from a3s_code.kernel.children import ChildEvidence, ChildOutcome
+from a3s_code.kernel.excerpt import excerpt
 from a3s_code.kernel.messages import JsonObject
 
 HEAD_CHARS, TAIL_CHARS = 3_000, 800
@@ -44,9 +45,7 @@ def shown(outcome: ChildOutcome, share: float = 1.0) -> Shown:
     head, tail = int(HEAD_CHARS * share), int(TAIL_CHARS * share)
     text = outcome.text.strip()
     is_cut = len(text) > head + tail
-    if is_cut:
-        left = len(text) - head - tail
-        text = f"{text[:head]}\n[{left} characters left out]\n{text[len(text) - tail :]}"
+    text = excerpt(text, head, tail)
     if outcome.kind:
         said = f"\nIt had said:\n{text}" if text else ""
         text = f"The task failed ({outcome.kind}): {outcome.error}{said}"

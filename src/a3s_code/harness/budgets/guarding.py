@@ -18,15 +18,16 @@ from typing import TypeAlias, cast
 
 from a3s_code.harness.host_function import in_thread, is_async
 from a3s_code.kernel.border import answer_of, described
+from a3s_code.kernel.budget import CHECK_LLM, CHECK_TOOL, GUARD_METHODS, RECORD_LLM
 from a3s_code.kernel.messages import JsonObject, Usage
 
 TIMEOUT_MS = 5_000
-CHECK_LLM, RECORD_LLM, CHECK_TOOL = "check_before_llm", "record_after_llm", "check_before_tool"
-METHODS = (CHECK_LLM, RECORD_LLM, CHECK_TOOL)
 
 
 @dataclass(frozen=True, slots=True)
 class Soft:
+    """A yes that an event tells of."""
+
     resource: str
     consumed: float
     limit: float
@@ -35,6 +36,8 @@ class Soft:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
+    """A no, and why; `resource` is empty where the guard names none."""
+
     reason: str
     resource: str = ""
 
@@ -51,13 +54,13 @@ class Guarding:
     One guard, as the sessions ask it.
 
     Args:
-        guard: Has one or more of `METHODS`.
+        guard: Has one or more of `GUARD_METHODS`.
     """
 
     __slots__ = ("_lost", "_methods", "_owed", "_timeout_s")
 
     def __init__(self, guard: object, timeout_ms: int = TIMEOUT_MS) -> None:
-        found = ((name, getattr(guard, name, None)) for name in METHODS)
+        found = ((name, getattr(guard, name, None)) for name in GUARD_METHODS)
         self._methods = {
             name: (cast("Callable[..., object]", method), is_async(method))
             for name, method in found

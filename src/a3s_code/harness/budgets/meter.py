@@ -53,6 +53,17 @@ def guarded(guard: Guarding) -> Generator[None]:
         _GUARDS.reset(token)
 
 
+@contextmanager
+def on_its_own() -> Generator[None]:
+    """Have what is done in the block belong to nothing around it: neither its scope nor guards."""
+    here, guards = _HERE.set(None), _GUARDS.set(())
+    try:
+        yield
+    finally:
+        _GUARDS.reset(guards)
+        _HERE.reset(here)
+
+
 def is_guarded() -> bool:
     """Say whether the code that runs now is in a block of `guarded`."""
     return bool(_GUARDS.get())
@@ -210,7 +221,8 @@ class Meter:
 
     def elapsed_ms(self, scope: Scope) -> float:
         """Give the time that a scope has taken up to now."""
-        runs = [each for each in scope.children if each.kind == "run"]
+        _, _, inside = scope.now()  # others may begin runs meanwhile, in other threads
+        runs = [each for each in inside if each.kind == "run"]
         going_on = [each.since for each in (scope, *runs) if each.since is not None]
         now = self.clock.monotonic()
         return scope.elapsed_ms + sum((now - since) * 1000 for since in going_on)

@@ -27,6 +27,8 @@ COUNTED: tuple[Resource, ...] = ("tokens", "usd", "tool_calls")
 
 
 class Amount(NamedTuple):
+    """In the order of `COUNTED`; dollars are counted in billionths."""
+
     tokens: int = 0
     nano_usd: int = 0
     tool_calls: int = 0
@@ -250,6 +252,7 @@ class Scope:
             return not known
 
     def crossing(self) -> Iterator[Mark]:
+        """Give each soft limit that is come to for the first time; under the lock of the tree."""
         for at, limit in enumerate(self.caps):
             if limit is None or ("soft", COUNTED[at]) in self._told:
                 continue
@@ -258,6 +261,7 @@ class Scope:
                 yield self.mark(at)
 
     def mark(self, at: int, *, is_passing: bool = False) -> Mark:
+        """Say how far a limit is used, by its place in `caps`; under the lock of the tree."""
         unit = NANO if COUNTED[at] == "usd" else 1
         consumed, limit = self.used[at] + self.reserved[at], self.caps[at] or 0
         return Mark(self, COUNTED[at], consumed / unit, limit / unit, is_passing)
