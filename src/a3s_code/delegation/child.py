@@ -37,7 +37,7 @@ from a3s_code.kernel.context import Origin
 from a3s_code.kernel.events import SubagentEnd, SubagentStart
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
-from a3s_code.kernel.messages import Conversation, Message, user
+from a3s_code.kernel.messages import Conversation, JsonObject, Message, user
 from a3s_code.kernel.observation import keep_whole, redact
 from a3s_code.kernel.ports import (
     Askers,
@@ -52,7 +52,7 @@ from a3s_code.kernel.ports import (
 from a3s_code.kernel.tool import ToolSet
 
 if TYPE_CHECKING:  # few children have a copy of the workspace
-    from a3s_code.delegation.isolation import Ground
+    from a3s_code.delegation.isolation import Apart, Ground
 T = TypeVar("T")
 
 MAX_SHOWN_CHARS = 16_000
@@ -208,6 +208,7 @@ class Child:
         sink: Of the call that starts it.
         witness: Of the calls of `executor`.
         background: The call does not wait for it.
+        apart: The copy of the workspace that it works in; None for one in the workspace itself.
     """
 
     id: str
@@ -218,6 +219,7 @@ class Child:
     sink: Sink
     witness: Witness
     background: bool = False
+    apart: Apart | None = None
 
     async def run(self) -> ChildOutcome:
         """
@@ -248,22 +250,24 @@ class Child:
     ) -> ChildOutcome:
         try:
             outcome = await self._conducted(loop, transcript, sink)
+            outcome = msgspec.structs.replace(outcome, agent=self.spec.agent)
+            if self.apart is not None:  # its end says what became of its work
+                outcome = await self.apart.settled(outcome)
         except BaseException as error:
+            merge = await self.apart.left() if self.apart is not None else None
             loop.leave(transcript, "the end of its run")
             status = "cancelled" if isinstance(error, asyncio.CancelledError) else ""
-            self._end(STOPPED, self._kept(sink.said), success=False, status=status)
+            self._end(STOPPED, self._kept(sink.said), merge, success=False, status=status)
             raise
         outcome = msgspec.structs.replace(
             outcome,
-            agent=self.spec.agent,
             session_id=self.session_id,
             transcript=self._kept(sink.said),
             answer=self._whole(outcome.text),
             usage=outcome.usage + sink.spent,
             **self.witness.seen,
         )
-        said = outcome.error or outcome.text
-        self._end(said, outcome.transcript, success=not outcome.kind)
+        self._end(_said(outcome), outcome.transcript, outcome.merge, success=not outcome.kind)
         return outcome
 
     @property
@@ -386,7 +390,15 @@ class Child:
             )
         )
 
-    def _end(self, output: str, transcript: str, *, success: bool, status: str = "") -> None:
+    def _end(
+        self,
+        output: str,
+        transcript: str,
+        merge: JsonObject | None,
+        *,
+        success: bool,
+        status: str = "",
+    ) -> None:
         self.sink.emit(
             SubagentEnd(
                 task_id=self.id,
@@ -396,6 +408,7 @@ class Child:
                 success=success,
                 status=status,
                 transcript=transcript,
+                merge=merge,
             )
         )
 
@@ -418,6 +431,13 @@ class Child:
         text, artifacts = "\n".join(lines) + "\n", self.executor.artifacts
         stored = keep_whole("transcript", text, 0, self.sink, artifacts)
         return stored.artifact_uri if stored is not None else ""
+
+
+def _said(outcome: ChildOutcome) -> str:
+    """Give what the end of a child says; of one whose work is not merged, its answer as well."""
+    if outcome.error and outcome.merge is not None and outcome.text.strip():
+        return f"{outcome.error}\nIt had said:\n{outcome.text}"
+    return outcome.error or outcome.text
 
 
 def _form(review: Review) -> str:

@@ -19,7 +19,7 @@ from a3s_code.kernel.ports import Sink
 
 if TYPE_CHECKING:  # few sessions start a child
     from a3s_code.delegation.child import Child, Home
-    from a3s_code.delegation.isolation import Isolation
+    from a3s_code.delegation.isolation import Apart, Isolation
     from a3s_code.delegation.places import Places
     from a3s_code.harness.inheritance import Rights
     from a3s_code.kernel.executor import Executor
@@ -133,7 +133,7 @@ class CallChildren:
         apart = await self._isolation(id_, spec).begin()
         async with apart.kept_tidy():
             own = home.within(apart.executor, apart.ground)
-            run = self._child(id_, spec, own, background=True).begin()
+            run = self._child(id_, spec, own, apart, background=True).begin()
         return partial(apart.conduct, partial(self._in_place, run))
 
     async def _run(self, id_: str, spec: ChildSpec) -> ChildOutcome:
@@ -169,7 +169,7 @@ class CallChildren:
         own = self.household.home.within(apart.executor, apart.ground)
 
         async def run() -> ChildOutcome:
-            return await self._child(id_, spec, own).run()
+            return await self._child(id_, spec, own, apart).run()
 
         return await apart.conduct(run)
 
@@ -179,7 +179,15 @@ class CallChildren:
         home, parent = self.household.home, self.household.executor
         return Isolation(id_, spec, home.ground, parent, home.executor, self.sink, self.new_id)
 
-    def _child(self, id_: str, spec: ChildSpec, home: Home, *, background: bool = False) -> Child:
+    def _child(
+        self,
+        id_: str,
+        spec: ChildSpec,
+        home: Home,
+        apart: Apart | None = None,
+        *,
+        background: bool = False,
+    ) -> Child:
         from a3s_code.delegation.child import Child
         from a3s_code.delegation.child_gate import OwnRules
         from a3s_code.delegation.witness import Witness
@@ -195,7 +203,7 @@ class CallChildren:
         own = ChildHousehold(home, rights, depth, most, household.room, spec.agent)
         executor = replace(own.executor, askers=home.askers(spec.model))
         executor.hooks = witness = Witness(session.hooks, session.redactor)
-        return Child(id_, spec, home, rules, executor, self.sink, witness, background)
+        return Child(id_, spec, home, rules, executor, self.sink, witness, background, apart)
 
 
 async def _accept(spec: ChildSpec) -> None:
