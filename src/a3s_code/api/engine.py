@@ -308,8 +308,8 @@ class Engine:
         begin: Callable[[], Coroutine[Any, Any, object]],
         on_end: Callable[[], None],
     ) -> None:
-        """Run what nobody waits for; see `Works.launch`."""
-        self._works.launch(key, begin, on_end)
+        """Run what nobody waits for, and who launches it has no part in; see `Works.launch`."""
+        self._works.launch(key, begin, on_end, is_apart=True)
 
     # Works
 
