@@ -15,7 +15,7 @@ import pytest
 from a3s_code import AsyncAgent, AsyncSession, PermissionPolicy, Session, SessionOptions
 from a3s_code.delegation.isolation import Ground
 from a3s_code.errors import RunCancelled
-from a3s_code.kernel.events import SubagentEnd
+from a3s_code.kernel.events import SubagentEnd, ToolEnd
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.ports import Action, Allow, Ask, Deny
 from a3s_code.kernel.records import WorktreeEnded
@@ -277,3 +277,25 @@ async def test_one_that_is_cancelled_twice_while_its_work_is_taken_leaves_no_cop
     house.close()
     assert kinds == ["WorktreeEnded", "SubagentEnd"]
     assert copies(temporary) == []
+
+
+def test_a_call_whose_child_was_cancelled_says_what_there_is_of_it(
+    house: House, held: Held
+) -> None:
+    args = {"agent": "general", "description": "d", "prompt": "WORK", "isolation": "worktree"}
+    child = on(When(first_user="WORK"), WRITES, calls("wait_here"), says("never"))
+    turns = (calls("task", **args), says("END"))
+    session = begun(house, *turns, child=child, tools=[held.wait_here])
+    with meanwhile(lambda: session.send("go")) as came:
+        assert held.is_there.wait(10)
+        with meanwhile(held.may_go.set):
+            assert session.cancel_subagent_task("call_1.1")
+    assert came[0].text == "END"
+    (end,) = [each for each in recorded(session, ToolEnd) if each.name == "task"]
+    facts = end.metadata
+    assert facts["error"]["type"] == "child.cancelled"
+    assert facts["merge"]["status"] == "kept"
+    assert facts["report"]["files_changed"] == ["made.txt"]
+    assert facts["total_tokens"] == 30
+    assert session.get_artifact(facts["trace_uri"]) is not None
+    assert "Worktree kept: the child was stopped" in end.output

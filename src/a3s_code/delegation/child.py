@@ -209,6 +209,7 @@ class Child:
         witness: Of the calls of `executor`.
         background: The call does not wait for it.
         apart: The copy of the workspace that it works in; None for one in the workspace itself.
+        cut: Told what there is of one that is cut short.
     """
 
     id: str
@@ -220,6 +221,7 @@ class Child:
     witness: Witness
     background: bool = False
     apart: Apart | None = None
+    cut: Callable[[ChildOutcome], None] | None = None
 
     async def run(self) -> ChildOutcome:
         """
@@ -257,7 +259,10 @@ class Child:
             merge = await self.apart.left() if self.apart is not None else None
             loop.leave(transcript, "the end of its run")
             status = "cancelled" if isinstance(error, asyncio.CancelledError) else ""
-            self._end(STOPPED, self._kept(sink.said), merge, success=False, status=status)
+            outcome = self._stopped(loop, sink, merge)
+            self._end(STOPPED, outcome.transcript, merge, success=False, status=status)
+            if self.cut is not None:
+                self.cut(outcome)
             raise
         outcome = msgspec.structs.replace(
             outcome,
@@ -374,6 +379,20 @@ class Child:
             turns=len(said),
             kind=kind,
             error=str(error) if is_ours else described(error),
+        )
+
+    def _stopped(self, loop: Loop, sink: ChildSink, merge: JsonObject | None) -> ChildOutcome:
+        """Give what there is of one that was cut short; whoever asked for that says why."""
+        return ChildOutcome(
+            id=self.id,
+            agent=self.spec.agent,
+            session_id=self.session_id,
+            usage=loop.usage + sink.spent,
+            tool_calls=loop.tool_calls,
+            turns=sum(message.role == "assistant" for message in sink.said),
+            transcript=self._kept(sink.said),
+            merge=merge,
+            **self.witness.seen,
         )
 
     # What is recorded of it

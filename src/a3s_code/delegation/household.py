@@ -11,7 +11,9 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
 
 from a3s_code.errors import NotIsolated, RunCancelled, TooDeep
 from a3s_code.kernel.children import ChildOutcome, ChildSpec
@@ -23,6 +25,9 @@ if TYPE_CHECKING:  # few sessions start a child
     from a3s_code.delegation.places import Places
     from a3s_code.harness.inheritance import Rights
     from a3s_code.kernel.executor import Executor
+
+Cut: TypeAlias = Callable[[ChildOutcome], None]
+"""Told what there is of a child that is cut short."""
 
 CANCELLED = "child.cancelled"
 """The kind of an outcome that somebody asked for."""
@@ -104,11 +109,13 @@ class CallChildren:
         if error:
             return ChildOutcome(id=id_, agent=spec.agent, kind=TooDeep.code, error=error)
         await _accept(spec)
+        cut: list[ChildOutcome] = []
         try:
-            return await self.household.home.run(id_, partial(self._run, id_, spec))
+            return await self.household.home.run(id_, partial(self._run, id_, spec, cut.append))
         except RunCancelled:
             error = f"{spec.agent} was cancelled before it was finished."
-            return ChildOutcome(id=id_, agent=spec.agent, kind=CANCELLED, error=error)
+            there_is = cut[-1] if cut else ChildOutcome(id=id_, agent=spec.agent)
+            return msgspec.structs.replace(there_is, kind=CANCELLED, error=error)
 
     async def launch(self, spec: ChildSpec) -> str:
         """Begin a child that goes on by itself; see `kernel.children.Children`."""
@@ -136,15 +143,15 @@ class CallChildren:
             run = self._child(id_, spec, own, apart, background=True).begin()
         return partial(apart.conduct, partial(self._in_place, run))
 
-    async def _run(self, id_: str, spec: ChildSpec) -> ChildOutcome:
+    async def _run(self, id_: str, spec: ChildSpec, cut: Cut) -> ChildOutcome:
         """Run a child that is waited for, as soon as there is a place for it."""
 
         async def run() -> ChildOutcome:
             home = self.household.home
             with home.budgeted(id_, spec.budget):
                 if spec.isolation == "worktree":
-                    return await self._apart(id_, spec)
-                return await self._child(id_, spec, home).run()
+                    return await self._apart(id_, spec, cut)
+                return await replace(self._child(id_, spec, home), cut=cut).run()
 
         return await self._in_place(run)
 
@@ -161,7 +168,7 @@ class CallChildren:
         most = f"{household.max_depth} deep"
         return f"{spec.agent} was not started: runs inside runs go {most} at most."
 
-    async def _apart(self, id_: str, spec: ChildSpec) -> ChildOutcome:
+    async def _apart(self, id_: str, spec: ChildSpec, cut: Cut) -> ChildOutcome:
         try:
             apart = await self._isolation(id_, spec).begin()
         except NotIsolated as error:
@@ -169,7 +176,7 @@ class CallChildren:
         own = self.household.home.within(apart.executor, apart.ground)
 
         async def run() -> ChildOutcome:
-            return await self._child(id_, spec, own, apart).run()
+            return await replace(self._child(id_, spec, own, apart), cut=cut).run()
 
         return await apart.conduct(run)
 
