@@ -99,7 +99,7 @@ def child_runs(log: Log) -> list[JsonObject]:
 
 def _child_run(child: ChildRun) -> JsonObject:
     begun, end = child.begun, child.ended
-    merge = end.merge if end is not None else None
+    merge = child.merge
     return {
         "task_id": begun.task_id,
         "parent_session_id": begun.parent_session_id,

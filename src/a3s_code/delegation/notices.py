@@ -21,8 +21,8 @@ def notice(id_: str, child: ChildRun) -> ContextItem:
     said = _bounded(end.output) if end is not None else ""
     named = f"Task {id_} ({begun.agent}: {begun.description})"
     parts = [f"{named}, started in the background, has ended: {child.status}.", said]
-    if end is not None and end.merge:
-        parts.append("\n".join(line for line in merge_lines(end.merge) if line))
+    if child.merge is not None:
+        parts.append("\n".join(line for line in merge_lines(child.merge) if line))
     if end is not None and end.transcript:
         parts.append(f"Its whole conversation: {end.transcript}")
     return ContextItem(
