@@ -244,6 +244,25 @@ def test_steps_and_children_wait_for_the_same_places_and_all_come_to_their_end(
     ended(session)
 
 
+# What is kept
+
+
+def test_children_of_direct_calls_and_workflows_are_dropped_without_a_run_behind_them(
+    house: House,
+) -> None:
+    session = house.session(
+        rules=(on(WORK, says("W")),),
+        permission_policy=ALL,
+        retention_limits={"max_terminal_subagent_tasks": 2},
+    )
+    with session.workflow() as workflow:
+        for each in range(3):
+            workflow.agent(AgentStepSpec(f"s{each}", "general", "d", "WORK"))
+    assert len(session.subagent_tasks()) == 2
+    session.tasks([TASK, TASK, TASK])
+    assert len(session.subagent_tasks()) == 2
+
+
 # Bundles
 
 

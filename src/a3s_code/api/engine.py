@@ -507,6 +507,8 @@ class Engine:
         self._note_hooks()
         observation = await self.executor.call(call, Authority.HOST, sink, tool)
         await sink.barrier()
+        if self.log.state.children:  # it may have left some, and no run need come behind it
+            self.retain()
         return observation
 
     async def verify(self, subject: str, commands: Sequence[CheckCommand]) -> Verified:
