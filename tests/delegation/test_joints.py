@@ -99,6 +99,27 @@ def test_a_child_in_the_background_pays_from_its_run_after_the_end_of_that(
     assert usage.reserved_tokens == 0
 
 
+@pytest.mark.parametrize("background", [True, False])
+def test_what_is_merged_pays_from_who_started_the_child_and_not_from_its_own(
+    house: House, *, background: bool
+) -> None:
+    write = calls("write", file_path="a.txt", content="x")
+    session = house.session(
+        calls("errand", isolation="worktree", background=background),
+        says("end"),
+        rules=(childs(write, says("done")),),
+        tools=[errand],
+        permission_policy=ALL,
+        budget=Budget(per_child=Budget(tool_calls=1)),
+    )
+    assert session.send("go").text == "end"
+    assert ended(session)["status"] == "completed"
+    assert house.get("a.txt") == "x"
+    (run,) = session.budget().children
+    (child,) = run.children
+    assert (run.tool_calls, child.tool_calls) == (3, 1)
+
+
 def test_agents_that_are_asked_unasked_spend_what_the_run_may_and_no_more(house: House) -> None:
     options: JsonObject = {
         "rules": (on(UNASKED, costing(90_000, "FOUND")),),

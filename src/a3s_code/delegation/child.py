@@ -173,6 +173,10 @@ class Home(Protocol):
         """Have what runs in the block pay as this child does, from its own budget if it has one."""
         ...
 
+    def around_child(self) -> AbstractContextManager[object]:
+        """Have what runs in the block pay as what started the child does."""
+        ...
+
     async def timed(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """
         Do the work of a child within the time of its budget.
@@ -254,7 +258,8 @@ class Child:
             outcome = await self._conducted(loop, transcript, sink)
             outcome = msgspec.structs.replace(outcome, agent=self.spec.agent)
             if self.apart is not None:  # its end says what became of its work
-                outcome = await self.apart.settled(outcome)
+                with self.home.around_child():
+                    outcome = await self.apart.settled(outcome)
         except BaseException as error:
             merge = await self.apart.left() if self.apart is not None else None
             loop.leave(transcript, "the end of its run")
