@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 
 from a3s_code.kernel.children import ChildSpec
@@ -49,6 +51,6 @@ async def errand(args: ErrandArgs, context: ToolContext) -> Observation:
         "merge": outcome.merge,
     }
     if outcome.kind:
-        merge = outcome.merge
-        return failure(f"{outcome.kind}: {outcome.error}", outcome.kind, merge=merge)
+        failed = failure(f"{outcome.kind}: {outcome.error}", outcome.kind, merge=outcome.merge)
+        return replace(failed, metadata=facts)
     return Observation(outcome.text, metadata=facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from a3s_code import FileSessionStore, Session, SessionOptions
 from a3s_code.kernel.records import EffectSettled, WorktreeEnded
-from a3s_code.testing import Turn, calls, says
+from a3s_code.testing import Rule, Turn, When, calls, on, says
 from api.house import House
 from delegation.errands import errand
 from delegation.test_child_runs import recorded
@@ -45,6 +46,8 @@ session.send("go")
 print("survived")
 """
 
+APART = calls("errand", isolation="worktree")
+
 
 class Job:
     """A session whose process is killed, and that goes on in this one."""
@@ -53,9 +56,16 @@ class Job:
         self.house, self.store, self.temporary = house, place / "sessions", place / "tmp"
         self.temporary.mkdir()
 
-    def die(self, *turns: Turn, before: str, left: int = 0) -> None:
+    def die(
+        self,
+        *turns: Turn,
+        before: str,
+        left: int = 0,
+        first: Turn = APART,
+        rules: tuple[Rule, ...] = (),
+    ) -> None:
         """Have a child in a copy play `turns`, and kill the process before a record."""
-        server = self.house.serve(calls("errand", isolation="worktree"), *turns)
+        server = self.house.serve(first, *turns, rules=rules)
         program = PROGRAM.format(
             tests=str(Path(__file__).parent.parent),
             left=left,
@@ -117,6 +127,28 @@ def test_a_write_in_a_copy_is_settled_there_and_what_the_child_did_is_kept(
     log = session._inner._log()
     assert log is not None
     assert log.state.changes == []
+
+
+@pytest.mark.parametrize(
+    ("before", "left", "status", "told"),
+    [
+        ("FileChanging", 1, "kept", "Worktree kept: the process ended before it was merged"),
+        ("SubagentEnd", 0, "merged", "Merged: a.txt"),
+    ],
+)
+def test_the_notice_of_a_child_that_a_kill_cut_off_says_what_became_of_its_work(
+    before: str, left: int, status: str, told: str, job: Job, house: House
+) -> None:
+    house.put("a.txt", "one")
+    first = calls("errand", isolation="worktree", background=True)
+    write = calls("write", file_path="a.txt", content="two")
+    child = on(When(system="HELPER-ROLE"), write, says("done"))
+    rest = calls("bash", command="sleep 30")
+    job.die(rest, before=before, left=left, first=first, rules=(child,))
+    session = job.resume()
+    (row,) = session.subagent_tasks()
+    assert row["merge"]["status"] == status
+    assert told in json.dumps(house.bodies[-1]["messages"])
 
 
 def test_a_registration_that_a_killed_process_left_goes(job: Job, house: House) -> None:

@@ -262,6 +262,27 @@ def test_an_agent_works_in_child_runs_of_a_session_within_its_rights(house: Hous
     assert host.history() == [], "nothing of it enters the conversation of the session"
 
 
+@pytest.mark.parametrize("flood", ["", "x" * 5_000])
+def test_the_verdict_of_an_agent_is_read_from_its_answer_alone(house: House, flood: str) -> None:
+    """The facts that a call shows behind an answer, such as the files read, are none of it."""
+    house.put("a.txt", "hi")
+    read = calls("read", file_path="a.txt")
+    agent = house.employ(
+        rules=(
+            on(LEAD, says('{"tasks": ["look at a.txt"]}')),
+            on(WORKER, read, says("Looked.")),
+            on(REVIEWER, read, says(f"I have read it all. {flood}\nApproved.")),
+        )
+    )
+    host = agent.session(house.root, permission_policy=ALL)
+    made = TeamRunner(team(max_rounds=1))
+    made.bind_session("lead", agent.session(house.root))
+    made.bind_agent("worker-1", host, "general")
+    made.bind_agent("reviewer", host, "review")
+    result = made.run_until_done("Greet")
+    assert [task.result for task in result.done_tasks] == ["Looked."]
+
+
 def test_an_agent_that_is_none_is_an_execution_error(house: House) -> None:
     agent = house.employ(rules=rules(reviewer="REJECTED: nothing was done"))
     host = agent.session(house.root)

@@ -121,6 +121,10 @@ class Budgets:
             return ANYWHERE
         return self.need().child(child_id, budget)
 
+    def around_child(self) -> AbstractContextManager[Scope | None]:
+        """Be in the scope that the child which runs now stands in."""
+        return ANYWHERE if self.meter is None else self.meter.around()
+
     async def timed(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """
         Do the work of a run or a child within its time.

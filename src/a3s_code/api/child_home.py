@@ -109,6 +109,9 @@ class SessionHome:
     def budgeted(self, child: str, budget: Budget | None) -> AbstractContextManager[Scope | None]:
         return self.engine.budgets.child(child, budget)
 
+    def around_child(self) -> AbstractContextManager[Scope | None]:
+        return self.engine.budgets.around_child()
+
     async def timed(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return await self.engine.budgets.timed(begin)
 

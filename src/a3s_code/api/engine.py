@@ -308,8 +308,8 @@ class Engine:
         begin: Callable[[], Coroutine[Any, Any, object]],
         on_end: Callable[[], None],
     ) -> None:
-        """Run what nobody waits for; see `Works.launch`."""
-        self._works.launch(key, begin, on_end)
+        """Run what nobody waits for, and who launches it has no part in; see `Works.launch`."""
+        self._works.launch(key, begin, on_end, is_apart=True)
 
     # Works
 
@@ -507,6 +507,8 @@ class Engine:
         self._note_hooks()
         observation = await self.executor.call(call, Authority.HOST, sink, tool)
         await sink.barrier()
+        if self.log.state.children:  # it may have left some, and no run need come behind it
+            self.retain()
         return observation
 
     async def verify(self, subject: str, commands: Sequence[CheckCommand]) -> Verified:

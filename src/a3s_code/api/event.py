@@ -229,7 +229,7 @@ def _background(event: e.SubagentStart) -> JsonObject:
 
 
 def _more(event: e.SubagentEnd) -> JsonObject:
-    every = {"status": event.status, "transcript": event.transcript}
+    every = {"status": event.status, "transcript": event.transcript, "merge": event.merge}
     return {name: value for name, value in every.items() if value}
 
 

@@ -99,6 +99,7 @@ def child_runs(log: Log) -> list[JsonObject]:
 
 def _child_run(child: ChildRun) -> JsonObject:
     begun, end = child.begun, child.ended
+    merge = child.merge
     return {
         "task_id": begun.task_id,
         "parent_session_id": begun.parent_session_id,
@@ -119,6 +120,7 @@ def _child_run(child: ChildRun) -> JsonObject:
             }
             for each in [*child.progress]
         ],
+        **({"merge": plain(merge)} if merge is not None else {}),
     }
 
 

@@ -43,7 +43,8 @@ class Subagents(ABC):
             `running`, `completed`, `failed` or `cancelled`; `started_ms`, `updated_ms` and
             `finished_ms` in Unix time; `output`, what it said, or why it failed; `success`; and
             `progress`, the last 50 rows of `status`, `metadata` and `timestamp_ms`. While it
-            runs, `finished_ms`, `output` and `success` are None.
+            runs, `finished_ms`, `output` and `success` are None. One that had a worktree and has
+            ended has `merge`, what became of that.
 
         Raises:
             SessionClosed: the session was closed.

@@ -10,6 +10,7 @@ from a3s_code.api.door import Door
 from a3s_code.api.result import AgentResult, ToolResult
 from a3s_code.api.session import AsyncSession
 from a3s_code.errors import InvalidType, UsageError
+from a3s_code.kernel.messages import JsonObject
 
 T = TypeVar("T")
 
@@ -30,6 +31,9 @@ class Guest:
 
     async def tool(self, name: str, args: Mapping[str, Any], /) -> ToolResult:
         return await self.door.join(self.inner.tool(name, args))
+
+    async def get_artifact(self, artifact_uri: str, /) -> JsonObject | None:
+        return await self.door.join(self.inner.get_artifact(artifact_uri))
 
 
 class TeamDoor:

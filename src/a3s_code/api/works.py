@@ -135,7 +135,7 @@ class Works:
             RunCancelled: somebody stopped it by its key.
             SessionClosed: `close` was called.
         """
-        work = self._begin(key, begin, (*_INSIDE.get(), key))
+        work = self._begin(key, begin, (*_INSIDE.get(), key), contextvars.copy_context())
         task = work.task
         waiter = work.waiter = asyncio.shield(task)
         waiting = asyncio.current_task()
@@ -157,6 +157,8 @@ class Works:
         key: str,
         begin: Callable[[], Coroutine[Any, Any, object]],
         on_end: Callable[[], None],
+        *,
+        is_apart: bool = False,
     ) -> None:
         """
         Run what `begin` makes as a task of its own that nobody waits for.
@@ -165,22 +167,24 @@ class Works:
 
         Args:
             on_end: Called when it has ended, also before its first step.
+            is_apart: It has nothing of the context of whoever launches it, such as a budget.
 
         Raises:
             SessionClosed: `close` was called.
         """
-        self._begin(key, begin, (key,), on_end)
+        inside = contextvars.Context() if is_apart else contextvars.copy_context()
+        self._begin(key, begin, (key,), inside, on_end)
 
     def _begin(
         self,
         key: str,
         begin: Callable[[], Coroutine[Any, Any, Any]],
         part_of: tuple[str, ...],
+        inside: contextvars.Context,
         on_end: Callable[[], None] | None = None,
     ) -> _Work:
         self._check_loop()
         self._check_open()
-        inside = contextvars.copy_context()
         inside.run(_INSIDE.set, part_of)
         work = self._works[key] = _Work(asyncio.create_task(begin(), context=inside))
         if on_end is not None:  # while this is a work still, so that it may write into the log

@@ -38,7 +38,7 @@ from a3s_code.kernel.events import SubagentEnd, SubagentStart
 from a3s_code.kernel.excerpt import excerpt
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
-from a3s_code.kernel.messages import Conversation, Message, user
+from a3s_code.kernel.messages import Conversation, JsonObject, Message, user
 from a3s_code.kernel.observation import keep_whole, redact
 from a3s_code.kernel.ports import (
     Askers,
@@ -53,7 +53,7 @@ from a3s_code.kernel.ports import (
 from a3s_code.kernel.tool import ToolSet
 
 if TYPE_CHECKING:  # few children have a copy of the workspace
-    from a3s_code.delegation.isolation import Ground
+    from a3s_code.delegation.isolation import Apart, Ground
 T = TypeVar("T")
 
 MAX_SHOWN_CHARS = 16_000
@@ -174,6 +174,10 @@ class Home(Protocol):
         """Have what runs in the block pay as this child does, from its own budget if it has one."""
         ...
 
+    def around_child(self) -> AbstractContextManager[object]:
+        """Have what runs in the block pay as what started the child does."""
+        ...
+
     async def timed(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """
         Do the work of a child within the time of its budget.
@@ -210,6 +214,8 @@ class Child:
         witness: Of the calls of `executor`.
         parent: What the events of whoever started it have as `session_id`.
         background: The call does not wait for it.
+        apart: The copy of the workspace that it works in; None for one in the workspace itself.
+        cut: Told what there is of one that is cut short.
     """
 
     id: str
@@ -221,6 +227,8 @@ class Child:
     witness: Witness
     parent: str
     background: bool = False
+    apart: Apart | None = None
+    cut: Callable[[ChildOutcome], None] | None = None
 
     async def run(self) -> ChildOutcome:
         """
@@ -251,22 +259,28 @@ class Child:
     ) -> ChildOutcome:
         try:
             outcome = await self._conducted(loop, transcript, sink)
+            outcome = msgspec.structs.replace(outcome, agent=self.spec.agent)
+            if self.apart is not None:  # its end says what became of its work
+                with self.home.around_child():
+                    outcome = await self.apart.settled(outcome)
         except BaseException as error:
+            merge = await self.apart.left() if self.apart is not None else None
             loop.leave(transcript, "the end of its run")
             status = "cancelled" if isinstance(error, asyncio.CancelledError) else ""
-            self._end(STOPPED, self._kept(sink.said), success=False, status=status)
+            outcome = self._stopped(loop, sink, merge)
+            self._end(STOPPED, outcome.transcript, merge, success=False, status=status)
+            if self.cut is not None:
+                self.cut(outcome)
             raise
         outcome = msgspec.structs.replace(
             outcome,
-            agent=self.spec.agent,
             session_id=self.session_id,
             transcript=self._kept(sink.said),
             answer=self._whole(outcome.text),
             usage=outcome.usage + sink.spent,
             **self.witness.seen,
         )
-        said = outcome.error or outcome.text
-        self._end(said, outcome.transcript, success=not outcome.kind)
+        self._end(_said(outcome), outcome.transcript, outcome.merge, success=not outcome.kind)
         return outcome
 
     @property
@@ -375,6 +389,20 @@ class Child:
             error=str(error) if is_ours else described(error),
         )
 
+    def _stopped(self, loop: Loop, sink: ChildSink, merge: JsonObject | None) -> ChildOutcome:
+        """Give what there is of one that was cut short; whoever asked for that says why."""
+        return ChildOutcome(
+            id=self.id,
+            agent=self.spec.agent,
+            session_id=self.session_id,
+            usage=loop.usage + sink.spent,
+            tool_calls=loop.tool_calls,
+            turns=sum(message.role == "assistant" for message in sink.said),
+            transcript=self._kept(sink.said),
+            merge=merge,
+            **self.witness.seen,
+        )
+
     # What is recorded of it
 
     def _begin(self) -> None:
@@ -389,7 +417,15 @@ class Child:
             )
         )
 
-    def _end(self, output: str, transcript: str, *, success: bool, status: str = "") -> None:
+    def _end(
+        self,
+        output: str,
+        transcript: str,
+        merge: JsonObject | None,
+        *,
+        success: bool,
+        status: str = "",
+    ) -> None:
         self.sink.emit(
             SubagentEnd(
                 task_id=self.id,
@@ -399,6 +435,7 @@ class Child:
                 success=success,
                 status=status,
                 transcript=transcript,
+                merge=merge,
             )
         )
 
@@ -421,6 +458,13 @@ class Child:
         text, artifacts = "\n".join(lines) + "\n", self.executor.artifacts
         stored = keep_whole("transcript", text, 0, self.sink, artifacts)
         return stored.artifact_uri if stored is not None else ""
+
+
+def _said(outcome: ChildOutcome) -> str:
+    """Give what the end of a child says; of one whose work is not merged, its answer as well."""
+    if outcome.error and outcome.merge is not None and outcome.text.strip():
+        return f"{outcome.error}\nIt had said:\n{outcome.text}"
+    return outcome.error or outcome.text
 
 
 def _form(review: Review) -> str:

@@ -11,18 +11,23 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
 
 from a3s_code.errors import NotIsolated, RunCancelled, TooDeep
-from a3s_code.kernel.children import ChildOutcome, ChildSpec
+from a3s_code.kernel.children import ChildOutcome, ChildSpec, session_of
 from a3s_code.kernel.ports import Sink
 
 if TYPE_CHECKING:  # few sessions start a child
     from a3s_code.delegation.child import Child, Home
-    from a3s_code.delegation.isolation import Isolation
+    from a3s_code.delegation.isolation import Apart, Isolation
     from a3s_code.delegation.places import Places
     from a3s_code.harness.inheritance import Rights
     from a3s_code.kernel.executor import Executor
+
+Cut: TypeAlias = Callable[[ChildOutcome], None]
+"""Told what there is of a child that is cut short."""
 
 CANCELLED = "child.cancelled"
 """The kind of an outcome that somebody asked for."""
@@ -106,11 +111,13 @@ class CallChildren:
         if error:
             return ChildOutcome(id=id_, agent=spec.agent, kind=TooDeep.code, error=error)
         await _accept(spec)
+        cut: list[ChildOutcome] = []
         try:
-            return await self.household.home.run(id_, partial(self._run, id_, spec))
+            return await self.household.home.run(id_, partial(self._run, id_, spec, cut.append))
         except RunCancelled:
             error = f"{spec.agent} was cancelled before it was finished."
-            return ChildOutcome(id=id_, agent=spec.agent, kind=CANCELLED, error=error)
+            there_is = cut[-1] if cut else ChildOutcome(id=id_, agent=spec.agent)
+            return msgspec.structs.replace(there_is, kind=CANCELLED, error=error)
 
     async def launch(self, spec: ChildSpec) -> str:
         """Begin a child that goes on by itself; see `kernel.children.Children`."""
@@ -135,18 +142,18 @@ class CallChildren:
         apart = await self._isolation(id_, spec).begin()
         async with apart.kept_tidy():
             own = home.within(apart.executor, apart.ground)
-            run = self._child(id_, spec, own, background=True).begin()
+            run = self._child(id_, spec, own, apart, background=True).begin()
         return partial(apart.conduct, partial(self._in_place, run))
 
-    async def _run(self, id_: str, spec: ChildSpec) -> ChildOutcome:
+    async def _run(self, id_: str, spec: ChildSpec, cut: Cut) -> ChildOutcome:
         """Run a child that is waited for, as soon as there is a place for it."""
 
         async def run() -> ChildOutcome:
             home = self.household.home
             with home.budgeted(id_, spec.budget):
                 if spec.isolation == "worktree":
-                    return await self._apart(id_, spec)
-                return await self._child(id_, spec, home).run()
+                    return await self._apart(id_, spec, cut)
+                return await replace(self._child(id_, spec, home), cut=cut).run()
 
         return await self._in_place(run)
 
@@ -163,7 +170,7 @@ class CallChildren:
         most = f"{household.max_depth} deep"
         return f"{spec.agent} was not started: runs inside runs go {most} at most."
 
-    async def _apart(self, id_: str, spec: ChildSpec) -> ChildOutcome:
+    async def _apart(self, id_: str, spec: ChildSpec, cut: Cut) -> ChildOutcome:
         try:
             apart = await self._isolation(id_, spec).begin()
         except NotIsolated as error:
@@ -171,7 +178,7 @@ class CallChildren:
         own = self.household.home.within(apart.executor, apart.ground)
 
         async def run() -> ChildOutcome:
-            return await self._child(id_, spec, own).run()
+            return await replace(self._child(id_, spec, own, apart), cut=cut).run()
 
         return await apart.conduct(run)
 
@@ -181,10 +188,17 @@ class CallChildren:
         home, parent = self.household.home, self.household.executor
         return Isolation(id_, spec, home.ground, parent, home.executor, self.sink, self.new_id)
 
-    def _child(self, id_: str, spec: ChildSpec, home: Home, *, background: bool = False) -> Child:
+    def _child(
+        self,
+        id_: str,
+        spec: ChildSpec,
+        home: Home,
+        apart: Apart | None = None,
+        *,
+        background: bool = False,
+    ) -> Child:
         from a3s_code.delegation.child import Child
         from a3s_code.delegation.child_gate import OwnRules
-        from a3s_code.delegation.child_sink import session_of
         from a3s_code.delegation.witness import Witness
         from a3s_code.harness.inheritance import Rights
 
@@ -200,7 +214,9 @@ class CallChildren:
         executor = replace(own.executor, askers=home.askers(spec.model))
         executor.hooks = witness = Witness(session.hooks, session.redactor)
         parent = household.session_id or home.session_id
-        return Child(id_, spec, home, rules, executor, self.sink, witness, parent, background)
+        return Child(
+            id_, spec, home, rules, executor, self.sink, witness, parent, background, apart
+        )
 
 
 async def _accept(spec: ChildSpec) -> None:

@@ -35,6 +35,10 @@ from a3s_code.kernel.worktrees import Left, Worktrees
 
 NO_PLACE = "the commands of this session run in a system of their own"
 STOPPED, FAILED = "the child was stopped", "the child failed"
+NOT_MERGED = "child.not_merged"
+"""The kind of an outcome whose work is not in the workspace, or in part."""
+MAX_SAID = 8
+"""Files that the error of an outcome names."""
 MAX_NAMED = 200
 """Files and conflicts that an outcome names, each; the log has all of them."""
 TIDY_S = 10.0
@@ -132,14 +136,9 @@ class Apart:
     ground: Ground
 
     async def conduct(self, run: Callable[[], Coroutine[Any, Any, ChildOutcome]]) -> ChildOutcome:
-        """Run the child to its end, and merge what it did when it ended well."""
+        """Run the child to its end; its copy goes with it, also when it never began."""
         async with self.kept_tidy():
-            outcome = await run()
-        if outcome.kind:
-            merge = await _settled(self._copy.leave(f"{FAILED}: {outcome.error}"))
-        else:
-            merge = await self._copy.merge()
-        return msgspec.structs.replace(outcome, merge=merge)
+            return await run()
 
     @asynccontextmanager
     async def kept_tidy(self) -> AsyncGenerator[None]:
@@ -147,20 +146,43 @@ class Apart:
         try:
             yield
         except BaseException:
-            with suppress(A3SError):  # what ended the child is what there is to say
-                await _settled(self._copy.leave(STOPPED))
+            await self.left()
             raise
+
+    async def settled(self, outcome: ChildOutcome) -> ChildOutcome:
+        """
+        Merge what the child did when it ended well, and tell it with its outcome.
+
+        Work that is not in the workspace, or not all of it, is no success.
+
+        Raises:
+            StoreError: it could not be recorded.
+        """
+        if outcome.kind:
+            merge = await _settled(self._copy.leave(f"{FAILED}: {outcome.error}"))
+            return msgspec.structs.replace(outcome, merge=merge)
+        merge = await self._copy.merge()
+        error = _unmerged(outcome.agent, merge)
+        kind = NOT_MERGED if error else ""
+        return msgspec.structs.replace(outcome, merge=merge, kind=kind, error=error)
+
+    async def left(self) -> JsonObject | None:
+        """Take and remove the copy of a child that was cut short, and say what became of it."""
+        with suppress(A3SError):  # what ended the child is what there is to say
+            await _settled(self._copy.leave(STOPPED))
+        return self._copy.told
 
 
 class _Copy:
     """The copy of one child, from its making to its end."""
 
-    __slots__ = ("_ground", "_note", "_of", "_worktrees", "made")
+    __slots__ = ("_ground", "_note", "_of", "_worktrees", "made", "told")
 
     def __init__(self, of: Isolation, ground: Ground) -> None:
         self._of, self._ground, self._worktrees = of, ground, ground.worktrees
         self._note = ""
         self.made: WorktreeMade
+        self.told: JsonObject | None = None
 
     async def make(self) -> Space:
         """
@@ -188,7 +210,9 @@ class _Copy:
     # Its end
 
     async def leave(self, why: str) -> JsonObject:
-        """Keep what stands in it as a tree, and remove it; nothing is merged."""
+        """Keep what stands in it as a tree, and remove it; nothing is merged from now on."""
+        if self.told is not None:
+            return self.told
         left = await self._taken()
         if isinstance(left, str):
             return self._lost(left)
@@ -246,7 +270,9 @@ class _Copy:
         """Leave the directory, since nothing else has what the child did."""
         ended = WorktreeEnded(child=self.made.child, status="failed", reason=why)
         self._of.sink.emit(ended)
-        return self._told(ended) | {"directory": self.made.directory}
+        told = self._told(ended)
+        told["directory"] = self.made.directory
+        return told
 
     async def _removed(
         self,
@@ -286,10 +312,26 @@ class _Copy:
             told["reason"] = ended.reason
         if self._note:
             told["without_git"] = self._note
+        self.told = told
         if ended.tree and ended.status in ("conflicts", "kept"):
             see = f"git --git-dir={self._worktrees.objects} diff {self.made.base} {ended.tree}"
             told["see"] = see
         return told
+
+
+def _unmerged(agent: str, merge: JsonObject) -> str:
+    """Say why the work of a child that ended well is not in the workspace; empty when it is."""
+    match merge["status"]:
+        case "conflicts":
+            paths = [each["path"] for each in merge["conflicts"]]
+            more = f" and {len(paths) - MAX_SAID} more" if len(paths) > MAX_SAID else ""
+            return (
+                f"{agent} came to its end, but not merged is {', '.join(paths[:MAX_SAID])}{more}."
+            )
+        case "kept" | "failed":
+            return f"{agent} came to its end, but nothing was merged: {merge['reason']}"
+        case _:
+            return ""
 
 
 async def _settled(work: Coroutine[Any, Any, T]) -> T:
@@ -298,7 +340,16 @@ async def _settled(work: Coroutine[Any, Any, T]) -> T:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        done, _ = await asyncio.wait({task}, timeout=TIDY_S)
-        for finished in done:
-            finished.exception()  # somebody asked for the end; its failure is no news
+        await _ended(task)
         raise
+
+
+async def _ended(task: asyncio.Task[Any]) -> None:
+    """Stay until a task has ended, however often this is cancelled meanwhile."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + TIDY_S
+    while not task.done() and (left_s := until - loop.time()) > 0:
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait({task}, timeout=left_s)
+    if task.done() and not task.cancelled():
+        task.exception()  # somebody asked for the end; its failure is no news

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from a3s_code.capabilities.tasks.shown import HEAD_CHARS, TAIL_CHARS
+from a3s_code.capabilities.tasks.shown import HEAD_CHARS, TAIL_CHARS, merge_lines
 from a3s_code.kernel.context import ContextItem
 from a3s_code.kernel.excerpt import excerpt
 from a3s_code.kernel.tracked import ChildRun
@@ -19,6 +19,8 @@ def notice(id_: str, child: ChildRun) -> ContextItem:
     said = excerpt(end.output, HEAD_CHARS, TAIL_CHARS) if end is not None else ""
     named = f"Task {id_} ({begun.agent}: {begun.description})"
     parts = [f"{named}, started in the background, has ended: {child.status}.", said]
+    if child.merge is not None:
+        parts.append("\n".join(line for line in merge_lines(child.merge) if line))
     if end is not None and end.transcript:
         parts.append(f"Its whole conversation: {end.transcript}")
     return ContextItem(

@@ -113,7 +113,14 @@ class AgentMember:
             run_id=str(facts.get("task_id", "")),
             files_changed=tuple(report.get("files_changed", ())),
         )
-        return Handed(reply.output, evidence)
+        return Handed(await self._answer(reply), evidence)
+
+    async def _answer(self, reply: ToolReply) -> str:
+        """Give all that the agent said, and that alone; a call shows facts behind a part of it."""
+        uri: object = reply.metadata.get("artifact_uri")
+        look = _told(self.session, "get_artifact", None)
+        kept: JsonObject | None = await look(uri) if look is not None and uri else None
+        return str(kept["content"]) if kept is not None else reply.output
 
 
 def checked_session(session: object, needed: str = "send") -> Any:  # noqa: ANN401 - of foreign code

@@ -423,6 +423,7 @@ class SubagentEnd(Tagged, tag="subagent_end", frozen=True):
     Attributes:
         status: `cancelled` where somebody ended it; else empty, and `success` says it.
         transcript: URI of its whole conversation; empty when it is not kept.
+        merge: What became of its worktree, as of `ChildOutcome`; None for one that had none.
     """
 
     task_id: str
@@ -432,6 +433,7 @@ class SubagentEnd(Tagged, tag="subagent_end", frozen=True):
     success: bool
     status: str = ""
     transcript: str = ""
+    merge: JsonObject | None = None
 
 
 # Words that reach a run while it goes on

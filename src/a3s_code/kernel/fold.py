@@ -258,6 +258,9 @@ def _set_apart(state: SessionState, _: Record, event: WorktreeMade) -> None:
 
 def _end_worktree(state: SessionState, _: Record, event: WorktreeEnded) -> None:
     state.worktrees.pop(event.child, None)
+    child = state.children.get(event.child)
+    if child is not None:
+        child.worktree = event
 
 
 def _take(state: SessionState, record: Record, event: SnapshotTaken) -> None:

@@ -93,15 +93,15 @@ def _facts(outcome: ChildOutcome, *, is_cut: bool) -> Sequence[str]:
         _line("Files changed", outcome.files_changed),
         _line("Ran", [_command(each) for each in commands]),
         _line("Checked", [f"{each.text}: {each.status}" for each in reports]),
-        *_merge(outcome.merge or {}),
+        *merge_lines(outcome.merge or {}),
         f"Whole answer: {outcome.answer}" if is_cut and outcome.answer else "",
         f"Transcript: {outcome.transcript}" if has_trace else "",
     )
     return [line for line in lines if line]
 
 
-def _merge(merge: JsonObject) -> Sequence[str]:
-    """Say what became of its copy of the workspace."""
+def merge_lines(merge: JsonObject) -> Sequence[str]:
+    """Say what became of its copy of the workspace; a line may be empty."""
     if not merge:
         return ()
     why = f": {merge['reason']}" if merge.get("reason") else ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Coroutine, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
@@ -113,6 +113,12 @@ class Meter:
         own = budget if budget is not None else default.per_child if default is not None else None
         with self._in(Scope("child", child_id, own, self.here)) as scope:
             yield scope
+
+    def around(self) -> AbstractContextManager[Scope]:
+        """Be in the scope that the child which runs now stands in."""
+        scope = self.here
+        outer = scope.parent if scope.kind == "child" else None
+        return self._in(outer or scope)
 
     @contextmanager
     def _in(self, scope: Scope) -> Generator[Scope]:
