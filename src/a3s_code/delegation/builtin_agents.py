@@ -12,7 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from a3s_code.errors import PackageUnreadable
-from a3s_code.harness.agent_names import ALIASES as ALIASES
 from a3s_code.kernel.children import AgentRole
 
 _TEXTS = Path(__file__).with_name("builtin")
