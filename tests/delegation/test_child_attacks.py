@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from a3s_code import PermissionPolicy
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.testing import calls, says
+from a3s_code.workspace.spares import MIN_FILES
 from api.house import House
 from delegation.test_child_runs import ALL, begun, ended, sent
-from delegation.test_isolation import apart
+from delegation.test_isolation import apart, merge_in
 
 JOB: JsonObject = {"agent": "general", "description": "d", "prompt": "CHILD-JOB"}
+
+
+@pytest.fixture(autouse=True)
+def _temporary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
 
 
 # Rules about agents
@@ -61,6 +70,31 @@ def test_what_a_rule_denies_in_the_workspace_is_not_written_from_a_copy_of_it(
 
     assert "denied by the rule write(secret/**)" in str(end.tool_output)
     assert house.get("secret/a") == "old"
+
+
+@pytest.mark.parametrize("files", [3, MIN_FILES + 1])
+@pytest.mark.parametrize("place", ["$PWD", "$(dirname $PWD)"])
+def test_a_copy_that_becomes_a_link_leads_to_nobodys_files(
+    place: str, files: int, house: House, tmp_path: Path
+) -> None:
+    for number in range(files):
+        house.put(f"d/{number}", "ours")
+    others = tmp_path / "others"
+    (others / "inner").mkdir(parents=True)
+    (others / "kept").write_text("theirs")
+    (others / "inner").chmod(0o750)
+    command = f"p={place}; cd /; mv $p $p.away; ln -s {others} $p"
+    turns = apart(calls("bash", command=command), says("done"))
+    session = begun(house, *turns, permission_policy=PermissionPolicy.permissive())
+    merge = merge_in(sent(session))
+    session.close()
+
+    assert merge["status"] == "failed"
+    assert "link" in merge["reason"]
+    assert not house.has("kept")
+    assert house.get("d/1") == "ours"
+    assert (others / "kept").read_text() == "theirs"
+    assert (others / "inner").stat().st_mode & 0o777 == 0o750
 
 
 # Facts
