@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -95,6 +97,27 @@ def test_a_copy_that_becomes_a_link_leads_to_nobodys_files(
     assert house.get("d/1") == "ours"
     assert (others / "kept").read_text() == "theirs"
     assert (others / "inner").stat().st_mode & 0o777 == 0o750
+
+
+def test_nothing_goes_on_in_a_copy_that_ends(house: House) -> None:
+    session = begun(
+        house,
+        says("hello"),
+        *apart(
+            calls("errand", background=True, prompt="GRANDCHILD"),
+            says("done"),
+            may_delegate=True,
+        ),
+    )
+    session.send("hi")
+    engine = session._inner._engine
+    assert engine is not None
+    engine.executor.children = replace(cast("Any", engine.executor.children), max_depth=2)
+    sent(session)
+
+    assert len(session.subagent_tasks()) == 1
+    assert "nothing can go on there in the background" in str(house.bodies[-2]["messages"])
+    assert "GRANDCHILD" not in str([body["messages"][1] for body in house.bodies])
 
 
 # Facts

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from a3s_code.errors import NotIsolated, RunCancelled, TooDeep
+from a3s_code.errors import NotIsolated, RunCancelled, TooDeep, UsageError
 from a3s_code.kernel.children import ChildOutcome, ChildSpec
 from a3s_code.kernel.ports import Sink
 
@@ -115,6 +115,7 @@ class CallChildren:
         error = self._too_deep(spec)
         if error:
             raise TooDeep(error)
+        _check_stays(spec, self.household)
         await _accept(spec)
         id_, home = self.new_id(), self.household.home
         with home.budgeted(id_, spec.budget):
@@ -196,6 +197,21 @@ class CallChildren:
         executor = replace(own.executor, askers=home.askers(spec.model))
         executor.hooks = witness = Witness(session.hooks, session.redactor)
         return Child(id_, spec, home, rules, executor, self.sink, witness, background)
+
+
+def _check_stays(spec: ChildSpec, household: ChildHousehold) -> None:
+    """
+    See that what goes on by itself has a place to do so.
+
+    Raises:
+        UsageError: it would outlive the copy that it works in, and find itself in another one.
+    """
+    if household.home.executor.space.is_apart:
+        raise UsageError(
+            f"{spec.agent} was not started: {household.who} works in a copy of the workspace, "
+            "which ends with it, so nothing can go on there in the background.",
+            hint="wait for it",
+        )
 
 
 async def _accept(spec: ChildSpec) -> None:
