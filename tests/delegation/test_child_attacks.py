@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from a3s_code import PermissionPolicy
+from a3s_code import PermissionPolicy, Session
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.testing import calls, says
 from a3s_code.workspace.spares import MIN_FILES
@@ -23,6 +23,13 @@ JOB: JsonObject = {"agent": "general", "description": "d", "prompt": "CHILD-JOB"
 @pytest.fixture(autouse=True)
 def _temporary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
+
+
+def deepen(session: Session) -> None:
+    """Let children of a session have children."""
+    engine = session._inner._engine
+    assert engine is not None
+    engine.executor.children = replace(cast("Any", engine.executor.children), max_depth=2)
 
 
 # Rules about agents
@@ -99,6 +106,31 @@ def test_a_copy_that_becomes_a_link_leads_to_nobodys_files(
     assert (others / "inner").stat().st_mode & 0o777 == 0o750
 
 
+@pytest.mark.parametrize("inner", ["shared", "worktree"])
+def test_a_rule_that_names_a_place_holds_for_a_child_inside_one_that_has_a_copy(
+    inner: str, house: House
+) -> None:
+    house.put("secret/a", "old")
+    rule = f"write({house.root}/secret/**)"
+    session = begun(
+        house,
+        says("hello"),
+        *apart(
+            calls("errand", deny=[rule], isolation=inner),
+            calls("write", file_path="secret/a", content="new"),
+            says("inner"),
+            says("outer"),
+            may_delegate=True,
+        ),
+    )
+    session.send("hi")
+    deepen(session)
+    end = ended(sent(session), "write")
+
+    assert f"denied by the rule {rule}" in str(end.tool_output)
+    assert house.get("secret/a") == "old"
+
+
 def test_nothing_goes_on_in_a_copy_that_ends(house: House) -> None:
     session = begun(
         house,
@@ -110,9 +142,7 @@ def test_nothing_goes_on_in_a_copy_that_ends(house: House) -> None:
         ),
     )
     session.send("hi")
-    engine = session._inner._engine
-    assert engine is not None
-    engine.executor.children = replace(cast("Any", engine.executor.children), max_depth=2)
+    deepen(session)
     sent(session)
 
     assert len(session.subagent_tasks()) == 1

@@ -61,6 +61,7 @@ class ChildHousehold:
         depth: How many children the calls stand inside of.
         room: Shared by all children of the session.
         who: What that child is called.
+        root: Of the workspace that rules name places of; empty for that of `home`.
     """
 
     home: Home
@@ -69,6 +70,7 @@ class ChildHousehold:
     max_depth: int = MAX_DEPTH
     room: Room = field(default_factory=Room)
     who: str = ""
+    root: str = ""
 
     @property
     def executor(self) -> Executor:
@@ -190,10 +192,11 @@ class CallChildren:
         session, most = home.executor, household.max_depth
         if spec.budget is not None and spec.budget.depth is not None:
             most = min(most, depth + spec.budget.depth)
-        rules = OwnRules.of(spec, household.home.executor.space.root, may_delegate=depth < most)
+        root = household.root or household.home.executor.space.root
+        rules = OwnRules.of(spec, root, may_delegate=depth < most)
         parents = household.rights or Rights(session.gate, session.approver)
         rights = parents.for_child(rules, spec.inheritance)
-        own = ChildHousehold(home, rights, depth, most, household.room, spec.agent)
+        own = ChildHousehold(home, rights, depth, most, household.room, spec.agent, root)
         executor = replace(own.executor, askers=home.askers(spec.model))
         executor.hooks = witness = Witness(session.hooks, session.redactor)
         return Child(id_, spec, home, rules, executor, self.sink, witness, background)
