@@ -276,3 +276,19 @@ async def test_a_guard_beside_that_of_the_session_bounds_what_begins_in_its_bloc
     assert "the cap is reached" in results[2].output
     assert cap.used == 30
     assert after.exit_code == 0, "what is outside is not asked about"
+
+
+@pytest.mark.parametrize("consumed", [10**400, float("nan")])
+def test_a_number_that_no_log_can_hold_is_no_decision(consumed: float, house: House) -> None:
+    guard = Ledger()
+    guard.answer = {"decision": "soft", "resource": "x", "consumed": consumed, "limit": 1}
+    kept = house.root.parent / "kept"
+    agent = house.employ(says("never"))
+    options = {"file_session_store": kept, "auto_save": True, "session_id": "s"}
+    session = agent.session(house.root, **options, budget_guard=guard)
+    with pytest.raises(BudgetExhausted, match="consumed that is no number"):
+        session.send("a")
+    session.close()
+
+    again = agent.resume_session("s", file_session_store=kept, budget_guard=Ledger())
+    assert again.send("b").text == "never"

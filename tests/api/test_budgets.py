@@ -14,7 +14,9 @@ from a3s_code.api.event import AgentEvent
 from a3s_code.errors import BudgetExhausted, InvalidType, InvalidValue, LimitReached, ToolFailed
 from a3s_code.harness.budgets.tenant import TenantBudget
 from a3s_code.kernel.budget import Budget
-from a3s_code.kernel.messages import Usage
+from a3s_code.kernel.events import TurnEnd
+from a3s_code.kernel.messages import Message, Text, Usage
+from a3s_code.kernel.ports import ModelRequest, Reply, ReplyListener
 from a3s_code.kernel.records import RequestReceipt
 from a3s_code.testing import Turn, When, breaks, calls, on, refuses, says
 from api.house import WIRES, House, come, meanwhile
@@ -589,3 +591,27 @@ def test_a_function_of_the_host_that_uses_another_session_pays_there(house: Hous
 
     assert other.budget().tokens == 510
     assert session.budget().tokens == 15 + 20
+
+
+@pytest.mark.parametrize(
+    "claimed", [Usage(-60_000, -60_000), Usage(10, 10, 0, -(10**12)), Usage(10, 10, -(10**12), 0)]
+)
+def test_an_answer_that_claims_less_than_nothing_gives_nothing_back(
+    claimed: Usage, house: House
+) -> None:
+    class Refunding:
+        ref, context_window = "anthropic/claude-sonnet-4-20250514", 200_000
+
+        async def reply(self, request: ModelRequest, listener: ReplyListener) -> Reply:
+            return Reply(Message("assistant", (Text("ok"),)), claimed)
+
+    session = house.session(llm_client=Refunding(), budget=Budget(tokens=ROOMY, usd=1_000.0))
+    answer = session.send("a")
+    log = session._inner._log()
+    assert log is not None
+    recorded = [record.event.usage for record in log.records if isinstance(record.event, TurnEnd)]
+
+    assert session.budget().tokens > 0
+    assert 0 < session.budget().usd < 1
+    assert min(msgspec.structs.astuple(recorded[0])) >= 0, "a resume goes on from it"
+    assert answer.total_tokens >= 0

@@ -11,10 +11,11 @@ from a3s_code.capabilities.git.tool import GitArgs, git
 from a3s_code.capabilities.tasks.order import TaskOrder
 from a3s_code.capabilities.tools import CORE_TOOLS
 from a3s_code.capabilities.tools.task import task
-from a3s_code.delegation.builtin_agents import ALIASES, builtin_agents, by_name, role_text
+from a3s_code.delegation.builtin_agents import builtin_agents, by_name, role_text
 from a3s_code.delegation.child_gate import OwnRules
 from a3s_code.delegation.listing import MAX_LISTED, MAX_SHOWN_CHARS, described
 from a3s_code.delegation.roster import Roster
+from a3s_code.harness.agent_names import ALIASES
 from a3s_code.kernel.children import AgentRole
 from a3s_code.kernel.messages import ToolCall
 from a3s_code.kernel.ports import Action, Allow, Authority, Deny

@@ -10,7 +10,8 @@ import pytest
 from a3s_code import Agent
 from a3s_code.delegation.agent_text import AgentSource, agent_of
 from a3s_code.delegation.agents import MAX_STEPS
-from a3s_code.delegation.builtin_agents import ALIASES, builtin_agents
+from a3s_code.delegation.builtin_agents import builtin_agents
+from a3s_code.harness.agent_names import ALIASES
 from a3s_code.testing import Script, ScriptedServer, says
 
 PAGE = (Path(__file__).parents[2] / "docs/delegation.md").read_text(encoding="utf-8")

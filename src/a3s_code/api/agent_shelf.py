@@ -17,10 +17,10 @@ from a3s_code.api.agent_sources import AgentSources
 from a3s_code.capabilities.skills.tree import FileFault, Tree
 from a3s_code.capabilities.tools import CORE_TOOLS
 from a3s_code.delegation.agent_files import AgentFile, LoadedAgents, load_agents, look_for_agents
-from a3s_code.delegation.builtin_agents import ALIASES
 from a3s_code.delegation.listing import LISTING, described
 from a3s_code.delegation.roster import Roster
 from a3s_code.errors import A3SError, InvalidValue
+from a3s_code.harness.agent_names import ALIASES
 from a3s_code.kernel.children import AgentRole, Agents
 from a3s_code.kernel.tool import Tool
 

@@ -22,7 +22,7 @@ from a3s_code.api.context import RunContext
 from a3s_code.api.outlet import Outlet
 from a3s_code.api.plan_need import is_looked_at
 from a3s_code.api.request import Request
-from a3s_code.delegation.builtin_agents import ALIASES
+from a3s_code.harness.agent_names import ALIASES
 from a3s_code.harness.context import Budget
 from a3s_code.harness.intent.delegation_scores import MENTION, Candidate, candidates
 from a3s_code.harness.manual_delegation import with_manual

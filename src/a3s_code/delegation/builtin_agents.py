@@ -14,16 +14,6 @@ from pathlib import Path
 from a3s_code.errors import PackageUnreadable
 from a3s_code.kernel.children import AgentRole
 
-ALIASES = {
-    "general-purpose": "general",
-    "verify": "verification",
-    "verifier": "verification",
-    "code-review": "review",
-    "code_reviewer": "review",
-    "reviewer": "review",
-}
-"""Other names that the built-in agents have."""
-
 _TEXTS = Path(__file__).with_name("builtin")
 LOOKS = ("read", "grep", "glob", "ls")
 """Rules that only let look at files."""

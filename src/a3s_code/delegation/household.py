@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from a3s_code.errors import NotIsolated, RunCancelled, TooDeep
+from a3s_code.errors import NotIsolated, RunCancelled, TooDeep, UsageError
 from a3s_code.kernel.children import ChildOutcome, ChildSpec, session_of
 from a3s_code.kernel.ports import Sink
 
@@ -67,6 +67,7 @@ class ChildHousehold:
         room: Shared by all children of the session.
         who: What that child is called.
         session_id: What its events have as theirs; empty for the session itself.
+        root: Of the workspace that rules name places of; empty for that of `home`.
     """
 
     home: Home
@@ -76,6 +77,7 @@ class ChildHousehold:
     room: Room = field(default_factory=Room)
     who: str = ""
     session_id: str = ""
+    root: str = ""
 
     @property
     def executor(self) -> Executor:
@@ -124,6 +126,7 @@ class CallChildren:
         error = self._too_deep(spec)
         if error:
             raise TooDeep(error)
+        _check_stays(spec, self.household)
         await _accept(spec)
         id_, home = self.new_id(), self.household.home
         with home.budgeted(id_, spec.budget):
@@ -206,16 +209,40 @@ class CallChildren:
         session, most = home.executor, household.max_depth
         if spec.budget is not None and spec.budget.depth is not None:
             most = min(most, depth + spec.budget.depth)
-        rules = OwnRules.of(spec, household.home.executor.space.root, may_delegate=depth < most)
+        root = household.root or household.home.executor.space.root
+        rules = OwnRules.of(spec, root, may_delegate=depth < most)
         parents = household.rights or Rights(session.gate, session.approver)
         rights = parents.for_child(rules, spec.inheritance)
-        inside = session_of(id_)
-        own = ChildHousehold(home, rights, depth, most, household.room, spec.agent, inside)
+        own = ChildHousehold(
+            home,
+            rights,
+            depth,
+            most,
+            household.room,
+            who=spec.agent,
+            session_id=session_of(id_),
+            root=root,
+        )
         executor = replace(own.executor, askers=home.askers(spec.model))
         executor.hooks = witness = Witness(session.hooks, session.redactor)
         parent = household.session_id or home.session_id
         return Child(
             id_, spec, home, rules, executor, self.sink, witness, parent, background, apart
+        )
+
+
+def _check_stays(spec: ChildSpec, household: ChildHousehold) -> None:
+    """
+    See that what goes on by itself has a place to do so.
+
+    Raises:
+        UsageError: it would outlive the copy that it works in, and find itself in another one.
+    """
+    if household.home.executor.space.is_apart:
+        raise UsageError(
+            f"{spec.agent} was not started: {household.who} works in a copy of the workspace, "
+            "which ends with it, so nothing can go on there in the background.",
+            hint="wait for it",
         )
 
 

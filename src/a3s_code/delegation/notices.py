@@ -7,6 +7,7 @@ from a3s_code.kernel.context import ContextItem
 from a3s_code.kernel.excerpt import excerpt
 from a3s_code.kernel.tracked import ChildRun
 from a3s_code.kernel.tracking import NOTICE
+from a3s_code.kernel.visible import on_one_line
 
 
 def notice(id_: str, child: ChildRun) -> ContextItem:
@@ -17,12 +18,13 @@ def notice(id_: str, child: ChildRun) -> ContextItem:
     """
     end, begun = child.ended, child.begun
     said = excerpt(end.output, HEAD_CHARS, TAIL_CHARS) if end is not None else ""
-    named = f"Task {id_} ({begun.agent}: {begun.description})"
-    parts = [f"{named}, started in the background, has ended: {child.status}.", said]
+    named = f"Task {id_} ({begun.agent}: {on_one_line(begun.description)})"
+    parts = [f"{named}, started in the background, has ended: {child.status}."]
     if child.merge is not None:
         parts.append("\n".join(line for line in merge_lines(child.merge) if line))
     if end is not None and end.transcript:
         parts.append(f"Its whole conversation: {end.transcript}")
+    parts.append(said)  # the last: nothing behind it can be taken for ours
     return ContextItem(
         source=NOTICE + id_,
         content="\n\n".join(part for part in parts if part.strip()),

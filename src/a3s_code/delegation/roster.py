@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from a3s_code.delegation.builtin_agents import ALIASES, by_name
+from a3s_code.delegation.builtin_agents import by_name
+from a3s_code.harness.agent_names import ALIASES
 from a3s_code.kernel.children import AgentRole
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from a3s_code.harness.shell.analysis import analyse
 from a3s_code.harness.shell.words import has_hole
 from a3s_code.harness.subjects import MAX_SHOWN_CHARS, visible
-from a3s_code.harness.tool_names import SHELL_TOOLS, WRITE_TOOL
+from a3s_code.harness.tool_names import SHELL_TOOLS, TASK_TOOL, TASKS_TOOL, WRITE_TOOL
 from a3s_code.kernel.ports import Action
 
 MAX_NAMED_RULES = 4
@@ -30,6 +30,11 @@ def candidates(action: Action, refused: frozenset[str] | None) -> Iterator[tuple
         )
         if 0 < len(parts) <= MAX_NAMED_RULES and all(_sayable(text) for _, text in parts):
             yield tuple(f"{tool}({text})" for tool, text in parts)
+    elif name == TASKS_TOOL:
+        agents = subject.split("\n")
+        if len(agents) <= MAX_NAMED_RULES and all(map(_sayable, agents)):
+            for tools in ((TASKS_TOOL,), (TASKS_TOOL, TASK_TOOL)):
+                yield tuple(f"{tool}({agent})" for tool in tools for agent in agents)
     elif subject and _sayable(subject):
         yield (f"{name}({subject})",)
     yield (name,)

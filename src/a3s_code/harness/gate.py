@@ -15,7 +15,8 @@ the policy that allows everything (`PermissionPolicy.permissive()`), grants that
 The mode of the session (`modes`) is laid over the policy: it may spare questions, and never
 lifts a denial.
 
-Several tasks are decided agent by agent, and whom a rule denies to `task` is denied there too.
+Several tasks are decided agent by agent, and whom a rule denies or asks about for `task` is so
+there too. A rule against an agent holds by whichever of its names it is called.
 
 A search is decided by its pattern and the directory it starts in. That it would come across
 a file that a rule denies is not decided here: a rule cannot say it.
@@ -35,6 +36,7 @@ import msgspec
 
 from a3s_code.errors import InvalidValue
 from a3s_code.harness.advice import candidates
+from a3s_code.harness.agent_names import other_names
 from a3s_code.harness.default_policy import by_default, guard, guarded_by
 from a3s_code.harness.modes import Mode, policy_in, refusal_in_plan
 from a3s_code.harness.patterns import Kind
@@ -188,6 +190,8 @@ class PolicyGate:
             yield from self._shell(policy, action.subject)
         elif name == SANDBOX_TOOL:
             yield from self._shell(rules_for_sandbox(policy, SHELL_TOOL), action.subject)
+        elif name == TASK_TOOL:
+            yield policy.one(name, _agent(action.subject))
         elif name == TASKS_TOOL:
             yield from _each_agent(policy, action.subject)
         else:
@@ -236,6 +240,11 @@ class PolicyGate:
         absolute = (posixpath.join(root, path) for root in roots)
         same = tuple(each for each in absolute if each != path)
         return Subject(path, Kind.PATH, same=same, guarded=guarded)
+
+    def _original(self, path: str) -> tuple[str, ...]:
+        """Give a path that leads out of a copy into its workspace as rules there have it."""
+        whole = posixpath.normpath(posixpath.join(self.root, path))
+        return (posixpath.relpath(whole, self.copied),) if inside(whole, self.copied) else ()
 
     # Shell commands
 
@@ -303,6 +312,7 @@ class PolicyGate:
             path if not moved or absolute else f"{UNKNOWN}/{below}",
             Kind.PATH,
             same=self._path(path).same if known and not leaves else (),
+            also=self._original(path) if known else (),
             beyond=f"it {_MAY_LIE_OUTSIDE}" if leaves else "",
             shown=f"the redirection to `{printable(path)}`",
             guarded=guard(path) or ("" if absolute else guard(place)),
@@ -370,9 +380,14 @@ def _alternatives(text: str) -> list[str]:
 
 
 def _each_agent(policy: CompiledPolicy, agents: str) -> Iterator[Decision]:
-    for agent in agents.split("\n"):
-        subject = Subject(agent, Kind.TEXT)
-        yield policy.one(TASKS_TOOL, subject)
-        alone = policy.ruled(TASK_TOOL, subject)
-        if isinstance(alone, Deny):
+    for name in agents.split("\n"):
+        agent = _agent(name)
+        yield policy.one(TASKS_TOOL, agent)
+        alone = policy.ruled(TASK_TOOL, agent)
+        if isinstance(alone, Ask | Deny):
             yield alone
+
+
+def _agent(name: str) -> Subject:
+    """An agent under one of its names; what a rule forbids by another one is forbidden."""
+    return Subject(name, Kind.TEXT, also=other_names(name))

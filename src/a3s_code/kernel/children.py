@@ -254,5 +254,6 @@ class Children(Protocol):
         Raises:
             InvalidValue: a rule of `spec` is none, or there is no such model.
             TooDeep: it would stand deeper than a child may.
+            UsageError: whoever starts it works in a copy of the workspace, which ends before it.
         """
         ...

@@ -339,13 +339,16 @@ def fit(given: object) -> Reply:
     """
     Take an answer of a model, which may be foreign code, if the log can hold it.
 
+    Counts of tokens that none can be are put right: what is recorded is what budgets go on from.
+
     Raises:
         ModelRefused: it is none.
     """
     try:
         if isinstance(given, Reply):
             msgspec.convert(msgspec.to_builtins(given), Reply)
-            return given
+            usage = given.usage.plausible
+            return given if usage is given.usage else msgspec.structs.replace(given, usage=usage)
         wrong = f"a {type(given).__name__}, not a Reply"
     except Exception as error:  # noqa: BLE001 - values of foreign code
         wrong = str(error)

@@ -209,6 +209,14 @@ def user(
     return Message("user", (*images, *beside, Text(text)))
 
 
+MAX_COUNT = 1 << 53
+"""What no count of tokens comes to; sums of a few of these still fit every reader of JSON."""
+
+
+def _count(given: int) -> int:
+    return min(max(given, 0), MAX_COUNT)
+
+
 class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens as the provider counted them. `prompt_tokens` includes the cached ones."""
 
@@ -220,6 +228,15 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     @property
     def total_tokens(self) -> int:
         return self.prompt_tokens + self.completion_tokens
+
+    @property
+    def plausible(self) -> Usage:
+        """The same without counts that none can be: below nothing, or more cached than sent."""
+        prompt, answered = _count(self.prompt_tokens), _count(self.completion_tokens)
+        read = min(_count(self.cache_read_tokens), prompt)
+        written = min(_count(self.cache_write_tokens), prompt - read)
+        found = Usage(prompt, answered, read, written)
+        return self if found == self else found
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(

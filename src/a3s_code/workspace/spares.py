@@ -73,8 +73,8 @@ class Spares:
 
 def remove(outer: Path) -> None:
     """Remove a directory, also when something in it may not be entered."""
-    shutil.rmtree(outer, ignore_errors=True)
-    if not outer.exists():
+    shutil.rmtree(outer, ignore_errors=True)  # leaves a link alone, and so is that to be left
+    if outer.is_symlink() or not outer.exists():
         return
     for directory, _, _ in os.walk(outer):
         with suppress(OSError):

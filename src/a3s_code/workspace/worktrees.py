@@ -196,6 +196,7 @@ class LocalWorktrees:
 
     async def take(self, worktree: WorktreeMade) -> Left:
         """See `Worktrees.take`."""
+        await asyncio.to_thread(_check_place, worktree.directory)
         root = Root(worktree.directory)
         filling = Path(worktree.directory).with_name(FILLING)
         if await asyncio.to_thread(filling.exists):  # its process ended before all was there
@@ -350,13 +351,25 @@ def _stands(tree: Tree, path: str) -> bool:
         return True
 
 
+def _check_place(directory: str) -> None:
+    """
+    See that no link of the child's leads from the place of a copy to files that are none of it.
+
+    Raises:
+        WorkspaceError: one does.
+    """
+    if os.path.realpath(directory) != directory:
+        raise WorkspaceError("Its directory was moved away, and a link stands in its place.")
+
+
 def _emptied(worktree: WorktreeMade, paths: Collection[str], lock: int) -> bool:
     place = Path(worktree.directory)
     try:
+        _check_place(worktree.directory)
         clean(place, paths)
         place.rename(place.with_name(FILLING))
         os.pwrite(lock, _FLEETING, 0)
-    except OSError:  # such as a directory that may not be entered
+    except (OSError, WorkspaceError):  # such as a directory that may not be entered
         return False
     return True
 

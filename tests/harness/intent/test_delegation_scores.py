@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from a3s_code.delegation.builtin_agents import ALIASES, builtin_agents
+from a3s_code.delegation.builtin_agents import builtin_agents
+from a3s_code.harness.agent_names import ALIASES
 from a3s_code.harness.intent.delegation_scores import Candidate, candidates
 from a3s_code.kernel.children import AgentRole
 from harness.intent.prompts import ORDINARY, SHOWN, STYLED

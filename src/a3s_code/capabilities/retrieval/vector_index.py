@@ -164,7 +164,7 @@ class VectorIndex:
         embedding = self._embedding
         if isinstance(embedding, MeteredEmbedding):
             embedded = await embedding.embed_metered(texts)
-            spent(embedding.model, embedded.usage)
+            spent(embedding.model, embedded.usage.plausible)
             vectors = embedded.vectors
         else:
             vectors = await embedding.embed(texts)

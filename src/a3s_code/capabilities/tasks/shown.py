@@ -1,8 +1,9 @@
 """
 What the parent of a delegated run gets of it: a bounded text, and facts about it.
 
-The text is the answer, cut where it is long, and behind it a few lines of what the harness has
-seen. The conversation of the child stays in its transcript.
+The text is the answer, cut where it is long, and behind it, below a line `---`, a few lines of
+what the harness has seen. No other line is one: those of the answer are written otherwise. The
+conversation of the child stays in its transcript.
 
 Source:
     SPEC 5.13, 9.4; A3S Code README 3.x, "The parent should not ingest the full child transcript".
@@ -10,6 +11,7 @@ Source:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -18,12 +20,18 @@ from a3s_code.capabilities.tasks.report import report_of
 from a3s_code.kernel.children import ChildEvidence, ChildOutcome
 from a3s_code.kernel.excerpt import excerpt
 from a3s_code.kernel.messages import JsonObject
+from a3s_code.kernel.visible import on_one_line
 
 HEAD_CHARS, TAIL_CHARS = 3_000, 800
 """Of an answer that the parent sees; SPEC 5.13."""
 MAX_LISTED = 8
 """Paths and commands of one kind that are named in the text."""
 MAX_COMMAND_CHARS = 80
+_BREAK = r"[\r\v\f\x1c-\x1e\x85\u2028\u2029]"
+_RULE = re.compile(
+    rf"(^|{_BREAK})([ \t]{{0,9}})-{{3,}}(?=[ \t]{{0,9}}(?:\[|{_BREAK}|$))", re.MULTILINE
+)
+"""What stands in front of facts, and of the results of several tasks."""
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -49,6 +57,7 @@ def shown(outcome: ChildOutcome, share: float = 1.0) -> Shown:
     if outcome.kind:
         said = f"\nIt had said:\n{text}" if text else ""
         text = f"The task failed ({outcome.kind}): {outcome.error}{said}"
+    text = _RULE.sub(r"\1\2- - -", text)
     facts = [*_facts(outcome, is_cut=is_cut)]
     return Shown("\n".join((text, *(["---"] if facts else []), *facts)), is_cut)
 
@@ -104,7 +113,7 @@ def merge_lines(merge: JsonObject) -> Sequence[str]:
     """Say what became of its copy of the workspace; a line may be empty."""
     if not merge:
         return ()
-    why = f": {merge['reason']}" if merge.get("reason") else ""
+    why = f": {on_one_line(merge['reason'])}" if merge.get("reason") else ""
     left = [f"{each['path']} ({each['reason']})" for each in merge["conflicts"]]
     return (
         f"Worktree {merge['status']}{why}",
@@ -118,7 +127,7 @@ def _line(name: str, rows: Sequence[str]) -> str:
     if not rows:
         return ""
     more = f" and {len(rows) - MAX_LISTED} more" if len(rows) > MAX_LISTED else ""
-    return f"{name}: {', '.join(rows[:MAX_LISTED])}{more}"
+    return f"{name}: {', '.join(map(on_one_line, rows[:MAX_LISTED]))}{more}"
 
 
 def _command(each: ChildEvidence) -> str:

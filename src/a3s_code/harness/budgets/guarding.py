@@ -11,6 +11,7 @@ Source:
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -165,7 +166,13 @@ def _number(given: Mapping[object, object], name: str) -> float:
     value = given.get(name)
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise NoDecision(f"its soft decision has no {name}")
-    return value
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.nan
+    if math.isnan(number):
+        raise NoDecision(f"its soft decision has a {name} that is no number")
+    return number
 
 
 def _text(given: Mapping[object, object], name: str) -> str:
