@@ -84,6 +84,9 @@ class QueuedRun:
             raise UsageError("A blocking wait inside the loop.", hint="use 'await' instead")
         return self._future.result(timeout_s)
 
+    def __repr__(self) -> str:
+        return f"QueuedRun({self.id!r}, {'done' if self.is_done else 'waiting'})"
+
     def __await__(self) -> Generator[None, None, AgentResult]:
         return asyncio.shield(asyncio.wrap_future(self._future)).__await__()
 
