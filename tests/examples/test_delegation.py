@@ -22,9 +22,11 @@ def test_the_blocks_of_the_page_run(
     monkeypatch.chdir(tmp_path)
     script = Script(default=says("All is well."))
     with ScriptedServer(script) as server, Agent(server.acl()) as agent:
+        (tmp_path / "agent.acl").write_text(server.acl())
         names = {"agent": agent}
         for block in re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE):
             exec(compile(block, "delegation.md", "exec"), names)
+        names["agent"].close()
 
     shown = capsys.readouterr().out
     assert "verify-cow 30" in shown

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from a3s_code.testing import says
+from a3s_code import PermissionPolicy
+from a3s_code.testing import When, calls, on, says
 from api.house import House
 
 PAGE = Path(__file__).parents[2] / "docs/delegation.md"
@@ -25,10 +26,15 @@ def house(tmp_path: Path) -> Iterator[House]:
     made.close()
 
 
+def block_with(text: str) -> str:
+    (block,) = (block for block in BLOCKS if text in block)
+    return block
+
+
 def test_the_example_of_tasks_runs(
     house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (block,) = (block for block in BLOCKS if "session.tasks(" in block)
+    block = block_with("session.tasks(")
     house.serve(default=says("It is in auth.py."))
     house.put("agent.acl", house.server.acl())
     monkeypatch.chdir(house.root)
@@ -37,3 +43,53 @@ def test_the_example_of_tasks_runs(
 
     names["agent"].close()
     assert "explore True It is in auth.py." in capsys.readouterr().out
+
+
+TASK = {"description": "look", "prompt": "CHILD"}
+CHILD = on(When(last_user="CHILD"), says("It is here."))
+
+
+def test_the_hook_keeps_an_agent_from_work_by_whatever_name_and_tool(house: House) -> None:
+    session = house.session(
+        calls("task", agent="review", **TASK)
+        + calls("task", agent="code-review", **TASK)
+        + calls("parallel_task", tasks=[{"agent": "Code_Reviewer", **TASK}])
+        + calls("batch", invocations=[{"tool": "task", "args": {"agent": "reviewer", **TASK}}])
+        + calls("task", agent="explore", **TASK),
+        says("done"),
+        rules=(CHILD,),
+    )
+    exec(compile(block_with("no_review"), PAGE.name, "exec"), {"session": session})
+    session.send("go")
+
+    assert [task["agent"] for task in session.subagent_tasks()] == ["explore"]
+
+
+def test_the_stream_is_watched_as_the_page_shows_it(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = house.session(calls("task", agent="explore", **TASK), says("done"), rules=(CHILD,))
+    exec(compile(block_with("subagent_progress"), PAGE.name, "exec"), {"session": session})
+
+    first, progress, last = capsys.readouterr().out.splitlines()
+    assert (first, last) == ("call_1.1 explore: look", "call_1.1 done")
+    assert progress.startswith("call_1.1 turn_completed {'turn': 1")
+
+
+def test_conflicts_of_a_child_in_a_worktree_are_told_as_the_page_shows_it(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house.put("a.txt", "one\n")
+    elsewhere = f"echo two > {house.root}/a.txt"
+    session = house.session(
+        calls("bash", command=elsewhere),
+        calls("write", file_path="a.txt", content="three\n"),
+        says("renamed"),
+        permission_policy=PermissionPolicy(allow=["*"]),
+    )
+    exec(compile(block_with('"isolation": "worktree"'), PAGE.name, "exec"), {"session": session})
+
+    conflict, see = capsys.readouterr().out.splitlines()
+    assert conflict == "a.txt both sides changed the same lines"
+    assert see.startswith("git --git-dir=")
+    assert house.get("a.txt") == "two\n"
