@@ -115,6 +115,12 @@ def test_ids_of_another_kind_are_refused_instead_of_found_nowhere(house: House) 
     assert repr(queued) == f"QueuedRun({queued.id!r}, done)"
 
 
+def test_options_in_the_place_of_directories_are_told_where_they_go(house: House) -> None:
+    agent = house.employ(says("done"))
+    with pytest.raises(InvalidType, match=r"give them as options=\.\.\."):
+        agent.session_for_agent(house.root, "explore", SessionOptions())  # pyright: ignore[reportArgumentType]
+
+
 def test_a_closed_session_cancels_no_child(house: House) -> None:
     session = house.session(says("done"))
     session.close()
