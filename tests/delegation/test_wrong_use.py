@@ -22,7 +22,7 @@ from a3s_code import (
     WorkerAgentSpec,
     Workflow,
 )
-from a3s_code.testing import says
+from a3s_code.testing import Fault, breaks, says
 from api.house import House
 
 ANY: Any = object()
@@ -146,3 +146,20 @@ def test_a_step_that_gives_words_has_failed_and_says_what_was_meant() -> None:
     outcome = Workflow.builder(Words()).build().agent(STEP)
     assert (outcome.success, outcome.kind) == (False, "step.no_outcome")
     assert "An outcome is a str. (give StepOutcome" in outcome.error
+
+
+def test_a_task_that_takes_too_long_names_the_limit_that_was_given(house: House) -> None:
+    session = house.session(default=breaks(Fault.HANG, says("never")))
+    task = {"agent": "explore", "description": "look", "prompt": "Look."}
+    done = session.tool("parallel_task", {"tasks": [task], "timeout_ms": 200})
+
+    assert "explore took longer than timeout_ms (200 ms)" in done.output
+    assert done.metadata["results"][0]["error"]["type"] == "child.timeout"
+
+
+def test_a_prompt_that_waits_says_so_to_whoever_does_not(house: House) -> None:
+    session = house.session(default=breaks(Fault.HANG, says("never")))
+    queued = session.queue("go")
+    with pytest.raises(TimeoutError, match=r"has not ended after 0\.05 s; it goes on"):
+        queued.result(0.05)
+    session.close()
