@@ -176,8 +176,8 @@ class WorkerAgentSpec:
             kind = type(steps).__name__
             raise InvalidType(f"max_steps of the worker {self.name!r} is a {kind}, not int.")
         check_bool(f"hidden of the worker {self.name!r}", self.hidden)
-        rules: object = self.permissions
-        if rules is not None and not isinstance(rules, PermissionPolicy):
+        rules = self.permissions
+        if rules is not None and not isinstance(rules, PermissionPolicy):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
             raise InvalidType(
                 f"permissions of the worker {self.name!r} is a {type(rules).__name__}, "
                 "not PermissionPolicy.",

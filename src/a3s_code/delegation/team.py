@@ -61,10 +61,9 @@ class Team:
 
     def __init__(self, name: str, config: TeamConfig | None = None) -> None:
         check_text("name", name)
-        given: object = config
-        if given is not None and not isinstance(given, TeamConfig):
+        if config is not None and not isinstance(config, TeamConfig):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
             raise InvalidType(
-                f"The config of a team is a {type(given).__name__}, not TeamConfig.",
+                f"The config of a team is a {type(config).__name__}, not TeamConfig.",
                 hint="give TeamConfig(max_rounds=3)",
             )
         self.name = name

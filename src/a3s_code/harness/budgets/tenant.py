@@ -45,10 +45,9 @@ class TenantBudget:
         if not budget.has_limits:
             raise InvalidValue("A TenantBudget without a limit bounds nothing.", hint="give tokens")
         before = NOTHING
-        given: object = used
-        if given is not None and not isinstance(given, BudgetUsage):
+        if used is not None and not isinstance(used, BudgetUsage):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
             raise InvalidType(
-                f"used of a TenantBudget is a {type(given).__name__}, not BudgetUsage.",
+                f"used of a TenantBudget is a {type(used).__name__}, not BudgetUsage.",
                 hint="give what usage() said",
             )
         if used is not None:
