@@ -55,4 +55,7 @@ def watch(wf: Workflow) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("stopped; start it again, and it goes on")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 from a3s_code.errors import InvalidType, InvalidValue
@@ -12,10 +12,23 @@ from a3s_code.errors import InvalidType, InvalidValue
 def check_positive(name: str, value: float) -> None:
     """
     Raises:
-        InvalidValue: the value is not above 0; says which it was.
+        InvalidType: the value is no number.
+        InvalidValue: it is not above 0; says which it was.
     """
+    _check_number(name, value)
     if not value > 0:
         raise InvalidValue(f"{name} is {value}.", hint="give a number above 0")
+
+
+def check_count(name: str, value: object) -> None:
+    """
+    Raises:
+        InvalidType: the value is no whole number.
+        InvalidValue: it is not above 0; says which it was.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidType(f"{name} is a {type(value).__name__}, not int.")
+    check_positive(name, value)
 
 
 def check_limits(whose: str, **limits: float | None) -> None:
@@ -23,10 +36,14 @@ def check_limits(whose: str, **limits: float | None) -> None:
     Check limits by their names; None leaves one to its default.
 
     Raises:
+        InvalidType: one of them is no number; says which.
         InvalidValue: one of them is not above 0; says which.
     """
     for name, limit in limits.items():
-        if limit is not None and not limit > 0:
+        if limit is None:
+            continue
+        _check_number(f"{name} of {whose}", limit)
+        if not limit > 0:
             raise InvalidValue(
                 f"{name} of {whose} is {limit}.", hint="give a number above 0, or leave it out"
             )
@@ -35,10 +52,17 @@ def check_limits(whose: str, **limits: float | None) -> None:
 def check_share(name: str, value: float) -> None:
     """
     Raises:
-        InvalidValue: the value is outside of 0 to 1.
+        InvalidType: the value is no number.
+        InvalidValue: it is outside of 0 to 1.
     """
+    _check_number(name, value)
     if not 0 <= value <= 1:
         raise InvalidValue(f"{name} is {value}, outside of 0 to 1.", hint="give a share of 1")
+
+
+def _check_number(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidType(f"{name} is a {type(value).__name__}, not a number.")
 
 
 def check_bool(name: str, value: object) -> None:
@@ -64,6 +88,17 @@ def check_list(name: str, value: object) -> None:
         raise InvalidType(
             f"`{name}` is a {type(value).__name__}, not a list.", hint=f"write {name}=[...]"
         )
+
+
+def check_needed_list(name: str, value: object) -> None:
+    """
+    Raises:
+        InvalidType: as `check_list`; and the value is None, or an object of names and values.
+    """
+    if value is None or isinstance(value, Mapping):
+        kind = type(cast("object", value)).__name__
+        raise InvalidType(f"`{name}` is a {kind}, not a list.", hint=f"write {name}=[...]")
+    check_list(name, value)
 
 
 def check_text(name: str, value: object) -> None:

@@ -9,7 +9,18 @@ import sys
 import pytest
 
 from a3s_code.kernel.messages import Usage
-from a3s_code.testing import Call, Turn, When, calls, calls_text, on, refuses, says
+from a3s_code.testing import (
+    Call,
+    Fault,
+    Turn,
+    When,
+    breaks,
+    calls,
+    calls_text,
+    on,
+    refuses,
+    says,
+)
 from cli.command_line import PROGRAM, WAIT_S, CommandLine, Done, calls_made
 
 
@@ -215,6 +226,18 @@ def test_skills_of_a_directory_are_found_and_run_and_broken_ones_named(
     bodies = [json.dumps(request.body) for request in command_line.server.requests]
     assert "SWEEP-TEXT" in bodies[2]
     assert "SORT-TEXT" in bodies[4]
+
+
+def test_what_goes_on_in_the_background_is_named_when_the_command_ends(
+    command_line: CommandLine,
+) -> None:
+    task = calls("task", agent="explore", description="look", prompt="CHILD", background=True)
+    hanging = on(When(last_user="CHILD"), breaks(Fault.HANG, says("never")))
+    command_line.configure(task, says("Done."), rules=(hanging,))
+    done = command_line.run("go")
+
+    assert (done.returncode, done.stdout) == (0, "Done.\n")
+    assert "a3s-code: stopped with the run, though not done: explore: look\n" in done.stderr
 
 
 def test_agents_of_the_user_and_of_directories_are_delegated_to_and_broken_ones_named(

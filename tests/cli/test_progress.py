@@ -205,7 +205,7 @@ def test_a_run_on_the_command_line_tells_its_style_and_its_inner_calls(
     lines = done.stderr.splitlines()
 
     assert lines[0] == "** code_review: Look for what is wrong with a change"
-    assert "   -> ls" in lines
+    assert "   -> skill look: ls" in lines
     assert done.stdout == "There is nothing.\n"
 
 

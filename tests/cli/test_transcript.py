@@ -117,3 +117,46 @@ def test_files_that_are_no_skills_are_named_and_the_rest_is_counted() -> None:
     assert notes[0] == "!! skill_skipped: s/0\\x1b.md: It is broken."
     assert notes[5:] == ["!! skill_skipped: 5 more"]
     assert shown(AgentEvent("skills_loaded", data='{"count":3,"sha256":""}'))[2] == []
+
+
+def child(id_: str, agent: str, description: str) -> AgentEvent:
+    return AgentEvent("subagent_start", tool_id=id_, tool_name=agent, prompt=description)
+
+
+def test_of_children_that_work_at_once_each_line_says_whose_it_is() -> None:
+    _, _, notes = shown(
+        AgentEvent("tool_start", tool_name="parallel_task", tool_id="a"),
+        child("a.1", "explore", "find the parser"),
+        child("a.2", "explore", "find the\ncache"),
+        AgentEvent("tool_start", tool_name="ls", tool_id="a.1.1"),
+        AgentEvent("tool_start", tool_name="batch", tool_id="a.2.1"),
+        AgentEvent("tool_start", tool_name="read", tool_id="a.2.1.1"),
+        AgentEvent("tool_end", tool_name="read", tool_id="a.2.1.1", tool_output="no", exit_code=1),
+        AgentEvent("subagent_end", tool_id="a.2", tool_name="explore", exit_code=1),
+        AgentEvent("subagent_end", tool_id="a.1", tool_name="explore", exit_code=0),
+    )
+
+    assert notes == [
+        "-> parallel_task",
+        "   >> explore: find the parser",
+        r"   >> explore 2: find the\ncache",
+        "   -> explore: ls",
+        "   -> explore 2: batch",
+        "   -> explore 2: read",
+        "   <- explore 2: read failed (1)",
+        "      no",
+        "   << explore 2: failed",
+        "   << explore: done",
+    ]
+
+
+def test_what_a_child_does_in_the_background_stands_apart_from_the_calls_of_the_run() -> None:
+    _, _, notes = shown(
+        AgentEvent("tool_start", tool_name="task", tool_id="a"),
+        child("a.1", "general", "tidy up"),
+        AgentEvent("tool_end", tool_name="task", tool_id="a", tool_output="", exit_code=0),
+        AgentEvent("tool_start", tool_name="ls", tool_id="b"),
+        AgentEvent("tool_start", tool_name="read", tool_id="a.1.1"),
+    )
+
+    assert notes[-3:] == ["<- task", "-> ls", "   -> general: read"]

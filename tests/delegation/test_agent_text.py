@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 import pytest
 from hypothesis import given
@@ -154,6 +155,9 @@ def test_what_the_workspace_says_chooses_no_model_and_says_where_it_comes_from()
         ("tools: 'read('", "never closed"),
         ("disallowed_tools: {a: b}", "disallowed_tools is no list"),
         ("tools: Read\nallowed_tools: Bash", "both tools and allowed_tools"),
+        ("max_stpes: 3", "no key 'max_stpes'. (did you mean max_steps?"),
+        ("dissallowedTools: Bash", "did you mean disallowed_tools?"),
+        ("permision: {deny: [bash]}", "did you mean permissions?"),
         ("permissions: read", "permissions is no mapping"),
         ("permissions: [read]", "permissions is no mapping"),
         ("permissions: {denied: [bash]}", "no key 'denied'"),
@@ -168,7 +172,7 @@ def test_what_the_workspace_says_chooses_no_model_and_says_where_it_comes_from()
     ],
 )
 def test_a_value_that_cannot_be_meant_refuses_the_file(lines: str, said: str) -> None:
-    with pytest.raises(InvalidValue, match=said.replace("(", r"\(")):
+    with pytest.raises(InvalidValue, match=re.escape(said)):
         of_head(lines)
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from a3s_code import Agent
-from a3s_code.testing import Script, ScriptedServer, When, on, says
+from a3s_code.testing import Fault, Script, ScriptedServer, When, breaks, on, says
+from api.house import come
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -37,6 +41,49 @@ def test_the_example_splits_the_work_and_looks_at_each_part(tmp_path: Path) -> N
     assert run.returncode == 0, run.stderr
     said = ["It is there.", "It decides.", "It is there.", "tokens: 60"]
     assert run.stdout.splitlines() == said
+
+
+def is_recorded(place: Path) -> bool:
+    """Say whether a step of the second phase is on the disk."""
+    with closing(sqlite3.connect(place / ".a3s-sessions/sessions.db")) as db:
+        (rows,) = db.execute(
+            "SELECT count(*) FROM records JOIN sessions ON session = number"
+            " WHERE id = '.workflow/wf-overview-0/1:look'"
+            " AND CAST(body AS TEXT) LIKE '%workflow_step_completed%'"
+        ).fetchone()
+    return rows > 0
+
+
+def test_the_example_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    rules = (
+        on(When(last_user="Name three parts"), says("the loop\nthe gate")),
+        on(When(last_user="Look at the loop"), says("It goes round.")),
+        on(
+            When(last_user="Look at the gate"),
+            breaks(Fault.HANG, says("never")),
+            says("It decides."),
+        ),
+    )
+    command = [sys.executable, str(ROOT / "examples/06_workflow.py")]
+    with ScriptedServer(Script(rules=rules)) as server:
+        (tmp_path / "agent.acl").write_text(server.acl())
+        first = subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        come(lambda: len(server.requests) == 3 and is_recorded(tmp_path))
+        first.send_signal(signal.SIGINT)
+        _, notes = first.communicate(timeout=60)
+        again = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        )
+        asked = len(server.requests)
+
+    assert (first.returncode, notes.splitlines()[-1]) == (
+        1,
+        "stopped; start it again, and it goes on",
+    )
+    assert again.stdout.splitlines()[:2] == ["It goes round.", "It decides."]
+    assert asked == 4
 
 
 def test_the_blocks_of_the_page_run(

@@ -22,7 +22,7 @@ from a3s_code.api.session import AsyncSession
 from a3s_code.api.settings import Opening, Settings, fold
 from a3s_code.checks import check_text, checked_path
 from a3s_code.delegation.agents import WorkerAgentSpec
-from a3s_code.errors import InvalidValue, SessionClosed, StoreError
+from a3s_code.errors import InvalidType, InvalidValue, SessionClosed, StoreError
 from a3s_code.kernel.store import only_sessions
 
 if TYPE_CHECKING:  # the configuration's own module is imported when one is read
@@ -149,6 +149,9 @@ class AsyncAgent:
         """
         self._check_open()
         check_text("agent_name", agent_name)
+        third: object = agent_dirs
+        if isinstance(third, SessionOptions):
+            raise InvalidType("agent_dirs is a SessionOptions.", hint="give them as options=...")
         given = merged(options, {"agent_dirs": agent_dirs, **keywords})
         settings = self._assembly.as_agent(fold(given), agent_name)
         return self._opened(workspace, given, settings)

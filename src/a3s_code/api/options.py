@@ -213,7 +213,17 @@ class SessionOptions(_Named):
         self.inline_skills = (*self.inline_skills, InlineSkill(name, "persona", content))
 
     def add_worker_agent(self, worker: WorkerAgentSpec) -> None:
-        """Make a disposable agent available to `task` under its name."""
+        """
+        Make a disposable agent available to `task` under its name.
+
+        Raises:
+            InvalidType: it is no `WorkerAgentSpec`.
+        """
+        if not isinstance(worker, WorkerAgentSpec):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
+            raise InvalidType(
+                f"A worker is a WorkerAgentSpec, not a {type(worker).__name__}.",
+                hint='give WorkerAgentSpec.verifier("checker", "Runs the checks")',
+            )
         self.worker_agents = (*(self.worker_agents or ()), worker)
 
     def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401 - as in the base

@@ -83,7 +83,17 @@ class QueuedRun:
         """
         if not self.is_done and threading.get_ident() == self._loop_thread:
             raise UsageError("A blocking wait inside the loop.", hint="use 'await' instead")
-        return self._future.result(timeout_s)
+        try:
+            return self._future.result(timeout_s)
+        except TimeoutError:
+            if self.is_done:  # the run itself raised it
+                raise
+            raise TimeoutError(
+                f"{self.id} has not ended after {timeout_s:g} s; it goes on."
+            ) from None
+
+    def __repr__(self) -> str:
+        return f"QueuedRun({self.id!r}, {'done' if self.is_done else 'waiting'})"
 
     def __await__(self) -> Generator[None, None, AgentResult]:
         return asyncio.shield(asyncio.wrap_future(self._future)).__await__()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from a3s_code.api.agent_sources import AgentSources
 from a3s_code.api.settings import Opening
-from a3s_code.checks import absolute, checked_path
+from a3s_code.checks import absolute, check_needed_list, checked_path
 from a3s_code.delegation.agents import AgentDefinition, WorkerAgentSpec
 from a3s_code.errors import InvalidValue
 
@@ -102,6 +102,7 @@ class SessionAgents(ABC):
         from a3s_code.delegation.worker_roles import role_of
 
         self._check_open()
+        check_needed_list("workers", workers)
         roles = [role_of(worker) for worker in workers]
         for role in roles:
             self._assembly.agents.check_role(role, self._opening.settings)

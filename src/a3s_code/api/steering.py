@@ -128,9 +128,11 @@ class Steering(ABC):
         Whoever waits for it gets RunCancelled.
 
         Raises:
+            InvalidType: the id is no text.
             SessionClosed: the session was closed.
             StoreError: it could not be made durable.
         """
+        check_text("queued_id", queued_id)
         self._check_open()
 
         async def cancel() -> bool:

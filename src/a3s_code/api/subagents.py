@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from a3s_code.api import records_view
+from a3s_code.checks import check_text
 from a3s_code.kernel.messages import JsonObject
 
 if TYPE_CHECKING:  # a session that is not awake imports no event loop
@@ -30,6 +31,10 @@ class Subagents(ABC):
     @abstractmethod
     def _log(self) -> Log | None:
         """Give what is recorded; None when the session was not used."""
+
+    @abstractmethod
+    def _check_open(self) -> None:
+        """Raise SessionClosed when it is closed."""
 
     def subagent_tasks(self) -> list[JsonObject]:
         """
@@ -53,7 +58,14 @@ class Subagents(ABC):
         return records_view.child_runs(log) if log else []
 
     def subagent_task(self, task_id: str) -> JsonObject | None:
-        """Give one child run, as `subagent_tasks` lists it; None when there is none."""
+        """
+        Give one child run, as `subagent_tasks` lists it; None when there is none.
+
+        Raises:
+            InvalidType: the id is no text.
+            SessionClosed: the session was closed.
+        """
+        check_text("task_id", task_id)
         rows = (row for row in self.subagent_tasks() if row["task_id"] == task_id)
         return next(rows, None)
 
@@ -68,6 +80,10 @@ class Subagents(ABC):
         The call that waits for it fails with the kind `child.cancelled`, and its run goes on.
 
         Raises:
+            InvalidType: the id is no text.
+            SessionClosed: the session was closed.
             UsageError: it did not stop within 10 s; says what goes on by itself.
         """
+        check_text("task_id", task_id)
+        self._check_open()
         return await self._engine.cancel_child(task_id) if self._engine else False

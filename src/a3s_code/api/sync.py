@@ -148,7 +148,12 @@ class WorkflowBuilder:
         self._inner, self._door = opened(executor, SessionExecutor)
 
     def with_store(self, store: Store) -> Self:
-        """Record the phases in a store of sessions, so that each can go on after a crash."""
+        """
+        Record the phases in a store of sessions, so that each can go on after a crash.
+
+        Raises:
+            InvalidType: it is no store.
+        """
         self._inner.with_store(store)
         return self
 
@@ -171,6 +176,9 @@ class WorkflowBuilder:
         Say what the budget is of which this tells; the workflow only reads it.
 
         The executor has to keep to it, as that of `session.workflow(token_budget=...)` does.
+
+        Raises:
+            InvalidType: it is another kind of a budget, or none.
         """
         self._inner.with_budget(budget)
         return self
@@ -1873,7 +1881,13 @@ class Session:
         return self._door.between(self._inner.subagent_tasks)
 
     def subagent_task(self, task_id: str) -> JsonObject | None:
-        """Give one child run, as `subagent_tasks` lists it; None when there is none."""
+        """
+        Give one child run, as `subagent_tasks` lists it; None when there is none.
+
+        Raises:
+            InvalidType: the id is no text.
+            SessionClosed: the session was closed.
+        """
         return self._door.between(lambda: self._inner.subagent_task(task_id))
 
     def pending_subagent_tasks(self) -> list[JsonObject]:
@@ -1887,6 +1901,8 @@ class Session:
         The call that waits for it fails with the kind `child.cancelled`, and its run goes on.
 
         Raises:
+            InvalidType: the id is no text.
+            SessionClosed: the session was closed.
             UsageError: it did not stop within 10 s; says what goes on by itself.
         """
         return self._door.call(self._inner.cancel_subagent_task(task_id))
@@ -1953,6 +1969,7 @@ class Session:
         Whoever waits for it gets RunCancelled.
 
         Raises:
+            InvalidType: the id is no text.
             SessionClosed: the session was closed.
             StoreError: it could not be made durable.
         """

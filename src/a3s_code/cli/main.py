@@ -12,9 +12,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from a3s_code.errors import A3SError, CapabilityMissing, ConfigError, UsageError
-from a3s_code.kernel.visible import visible
+from a3s_code.kernel.visible import on_one_line, visible
+
+if TYPE_CHECKING:  # the command without a prompt needs no session
+    from a3s_code.api.sync import Session
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 ALLOWED_BY_DEFAULT = (
@@ -191,6 +195,13 @@ def _name_skipped(warning: str | None) -> None:
         sys.stderr.write(f"a3s-code: {visible(found + said)}\n")
 
 
+def _name_stopped(session: Session) -> None:
+    """Name what goes on in the background: this command ends with its run, and so does that."""
+    for task in session.pending_subagent_tasks():
+        what = on_one_line(f"{task['agent']}: {task['description']}")
+        sys.stderr.write(f"a3s-code: stopped with the run, though not done: {what}\n")
+
+
 def _agent_dirs(named: Sequence[str], home: Path) -> list[str]:
     """Give the directories of agents: the user's own, which counts least, and those named."""
     own = home / ".a3s/agents"
@@ -236,6 +247,7 @@ def _prompt(given: argparse.Namespace) -> int:
         events = session.stream(given.prompt)
         status = show_json(events) if given.json else show(events)
         _name_skipped(session.init_warning)
+        _name_stopped(session)
         return status
     finally:
         agent.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from typing import TextIO
 
@@ -87,6 +88,8 @@ class _Notes:
     def __init__(self) -> None:
         self._arguments: dict[str, list[str]] = {}
         self._running: set[str] = set()
+        self._children: dict[str, str] = {}
+        self._agents: Counter[str] = Counter()
         self._progress = Progress()
 
     def of(self, event: AgentEvent) -> list[str]:
@@ -95,7 +98,7 @@ class _Notes:
                 self._arguments.clear()
             case "tool_input_delta":
                 self._arguments.setdefault(event.tool_id or "", []).append(event.text or "")
-            case "tool_start" | "tool_end":
+            case "tool_start" | "tool_end" | "subagent_start" | "subagent_end":
                 return self._call(event)
             case (
                 "permission_denied"
@@ -116,6 +119,8 @@ class _Notes:
         return []
 
     def _call(self, event: AgentEvent) -> list[str]:
+        if event.event_type in {"subagent_start", "subagent_end"}:
+            return [self._child(event)]
         return self._started(event) if event.event_type == "tool_start" else self._ended(event)
 
     def _started(self, event: AgentEvent) -> list[str]:
@@ -125,7 +130,8 @@ class _Notes:
         given = " ".join("".join(self._arguments.get(id_, [])).split())
         if len(given) > SHOWN_CHARS:
             given = f"{given[:SHOWN_CHARS]} … {len(given) - SHOWN_CHARS} more characters"
-        return [on_one_line(f"{INSIDE if inner else ''}-> {event.tool_name} {given}".rstrip())]
+        head = f"{INSIDE if inner else ''}-> {self._whose(id_)}{event.tool_name}"
+        return [on_one_line(f"{head} {given}".rstrip())]
 
     def _ended(self, event: AgentEvent) -> list[str]:
         """Tell how a call ended; what one inside another brought is for that one to tell."""
@@ -133,11 +139,35 @@ class _Notes:
         self._running.discard(id_)
         if not self._is_inner(id_):
             return _tool_end(event)
-        return [f"{INSIDE}{line}" for line in _tool_end(event)] if event.exit_code else []
+        lines = _tool_end(event, self._whose(id_)) if event.exit_code else []
+        return [f"{INSIDE}{line}" for line in lines]
 
     def _is_inner(self, call_id: str) -> bool:
-        """Say whether a call was made inside one that runs: by a batch, a program or a skill."""
-        return is_within(call_id.rpartition(".")[0], self._running)
+        """Say whether a call was made by a child, or inside one that runs: a batch or a program."""
+        outer = call_id.rpartition(".")[0]
+        return is_within(outer, self._running) or is_within(outer, self._children)
+
+    # Children, of which several may be at work at once
+
+    def _child(self, event: AgentEvent) -> str:
+        """Tell that a child begins, and with what; or how it ended."""
+        id_ = event.tool_id or ""
+        if event.event_type == "subagent_start":
+            name = event.tool_name or ""
+            self._agents[name] += 1
+            number = self._agents[name]
+            self._children[id_] = name if number == 1 else f"{name} {number}"
+            return on_one_line(f"{INSIDE}>> {self._children[id_]}: {event.prompt}"[:SHOWN_CHARS])
+        how = "failed" if event.exit_code else "done"
+        return on_one_line(f"{INSIDE}<< {self._children.get(id_, event.tool_name)}: {how}")
+
+    def _whose(self, call_id: str) -> str:
+        """Give the name of the child that made a call, as its lines begin; else nothing."""
+        outer = call_id
+        while outer := outer.rpartition(".")[0]:
+            if outer in self._children:
+                return f"{self._children[outer]}: "
+        return ""
 
 
 _IN_WORDS = {
@@ -183,10 +213,10 @@ def _set_in(text: str) -> str:
     return visible(text).replace("\n", "\n   ")
 
 
-def _tool_end(event: AgentEvent) -> list[str]:
+def _tool_end(event: AgentEvent, whose: str = "") -> list[str]:
     lines = visible(event.tool_output or "").splitlines()
     shown = [f"   {line[:SHOWN_CHARS]}" for line in lines[:SHOWN_LINES]]
     if len(lines) > SHOWN_LINES:
         shown.append(f"   … {len(lines) - SHOWN_LINES} more lines")
-    head = on_one_line(f"<- {event.tool_name}")
+    head = on_one_line(f"<- {whose}{event.tool_name}")
     return [head if not event.exit_code else f"{head} failed ({event.exit_code})", *shown]

@@ -12,7 +12,8 @@ An agent from the text of its file.
     You know the schema...            prompt: You read build logs...
 
 Nothing that a file says widens what the parent of a run may do. Keys that are not ours are left
-alone; one of ours with a value that cannot be meant refuses the file, so that no limit is lost.
+alone; one of ours with a value that cannot be meant refuses the file, and so does one that is
+nearly the name of a limit, so that no limit is lost.
 
 Source:
     SPEC 9.2; DESIGN 6 ("confirmation inheritance"). `tools` and `disallowedTools` are those of
@@ -21,6 +22,7 @@ Source:
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from a3s_code.capabilities.skills.front_matter import FrontMatter, split, whole
@@ -42,6 +44,20 @@ MAX_DESCRIPTION_CHARS = 1_024
 MAX_STEPS = 1_000
 SUFFIXES = frozenset({".md", ".yaml", ".yml"})
 """How the files of agents end, in lower case."""
+
+LIMITS = (
+    "tools",
+    "allowed-tools",
+    "disallowed-tools",
+    "disallowed-tool",
+    "permissions",
+    "max-steps",
+    "isolation",
+    "confirmation-inheritance",
+)
+"""Keys that bound an agent."""
+NEAR = 0.85
+"""How like one of these a key is, by `difflib`, that was meant for it; `max-turns` is not."""
 
 STARTING = ("task", "parallel_task", "Skill")
 """Tools that start runs: denied to an agent that may start none."""
@@ -74,6 +90,7 @@ def agent_of(data: bytes, source: AgentSource) -> AgentRole | None:
     matter = split(text) if source.path.lower().endswith(".md") else whole(text)
     if matter is None:
         return None
+    _check_keys(matter)
     name = line(matter.fields, "name") or source.stem
     check_agent_name(name)
     spawns = flag(matter.fields, "can-spawn-subagents")
@@ -116,6 +133,19 @@ def _role(matter: FrontMatter, source: AgentSource) -> str:
 
 
 # What it may do
+
+
+def _check_keys(matter: FrontMatter) -> None:
+    """
+    Raises:
+        InvalidValue: a key is nearly the name of a limit, which would not hold.
+    """
+    for key in (*matter.fields, *matter.nested):
+        near = difflib.get_close_matches(key, LIMITS, n=1, cutoff=NEAR)
+        if near and key not in LIMITS:
+            raise InvalidValue(
+                f"It has no key {_shown(key)!r}.", hint=f"did you mean {_shown(near[0])}?"
+            )
 
 
 def _allowed(matter: FrontMatter, *, spawns: bool) -> tuple[str, ...] | None:

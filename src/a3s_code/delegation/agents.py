@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from a3s_code.checks import check_limits, check_positive, check_share, check_text
+from a3s_code.checks import check_bool, check_count, check_limits, check_share, check_text
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.inheritance import check_inheritance
 from a3s_code.harness.policy import PermissionPolicy
@@ -82,7 +82,8 @@ class WorkerAgentSpec:
     are checked by `validate`, which creating a session or registering the worker does.
 
     Raises:
-        InvalidValue: the name or the description is empty, or there is no such inheritance.
+        InvalidType: the name or the description is no text.
+        InvalidValue: one of them is empty, or there is no such inheritance.
     """
 
     name: str
@@ -158,6 +159,8 @@ class WorkerAgentSpec:
         )
 
     def _check_words(self) -> None:
+        check_text("name of a worker", self.name)
+        check_text(f"description of the worker {self.name!r}", self.description)
         if not self.name.strip() or not self.description.strip():
             raise InvalidValue(
                 f"The name or the description of worker {self.name!r} is empty.",
@@ -172,6 +175,14 @@ class WorkerAgentSpec:
         if steps is not None and type(steps) is not int:
             kind = type(steps).__name__
             raise InvalidType(f"max_steps of the worker {self.name!r} is a {kind}, not int.")
+        check_bool(f"hidden of the worker {self.name!r}", self.hidden)
+        rules = self.permissions
+        if rules is not None and not isinstance(rules, PermissionPolicy):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
+            raise InvalidType(
+                f"permissions of the worker {self.name!r} is a {type(rules).__name__}, "
+                "not PermissionPolicy.",
+                hint="give PermissionPolicy(allow=[...])",
+            )
 
     def _check_choice(self, name: str, value: str, known: tuple[str, ...]) -> None:
         if value not in known:
@@ -192,6 +203,7 @@ class AutoDelegationConfig:
         max_tasks: Children of one prompt at most.
 
     Raises:
+        InvalidType: one of them is of another kind.
         InvalidValue: `min_confidence` is outside of that, or `max_tasks` is not positive.
     """
 
@@ -201,5 +213,7 @@ class AutoDelegationConfig:
     max_tasks: int = 4
 
     def __post_init__(self) -> None:
+        check_bool("enabled", self.enabled)
+        check_bool("auto_parallel", self.auto_parallel)
         check_share("min_confidence", self.min_confidence)
-        check_positive("max_tasks", self.max_tasks)
+        check_count("max_tasks", self.max_tasks)

@@ -350,7 +350,7 @@ class Child:
             transcript.add(user(prompt))
             limit_ms, who = loop.limits.max_execution_ms, self.spec.agent
             answer = await self.home.timed(
-                lambda: within_limit(limit_ms, who, answer_of(loop.run(transcript)))
+                lambda: within_limit(limit_ms, who, answer_of(loop.run(transcript)), self._late)
             )
         except StoreError:
             raise
@@ -358,6 +358,16 @@ class Child:
             loop.leave(transcript, "" if isinstance(error, Flooded) else "an error")
             return self._failed(loop, sink.said, error)
         return self._answered(loop, answer)
+
+    def _late(self) -> LimitReached:
+        """Name the limit that was reached: that of the task, or that of every run."""
+        every, own = self.home.limits.max_execution_ms, self.spec.max_execution_ms
+        is_own = own is not None and (every is None or own <= every)
+        name, limit_ms = ("timeout_ms", own) if is_own else ("max_execution_time_ms", every)
+        return LimitReached(
+            f"{self.spec.agent} took longer than {name} ({limit_ms} ms).",
+            hint=f"raise {name}, or ask for less at once",
+        )
 
     def _answered(self, loop: Loop, answer: Answer) -> ChildOutcome:
         """Give an answer as the outcome, or say why it is none."""

@@ -12,11 +12,12 @@ Source:
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
 
-from a3s_code.checks import check_list
+from a3s_code.checks import check_needed_list
 from a3s_code.delegation.step_border import conduct
 from a3s_code.delegation.step_executor import AgentExecutor, StepEvents, at_once
 from a3s_code.delegation.steps import AgentStepSpec, StepOutcome, checked_specs
@@ -157,7 +158,9 @@ async def _answer(
     """Call a function of the host; one that does not wait has a thread of its own."""
     if waits:
         return await answer_of(function(first, second))
-    return await in_thread(lambda: function(first, second))
+    given = await in_thread(lambda: function(first, second))
+    # A lambda around a coroutine function does not look as if it waited.
+    return await answer_of(given) if inspect.isawaitable(given) else given
 
 
 def _spec(given: object) -> AgentStepSpec | None:
@@ -171,7 +174,7 @@ def checked_stages(stages: Iterable[Callable[..., Any]]) -> tuple[Callable[..., 
     Raises:
         InvalidType: they are no list, or one of them cannot be called.
     """
-    check_list("stages", stages)
+    check_needed_list("stages", stages)
     found = tuple(stages)
     for number, stage in enumerate(found):
         if not callable(stage):

@@ -9,6 +9,7 @@ and waited for.
 from __future__ import annotations
 
 import asyncio
+import inspect
 from contextlib import suppress
 from typing import Any
 
@@ -56,7 +57,9 @@ async def _asked(executor: AgentExecutor, spec: AgentStepSpec, events: StepEvent
     step: Any = executor.execute_step
     if is_async(step):
         return await answer_of(step(spec, quiet))
-    return await in_thread(lambda: step(spec, quiet))
+    given = await in_thread(lambda: step(spec, quiet))
+    # A method that only hands on what waits does not look as if it waited itself.
+    return await answer_of(given) if inspect.isawaitable(given) else given
 
 
 def _quiet(events: StepEvents) -> StepEvents:

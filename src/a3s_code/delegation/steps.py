@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar, cast
 
 import msgspec
 
-from a3s_code.checks import check_list, check_text
+from a3s_code.checks import check_needed_list, check_text
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.kernel.children import session_of
 from a3s_code.kernel.messages import JsonObject
@@ -73,7 +73,7 @@ class AgentStepSpec(msgspec.Struct, frozen=True, omit_defaults=True):
         Raises:
             InvalidType, InvalidValue: it is neither, or has a field too many or too few.
         """
-        return given if isinstance(given, cls) else _read(cls, given, "step")
+        return given if isinstance(given, cls) else _read(cls, given, "A step")
 
     @property
     def digest(self) -> str:
@@ -134,7 +134,7 @@ class StepOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
             InvalidType, InvalidValue: it is neither.
         """
         if not isinstance(given, cls):
-            return _read(cls, given, "outcome")
+            return _read(cls, given, "An outcome")
         try:
             return msgspec.convert(msgspec.to_builtins(given), cls)
         except (msgspec.ValidationError, TypeError, ValueError, RecursionError) as error:
@@ -164,9 +164,10 @@ def checked_specs(
     Take the steps that are to run together.
 
     Raises:
-        InvalidType, InvalidValue: one of them is none, or two have the same `task_id`.
+        InvalidType, InvalidValue: they are no list, one of them is no step, or two have the same
+            `task_id`.
     """
-    check_list("specs", given)
+    check_needed_list("specs", given)
     specs = tuple(map(AgentStepSpec.of, given))
     seen: set[str] = set()
     for spec in specs:
@@ -183,17 +184,17 @@ def _read(kind: type[T], given: object, what: str) -> T:
     names = kind.__struct_fields__
     if not isinstance(given, Mapping):
         raise InvalidType(
-            f"A {what} is a {type(given).__name__}.",
+            f"{what} is a {type(given).__name__}.",
             hint=f"give {kind.__name__}, or an object of {', '.join(names)}",
         )
     fields = dict(cast("Mapping[str, Any]", given))
     unknown = sorted(str(name) for name in fields if name not in names)
     if unknown:
         raise InvalidType(
-            f"A {what} has no field {', '.join(unknown)}.",
+            f"{what} has no field {', '.join(unknown)}.",
             hint=f"the fields are {', '.join(names)}",
         )
     try:
         return msgspec.convert(fields, kind)
     except msgspec.ValidationError as error:
-        raise InvalidValue(f"A {what} is not whole: {error}") from error
+        raise InvalidValue(f"{what} is not whole: {error}") from error

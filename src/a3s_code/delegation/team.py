@@ -11,10 +11,10 @@ import threading
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-from a3s_code.checks import check_positive, check_text
+from a3s_code.checks import check_count, check_text
 from a3s_code.delegation.team_board import MAX_TASKS, TeamTaskBoard
 from a3s_code.delegation.team_mail import BUFFER, TeamMessage, TeamReceiver
-from a3s_code.errors import InvalidValue, UsageError
+from a3s_code.errors import InvalidType, InvalidValue, UsageError
 
 TeamRole: TypeAlias = Literal["lead", "worker", "reviewer"]
 ROLES: tuple[TeamRole, ...] = get_args(TeamRole)
@@ -30,6 +30,7 @@ class TeamConfig:
         poll_interval_ms: Accepted, and without effect: nothing is polled.
 
     Raises:
+        InvalidType: one of them is no whole number.
         InvalidValue: one of them is not above 0.
     """
 
@@ -39,10 +40,10 @@ class TeamConfig:
     poll_interval_ms: int = 200
 
     def __post_init__(self) -> None:
-        check_positive("max_tasks", self.max_tasks)
-        check_positive("channel_buffer", self.channel_buffer)
-        check_positive("max_rounds", self.max_rounds)
-        check_positive("poll_interval_ms", self.poll_interval_ms)
+        check_count("max_tasks", self.max_tasks)
+        check_count("channel_buffer", self.channel_buffer)
+        check_count("max_rounds", self.max_rounds)
+        check_count("poll_interval_ms", self.poll_interval_ms)
 
 
 class Team:
@@ -51,12 +52,20 @@ class Team:
 
     Nothing of it asks a model: `TeamRunner` does, or a host that claims and completes tasks
     itself. All methods are safe from any thread.
+
+    Raises:
+        InvalidType: the name is no text, or the config no `TeamConfig`.
     """
 
     __slots__ = ("_board", "_boxes", "_lock", "_members", "_runner", "_taken", "config", "name")
 
     def __init__(self, name: str, config: TeamConfig | None = None) -> None:
         check_text("name", name)
+        if config is not None and not isinstance(config, TeamConfig):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
+            raise InvalidType(
+                f"The config of a team is a {type(config).__name__}, not TeamConfig.",
+                hint="give TeamConfig(max_rounds=3)",
+            )
         self.name = name
         self.config = config if config is not None else TeamConfig()
         self._board = TeamTaskBoard(self.config.max_tasks)

@@ -22,7 +22,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import msgspec
 from msgspec.structs import replace
 
-from a3s_code.checks import check_positive, check_text
+from a3s_code.checks import check_count, check_text
 from a3s_code.errors import InvalidValue
 from a3s_code.kernel.messages import JsonObject
 
@@ -87,7 +87,7 @@ class TeamTaskBoard:
     __slots__ = ("_lock", "_max_tasks", "_tasks", "_untaken", "_watch")
 
     def __init__(self, max_tasks: int = MAX_TASKS) -> None:
-        check_positive("max_tasks", max_tasks)
+        check_count("max_tasks", max_tasks)
         self._max_tasks = max_tasks
         self._lock = threading.Lock()
         self._tasks: dict[str, TeamTask] = {}

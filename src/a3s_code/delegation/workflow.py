@@ -215,10 +215,10 @@ class AsyncWorkflow:
         Raises:
             InvalidType: items or stages are no lists, or a stage cannot be called.
         """
-        from a3s_code.checks import check_list
+        from a3s_code.checks import check_needed_list
         from a3s_code.delegation.combinators import checked_stages
 
-        check_list("items", items)
+        check_needed_list("items", items)
         crew = self._crew(self._parts.executor)
         return await crew.pipeline(tuple(items), checked_stages(stages))
 
@@ -342,7 +342,15 @@ class AsyncWorkflowBuilder:
         self._parts = WorkflowParts(executor, "")
 
     def with_store(self, store: Store) -> Self:
-        """Record the phases in a store of sessions, so that each can go on after a crash."""
+        """
+        Record the phases in a store of sessions, so that each can go on after a crash.
+
+        Raises:
+            InvalidType: it is no store.
+        """
+        if isinstance(store, type) or not callable(getattr(store, "append", None)):
+            kind = f"class {store.__name__}" if isinstance(store, type) else type(store).__name__
+            raise InvalidType(f"store is a {kind}, not a store.", hint="give FileSessionStore(dir)")
         self._parts.store = store
         return self
 
@@ -368,7 +376,15 @@ class AsyncWorkflowBuilder:
         Say what the budget is of which this tells; the workflow only reads it.
 
         The executor has to keep to it, as that of `session.workflow(token_budget=...)` does.
+
+        Raises:
+            InvalidType: it is another kind of a budget, or none.
         """
+        if not isinstance(budget, WorkflowBudget):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
+            raise InvalidType(
+                f"budget of a workflow is a {type(budget).__name__}, not WorkflowBudget.",
+                hint="give WorkflowBudget(tokens)",
+            )
         self._parts.budget = budget
         return self
 

@@ -325,7 +325,9 @@ def exhausted(mark: Mark) -> BudgetExhausted:
     if kind == GUARD:
         text = f"Budget exhausted: the budget_guard refused {MAX_REFUSALS} calls."
     else:
-        text = f"Budget exhausted: {_amounts(mark)} of the {kind} are used or reserved."
+        text = (
+            f"Budget exhausted: {_amounts(mark)} of the {kind} are used or reserved{_more(mark)}."
+        )
     return BudgetExhausted(
         text,
         resource=mark.resource,
@@ -334,6 +336,13 @@ def exhausted(mark: Mark) -> BudgetExhausted:
         scope=kind,
         hint="raise the budget, or ask for less",
     )
+
+
+def _more(mark: Mark) -> str:
+    """Say what did not fit, where it is no single call."""
+    if not mark.asked or mark.resource == "tool_calls":
+        return ""
+    return f", and the next request may take {mark.asked:,.10g}"
 
 
 def _amounts(mark: Mark) -> str:

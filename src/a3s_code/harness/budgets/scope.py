@@ -45,6 +45,7 @@ class Mark:
     Attributes:
         consumed, limit: Tokens, US dollars, calls or milliseconds; what is reserved counts.
         is_passing: It is only reserved by others, who may not need it.
+        asked: What was to be reserved, and did not fit; 0 = nothing was.
     """
 
     scope: Scope
@@ -52,6 +53,7 @@ class Mark:
     consumed: float
     limit: float
     is_passing: bool = False
+    asked: float = 0
 
 
 class Hold:
@@ -192,7 +194,7 @@ class Scope:
                     continue
                 used = scope.used[at]
                 if used + scope.reserved[at] + amount[at] > limit:
-                    found = scope.mark(at, is_passing=used + amount[at] <= limit)
+                    found = scope.mark(at, amount[at], is_passing=used + amount[at] <= limit)
                     if not found.is_passing:
                         return found
                     passing = passing or found
@@ -260,11 +262,11 @@ class Scope:
                 self._told.add(("soft", COUNTED[at]))
                 yield self.mark(at)
 
-    def mark(self, at: int, *, is_passing: bool = False) -> Mark:
+    def mark(self, at: int, asked: int = 0, *, is_passing: bool = False) -> Mark:
         """Say how far a limit is used, by its place in `caps`; under the lock of the tree."""
         unit = NANO if COUNTED[at] == "usd" else 1
         consumed, limit = self.used[at] + self.reserved[at], self.caps[at] or 0
-        return Mark(self, COUNTED[at], consumed / unit, limit / unit, is_passing)
+        return Mark(self, COUNTED[at], consumed / unit, limit / unit, is_passing, asked / unit)
 
 
 def _sum(one: Amount, other: Amount) -> Amount:

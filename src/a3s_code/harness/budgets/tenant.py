@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from a3s_code.checks import check_text
 from a3s_code.errors import InvalidType, InvalidValue
 from a3s_code.harness.budgets.scope import NANO, NOTHING, Amount, Scope
 from a3s_code.harness.budgets.usage import BudgetUsage, usage_of
@@ -24,7 +25,7 @@ class TenantBudget:
         used: What was used up before, such as in a process that has ended.
 
     Raises:
-        InvalidType: `budget` is no `Budget`.
+        InvalidType: `budget` is no `Budget`, `name` no text, or `used` no `BudgetUsage`.
         InvalidValue: it bounds nothing, or what does not belong to a tenant.
     """
 
@@ -35,6 +36,7 @@ class TenantBudget:
     ) -> None:
         if not isinstance(budget, Budget):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
             raise InvalidType(f"A TenantBudget takes a Budget, not {type(budget).__name__}.")
+        check_text("name of a TenantBudget", name)
         if budget != Budget(**{name: getattr(budget, name) for name in _SHARED}):
             raise InvalidValue(
                 "A TenantBudget bounds tokens, usd and tool_calls.",
@@ -43,6 +45,11 @@ class TenantBudget:
         if not budget.has_limits:
             raise InvalidValue("A TenantBudget without a limit bounds nothing.", hint="give tokens")
         before = NOTHING
+        if used is not None and not isinstance(used, BudgetUsage):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
+            raise InvalidType(
+                f"used of a TenantBudget is a {type(used).__name__}, not BudgetUsage.",
+                hint="give what usage() said",
+            )
         if used is not None:
             before = Amount(used.tokens, round(used.usd * NANO), used.tool_calls)
         self.scope = Scope("tenant", name, budget, before=before)
