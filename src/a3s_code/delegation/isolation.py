@@ -28,6 +28,7 @@ from a3s_code.errors import A3SError, NotIsolated, StoreError
 from a3s_code.kernel.children import ChildOutcome, ChildSpec
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.messages import JsonObject
+from a3s_code.kernel.perseverance import to_its_end
 from a3s_code.kernel.ports import Sink
 from a3s_code.kernel.records import Unmerged, WorktreeEnded, WorktreeMade
 from a3s_code.kernel.space import Space
@@ -294,11 +295,4 @@ class _Copy:
 
 async def _settled(work: Coroutine[Any, Any, T]) -> T:
     """Await `work`; when cancelled meanwhile, let it come to its end first."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        done, _ = await asyncio.wait({task}, timeout=TIDY_S)
-        for finished in done:
-            finished.exception()  # somebody asked for the end; its failure is no news
-        raise
+    return await to_its_end(asyncio.ensure_future(work), TIDY_S)
