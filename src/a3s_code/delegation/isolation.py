@@ -36,6 +36,7 @@ from a3s_code.kernel.worktrees import Left, Worktrees
 
 NO_PLACE = "the commands of this session run in a system of their own"
 STOPPED, FAILED = "the child was stopped", "the child failed"
+CUT_SHORT = "the merge was stopped"
 MAX_NAMED = 200
 """Files and conflicts that an outcome names, each; the log has all of them."""
 TIDY_S = 10.0
@@ -176,8 +177,8 @@ class _Copy:
         named = await self._worktrees.name(of.id, base)
         self.made = msgspec.structs.replace(named, apart=of.session.space.apart)
         of.sink.emit(self.made)
-        await of.sink.barrier()
         try:
+            await of.sink.barrier()
             self._note = await self._worktrees.make(self.made)
             space = await asyncio.to_thread(self._ground.space_at, self.made.directory)
         except BaseException:
@@ -198,22 +199,30 @@ class _Copy:
 
     async def merge(self) -> JsonObject:
         """Merge what stands in it, and remove it; what was not merged stays as a tree."""
-        left = await _settled(self._taken())
+        left = await self._left()
         if isinstance(left, str):
             return self._lost(left)
         merging = self._merging()
         try:
             reason = await self._merged(left, merging)
         except BaseException:
-            why = "the merge was stopped"
             with suppress(A3SError):
-                await _settled(self._removed("kept", left, merging, why, left.missed))
+                await _settled(self._removed("kept", left, merging, CUT_SHORT, left.missed))
             raise
         if reason:
             return await _settled(self._removed("kept", left, merging, reason, left.missed))
         conflicts = (*merging.conflicts, *left.missed)
         status = "conflicts" if conflicts else "merged" if merging.files else "nothing"
         return await _settled(self._removed(status, left, merging, conflicts=conflicts))
+
+    async def _left(self) -> Left | str:
+        """Take what stands in it; when this is cancelled meanwhile, remove it as well."""
+        try:
+            return await _settled(self._taken())
+        except BaseException:
+            with suppress(A3SError):
+                await _settled(self.leave(CUT_SHORT))
+            raise
 
     async def _merged(self, left: Left, merging: Merging) -> str:
         """Merge what can be; says why nothing could, where that is so."""
