@@ -246,3 +246,23 @@ def test_names_of_results_are_in_the_call_of_the_tool(house: House) -> None:
     assert "[0: general] about ONE" in told
     assert "answer to ONE" in told
     assert told.index("answer to ONE") < told.index("answer to TWO")
+
+
+def test_a_session_that_is_only_handed_tasks_keeps_no_more_of_them_than_it_was_told_to(
+    house: House,
+) -> None:
+    limits = {"max_terminal_subagent_tasks": 3, "max_trace_events": 4}
+    session = house.session(default=says("done"), permission_policy=ALL, retention_limits=limits)
+    for _ in range(3):
+        assert session.tasks([job("one"), job("two")]).exit_code == 0
+
+    assert len(session.subagent_tasks()) == 3
+    assert len(session.trace_events()) == 3
+
+
+def test_direct_calls_leave_no_more_traces_than_a_session_was_told_to_keep(house: House) -> None:
+    session = house.session(permission_policy=ALL, retention_limits={"max_trace_events": 4})
+    for _ in range(9):
+        session.tool("ls", {})
+
+    assert len(session.trace_events()) == 4

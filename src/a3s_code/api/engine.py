@@ -507,6 +507,7 @@ class Engine:
         self._note_hooks()
         observation = await self.executor.call(call, Authority.HOST, sink, tool)
         await sink.barrier()
+        self.retain()
         return observation
 
     async def verify(self, subject: str, commands: Sequence[CheckCommand]) -> Verified:
