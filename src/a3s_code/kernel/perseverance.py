@@ -34,6 +34,14 @@ async def to_its_end(work: asyncio.Future[T], limit_s: float | None = None) -> T
         raise
 
 
+async def stopped(work: asyncio.Future[T], limit_s: float) -> None:
+    """Cancel `work` and stay until it has ended, however often this is cancelled; not for ever."""
+    work.cancel()
+    await _waited(work, limit_s)
+    if work.done() and not work.cancelled():
+        work.exception()  # seen, since nobody asks for it any more
+
+
 async def _waited(work: asyncio.Future[T], limit_s: float | None) -> None:
     loop = asyncio.get_running_loop()
     until = None if limit_s is None else loop.time() + limit_s
