@@ -216,10 +216,10 @@ async def _asked(member: Member, description: str, prompt: str) -> Handed:
         raise
     if work.cancelled():
         raise EndedItself("it cancelled itself")
-    text: object = work.result().text
-    if not isinstance(text, str):
-        raise InvalidType(f"It answered with a {type(text).__name__}, not a text.")
-    return work.result()
+    handed = work.result()
+    if not isinstance(handed.text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
+        raise InvalidType(f"It answered with a {type(handed.text).__name__}, not a text.")
+    return handed
 
 
 def _members(team: Team, role: str, member_of: MemberOf) -> dict[str, Member]:
