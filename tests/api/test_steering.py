@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from a3s_code import FileSessionStore, PermissionPolicy, Session, SessionOptions
+from a3s_code import AsyncAgent, FileSessionStore, PermissionPolicy, Session, SessionOptions
+from a3s_code.api.prompt_queue import QueuedRun
 from a3s_code.errors import (
     HookBlocked,
     InvalidType,
@@ -410,6 +412,34 @@ def test_waiting_where_it_would_never_end_is_refused(house: House) -> None:
     session.send("go")
 
     assert "blocking wait" in json.dumps(house.bodies[1])
+
+
+async def test_a_failure_that_nobody_waits_for_any_more_is_no_alarm(
+    house: House, gate: Gate
+) -> None:
+    alarms: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: alarms.append(told))
+    agent = AsyncAgent(house.serve(calls("wait_here"), says("done")).acl())
+    options = SessionOptions(permission_policy=ALL, tools=[gate.wait_here])
+    session = agent.session(house.root, options)
+    run = asyncio.create_task(session.send("go"))
+    await arrive(gate.is_there.is_set)
+    queued = await session.queue("later")
+
+    async def wait(queued: QueuedRun) -> None:
+        await queued
+
+    waiting = asyncio.create_task(wait(queued))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert await session.cancel_queued(queued.id)
+    gate.may_go.set()
+    await run
+    await agent.close()
+    del queued, waiting
+    gc.collect()
+    assert alarms == []
 
 
 def test_words_that_no_turn_was_left_for_wait_for_the_next_run(house: House, gate: Gate) -> None:

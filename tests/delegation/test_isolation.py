@@ -22,11 +22,13 @@ from a3s_code import (
 )
 from a3s_code.api.event import AgentEvent
 from a3s_code.delegation.household import ChildHousehold
-from a3s_code.errors import LimitReached
+from a3s_code.errors import LimitReached, RunCancelled
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.ports import Action, Allow, Ask, Deny
 from a3s_code.kernel.records import FileChanging, WorktreeEnded, WorktreeMade
+from a3s_code.kernel.worktrees import Left
 from a3s_code.testing import Rule, Turn, When, calls, on, says
+from a3s_code.workspace.worktrees import LocalWorktrees
 from api.house import House
 from delegation.errands import errand
 from delegation.test_child_runs import ALL, ON, begun, ended, recorded, sent
@@ -475,6 +477,43 @@ def test_a_run_that_is_cut_off_leaves_no_copy(house: House, temporary: Path) -> 
     assert house.get("a.txt") == "one"
     (done,) = recorded(session, WorktreeEnded)
     assert done.status == "kept"
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_run_that_is_cut_off_while_its_copy_is_taken_leaves_no_copy(
+    house: House, temporary: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    taking, may_go = asyncio.Event(), asyncio.Event()
+    take = LocalWorktrees.take
+
+    async def slow(self: LocalWorktrees, worktree: WorktreeMade) -> Left:
+        taking.set()
+        await may_go.wait()
+        return await take(self, worktree)
+
+    monkeypatch.setattr(LocalWorktrees, "take", slow)
+    house.put("a.txt", "one")
+    repository(house)
+    server = house.serve(
+        *apart(calls("write", file_path="a.txt", content="two"), says("done")),
+    )
+    async with AsyncAgent(server.acl()) as agent:
+        session = agent.session(house.root, SessionOptions(permission_policy=ALL, tools=[errand]))
+        run = asyncio.ensure_future(session.send("PARENT"))
+        await taking.wait()
+        cancels = [asyncio.ensure_future(session.cancel()) for _ in range(times)]
+        await asyncio.sleep(0.01)
+        may_go.set()
+        await asyncio.gather(*cancels)
+        with pytest.raises(RunCancelled):
+            await run
+        assert copies(temporary) == []
+        assert git(house, "worktree", "list").count("\n") == 1
+        assert house.get("a.txt") == "one"
+        log = session._log()
+        assert log is not None
+        done = [each.event for each in log.records if isinstance(each.event, WorktreeEnded)]
+        assert [each.status for each in done] == ["kept"]
 
 
 # The record

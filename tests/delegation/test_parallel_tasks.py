@@ -16,7 +16,7 @@ from a3s_code.delegation.household import ChildHousehold, Room
 from a3s_code.kernel.messages import JsonObject
 from a3s_code.kernel.tool import Effect, Observation, Tool, ToolContext, tool
 from a3s_code.testing import Rule, When, calls, on, refuses, says
-from api.house import House, arrive
+from api.house import House, arrive, come, meanwhile
 from delegation.errands import errand
 
 ALL = PermissionPolicy(default_decision="allow")
@@ -246,3 +246,49 @@ def test_names_of_results_are_in_the_call_of_the_tool(house: House) -> None:
     assert "[0: general] about ONE" in told
     assert "answer to ONE" in told
     assert told.index("answer to ONE") < told.index("answer to TWO")
+
+
+def test_a_session_that_is_only_handed_tasks_keeps_no_more_of_them_than_it_was_told_to(
+    house: House,
+) -> None:
+    limits = {"max_terminal_subagent_tasks": 3, "max_trace_events": 4}
+    session = house.session(default=says("done"), permission_policy=ALL, retention_limits=limits)
+    for _ in range(3):
+        assert session.tasks([job("one"), job("two")]).exit_code == 0
+
+    assert len(session.subagent_tasks()) == 3
+    assert len(session.trace_events()) == 3
+
+
+def test_direct_calls_leave_no_more_traces_than_a_session_was_told_to_keep(house: House) -> None:
+    session = house.session(permission_policy=ALL, retention_limits={"max_trace_events": 4})
+    for _ in range(9):
+        session.tool("ls", {})
+
+    assert len(session.trace_events()) == 4
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_a_child_that_has_the_host_start_another_one_does_not_wait_for_its_own_place(
+    house: House, background: bool
+) -> None:
+    def ask_host() -> str:
+        """Have the host hand on a piece of work, and wait for its end."""
+        done = session.task(job("INNER", background=background))
+        if background:
+            come(lambda: not session.pending_subagent_tasks()[1:])
+        return done.output
+
+    rules = (
+        on(When(last_user="INNER"), says("inner answer")),
+        on(When(first_user="OUTER", tool_results=0), calls("ask_host")),
+        on(When(first_user="OUTER"), says("outer answer")),
+    )
+    session = house.session(
+        rules=rules, tools=[ask_host], permission_policy=ALL, max_parallel_tasks=1
+    )
+    with meanwhile(lambda: session.task(job("OUTER"))) as came:
+        pass
+
+    assert came[0].output.startswith("outer answer")
+    assert [row["status"] for row in session.subagent_tasks()] == ["completed", "completed"]

@@ -399,6 +399,56 @@ async def test_a_reviewer_that_raises_rejects() -> None:
     assert result.rejected_tasks[0].review == "The review failed: ValueError: out of cheese"
 
 
+class Weird(BaseException):
+    pass
+
+
+class Odd:
+    """A member that fails in ways in which no session of this package does."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+
+    async def send(self, prompt: str) -> Any:
+        del prompt
+        match self.how:
+            case "cancelled":
+                raise asyncio.CancelledError
+            case "cancels its task":
+                task = asyncio.current_task()
+                assert task is not None
+                task.cancel()
+                await asyncio.sleep(0)
+            case "no exception":
+                raise Weird("odd")
+        return Answer(b"bytes")  # type: ignore[arg-type]
+
+
+ODD = {
+    "cancelled": "something that it waited for was cancelled",
+    "cancels its task": "it cancelled itself",
+    "no exception": "it raised Weird: odd",
+    "bytes": "answered with a bytes, not a text",
+}
+
+
+@pytest.mark.parametrize(("how", "told"), ODD.items())
+async def test_a_member_that_fails_in_odd_ways_neither_ends_the_team_nor_has_it_wait(
+    how: str, told: str
+) -> None:
+    lead = always(TWO)
+    as_worker = await ran(
+        team(max_rounds=1), lead=lead, worker_1=Odd(how), reviewer=always("APPROVED")
+    )
+    as_reviewer = await ran(
+        team(max_rounds=1), lead=lead, worker_1=always("done"), reviewer=Odd(how)
+    )
+
+    assert len(as_worker.done_tasks) == len(as_reviewer.rejected_tasks) == 2
+    assert all(told in str(task.result) for task in as_worker.done_tasks)
+    assert all(told in task.review for task in as_reviewer.rejected_tasks)
+
+
 async def test_a_second_goal_reports_what_it_brought_alone() -> None:
     lead = Member(lambda prompt: TWO if "Refactor" in prompt else '{"tasks": ["do three"]}')
     given = runner(team(), lead=lead, worker_1=always("x"), reviewer=always("APPROVED"))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -392,6 +393,24 @@ async def test_a_second_cancel_leaves_nothing_behind_either(
     ran.cancel()
     await asyncio.wait({ran})
     await until(lambda: not any(map(alive, pids)))
+
+
+async def test_a_second_cancel_takes_no_kill_back_that_waits_for_a_thread(
+    processes: LocalProcesses, tmp_path: Path
+) -> None:
+    is_free = threading.Event()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    ran = asyncio.ensure_future(processes.run(bash(TREES["double fork"])))
+    pids = await pids_in(tmp_path / "pids", 2)
+    busy = asyncio.ensure_future(asyncio.to_thread(is_free.wait, 20))
+    await asyncio.sleep(0)
+    for _ in range(3):
+        ran.cancel()
+        await asyncio.sleep(0.01)
+    is_free.set()
+    await asyncio.wait({ran, busy})
+    assert ran.cancelled()
+    assert not [pid for pid in pids if alive(pid)]
 
 
 async def test_sixteen_run_at_once(processes: LocalProcesses) -> None:

@@ -96,7 +96,9 @@ class QueuedRun:
         return f"QueuedRun({self.id!r}, {'done' if self.is_done else 'waiting'})"
 
     def __await__(self) -> Generator[None, None, AgentResult]:
-        return asyncio.shield(asyncio.wrap_future(self._future)).__await__()
+        ended = asyncio.wrap_future(self._future)
+        ended.add_done_callback(_seen)  # also when nobody waits for it any more
+        return asyncio.shield(ended).__await__()
 
     def succeed(self, result: AgentResult) -> None:
         """Say that its run has ended well; what comes later changes nothing."""
@@ -107,6 +109,11 @@ class QueuedRun:
         """Say that there is no answer; what comes later changes nothing."""
         if not self._future.done():
             self._future.set_exception(error)
+
+
+def _seen(ended: asyncio.Future[AgentResult]) -> None:
+    if not ended.cancelled():
+        ended.exception()
 
 
 class PromptQueue:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from a3s_code.errors import RunCancelled, SessionClosed, UsageError
-from a3s_code.kernel.stopping import stop
+from a3s_code.kernel.perseverance import stopped
 
 T = TypeVar("T")
 
@@ -145,7 +145,7 @@ class Works:
         except asyncio.CancelledError:
             if waiting is None or waiting.cancelling() == before:
                 raise RunCancelled(_cancelled(task)) from None
-            await stop(task, self.stop_s)
+            await stopped(task, self.stop_s)
             raise
         except BaseException as error:
             if self._blank is not None:

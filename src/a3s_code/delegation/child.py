@@ -40,6 +40,7 @@ from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.loop import Answer, Limits, Loop, Transcript
 from a3s_code.kernel.messages import Conversation, JsonObject, Message, user
 from a3s_code.kernel.observation import keep_whole, redact
+from a3s_code.kernel.plain import escaped
 from a3s_code.kernel.ports import (
     Askers,
     Attend,
@@ -464,7 +465,7 @@ class Child:
         role = redact(self.spec.role, self.executor.redactor)
         header = {"child": self.id, "agent": self.spec.agent, "role": role}
         messages = map(self.home.shown, said)
-        lines = [msgspec.json.encode(each).decode() for each in (header, *messages)]
+        lines = [escaped(each).decode() for each in (header, *messages)]
         text, artifacts = "\n".join(lines) + "\n", self.executor.artifacts
         stored = keep_whole("transcript", text, 0, self.sink, artifacts)
         return stored.artifact_uri if stored is not None else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -35,6 +36,10 @@ MAX_DEPTH = 1
 """Children inside children: with 1 a child starts none."""
 MAX_PARALLEL_TASKS = 8
 """Children that run at once, where nothing else is said; SPEC 2.1."""
+
+_LEVEL: ContextVar[int] = ContextVar("a3s_child_level", default=0)
+"""How deep the place is that the code which runs now stands in; a function of the host that is
+called by a child, and has the session start another one, must not wait for the place of that."""
 
 
 @dataclass(slots=True)
@@ -163,8 +168,13 @@ class CallChildren:
     async def _in_place(self, run: Callable[[], Coroutine[Any, Any, ChildOutcome]]) -> ChildOutcome:
         """Wait until there is a place, and run a child to its end there."""
         household = self.household
-        async with household.room.places.at(household.depth + 1):
-            return await run()
+        level = max(household.depth, _LEVEL.get()) + 1
+        async with household.room.places.at(level):
+            held = _LEVEL.set(level)
+            try:
+                return await run()
+            finally:
+                _LEVEL.reset(held)
 
     def _too_deep(self, spec: ChildSpec) -> str:
         household = self.household

@@ -28,6 +28,7 @@ from a3s_code.errors import A3SError, NotIsolated, StoreError
 from a3s_code.kernel.children import ChildOutcome, ChildSpec
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.messages import JsonObject
+from a3s_code.kernel.perseverance import to_its_end
 from a3s_code.kernel.ports import Sink
 from a3s_code.kernel.records import Unmerged, WorktreeEnded, WorktreeMade
 from a3s_code.kernel.space import Space
@@ -39,6 +40,7 @@ NOT_MERGED = "child.not_merged"
 """The kind of an outcome whose work is not in the workspace, or in part."""
 MAX_SAID = 8
 """Files that the error of an outcome names."""
+CUT_SHORT = "the merge was stopped"
 MAX_NAMED = 200
 """Files and conflicts that an outcome names, each; the log has all of them."""
 TIDY_S = 10.0
@@ -197,8 +199,8 @@ class _Copy:
         named = await self._worktrees.name(of.id, base)
         self.made = msgspec.structs.replace(named, apart=of.session.space.apart)
         of.sink.emit(self.made)
-        await of.sink.barrier()
         try:
+            await of.sink.barrier()
             self._note = await self._worktrees.make(self.made)
             space = await asyncio.to_thread(self._ground.space_at, self.made.directory)
         except BaseException:
@@ -221,22 +223,30 @@ class _Copy:
 
     async def merge(self) -> JsonObject:
         """Merge what stands in it, and remove it; what was not merged stays as a tree."""
-        left = await _settled(self._taken())
+        left = await self._left()
         if isinstance(left, str):
             return self._lost(left)
         merging = self._merging()
         try:
             reason = await self._merged(left, merging)
         except BaseException:
-            why = "the merge was stopped"
             with suppress(A3SError):
-                await _settled(self._removed("kept", left, merging, why, left.missed))
+                await _settled(self._removed("kept", left, merging, CUT_SHORT, left.missed))
             raise
         if reason:
             return await _settled(self._removed("kept", left, merging, reason, left.missed))
         conflicts = (*merging.conflicts, *left.missed)
         status = "conflicts" if conflicts else "merged" if merging.files else "nothing"
         return await _settled(self._removed(status, left, merging, conflicts=conflicts))
+
+    async def _left(self) -> Left | str:
+        """Take what stands in it; when this is cancelled meanwhile, remove it as well."""
+        try:
+            return await _settled(self._taken())
+        except BaseException:
+            with suppress(A3SError):
+                await _settled(self.leave(CUT_SHORT))
+            raise
 
     async def _merged(self, left: Left, merging: Merging) -> str:
         """Merge what can be; says why nothing could, where that is so."""
@@ -336,20 +346,4 @@ def _unmerged(agent: str, merge: JsonObject) -> str:
 
 async def _settled(work: Coroutine[Any, Any, T]) -> T:
     """Await `work`; when cancelled meanwhile, let it come to its end first."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await _ended(task)
-        raise
-
-
-async def _ended(task: asyncio.Task[Any]) -> None:
-    """Stay until a task has ended, however often this is cancelled meanwhile."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + TIDY_S
-    while not task.done() and (left_s := until - loop.time()) > 0:
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait({task}, timeout=left_s)
-    if task.done() and not task.cancelled():
-        task.exception()  # somebody asked for the end; its failure is no news
+    return await to_its_end(asyncio.ensure_future(work), TIDY_S)

@@ -20,7 +20,7 @@ from a3s_code.delegation.steps import AgentStepSpec, StepOutcome
 from a3s_code.errors import A3SError, InvalidType, InvalidValue
 from a3s_code.harness.host_function import in_thread, is_async
 from a3s_code.kernel.border import answer_of, described
-from a3s_code.kernel.stopping import stop
+from a3s_code.kernel.perseverance import stopped
 
 STOP_S = 10.0
 """How long a step may take to stop."""
@@ -42,11 +42,11 @@ async def conduct(
     try:
         await asyncio.wait({work}, timeout=spec.timeout_ms / 1000 if spec.timeout_ms else None)
     except asyncio.CancelledError:
-        await _stop(work)
+        await stopped(work, STOP_S)
         raise
     if work.done():
         return _outcome(spec, work)
-    await _stop(work)
+    await stopped(work, STOP_S)
     how = "was stopped" if work.done() else "did not stop, and was left behind"
     said = f"The step took longer than {spec.timeout_ms} ms, and {how}."
     return _failed(spec, said, "step.timeout")
@@ -68,12 +68,6 @@ def _quiet(events: StepEvents) -> StepEvents:
             events(event)
 
     return show
-
-
-async def _stop(work: asyncio.Task[Any]) -> None:
-    await stop(work, STOP_S)
-    if work.done() and not work.cancelled():
-        work.exception()  # seen, since nobody asks for it any more
 
 
 def _outcome(spec: AgentStepSpec, work: asyncio.Task[object]) -> StepOutcome:

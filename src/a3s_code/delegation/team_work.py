@@ -28,8 +28,9 @@ from a3s_code.delegation.team_words import (
     tasks_in,
     worker_prompt,
 )
-from a3s_code.errors import A3SError, TasksMissing, UsageError
-from a3s_code.kernel.border import described
+from a3s_code.errors import A3SError, InvalidType, TasksMissing, UsageError
+from a3s_code.kernel.border import EndedItself, answer_of, described
+from a3s_code.kernel.perseverance import stopped
 from a3s_code.kernel.together import run_together
 
 MemberOf = Callable[[str, str], Member]
@@ -37,6 +38,8 @@ MemberOf = Callable[[str, str], Member]
 
 FAILED = "execution error: "
 """Begins the result of a worker that failed."""
+STOP_S = 10.0
+"""How long a member may take to stop."""
 MAX_LABEL_CHARS = 80
 """Of a task, where events name it."""
 
@@ -93,7 +96,7 @@ class TeamWork:
 
     async def _plan(self, lead: Member) -> None:
         name = self._team.members_by_role("lead")[0]
-        said = (await lead.do("take the goal apart", lead_prompt(self._goal))).text
+        said = (await _asked(lead, "take the goal apart", lead_prompt(self._goal))).text
         found = tasks_in(said)
         if not found:
             raise TasksMissing(
@@ -126,7 +129,7 @@ class TeamWork:
     async def _handed(self, member: Member, task: TeamTask) -> Handed:
         """Have a task done; a worker that fails hands in why."""
         try:
-            return await member.do(_label(task), worker_prompt(self._goal, task))
+            return await _asked(member, _label(task), worker_prompt(self._goal, task))
         except Exception as error:  # noqa: BLE001 - border: a member may be foreign code
             return Handed(f"{FAILED}{_said(error)}", TeamEvidence())
 
@@ -157,7 +160,8 @@ class TeamWork:
     async def _verdict(self, member: Member, task: TeamTask) -> tuple[bool, str]:
         """Ask a reviewer; one that fails rejects."""
         try:
-            said = await member.do(f"review: {_label(task)}", reviewer_prompt(self._goal, task))
+            asked = f"review: {_label(task)}", reviewer_prompt(self._goal, task)
+            said = await _asked(member, *asked)
         except Exception as error:  # noqa: BLE001 - border: a member may be foreign code
             return False, f"The review failed: {_said(error)}"
         return is_approval(said.text), bounded(said.text)
@@ -194,6 +198,28 @@ class TeamWork:
             unfinished_tasks=[*found("open"), *found("in_progress")],
             left_out=self._left_out,
         )
+
+
+async def _asked(member: Member, description: str, prompt: str) -> Handed:
+    """
+    Have a member do something, in a task of its own: whatever it makes of that is its failure.
+
+    Raises:
+        CancelledError: the team was told to stop; the member has stopped, or did not in 10 s.
+        Exception: what stands against it.
+    """
+    work = asyncio.create_task(answer_of(member.do(description, prompt)))
+    try:
+        await asyncio.wait({work})
+    except asyncio.CancelledError:
+        await stopped(work, STOP_S)
+        raise
+    if work.cancelled():
+        raise EndedItself("it cancelled itself")
+    handed = work.result()
+    if not isinstance(handed.text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign code
+        raise InvalidType(f"It answered with a {type(handed.text).__name__}, not a text.")
+    return handed
 
 
 def _members(team: Team, role: str, member_of: MemberOf) -> dict[str, Member]:

@@ -59,7 +59,7 @@ async def answer_of(work: Awaitable[T]) -> T:
 
     Raises:
         CancelledError: the task was told to stop, whatever the code made of that.
-        EndedItself: the code raised CancelledError by itself, or SystemExit.
+        EndedItself: the code raised CancelledError by itself, SystemExit or what is no Exception.
         Exception: whatever else the code raised.
     """
     try:
@@ -71,9 +71,12 @@ async def answer_of(work: Awaitable[T]) -> T:
     except SystemExit as error:
         check_cancelled()
         raise EndedItself(f"it called sys.exit({error.code!r})") from error
-    except Exception:
+    except (Exception, GeneratorExit, KeyboardInterrupt):
         check_cancelled()
         raise
+    except BaseException as error:
+        check_cancelled()
+        raise EndedItself(f"it raised {described(error)}") from error
     check_cancelled()
     return answer
 

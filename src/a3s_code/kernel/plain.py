@@ -70,6 +70,14 @@ def canonical(value: object) -> bytes:
         return json.dumps(sorted_, separators=(",", ":"), sort_keys=True).encode("ascii")
 
 
+def escaped(value: object) -> bytes:
+    """Give the JSON of `value`; halves of surrogate pairs are escaped, so nothing is lost."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(value), separators=(",", ":")).encode("ascii")
+
+
 def sendable(value: object) -> bytes:
     """
     Encode plain JSON. Halves of surrogate pairs, which UTF-8 cannot carry, become U+FFFD.

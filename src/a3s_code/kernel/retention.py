@@ -1,9 +1,9 @@
 """
 How much of what happened a session keeps: its runs, their events, its traces.
 
-What is beyond the limits is dropped when a run has ended, the oldest first. What the state
-is rebuilt from stays whatever the limits say: the conversation, what was spent, artifacts,
-effects. A run that goes on loses nothing. SPEC 4.1; DESIGN 4.
+What is beyond the limits is dropped when a run or a direct call has ended, the oldest first. What
+the state is rebuilt from stays whatever the limits say: the conversation, what was spent,
+artifacts, effects. A run that goes on loses nothing. SPEC 4.1; DESIGN 4.
 """
 
 from __future__ import annotations

@@ -8,12 +8,12 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Coroutine, Generator
+from collections.abc import Generator
 from contextlib import contextmanager, nullcontext, suppress
-from typing import Any, TypeVar
 
 from a3s_code.errors import PathRefused, WorkspaceError
 from a3s_code.kernel.file_changes import conflict
+from a3s_code.kernel.perseverance import to_its_end
 from a3s_code.kernel.workspace import Entry, Resolved
 from a3s_code.workspace.beneath import OpenDirectory, open_beneath
 from a3s_code.workspace.location import Location, apart, local, readable, shown
@@ -34,8 +34,6 @@ SETTLE_S = 10.0
 _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _TEMPORARY_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _CHUNK_BYTES = 16 * 1024 * 1024
-
-T = TypeVar("T")
 
 
 class LocalFiles:
@@ -93,22 +91,11 @@ class LocalFiles:
         file with other hard links is replaced by one of its own, so the others do not change.
         With `over`, writers like us take turns in the directory, also those of other processes.
         """
-        await _settled(apart(local(target), _write, data, over))
+        work = asyncio.ensure_future(apart(local(target), _write, data, over))
+        await to_its_end(work, SETTLE_S)
 
     async def list(self, target: Resolved, *, bare: bool = False) -> list[Entry]:
         return await apart(local(target), _list, bare)
-
-
-async def _settled(work: Coroutine[Any, Any, T]) -> T:
-    """Await `work`; when cancelled meanwhile, let it come to its end first."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        done, _ = await asyncio.wait({task}, timeout=SETTLE_S)
-        for finished in done:
-            finished.exception()  # somebody else asked for the end; its failure is no news
-        raise
 
 
 @contextmanager

@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import IO, NamedTuple
 
@@ -28,6 +28,7 @@ import msgspec
 
 from a3s_code.errors import InvalidValue, PathRefused, ProgramMissing, WorkspaceError
 from a3s_code.kernel.confinement import HYGIENE, Confinement, SandboxLimits, Violation
+from a3s_code.kernel.perseverance import to_its_end
 from a3s_code.kernel.workspace import Command, Exit
 from a3s_code.workspace.beneath import OpenDirectory, open_beneath
 from a3s_code.workspace.environment import child_environment
@@ -308,11 +309,8 @@ async def _whole(prepare: Callable[[], Prepared]) -> Prepared:
     """Prepare in a thread; one that is cancelled meanwhile is taken back when it is done."""
     preparing = asyncio.ensure_future(asyncio.to_thread(prepare))
     try:
-        return await asyncio.shield(preparing)
+        return await to_its_end(preparing)
     except asyncio.CancelledError:
-        while not preparing.done():
-            with suppress(asyncio.CancelledError):  # the thread goes on in any case
-                await asyncio.wait((preparing,))
         if preparing.exception() is None:
             preparing.result().close()
             preparing.result().end()
@@ -325,10 +323,7 @@ async def _finished(prepared: Prepared, command: Command) -> None:
         return
     finishing = asyncio.ensure_future(asyncio.to_thread(prepared.finish))
     try:
-        await asyncio.shield(finishing)
-    except asyncio.CancelledError:
-        await asyncio.wait([finishing])
-        raise
+        await to_its_end(finishing)
     except OSError as error:
         raise WorkspaceError(f"{_named(command)} cannot be started: {error}.") from None
 
@@ -341,7 +336,7 @@ async def _cleared(prepared: Prepared) -> list[Violation]:
         clearing = asyncio.get_running_loop().run_in_executor(None, prepared.end)
     except RuntimeError:
         return prepared.end()
-    return await clearing
+    return await to_its_end(clearing)
 
 
 def _shorter(one: float | None, other: float | None) -> float | None:

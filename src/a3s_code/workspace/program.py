@@ -19,6 +19,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
+from a3s_code.kernel.perseverance import to_its_end
 from a3s_code.kernel.workspace import Exit
 from a3s_code.workspace.output import HeadAndTail
 from a3s_code.workspace.process_tree import FEW, ProcessTree, last_id
@@ -148,7 +149,7 @@ class Program:
         except RuntimeError:  # the process is ending, and there are no threads any more
             self._kill()
         else:
-            await killing
+            await to_its_end(killing)  # one that waits for a thread would be taken off the queue
 
     def _kill(self) -> None:
         self._tree.kill()

@@ -7,10 +7,12 @@ import os
 import posixpath
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from a3s_code.errors import InvalidValue, SnapshotLost
+from a3s_code.kernel.perseverance import to_its_end
 from a3s_code.kernel.snapshots import LeftOut, Taken
 from a3s_code.workspace.local import SETTLE_S
 from a3s_code.workspace.location import readable
@@ -203,9 +205,8 @@ async def beneath(root_fd: int, work: Callable[[Tree, threading.Event], T], limi
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         stop.set()
-        done, _ = await asyncio.wait({task}, timeout=SETTLE_S)
-        for finished in done:
-            finished.exception()  # somebody else asked for the end; its failure is no news
+        with suppress(Exception):  # somebody else asked for the end; its failure is no news
+            await to_its_end(task, SETTLE_S)
         raise
 
 
