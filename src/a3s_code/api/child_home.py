@@ -21,7 +21,6 @@ from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer_child
 from a3s_code.api.prefixes import Prefixes
 from a3s_code.api.receipts import Receipts
-from a3s_code.harness.budgets.scope import Scope
 from a3s_code.harness.completion import Completion
 from a3s_code.harness.context import ContextSources
 from a3s_code.harness.foreign_model import fitted
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from a3s_code.api.engine import Engine
     from a3s_code.delegation.child import Asking, Requests
     from a3s_code.delegation.isolation import Ground
+    from a3s_code.harness.budgets.scope import Scope
 
 T = TypeVar("T")
 _FORM = Origin("task://output_schema")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from a3s_code.errors import InvalidType, InvalidValue
-from a3s_code.harness.budgets.scope import NANO, NOTHING, Amount, Scope
 from a3s_code.harness.budgets.usage import BudgetUsage, usage_of
 from a3s_code.kernel.budget import Budget
 
@@ -42,6 +41,8 @@ class TenantBudget:
             )
         if not budget.has_limits:
             raise InvalidValue("A TenantBudget without a limit bounds nothing.", hint="give tokens")
+        from a3s_code.harness.budgets.scope import NANO, NOTHING, Amount, Scope
+
         before = NOTHING
         if used is not None:
             before = Amount(used.tokens, round(used.usd * NANO), used.tool_calls)
