@@ -8,7 +8,7 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 
@@ -95,8 +95,10 @@ class LocalFiles:
         """
         await _settled(apart(local(target), _write, data, over))
 
-    async def list(self, target: Resolved, *, bare: bool = False) -> list[Entry]:
-        return await apart(local(target), _list, bare)
+    async def list(
+        self, target: Resolved, *, among: Callable[[str], bool] | None = None
+    ) -> list[Entry]:
+        return await apart(local(target), _list, among)
 
 
 async def _settled(work: Coroutine[Any, Any, T]) -> T:
@@ -293,12 +295,13 @@ def _dress(fd: int, old: os.stat_result) -> None:
     os.fchmod(fd, old.st_mode & 0o777)
 
 
-def _list(location: Location, bare: bool) -> list[Entry]:
+def _list(location: Location, among: Callable[[str], bool] | None) -> list[Entry]:
     with _told(location):
         fd = location.open_directory()
         try:
             with os.scandir(fd) as rows:
-                entries = [entry for row in rows if (entry := _entry(fd, row, bare))]
+                wanted = rows if among is None else [row for row in rows if among(row.name)]
+                entries = [each for row in wanted if (each := _entry(fd, row, among is not None))]
         finally:
             os.close(fd)
     entries.sort(key=lambda entry: entry.name)
