@@ -167,7 +167,6 @@ def _checked(where: str, request: object) -> JsonObject:
 
 def _check_values(where: str, asked: JsonObject) -> None:
     from a3s_code.capabilities.tasks.order import TaskOrder
-    from a3s_code.harness.objects.schema import SchemaRefused, accept
 
     try:
         order = msgspec.convert(asked, TaskOrder)
@@ -176,6 +175,8 @@ def _check_values(where: str, asked: JsonObject) -> None:
     if not order.prompt.strip():
         raise InvalidValue(f"{where}: the prompt is empty.", hint="say what is to be done")
     if order.output_schema is not None:
+        from a3s_code.harness.objects.schema import SchemaRefused, accept
+
         try:
             accept(order.output_schema)
         except SchemaRefused as error:
