@@ -191,10 +191,14 @@ class Meter:
 
     def elapsed_ms(self, scope: Scope) -> float:
         """Give the time that a scope has taken up to now."""
-        runs = [each for each in scope.children if each.kind == "run"]
-        going_on = [each.since for each in (scope, *runs) if each.since is not None]
         now = self.clock.monotonic()
-        return scope.elapsed_ms + sum((now - since) * 1000 for since in going_on)
+        own = 0.0 if scope.since is None else now - scope.since
+        inside = [
+            now - each.since
+            for each in scope.children
+            if each.since is not None and each.kind == "run"
+        ]
+        return scope.elapsed_ms + (own + sum(inside)) * 1000
 
     def _take_time(self, scope: Scope) -> None:
         spent_ms = 0.0 if scope.since is None else (self.clock.monotonic() - scope.since) * 1000
