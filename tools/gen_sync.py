@@ -63,23 +63,32 @@ EXTRA = (
     "from a3s_code.api.door import Door",
     "from a3s_code.api.session import AsyncSession, Attachments, History, Prompt",
     "from a3s_code.api.orchestration import BudgetedOutcomes, SessionStage, Step",
-    "from a3s_code.api.team_door import TeamDoor",
-    "from a3s_code.api.workflow_door import opened",
-    "from a3s_code.delegation.team_runner import AsyncTeamRunner",
-    "from a3s_code.delegation.workflow_events import WorkflowReceiver",
 )
 ONLY_NAMED = (
     "from a3s_code.api.step_calls import AsyncSessionExecutor",
     "from a3s_code.delegation.workflow import AsyncWorkflow, AsyncWorkflowBuilder",
 )
 """Only annotations have these, and they bring much along."""
+RARE = ("a3s_code.delegation.team", "a3s_code.delegation.workflow")
+"""Begins the modules that few hosts need; who needs one brings it in."""
+BROUGHT = {"WorkflowReceiver": "from a3s_code.delegation.workflow_events import WorkflowReceiver"}
+"""Twins that are written by hand in one of them."""
 BEGUN = {
     "Agent": (
         "self._inner = AsyncAgent({args})",
         "self._door = Door(self._inner.close)",
     ),
-    "TeamRunner": ("self._inner, self._door = AsyncTeamRunner({args}), TeamDoor()",),
-    "WorkflowBuilder": ("self._inner, self._door = opened({args}, SessionExecutor)",),
+    "TeamRunner": (
+        "from a3s_code.api.team_door import TeamDoor",
+        "from a3s_code.delegation.team_runner import AsyncTeamRunner",
+        "",
+        "self._inner, self._door = AsyncTeamRunner({args}), TeamDoor()",
+    ),
+    "WorkflowBuilder": (
+        "from a3s_code.api.workflow_door import opened",
+        "",
+        "self._inner, self._door = opened({args}, SessionExecutor)",
+    ),
 }
 """How those begin that a host makes by itself."""
 
@@ -113,11 +122,13 @@ def _imports(trees: list[ast.Module]) -> str:
     for tree in trees:
         for node in tree.body:
             if isinstance(node, ast.Import | ast.ImportFrom):
-                plain.append(ast.unparse(node))
+                is_rare = isinstance(node, ast.ImportFrom) and f"{node.module}".startswith(RARE)
+                line = ast.unparse(node)
+                guarded.append(f"    {line}") if is_rare else plain.append(line)
             elif isinstance(node, ast.If):
                 guarded += [f"    {ast.unparse(inner)}" for inner in node.body]
     plain = [line for line in plain if "__future__" not in line]
-    guarded += [f"    {line}" for line in ONLY_NAMED]
+    guarded += [f"    {line}" for line in (*ONLY_NAMED, *BROUGHT.values())]
     return "\n".join([*plain, *EXTRA, "if TYPE_CHECKING:", *guarded])
 
 
@@ -211,7 +222,9 @@ def _method(fn: Method, owner: str) -> list[str]:
         bare = call.removesuffix("()")
         call = f"self._door.between({bare if bare != call else f'lambda: {call}'})"
     if returns.startswith("Async"):
-        call = f"{returns.removeprefix('Async')}({call}, self._door)"
+        twin = returns.removeprefix("Async")
+        call = f"{twin}({call}, self._door)"
+        lines += [f"        {BROUGHT[twin]}", ""] if twin in BROUGHT else []
     if returns == "Self":
         return [*lines, f"        {call}", "        return self"]
     if fn.name == "close" and owner == "AsyncAgent":

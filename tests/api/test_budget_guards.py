@@ -13,7 +13,7 @@ import pytest
 from a3s_code import AsyncAgent, PermissionPolicy, Session, ToolResult
 from a3s_code.errors import BudgetExhausted, InvalidType
 from a3s_code.harness.budgets.guarding import Guarding
-from a3s_code.harness.budgets.meter import guarded
+from a3s_code.harness.budgets.guards import guarded
 from a3s_code.testing import Turn, breaks, calls, says
 from api.house import House
 from delegation.errands import errand

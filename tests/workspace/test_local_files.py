@@ -213,12 +213,14 @@ async def test_a_directory_is_listed_by_name_with_kinds_sizes_and_targets(place:
     ]
 
 
-async def test_a_bare_listing_has_the_same_names_and_kinds(place: Place) -> None:
-    whole = await entries(place, ".")
+async def test_a_listing_of_some_names_has_those_with_their_kinds(place: Place) -> None:
+    whole = [(each.name, each.kind) for each in await entries(place, ".")]
     location = place.files.resolve(".")
-    bare = await place.files.list(location, bare=True)
+    every = await place.files.list(location, among=lambda _: True)
+    one = await place.files.list(location, among=lambda name: name == whole[0][0])
     location.close()
-    assert [(each.name, each.kind) for each in bare] == [(each.name, each.kind) for each in whole]
+    assert [(each.name, each.kind) for each in every] == whole
+    assert [(each.name, each.kind) for each in one] == whole[:1]
 
 
 async def test_listing_what_is_no_directory_fails_as_the_port_says(place: Place) -> None:

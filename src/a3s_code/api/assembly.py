@@ -555,7 +555,6 @@ class Assembly:
         from a3s_code.harness.gate import PolicyGate
         from a3s_code.harness.grants import GrantingGate
         from a3s_code.harness.inheritance import Rights
-        from a3s_code.harness.manual_delegation import without_manual
         from a3s_code.harness.modes import Mode
         from a3s_code.harness.touched import touched
         from a3s_code.kernel.approval import Approvals
@@ -575,12 +574,15 @@ class Assembly:
         rights = Rights(own, settings.safety.approver)
         if settings.agents.own is not None:
             rights = within_role(rights, settings.agents.own, space.root)
-        delegating = DelegationTerms.of(settings.delegation, self.config)
+        if not DelegationTerms.of(settings.delegation, self.config).is_manual:
+            from a3s_code.harness.manual_delegation import without_manual
+
+            rights = replace(rights, gate=without_manual(rights.gate))
         return Executor(
             tools=tools.by_name,
             session_id=opening.session_id,
             space=space,
-            gate=rights.gate if delegating.is_manual else without_manual(rights.gate),
+            gate=rights.gate,
             approver=rights.settles,
             artifacts=Artifacts(settings.storage.artifacts or ArtifactStoreLimits()),
             clock=clock,

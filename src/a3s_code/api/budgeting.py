@@ -14,6 +14,8 @@ from a3s_code.harness.budgets.tenant import TenantBudget
 from a3s_code.kernel.budget import GUARD_METHODS, Budget
 from a3s_code.kernel.messages import Usage
 
+_OPTIONS = frozenset({"budget", "tenant_budget", "budget_guard", "budget_guard_timeout_ms"})
+
 
 class KeptBudgets(msgspec.Struct, frozen=True, omit_defaults=True):
     """
@@ -105,13 +107,14 @@ NO_TERMS = BudgetTerms()
 
 def terms_of(given: Mapping[str, Any]) -> BudgetTerms:
     """Give the budgets that options ask for."""
-    terms = BudgetTerms(
+    if _OPTIONS.isdisjoint(given):
+        return NO_TERMS
+    return BudgetTerms(
         given.get("budget"),
         given.get("tenant_budget"),
         given.get("budget_guard"),
         given.get("budget_guard_timeout_ms"),
     )
-    return NO_TERMS if terms.is_silent else terms
 
 
 def check_guard(guard: object) -> None:

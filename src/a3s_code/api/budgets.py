@@ -7,37 +7,27 @@ calls pass by without one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from a3s_code.api.budgeting import BudgetTerms
 from a3s_code.api.costs import PriceOf
 from a3s_code.api.outlet import Outlet
 from a3s_code.delegation.household import MAX_DEPTH
 from a3s_code.errors import SessionClosed
-from a3s_code.harness.budgets.guarding import TIMEOUT_MS, Guarding
-from a3s_code.harness.budgets.meter import Meter, is_guarded
-from a3s_code.harness.budgets.metered_model import MeteredModel
-from a3s_code.harness.budgets.scope import NANO, Amount, Scope
+from a3s_code.harness.budgets.guards import guards_here
 from a3s_code.harness.budgets.usage import BudgetUsage, usage_of
 from a3s_code.kernel.budget import Budget
 from a3s_code.kernel.clock import Clock
-from a3s_code.kernel.events import RunId, ToolEnd, TurnEnd
 from a3s_code.kernel.executor import Executor
 from a3s_code.kernel.log import Log
-from a3s_code.kernel.messages import Usage
 from a3s_code.kernel.ports import Model
-from a3s_code.kernel.records import (
-    BudgetSettled,
-    ModelSwitched,
-    Record,
-    RunStarted,
-    RunStatusChanged,
-    SessionOpened,
-    TokensSpent,
-)
-from a3s_code.kernel.state import TERMINAL
+from a3s_code.kernel.records import BudgetSettled, TokensSpent
+
+if TYPE_CHECKING:  # few sessions have a ledger
+    from a3s_code.harness.budgets.meter import Meter
+    from a3s_code.harness.budgets.scope import Scope
 
 T = TypeVar("T")
 
@@ -73,6 +63,11 @@ class Budgets:
     def need(self) -> Meter:
         """Give the meter of the session; from the first time on all its calls are counted."""
         if self.meter is None:
+            from a3s_code.api.used_before import used_before
+            from a3s_code.harness.budgets.guarding import TIMEOUT_MS, Guarding
+            from a3s_code.harness.budgets.meter import Meter
+            from a3s_code.harness.budgets.scope import Scope
+
             terms = self._terms
             timeout_ms = terms.guard_timeout_ms or TIMEOUT_MS
             before, elapsed_ms = used_before(self._log.records, self._price)
@@ -107,8 +102,10 @@ class Budgets:
 
     def around(self, model: Model) -> Model:
         """Give a model that is asked only when what it may take is there."""
-        if self.meter is None and not is_guarded():
+        if self.meter is None and not guards_here():
             return model
+        from a3s_code.harness.budgets.metered_model import MeteredModel
+
         return MeteredModel(model, self.need())
 
     def run(self, run_id: str) -> AbstractContextManager[Scope | None]:
@@ -159,6 +156,9 @@ class Budgets:
         """Say what the session has used up."""
         if self.meter is not None:
             return usage_of(self.meter.session, self.meter.elapsed_ms)
+        from a3s_code.api.used_before import used_before
+        from a3s_code.harness.budgets.scope import NANO
+
         used, elapsed_ms = used_before(self._log.records, self._price)
         return BudgetUsage(
             scope="session",
@@ -168,51 +168,3 @@ class Budgets:
             tool_calls=used.tool_calls,
             wall_time_ms=round(elapsed_ms),
         )
-
-
-def used_before(records: Iterable[Record], price: PriceOf) -> tuple[Amount, float]:
-    """Give what a log says was used up, and the milliseconds that its runs took."""
-    past = _Past(price)
-    for record in records:
-        past.take(record)
-    return past.used, past.elapsed_ms
-
-
-class _Past:
-    """Adds up records; what a record says of all before it takes their place."""
-
-    __slots__ = ("_model", "_price", "_runs", "elapsed_ms", "used")
-
-    def __init__(self, price: PriceOf) -> None:
-        self._price, self._model = price, ""
-        self._runs: dict[RunId, tuple[int, int]] = {}
-        self.used, self.elapsed_ms = Amount(), 0.0
-
-    def take(self, record: Record) -> None:
-        event = record.event
-        match event:
-            case BudgetSettled():
-                self.used = Amount(event.tokens, event.nano_usd, event.tool_calls)
-                self.elapsed_ms = event.wall_time_ms
-            case SessionOpened(model=model) | ModelSwitched(model=model):
-                self._model = model
-            case TurnEnd(usage=usage):
-                self._spend(self._model, usage)
-            case TokensSpent(usage=usage, model=model):
-                self._spend(model or self._model, usage)
-            case ToolEnd():
-                self.used = self.used._replace(tool_calls=self.used.tool_calls + 1)
-            case RunStarted():
-                self._runs[record.run] = record.timestamp_ms, record.timestamp_ms
-            case RunStatusChanged(status=status) if status in TERMINAL:
-                began, last = self._runs.pop(record.run, (0, 0))
-                self.elapsed_ms += last - began
-            case _ if record.run in self._runs:
-                self._runs[record.run] = self._runs[record.run][0], record.timestamp_ms
-            case _:
-                pass
-
-    def _spend(self, model: str, usage: Usage) -> None:
-        cost = round((self._price(model, usage) or 0.0) * NANO)
-        tokens, nano, calls = self.used
-        self.used = Amount(tokens + usage.total_tokens, nano + cost, calls)

@@ -21,11 +21,11 @@ from a3s_code.api.model_view import ModelView
 from a3s_code.api.offered import offer_child
 from a3s_code.api.prefixes import Prefixes
 from a3s_code.api.receipts import Receipts
-from a3s_code.harness.budgets.scope import Scope
 from a3s_code.harness.completion import Completion
 from a3s_code.harness.context import ContextSources
 from a3s_code.harness.foreign_model import fitted
 from a3s_code.harness.prompt import SystemPromptSlots, prompt_parts, redacted, system_prompt
+from a3s_code.harness.selector import Disclosure
 from a3s_code.kernel.budget import Budget
 from a3s_code.kernel.context import Origin
 from a3s_code.kernel.executor import Executor
@@ -47,8 +47,11 @@ if TYPE_CHECKING:
     from a3s_code.api.engine import Engine
     from a3s_code.delegation.child import Asking, Requests
     from a3s_code.delegation.isolation import Ground
+    from a3s_code.harness.budgets.scope import Scope
 
 T = TypeVar("T")
+_ALL_NAMED = Disclosure()
+"""Of tools that were named for a child: nothing is chosen among them."""
 _FORM = Origin("task://output_schema")
 """How a child is told to answer whose answer must satisfy a schema."""
 
@@ -154,6 +157,7 @@ class _Requests:
         "_parts",
         "_prompt",
         "_selection",
+        "_tools",
         "_view",
         "attend",
         "compact",
@@ -171,7 +175,9 @@ class _Requests:
         lane = Lane(child=child.id, named=child.named)
         prefixes = Prefixes(engine.log, engine.price, child.id)
         self._account = Account(Receipts(), prefixes, child.model, child.sink, lane.name)
-        self._selection = engine.selection.of_others(child.tools.tools)
+        own = engine.selection.of_others(child.tools.tools) if child.selects else None
+        self._selection = own
+        self._tools = child.tools if own is not None else engine.selection.whole(child.tools)
         self._offered: ToolSet | None = None
         sources = dataclasses.replace(context, providers=())
         hooks = engine.hooks.run(child.sink, child.prompt)
@@ -183,10 +189,12 @@ class _Requests:
 
     async def __call__(self, conversation: Conversation, turn: int) -> ModelRequest:
         engine, child = self._engine, self._child
-        tools = self._selection.of(conversation) if child.selects else child.tools
+        selection = self._selection
+        tools = self._tools if selection is None else selection.of(conversation)
         if tools is not self._offered:
             self._offered = tools
-            offer_child(engine.log, child.sink, tools, self._selection.latest)
+            latest = _ALL_NAMED if selection is None else selection.latest
+            offer_child(engine.log, child.sink, tools, latest)
         system = await self._context.system(self._prompt)
         request = request_of(engine, system, self._view.of(conversation), tools)
         request = await fitted(child.model, request)

@@ -34,6 +34,7 @@ class DelegationOptions(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 NO_DELEGATION = DelegationOptions()
+_OPTIONS = frozenset({"auto_delegation", "auto_parallel", "manual_delegation_enabled"})
 
 
 class Block(Protocol):
@@ -105,12 +106,12 @@ class DelegationTerms:
 
 def delegation_options(given: Mapping[str, Any]) -> DelegationOptions:
     """Take what was given of it; `auto_parallel` wins over the one inside `auto_delegation`."""
+    if _OPTIONS.isdisjoint(given):
+        return NO_DELEGATION
     auto: AutoDelegationConfig | None = given.get("auto_delegation")
     manual: bool | None = given.get("manual_delegation_enabled")
     parallel: bool | None = given.get("auto_parallel")
     if auto is None:
-        if manual is None and parallel is None:
-            return NO_DELEGATION
         return DelegationOptions(auto_parallel=parallel, manual=manual)
     return DelegationOptions(
         enabled=auto.enabled,

@@ -126,7 +126,7 @@ def guard_of(budget: WorkflowBudget) -> Guarding | None:
 def _asked(guard: Guarding | None) -> AbstractContextManager[None]:
     if guard is None:
         return nullcontext()
-    from a3s_code.harness.budgets.meter import guarded
+    from a3s_code.harness.budgets.guards import guarded
 
     return guarded(guard)
 

@@ -34,20 +34,10 @@ from a3s_code.api.orchestration import BudgetedOutcomes, SessionStage, Step
 from a3s_code.api.receipt_view import ContextReceipt
 from a3s_code.api.result import AgentResult, ToolResult
 from a3s_code.api.session import AsyncSession, Attachments, History, Prompt
-from a3s_code.api.team_door import TeamDoor
-from a3s_code.api.workflow_door import opened
 from a3s_code.capabilities.commands import CommandRegistry, SlashCommand
 from a3s_code.delegation.agents import AgentDefinition, WorkerAgentSpec
 from a3s_code.delegation.step_executor import AgentExecutor, StepEvents
 from a3s_code.delegation.steps import AgentStepSpec, StepOutcome
-from a3s_code.delegation.team import Team
-from a3s_code.delegation.team_board import TeamTaskBoard
-from a3s_code.delegation.team_result import TeamResult
-from a3s_code.delegation.team_runner import AsyncTeamRunner
-from a3s_code.delegation.workflow_budget import BudgetSnapshot, WorkflowBudget
-from a3s_code.delegation.workflow_events import (
-    WorkflowReceiver,
-)
 from a3s_code.harness.budgets.usage import BudgetUsage
 from a3s_code.harness.hooks.handler import HookHandler
 from a3s_code.kernel.messages import JsonObject
@@ -61,8 +51,14 @@ if TYPE_CHECKING:
     from a3s_code.api.stream import EventStream
     from a3s_code.config.schema import Config
     from a3s_code.delegation.combinators import Decide, Stage
+    from a3s_code.delegation.team import Team
+    from a3s_code.delegation.team_board import TeamTaskBoard
+    from a3s_code.delegation.team_result import TeamResult
     from a3s_code.delegation.workflow import AsyncWorkflow
-    from a3s_code.delegation.workflow_budget import WorkflowBudget
+    from a3s_code.delegation.workflow_budget import BudgetSnapshot, WorkflowBudget
+    from a3s_code.delegation.workflow_events import (
+        WorkflowReceiver,
+    )
     from a3s_code.harness.verification.evidence import RunEvidence
 
 
@@ -85,6 +81,9 @@ class TeamRunner:
     __slots__ = ("_door", "_inner")
 
     def __init__(self, team: Team) -> None:
+        from a3s_code.api.team_door import TeamDoor
+        from a3s_code.delegation.team_runner import AsyncTeamRunner
+
         self._inner, self._door = AsyncTeamRunner(team), TeamDoor()
 
     def bind_session(self, member: str, session: Session) -> None:
@@ -145,6 +144,8 @@ class WorkflowBuilder:
     __slots__ = ("_door", "_inner")
 
     def __init__(self, executor: AgentExecutor) -> None:
+        from a3s_code.api.workflow_door import opened
+
         self._inner, self._door = opened(executor, SessionExecutor)
 
     def with_store(self, store: Store) -> Self:
@@ -238,6 +239,8 @@ class Workflow:
 
     def subscribe(self) -> WorkflowReceiver:
         """Give the milestones from now on; who is more than 256 behind loses the oldest."""
+        from a3s_code.delegation.workflow_events import WorkflowReceiver
+
         return WorkflowReceiver(self._inner.subscribe(), self._door)
 
     def log(self, level: str, message: str, fields: Any = None) -> None:

@@ -22,13 +22,11 @@ import msgspec
 
 from a3s_code.delegation.child_gate import OwnRules
 from a3s_code.delegation.child_sink import ChildSink
-from a3s_code.delegation.fitting import Fitting
 from a3s_code.delegation.flood import Flooded
 from a3s_code.delegation.inner_calls import InnerCalls
 from a3s_code.delegation.verdict import verdict
 from a3s_code.delegation.witness import Witness
 from a3s_code.errors import A3SError, LimitReached, StoreError
-from a3s_code.harness.objects.schema import accept
 from a3s_code.harness.time_limit import within_limit
 from a3s_code.kernel.border import answer_of, described
 from a3s_code.kernel.budget import Budget
@@ -53,7 +51,8 @@ from a3s_code.kernel.ports import (
 )
 from a3s_code.kernel.tool import ToolSet
 
-if TYPE_CHECKING:  # few children have a copy of the workspace
+if TYPE_CHECKING:  # few children have a copy of the workspace, or answer with an object
+    from a3s_code.delegation.fitting import Fitting
     from a3s_code.delegation.isolation import Apart, Ground
 T = TypeVar("T")
 
@@ -304,7 +303,7 @@ class Child:
             conversation=conversation,
             sink=sink,
             named=inside.named,
-            form=_form(review),
+            form=self._form(review),
         )
         requests = self.home.requests(asking)
         return Loop(
@@ -321,7 +320,24 @@ class Child:
 
     def _review(self) -> Review:
         review, wanted = self.home.review(), self.spec.output_schema
-        return review if wanted is None else Fitting(review, accept(wanted), self.spec.prompt)
+        if wanted is None:
+            return review
+        from a3s_code.delegation.fitting import Fitting
+        from a3s_code.harness.objects.schema import accept
+
+        return Fitting(review, accept(wanted), self.spec.prompt)
+
+    def _fitting(self, review: Review) -> Fitting | None:
+        """Give what judges its answers where they have to be objects."""
+        if self.spec.output_schema is None:
+            return None
+        from a3s_code.delegation.fitting import Fitting
+
+        return review if isinstance(review, Fitting) else None
+
+    def _form(self, review: Review) -> str:
+        fitting = self._fitting(review)
+        return fitting.form if fitting is not None else ""
 
     def _limits(self) -> Limits:
         limits, spec = self.home.limits, self.spec
@@ -347,7 +363,7 @@ class Child:
         """Run the loop; what goes wrong inside is the outcome."""
         try:
             prompt = self.spec.prompt
-            await self.home.admit(self.spec.role, prompt, sink, _form(loop.review))
+            await self.home.admit(self.spec.role, prompt, sink, self._form(loop.review))
             transcript.add(user(prompt))
             limit_ms, who = loop.limits.max_execution_ms, self.spec.agent
             answer = await self.home.timed(
@@ -372,7 +388,7 @@ class Child:
 
     def _answered(self, loop: Loop, answer: Answer) -> ChildOutcome:
         """Give an answer as the outcome, or say why it is none."""
-        found = verdict(loop, answer)
+        found = verdict(loop, answer, self._fitting(loop.review))
         return ChildOutcome(
             id=self.id,
             text=answer.text,
@@ -476,7 +492,3 @@ def _said(outcome: ChildOutcome) -> str:
     if outcome.error and outcome.merge is not None and outcome.text.strip():
         return f"{outcome.error}\nIt had said:\n{outcome.text}"
     return outcome.error or outcome.text
-
-
-def _form(review: Review) -> str:
-    return review.form if isinstance(review, Fitting) else ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from a3s_code.delegation.fitting import Fitting
 from a3s_code.kernel.loop import WITHHELD, Answer, Loop
+
+if TYPE_CHECKING:  # few children answer with an object
+    from a3s_code.delegation.fitting import Fitting
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -22,14 +24,19 @@ class Verdict(msgspec.Struct, frozen=True):
     structured: Any = None
 
 
-def verdict(loop: Loop, answer: Answer) -> Verdict:
-    """Look at how a loop has ended that has ended well."""
+def verdict(loop: Loop, answer: Answer, fitting: Fitting | None) -> Verdict:
+    """
+    Look at how a loop has ended that has ended well.
+
+    Args:
+        fitting: Judged its answers; None where any text is one.
+    """
     if loop.stop in WITHHELD:
         return Verdict("child.refused", "gave no answer: its model refused to.")
     if not answer.text.strip():
         return Verdict("child.empty_answer", "ended without an answer.")
-    if not isinstance(loop.review, Fitting):
+    if fitting is None:
         return Verdict()
-    if loop.review.is_met:
-        return Verdict(structured=loop.review.value)
-    return Verdict("child.output_invalid", f"gave no valid answer. {loop.review.wrong}")
+    if fitting.is_met:
+        return Verdict(structured=fitting.value)
+    return Verdict("child.output_invalid", f"gave no valid answer. {fitting.wrong}")

@@ -12,7 +12,6 @@ Source:
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TypedDict, cast
 
 from a3s_code.kernel.children import ChildEvidence
@@ -60,7 +59,7 @@ class Witness:
         self._inspected: dict[str, None] = {}
         self._searched: dict[str, None] = {}
         self._changed: dict[str, int] = {}
-        self._evidence: deque[ChildEvidence] = deque(maxlen=MAX_EVIDENCE)
+        self._evidence: list[ChildEvidence] = []
 
     @property
     def seen(self) -> Seen:
@@ -84,7 +83,7 @@ class Witness:
                 if path in self._changed:
                     self._changed[path] -= 1
             case Verification(report=report, made_by=made_by):
-                self._evidence.append(_reported(report, made_by))
+                self._found(_reported(report, made_by))
             case _:
                 pass
 
@@ -114,7 +113,7 @@ class Witness:
     def _note(self, action: Action, observation: Observation) -> None:
         kind = _KINDS.get(action.tool.effect)
         if kind is not None:
-            self._evidence.append(
+            self._found(
                 ChildEvidence(
                     kind="command" if kind == "command" else "request",
                     text=redact(action.subject, self._redactor)[:MAX_TEXT_CHARS],
@@ -126,6 +125,9 @@ class Witness:
             paths = self._searched if action.tool.name in _SEARCHES else self._inspected
             if len(paths) < MAX_PATHS:
                 paths[action.target.path] = None
+
+    def _found(self, evidence: ChildEvidence) -> None:
+        self._evidence = [*self._evidence[1 - MAX_EVIDENCE :], evidence]
 
 
 def _kept(metadata: JsonObject | None) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import AnyStr
 
 from a3s_code.kernel.encoded import Encoded
@@ -109,7 +110,9 @@ def prefix_of(
     )
 
 
+@lru_cache(maxsize=64)
 def _digest(data: bytes) -> str:
+    """Digest what many conversations have alike; equal ones have one text of it."""
     return hashlib.sha256(data).hexdigest() if data else ""
 
 

@@ -117,6 +117,10 @@ class Selection:
         """Give the selection among some tools for another conversation, such as that of a child."""
         return Selection(tools, self._index, sets=self._sets)
 
+    def whole(self, tools: ToolSet) -> ToolSet:
+        """Give the set of the same tools that others have as well, encoded once for all."""
+        return self._sets.tools(tools.tools)
+
     def branch(self) -> Selection:
         """Give a selection that goes on from what is shown now, for a conversation that parts."""
         return Selection(self.tools, self._index, self._shown, self._sets)

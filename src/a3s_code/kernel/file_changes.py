@@ -68,8 +68,10 @@ class RecordedFiles:
     async def read(self, target: Resolved, *, limit: int | None = None) -> bytes:
         return await self._files.read(target, limit=limit)
 
-    async def list(self, target: Resolved, *, bare: bool = False) -> list[Entry]:
-        return await self._files.list(target, bare=bare)
+    async def list(
+        self, target: Resolved, *, among: Callable[[str], bool] | None = None
+    ) -> list[Entry]:
+        return await self._files.list(target, among=among)
 
     async def write(self, target: Resolved, data: bytes, *, over: bytes | None = None) -> None:
         before, content = await image_of(self._files, target)

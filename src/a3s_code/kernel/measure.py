@@ -12,6 +12,7 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -110,8 +111,9 @@ class Measure:
         return b"".join([piece.data for piece in self.frame if piece.kind == kind])
 
 
+@lru_cache(maxsize=16)
 def escaped(text: str) -> bytes:
-    """Give a text as it stands between the quotes of a request."""
+    """Give a text that stands in many requests as it does there, between the quotes."""
     return sendable(text)[1:-1]
 
 

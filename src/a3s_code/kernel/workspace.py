@@ -116,12 +116,15 @@ class Files(Protocol):
         """
         ...
 
-    async def list(self, target: Resolved, *, bare: bool = False) -> list[Entry]:
+    async def list(
+        self, target: Resolved, *, among: Callable[[str], bool] | None = None
+    ) -> list[Entry]:
         """
         Give the entries of a directory by name.
 
         Args:
-            bare: Names and kinds are enough, which may take a fraction of the time.
+            among: Only entries whose name it accepts are wanted, and of those names and kinds
+                alone, which takes a fraction of time and memory. It is called in any thread.
 
         Raises:
             FileNotFoundError, NotADirectoryError: as they say.

@@ -8,7 +8,7 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext, suppress
 
 from a3s_code.errors import PathRefused, WorkspaceError
@@ -16,7 +16,8 @@ from a3s_code.kernel.file_changes import conflict
 from a3s_code.kernel.perseverance import to_its_end
 from a3s_code.kernel.workspace import Entry, Resolved
 from a3s_code.workspace.beneath import OpenDirectory, open_beneath
-from a3s_code.workspace.location import Location, apart, local, readable, shown
+from a3s_code.workspace.directory_names import DirectoryNames
+from a3s_code.workspace.location import Location, apart, local, mode_of, readable, shown
 from a3s_code.workspace.paths import Root
 
 IN_PLACE_BYTES = 256 * 1024
@@ -51,6 +52,7 @@ class LocalFiles:
         self, root: str | os.PathLike[str], open_directory: OpenDirectory = open_beneath
     ) -> None:
         self.root = Root(root, open_directory)
+        self._names = DirectoryNames()
 
     def resolve(self, path: str) -> Location:
         """See `Root.find`."""
@@ -94,8 +96,12 @@ class LocalFiles:
         work = asyncio.ensure_future(apart(local(target), _write, data, over))
         await to_its_end(work, SETTLE_S)
 
-    async def list(self, target: Resolved, *, bare: bool = False) -> list[Entry]:
-        return await apart(local(target), _list, bare)
+    async def list(
+        self, target: Resolved, *, among: Callable[[str], bool] | None = None
+    ) -> list[Entry]:
+        if among is None:
+            return await apart(local(target), _list)
+        return await apart(local(target), _some, self._names, among)
 
 
 @contextmanager
@@ -280,25 +286,44 @@ def _dress(fd: int, old: os.stat_result) -> None:
     os.fchmod(fd, old.st_mode & 0o777)
 
 
-def _list(location: Location, bare: bool) -> list[Entry]:
+def _list(location: Location) -> list[Entry]:
     with _told(location):
         fd = location.open_directory()
         try:
             with os.scandir(fd) as rows:
-                entries = [entry for row in rows if (entry := _entry(fd, row, bare))]
+                entries = [entry for row in rows if (entry := _entry(fd, row))]
         finally:
             os.close(fd)
     entries.sort(key=lambda entry: entry.name)
     return entries
 
 
-def _entry(fd: int, row: os.DirEntry[str], bare: bool) -> Entry | None:
+def _some(location: Location, names: DirectoryNames, among: Callable[[str], bool]) -> list[Entry]:
+    """List what `among` accepts; of each no more is known than its name and kind."""
+    with _told(location):
+        fd = location.open_directory()
+        try:
+            wanted = sorted(filter(among, names.of(fd)))
+            return [entry for name in wanted if (entry := _bare(fd, name))]
+        finally:
+            os.close(fd)
+
+
+def _bare(fd: int, name: str) -> Entry | None:
+    mode = mode_of(fd, name)
+    if not mode:
+        return None
+    if stat.S_ISLNK(mode):
+        return Entry(readable(name), "link")
+    is_file = stat.S_ISREG(mode)
+    return Entry(readable(name), "file" if is_file else "dir" if stat.S_ISDIR(mode) else "other")
+
+
+def _entry(fd: int, row: os.DirEntry[str]) -> Entry | None:
     """Make one row; None when it is gone since the directory was read."""
     name = readable(row.name)
     try:
         if row.is_file(follow_symlinks=False):
-            if bare:
-                return Entry(name, "file")
             facts = row.stat(follow_symlinks=False)
             return Entry(name, "file", facts.st_size, changed_ns=facts.st_ctime_ns)
         if row.is_symlink():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import msgspec
@@ -31,7 +31,6 @@ MAX_IMAGE_BYTES = 5 * 1024 * 1024 * 3 // 4
 
 _SNIFFED_BYTES = 8 * 1024
 _MAX_COMPARED = 64
-_MAX_NEIGHBOURS = 2_000
 _UNDECODABLE = "\N{REPLACEMENT CHARACTER}"
 _CR = "\r"
 _NUL = "\N{SYMBOL FOR NULL}"
@@ -211,29 +210,44 @@ async def _near_names(context: ToolContext) -> list[str]:
         parent = context.files.resolve(directory or ".")
     except PathRefused:
         return []
+    name = name.lower()
     try:
-        entries = await context.files.list(parent, bare=True)
+        entries = await context.files.list(parent, among=_alike(name))
     except (OSError, WorkspaceError):
         return []
     finally:
         parent.close()
-    names = _comparable(name.lower(), [entry.name for entry in entries[:_MAX_NEIGHBOURS]])
-    alike = difflib.get_close_matches(name.lower(), names)
+    names = _comparable(name, [entry.name for entry in entries])
+    alike = difflib.get_close_matches(name, names)
     return [shown_name(posixpath.join(directory, names[key])) for key in alike]
 
 
-def _comparable(name: str, others: Iterable[str]) -> dict[str, str]:
+def _alike(name: str) -> Callable[[str], bool]:
     """
-    Give the names that are worth a comparison, which takes long: a bounded number, in lower case.
+    Give what tells the names that are worth a comparison, which takes long.
 
     One mistake leaves one half of a name as it is; with more of them the first letter may be right.
     """
-    half = len(posixpath.splitext(name)[0]) // 2
-    head, tail, first = name[:half] or name, name[half:], name[:1]
+    first, tail = name[:1], name[_half(name) :]
+
+    def is_alike(other: str) -> bool:
+        low = other.lower()
+        return low.startswith(first) or low.endswith(tail)
+
+    return is_alike
+
+
+def _half(name: str) -> int:
+    return len(posixpath.splitext(name)[0]) // 2
+
+
+def _comparable(name: str, others: Iterable[str]) -> dict[str, str]:
+    """Give of names that are alike those that are compared: a bounded number, in lower case."""
+    half = _half(name)
+    head, tail = name[:half] or name, name[half:]
     alike: list[tuple[bool, int, str, str]] = []
     for other in others:
         low = other.lower()
-        if low.startswith(first) or low.endswith(tail):
-            is_half = low.startswith(head) or low.endswith(tail)
-            alike.append((not is_half, abs(len(low) - len(name)), low, other))
+        is_half = low.startswith(head) or low.endswith(tail)
+        alike.append((not is_half, abs(len(low) - len(name)), low, other))
     return {low: other for *_, low, other in sorted(alike)[:_MAX_COMPARED]}

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from a3s_code.errors import BudgetExhausted
 from a3s_code.harness.budgets.guarding import Denied, Guarding, Soft
+from a3s_code.harness.budgets.guards import guards_here, unguarded
 from a3s_code.harness.budgets.scope import NANO, Amount, Mark, Scope
 from a3s_code.harness.time_limit import within_limit
 from a3s_code.kernel.budget import Budget
@@ -36,37 +37,17 @@ _ONE_CALL = Amount(tool_calls=1)
 _UNITS = {"tokens": "tokens", "usd": "US dollars", "tool_calls": "tool calls", "wall_time_ms": "ms"}
 
 _HERE: ContextVar[tuple[Meter, Scope] | None] = ContextVar("a3s_budget", default=None)
-_GUARDS: ContextVar[tuple[Guarding, ...]] = ContextVar("a3s_guards", default=())
-
-
-@contextmanager
-def guarded(guard: Guarding) -> Generator[None]:
-    """
-    Have a guard asked about all that is done in the block, and in tasks that begin in it.
-
-    It is asked beside the guard of the session, and the stricter one wins.
-    """
-    token = _GUARDS.set((*_GUARDS.get(), guard))
-    try:
-        yield
-    finally:
-        _GUARDS.reset(token)
 
 
 @contextmanager
 def on_its_own() -> Generator[None]:
     """Have what is done in the block belong to nothing around it: neither its scope nor guards."""
-    here, guards = _HERE.set(None), _GUARDS.set(())
+    here = _HERE.set(None)
     try:
-        yield
+        with unguarded():
+            yield
     finally:
-        _GUARDS.reset(guards)
         _HERE.reset(here)
-
-
-def is_guarded() -> bool:
-    """Say whether the code that runs now is in a block of `guarded`."""
-    return bool(_GUARDS.get())
 
 
 @dataclass(slots=True)
@@ -147,8 +128,8 @@ class Meter:
 
     def guards(self) -> Iterable[Guarding]:
         """Give the guards that are asked about what runs now."""
-        own = () if self.guard is None else (self.guard,)
-        return (*own, *_GUARDS.get())
+        inside = guards_here()
+        return inside if self.guard is None else (self.guard, *inside)
 
     def refused(self, mark: Mark) -> BudgetExhausted:
         """Tell of a limit that is in the way, and give the error that says so."""

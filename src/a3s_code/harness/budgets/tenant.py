@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from a3s_code.checks import check_text
 from a3s_code.errors import InvalidType, InvalidValue
-from a3s_code.harness.budgets.scope import NANO, NOTHING, Amount, Scope
 from a3s_code.harness.budgets.usage import BudgetUsage, usage_of
 from a3s_code.kernel.budget import Budget
 
@@ -44,6 +43,8 @@ class TenantBudget:
             )
         if not budget.has_limits:
             raise InvalidValue("A TenantBudget without a limit bounds nothing.", hint="give tokens")
+        from a3s_code.harness.budgets.scope import NANO, NOTHING, Amount, Scope
+
         before = NOTHING
         if used is not None and not isinstance(used, BudgetUsage):  # pyright: ignore[reportUnnecessaryIsInstance] - the border
             raise InvalidType(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from a3s_code.harness.budgets.scope import NANO, Scope
 from a3s_code.kernel.budget import Budget
+
+if TYPE_CHECKING:  # few sessions have a ledger
+    from a3s_code.harness.budgets.scope import Scope
 
 
 class BudgetUsage(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +47,8 @@ def usage_of(scope: Scope, elapsed_ms: Callable[[Scope], float], depth: int = 64
         elapsed_ms: Gives the time that a scope has taken.
         depth: How many levels inside are given.
     """
+    from a3s_code.harness.budgets.scope import NANO
+
     used, reserved, inside = scope.now()
     return BudgetUsage(
         scope=scope.kind,
