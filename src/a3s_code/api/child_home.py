@@ -45,7 +45,7 @@ from a3s_code.kernel.tool import ToolSet
 
 if TYPE_CHECKING:
     from a3s_code.api.engine import Engine
-    from a3s_code.delegation.child import Asking, Requests
+    from a3s_code.delegation.home import Asking, Requests
     from a3s_code.delegation.isolation import Ground
     from a3s_code.harness.budgets.scope import Scope
 

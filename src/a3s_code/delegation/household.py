@@ -21,7 +21,8 @@ from a3s_code.kernel.children import ChildOutcome, ChildSpec, session_of
 from a3s_code.kernel.ports import Sink
 
 if TYPE_CHECKING:  # few sessions start a child
-    from a3s_code.delegation.child import Child, Home
+    from a3s_code.delegation.child import Child
+    from a3s_code.delegation.home import Home
     from a3s_code.delegation.isolation import Apart, Isolation
     from a3s_code.delegation.places import Places
     from a3s_code.harness.inheritance import Rights
