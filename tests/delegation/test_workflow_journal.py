@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +221,7 @@ async def test_a_damaged_log_is_told_and_begun_anew(tmp_path: Path) -> None:
 
     store = FileSessionStore(tmp_path / "kept")
     await workflow(Echo(), store).phase("p", [spec("a"), spec("b", "fail")])
-    with sqlite3.connect(tmp_path / "kept/sessions.db") as db:
+    with closing(sqlite3.connect(tmp_path / "kept/sessions.db")) as db, db:
         changed = "CAST(replace(CAST(body AS TEXT), 'explore', 'EXPLORE') AS BLOB)"
         db.execute(f"UPDATE records SET body = {changed}")
     again = Echo()

@@ -507,8 +507,7 @@ class Engine:
         self._note_hooks()
         observation = await self.executor.call(call, Authority.HOST, sink, tool)
         await sink.barrier()
-        if self.log.state.children:  # it may have left some, and no run need come behind it
-            self.retain()
+        self.retain()  # no run need come behind it
         return observation
 
     async def verify(self, subject: str, commands: Sequence[CheckCommand]) -> Verified:
